@@ -1,0 +1,180 @@
+"""The deployment as value types. Field names are those of the TOML file, with ``-`` written ``_``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+Role = Literal["names", "call-manager", "presence", "messenger", "web"]
+Network = Literal["office", "internet", "cloud"]
+View = Literal["inside", "outside"]
+
+
+class Entity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """Base of all tables: unknown keys are refused, since a misspelt one would silently do nothing."""
+
+
+class Cluster(Entity, frozen=True, kw_only=True):
+    """A call manager cluster: the home of people."""
+
+    name: str
+    version: str = "14.0.1"
+
+
+class Ports(Entity, frozen=True, kw_only=True):
+    """Ports other than the documented ones; 0 lets the system choose (for tests)."""
+
+    dns: int = 53
+    https: int = 8443
+    files: int = 6970
+    files_tls: int = 6972
+    xmpp: int = 5222
+    xmpp_tls: int = 5223
+    login: int = 8443
+    cas: int = 443
+    web: int = 8080
+
+
+class Node(Entity, frozen=True, kw_only=True):
+    """A machine (in the lab: a loopback address) with its roles.
+
+    ``name`` is the full host name, also the name in its certificate; ``view`` tells which zones a names role
+    answers and which name server a web role asks; ``database`` is a SQLAlchemy URL in place of a file in the data
+    folder.
+    """
+
+    name: str
+    address: str
+    roles: list[Role]
+    network: Network = "office"
+    cluster: str = ""
+    view: View = "inside"
+    ports: Ports = field(default_factory=Ports)
+    database: str = ""
+
+
+class Zone(Entity, frozen=True, kw_only=True):
+    """A DNS zone in a view.
+
+    ``publish`` derives records from the nodes: their addresses and, for call managers and presence services of the
+    view's network, the SRV records that clients look for. ``records`` are further ones in the words of a zone file.
+    """
+
+    name: str
+    view: View = "inside"
+    publish: list[Literal["call-manager", "presence", "addresses"]] = field(default_factory=list)
+    records: list[str] = field(default_factory=list)
+    ttl: int = 300
+
+
+class Person(Entity, frozen=True, kw_only=True):
+    """Somebody who signs in.
+
+    ``password`` is the first password: it is hashed at the first start and never kept. ``portrait`` draws a picture
+    for a lab (a seed word); ``photo`` is a picture file beside the deployment file.
+    """
+
+    user: str
+    first: str
+    last: str
+    cluster: str = ""
+    password: str = ""
+    number: str = ""
+    mobile: str = ""
+    home: str = ""
+    title: str = ""
+    department: str = ""
+    manager: str = ""
+    mail: str = ""
+    photo: str = ""
+    portrait: str = ""
+    devices: list[Literal["CSF", "TAB", "BOT", "TCT"]] = field(default_factory=lambda: ["CSF"])
+    configuration_file: str = ""
+    presence: bool = True
+
+    @property
+    def name(self) -> str:
+        """First and last name."""
+        return f"{self.first} {self.last}"
+
+
+class Team(Entity, frozen=True, kw_only=True):
+    """People who have each other in their contact lists, in a group of the team's name, from the first start on."""
+
+    name: str
+    members: list[str]
+
+
+class PresenceOptions(Entity, frozen=True, kw_only=True):
+    """Rules of the presence service for everybody.
+
+    ``several_clients``: ``documented`` sends an answer to the client that answered last, ``all`` to every client.
+    """
+
+    several_clients: Literal["documented", "all"] = "documented"
+    archive: bool = True
+    conference_domain: str = ""
+
+
+class Cloud(Entity, frozen=True, kw_only=True):
+    """What the cloud look-up (CAS) answers: domains that are in the cloud."""
+
+    domains: list[str] = field(default_factory=list)
+    single_sign_on: list[str] = field(default_factory=list)
+
+
+class Web(Entity, frozen=True, kw_only=True):
+    """The web client host: ``token`` fixed for scripts; otherwise made at each start."""
+
+    token: str = ""
+
+
+class ServerRow(Entity, frozen=True, kw_only=True):
+    """A service of a service profile, as the client is told: up to three hosts."""
+
+    hosts: list[str]
+    port: int = 0
+    protocol: str = ""
+
+
+class Profile(Entity, frozen=True, kw_only=True):
+    """A service profile. Services left out are set from the nodes of the deployment."""
+
+    name: str = "SPDefault"
+    presence: bool = True
+    services: dict[
+        Literal["Voicemail", "MailStore", "Conferencing", "Directory", "IMandPresence", "CTI"], ServerRow
+    ] = field(default_factory=dict)
+
+
+class Deployment(Entity, frozen=True, kw_only=True):
+    """An enterprise: all that its nodes need to know.
+
+    ``configuration`` holds ``jabber-config.xml`` by section and parameter, ``group_configurations`` further files by
+    name.
+    """
+
+    domain: str
+    organisation: str = ""
+    voice_domain: str = ""
+    cluster: list[Cluster] = field(default_factory=list)
+    node: list[Node]
+    zone: list[Zone] = field(default_factory=list)
+    person: list[Person] = field(default_factory=list)
+    team: list[Team] = field(default_factory=list)
+    presence: PresenceOptions = field(default_factory=PresenceOptions)
+    cloud: Cloud = field(default_factory=Cloud)
+    web: Web = field(default_factory=Web)
+    profile: list[Profile] = field(default_factory=list)
+    configuration: dict[str, dict[str, str | bool | int]] = field(default_factory=dict)
+    group_configurations: dict[str, dict[str, dict[str, str | bool | int]]] = field(default_factory=dict)
+
+    def nodes(self, role: Role) -> tuple[Node, ...]:
+        """The nodes that have a role, in the order of the file."""
+        return tuple(node for node in self.node if role in node.roles)
+
+    @property
+    def conference_domain(self) -> str:
+        """The domain of group chats."""
+        return self.presence.conference_domain or f"conference.{self.domain}"
