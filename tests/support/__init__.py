@@ -1,0 +1,1 @@
+"""Help for several kinds of tests: peers of other makers, deployments, people."""
