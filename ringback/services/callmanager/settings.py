@@ -1,0 +1,163 @@
+"""What a call manager node is told at its start. The deployment makes these from its file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ringback.net.tls import Identity
+from ringback.protocols.service_profile import ServiceProfile
+
+
+@dataclass(frozen=True, slots=True)
+class LineRecord:
+    """A directory number on a device. ``label`` is shown beside the key, ``display_name`` to the called."""
+
+    number: str
+    label: str = ""
+    display_name: str = ""
+    voicemail_pilot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRecord:
+    """A device: its name says its kind (CSF desktop, BOT Android, TCT iPhone, TAB tablet, SEP desk phone).
+
+    ``owner`` is a user id or empty. ``support_field`` is the text of the *Cisco Support Field*, for instance
+    ``configurationfile=sales/jabber.xml``. ``model`` is filled from the name where empty.
+    """
+
+    name: str
+    owner: str = ""
+    model: str = ""
+    description: str = ""
+    lines: tuple[LineRecord, ...] = ()
+    support_field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRecord:
+    """A user of this cluster. ``password`` and ``pin`` are clear here only; what is stored are their hashes.
+
+    An empty password leaves what is stored. ``service_profile`` names an entry of
+    ``CallManagerSettings.service_profiles`` (empty: the first). ``photo`` is a JPEG file.
+    ``imp_servers`` are the presence servers of the person, first choice first. ``phone_number`` is also the number that
+    searches find; the numbers of the person's devices are found as well.
+    """
+
+    user: str
+    password: str = field(default="", repr=False)
+    pin: str = field(default="", repr=False)
+    first_name: str = ""
+    last_name: str = ""
+    middle_name: str = ""
+    nick_name: str = ""
+    display_name: str = ""
+    title: str = ""
+    department: str = ""
+    manager: str = ""
+    email: str = ""
+    directory_uri: str = ""
+    ms_uri: str = ""
+    phone_number: str = ""
+    home_number: str = ""
+    mobile_number: str = ""
+    pager: str = ""
+    locale: str = "English United States"
+    im_and_presence: bool = True
+    calendar_presence: bool = False
+    imp_servers: tuple[str, ...] = ()
+    service_profile: str = ""
+    photo: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationUser:
+    """A program that may ask for what ``rights`` name; the only right so far is ``credentials``."""
+
+    user: str
+    password: str = field(repr=False)
+    rights: frozenset[str] = frozenset({"credentials"})
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteCluster:
+    """Another cluster whose users are looked up: its servers (host, and port where not 8443), first choice first."""
+
+    name: str
+    servers: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedServiceProfile:
+    """A service profile under its name; its file is ``<name>.cnf.xml``, for instance ``SPDefault.cnf.xml``."""
+
+    name: str
+    profile: ServiceProfile
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationFile:
+    """A client configuration file: its path (``jabber-config.xml``, ``sales/jabber.xml``) and its parameters.
+
+    ``sections`` is section name → parameter name → value, e.g. ``{"Directory": {"DirectoryServerType": "UDS"}}``.
+    """
+
+    path: str
+    sections: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordHashing:
+    """The cost of argon2id (defaults after OWASP) and of the SCRAM verifier. ``memory`` is in KiB."""
+
+    time_cost: int = 2
+    memory: int = 19 * 1024
+    parallelism: int = 1
+    scram_iterations: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPolicy:
+    """The enterprise parameters of user search: the page limit (1 to 500), the digits compared when a number is
+    resolved, and whether a search needs a sign-in."""
+
+    enabled: bool = True
+    limit: int = 64
+    digits_to_match: int = 4
+    needs_sign_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallManagerSettings:
+    """One call manager node.
+
+    ``node`` is its DNS name, as it stands in the certificate and in every URL it hands out; ``address`` is what it
+    binds. A port of 0 takes a free one, which then stands in the URLs. ``servers`` are the names of all nodes of the
+    cluster (empty: this node). All nodes of a cluster share ``database_url``. ``files`` are further files served as they
+    are, by path.
+    """
+
+    node: str
+    address: str
+    identity: Identity
+    database_url: str
+    ca_file: Path | None = None
+    https_port: int = 8443
+    files_port: int = 6970
+    files_tls_port: int = 6972
+    cluster: str = "cluster1"
+    version: str = "14.0.1"
+    servers: tuple[str, ...] = ()
+    remote_clusters: tuple[RemoteCluster, ...] = ()
+    people: tuple[PersonRecord, ...] = ()
+    devices: tuple[DeviceRecord, ...] = ()
+    application_users: tuple[ApplicationUser, ...] = ()
+    service_profiles: tuple[NamedServiceProfile, ...] = ()
+    configuration: ConfigurationFile = ConfigurationFile("jabber-config.xml")
+    group_configurations: tuple[ConfigurationFile, ...] = ()
+    files: dict[str, bytes] = field(default_factory=dict)
+    photos_in_configuration: bool = True
+    hashing: PasswordHashing = PasswordHashing()
+    search: SearchPolicy = SearchPolicy()
+    session_seconds: float = 1800.0
