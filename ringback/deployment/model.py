@@ -39,7 +39,7 @@ class Ports(Entity, frozen=True, kw_only=True):
 class Node(Entity, frozen=True, kw_only=True):
     """A machine (in the lab: a loopback address) with its roles.
 
-    ``name`` is the full host name, also the name in its certificate; ``view`` tells which zones a names role
+    ``name`` is the full host name, ``aliases`` are further ones, and its certificate carries all of them; ``view`` tells which zones a names role
     answers and which name server a web role asks; ``database`` is a SQLAlchemy URL in place of a file in the data
     folder.
     """
@@ -47,6 +47,7 @@ class Node(Entity, frozen=True, kw_only=True):
     name: str
     address: str
     roles: list[Role]
+    aliases: list[str] = field(default_factory=list)
     network: Network = "office"
     cluster: str = ""
     view: View = "inside"
