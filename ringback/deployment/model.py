@@ -39,9 +39,9 @@ class Ports(Entity, frozen=True, kw_only=True):
 class Node(Entity, frozen=True, kw_only=True):
     """A machine (in the lab: a loopback address) with its roles.
 
-    ``name`` is the full host name, ``aliases`` are further ones, and its certificate carries all of them; ``view`` tells which zones a names role
-    answers and which name server a web role asks; ``database`` is a SQLAlchemy URL in place of a file in the data
-    folder.
+    ``name`` is the full host name, ``aliases`` are further ones; its certificate carries all of them. ``view`` tells
+    which zones a names role answers and which name server a web role asks; ``database`` is a SQLAlchemy URL in place
+    of a file in the data folder.
     """
 
     name: str
