@@ -1,0 +1,42 @@
+"""Bring a presence database to the shape that this version needs."""
+
+from __future__ import annotations
+
+import asyncio
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, pool
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", "ringback.storage.presence:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+async def _run(url: str, revision: str) -> None:
+    engine = create_async_engine(url, poolclass=pool.NullPool)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_upgrade, revision)
+    finally:
+        await engine.dispose()
+
+
+async def upgrade(url: str, revision: str = "head") -> None:
+    """Run the migrations up to a revision in a thread with a loop of its own: Alembic computes, and the service's
+    loop goes on.
+
+    Raises sqlalchemy.exc.SQLAlchemyError where the database refuses, alembic.util.CommandError for an unknown revision
+    (a database written by a newer version).
+    """
+    await asyncio.to_thread(lambda: asyncio.run(_run(url, revision)))
+
+
+async def prepare(engine: AsyncEngine) -> None:
+    """``upgrade`` for the database of an engine: what ``Storage.open`` takes."""
+    await upgrade(engine.url.render_as_string(hide_password=False))

@@ -1,0 +1,1 @@
+"""Alembic's environment of the presence database; started by ``ringback.storage.presence.migrate``."""
