@@ -134,8 +134,8 @@ class CallManagerSettings:
 
     ``node`` is its DNS name, as it stands in the certificate and in every URL it hands out; ``address`` is what it
     binds. A port of 0 takes a free one, which then stands in the URLs. ``servers`` are the names of all nodes of the
-    cluster (empty: this node). All nodes of a cluster share ``database_url``. ``files`` are further files served as they
-    are, by path.
+    cluster, the publisher first (empty: this node); all of them share ``database_url``. ``files`` are further
+    files served as they are, by path.
     """
 
     node: str
