@@ -81,11 +81,20 @@ class ApplicationUser:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteServer:
+    """A node of another cluster. ``address`` is where to connect if the system's name server does not know ``host``."""
+
+    host: str
+    port: int = 8443
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteCluster:
-    """Another cluster whose users are looked up: its servers (host, and port where not 8443), first choice first."""
+    """Another cluster whose users are looked up, its servers in the order in which they are asked."""
 
     name: str
-    servers: tuple[tuple[str, int], ...]
+    servers: tuple[RemoteServer, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What a call manager cluster keeps: people, their credentials, numbers, devices and lines. Migrations beside them."""

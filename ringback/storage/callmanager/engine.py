@@ -1,0 +1,50 @@
+"""Connections to a call manager database, and the transaction that only one node has at a time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+_ADVISORY_LOCK = 0x72696E67  # any number that all nodes share
+
+
+def create_engine(url: str) -> AsyncEngine:
+    """An engine for ``sqlite+aiosqlite:///FILE`` or ``postgresql+asyncpg://...``; SQLite in WAL mode."""
+    if not url.startswith("sqlite"):
+        return create_async_engine(url, pool_size=4, max_overflow=4, pool_pre_ping=True)
+    engine = create_async_engine(url, connect_args={"timeout": 30})
+
+    def connected(connection: Any, _record: object) -> None:
+        # The driver must not begin transactions by itself: only ``exclusive`` does, and then for writing at once.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    event.listen(engine.sync_engine, "connect", connected)
+    return engine
+
+
+@asynccontextmanager
+async def exclusive(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A transaction that waits for its turn among all nodes; committed at the end, rolled back where it raises."""
+    async with engine.connect() as connection:
+        sqlite = engine.dialect.name == "sqlite"
+        await connection.execute(
+            text("BEGIN IMMEDIATE" if sqlite else f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+        )
+        try:
+            yield connection
+        except BaseException:
+            if sqlite:
+                await connection.exec_driver_sql("ROLLBACK")
+            await connection.rollback()
+            raise
+        if sqlite:
+            await connection.exec_driver_sql("COMMIT")
+        await connection.commit()

@@ -1,0 +1,1 @@
+"""Migrations of a call manager database, run by Alembic."""
