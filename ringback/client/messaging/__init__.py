@@ -1,0 +1,1 @@
+"""Messages, presence and group chats: the client's side of XMPP."""

@@ -1,0 +1,221 @@
+"""The connection of one person to a presence service: it connects, keeps, resumes and re-makes the stream.
+
+slixmpp speaks the stream (TLS, SASL, binding, stream management); this class decides when and where to connect. One
+task, ``run``, owns everything. Each attempt goes through the targets in order; of each, through its addresses; of each,
+through the names that its certificate may carry: the domain (RFC 6120 section 13.7.2.1) and, where the configuration or
+the person named the host, that host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+from xml.etree.ElementTree import Element
+
+import structlog
+
+from ringback.client.messaging.backoff import Backoff
+from ringback.client.messaging.errors import NotConnectedError, RequestFailedError
+from ringback.client.messaging.happenings import Account, Incoming, Lost
+from ringback.client.messaging.stream import Stream, StreamEnd
+from ringback.rules.addresses import HostPort, Jid
+from ringback.rules.reasons import Reason
+
+ATTEMPT_SECONDS = 15.0  # from the first packet to a session, one address
+REQUEST_SECONDS = 20.0
+PING_SECONDS = 50.0  # idle time after which the server is asked whether it is there
+PING_ANSWER_SECONDS = 15.0
+INBOX_LIMIT = 2000  # stanzas read but not yet handled; beyond it the socket is not read
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A place where the presence service may answer. ``direct_tls``: TLS from the first byte (XEP-0368)."""
+
+    server: HostPort
+    direct_tls: bool = False
+
+
+class Watcher(Protocol):
+    """Told of the connection's way, for progress, trace and the service's state."""
+
+    def connecting(self, target: Target, address: str) -> None:
+        """An attempt begins."""
+
+    def connected(self, target: Target, address: str, took: float, mechanism: str, tls: str) -> None:
+        """A session stands."""
+
+    def failed(self, target: Target, address: str, took: float, reason: Reason) -> None:
+        """An attempt ended without a session."""
+
+    def waiting(self, seconds: float, reason: Reason) -> None:
+        """All targets failed; the next round begins after so many seconds."""
+
+    def refused(self, reason: Reason, certificate: ssl.SSLCertVerificationError | None) -> None:
+        """The password or the certificate was not accepted: no further attempt is made by itself."""
+
+
+class Connection:
+    """Keeps one stream to the presence service. ``run`` until cancelled; ``inbox`` gives what happens, in order."""
+
+    def __init__(
+        self,
+        account: Account,
+        targets: Callable[[], Awaitable[list[Target]]],
+        resolve: Callable[[str], Awaitable[list[str]]],
+        tls: Callable[[], ssl.SSLContext],
+        watcher: Watcher,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._account = account
+        self._targets = targets
+        self._resolve = resolve
+        self._tls = tls
+        self._watcher = watcher
+        self._backoff = backoff or Backoff()
+        self._stream: Stream | None = None
+        self._retry = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._last_name: dict[HostPort, str] = {}
+        self.inbox: asyncio.Queue[Incoming] = asyncio.Queue()
+
+    @property
+    def ready(self) -> bool:
+        """Whether stanzas can be sent now."""
+        return self._stream is not None and self._stream.ready
+
+    @property
+    def features(self) -> frozenset[str]:
+        """Names of the stream features in use, as slixmpp calls them."""
+        return self._stream.features_in_use if self._stream else frozenset()
+
+    def try_now(self) -> None:
+        """End a waiting time."""
+        self._retry.set()
+
+    async def run(self) -> None:
+        """Connect and stay connected until cancelled, or until the server refuses this person."""
+        failures = 0
+        self._stream = Stream(self._account, self._tls(), self._deliver)
+        try:
+            while not self._stopping.is_set():
+                self._retry.clear()
+                end = await self._round(self._stream)
+                if end is None:
+                    failures = 0
+                    end = await self._keep(self._stream)
+                    self._deliver(Lost(end.reason))
+                if self._stopping.is_set():
+                    return
+                if end.final:
+                    self._watcher.refused(end.reason, end.certificate)
+                    return
+                failures += 1
+                wait = self._backoff.wait(failures, random.random())  # noqa: S311 (a spread, not a secret)
+                self._watcher.waiting(wait, end.reason)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._retry.wait()
+        finally:
+            await self._stream.close()
+
+    async def stop(self) -> None:
+        """End the stream in order: presence goes, the server forgets the session."""
+        self._stopping.set()
+        self._retry.set()
+        if self._stream is not None:
+            await self._stream.close()
+
+    def send(self, element: Element, *, confirm: bool = False) -> None:
+        """Send a stanza; with ``confirm`` its ``Acked`` is asked for at once. Raises NotConnectedError."""
+        if self._stream is None or not self._stream.ready:
+            raise NotConnectedError
+        self._stream.send_element(element, confirm=confirm)
+
+    async def request(
+        self, kind: str, payload: Element, to: Jid | None = None, seconds: float = REQUEST_SECONDS
+    ) -> Element:
+        """Send an iq of kind get or set and give the answer's iq. Raises NotConnectedError, RequestFailedError."""
+        if self._stream is None or not self._stream.ready:
+            raise NotConnectedError
+        return await self._stream.request(kind, payload, to, seconds)
+
+    def release(self, count: int) -> None:
+        """Tell that the inbox was emptied down to ``count``: reading goes on where it was held."""
+        if self._stream is not None and count < INBOX_LIMIT // 2:
+            self._stream.hold(False)
+
+    def _deliver(self, happening: Incoming) -> None:
+        self.inbox.put_nowait(happening)
+        if self._stream is not None and self.inbox.qsize() >= INBOX_LIMIT:
+            self._stream.hold(True)
+
+    async def _round(self, stream: Stream) -> StreamEnd | None:
+        """Try every target once. None: a session stands."""
+        try:
+            targets = await self._targets()
+        except NotConnectedError as error:
+            return StreamEnd(error.reason)
+        end = StreamEnd(Reason.of("presence.no_server"))
+        for target in targets:
+            try:
+                addresses = await self._resolve(target.server.host)
+            except OSError as error:
+                reason = Reason.of("presence.name_not_found", host=target.server.host, why=error)
+                self._watcher.failed(target, "", 0.0, reason)
+                end = StreamEnd(reason)
+                continue
+            for address in addresses:
+                outcome = await self._attempt(stream, target, address)
+                if outcome is None or outcome.final:
+                    return outcome
+                end = outcome
+        return end
+
+    async def _attempt(self, stream: Stream, target: Target, address: str) -> StreamEnd | None:
+        names = [self._account.jid.domain]
+        if target.server.host not in names:
+            names.append(target.server.host)
+        if known := self._last_name.get(target.server):
+            names.sort(key=lambda name: name != known)
+        end: StreamEnd | None = None
+        for name in names:
+            started = time.monotonic()
+            self._watcher.connecting(target, address)
+            failed = await stream.open(address, target.server.port, target.direct_tls, name, ATTEMPT_SECONDS)
+            took = time.monotonic() - started
+            if failed is None:
+                self._last_name[target.server] = name
+                self._watcher.connected(target, address, took, stream.mechanism, stream.tls_version)
+                return None
+            self._watcher.failed(target, address, took, failed.reason)
+            # Of several certificate complaints the first one, about the domain, tells the person most.
+            end = end if end is not None and end.certificate is not None else failed
+            if not failed.name_mismatch:
+                return failed
+        return end
+
+    async def _keep(self, stream: Stream) -> StreamEnd:
+        """Watch over a standing session until it ends, asking the server for a sign of life when it is silent."""
+        while True:
+            end = await stream.ended(PING_SECONDS)
+            if end is not None:
+                return end
+            if stream.silent_for() < PING_SECONDS:
+                continue
+            try:
+                await self.request("get", Element("{urn:xmpp:ping}ping"), seconds=PING_ANSWER_SECONDS)
+            except NotConnectedError:
+                continue
+            except RequestFailedError as error:
+                if error.condition == "remote-server-timeout":
+                    log.info("presence.silent", server=self._account.jid.domain)
+                    stream.drop()
