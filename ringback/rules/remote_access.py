@@ -37,7 +37,8 @@ class ServiceRecords:
     @property
     def silent(self) -> bool:
         """Whether questions were asked and no name server said anything."""
-        return bool(self.all) and not any(answer.answered for answer in self.all)
+        mute = (NameOutcome.TIMED_OUT, NameOutcome.NO_ANSWER)
+        return bool(self.all) and all(answer.outcome in mute for answer in self.all)
 
 
 @dataclass(frozen=True, slots=True)

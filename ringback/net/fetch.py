@@ -1,0 +1,163 @@
+"""One HTTP request whose result is a value: an answer, or what stood in the way. Nothing is raised, nothing retried."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ssl
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+from yarl import URL
+
+from ringback.net.certificates import inspect_certificate, obstacle_of
+from ringback.net.names import NameClient, NameResolver
+from ringback.net.tls import client_context
+from ringback.rules.reachability import CertificateFacts, Obstacle
+
+_BODY_LIMIT = 4 * 1024 * 1024  # octets; more is cut off and counts as no answer
+_PROBE_TIMEOUT = 1.5  # seconds
+_ERRNO = {
+    errno.ECONNREFUSED: Obstacle.REFUSED,
+    errno.ETIMEDOUT: Obstacle.TIMED_OUT,
+    errno.EHOSTUNREACH: Obstacle.UNREACHABLE,
+    errno.ENETUNREACH: Obstacle.UNREACHABLE,
+    errno.ENETDOWN: Obstacle.UNREACHABLE,
+    errno.EHOSTDOWN: Obstacle.UNREACHABLE,
+    errno.ECONNRESET: Obstacle.CLOSED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The result of a request. ``obstacle`` is None where the server answered; then ``status`` and ``body`` are its.
+
+    ``certificate`` is filled where it was the obstacle. ``took`` is in seconds.
+    """
+
+    url: str
+    status: int = 0
+    body: bytes = b""
+    content_type: str = ""
+    obstacle: Obstacle | None = None
+    certificate: CertificateFacts | None = None
+    detail: str = ""
+    took: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether the answer is 200."""
+        return self.obstacle is None and self.status == 200
+
+
+class Fetcher:
+    """Requests with one name client, one set of authorities and one time limit. An async context manager."""
+
+    def __init__(self, names: NameClient, *, ca_file: Path | None = None, timeout: float = 5.0) -> None:
+        """``timeout`` is in seconds for a whole request. Raises OSError or ssl.SSLError where ``ca_file`` is none."""
+        self._names = names
+        self._timeout = timeout
+        self._context = client_context(ca_file)
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def names(self) -> NameClient:
+        """The name client."""
+        return self._names
+
+    @property
+    def tls(self) -> ssl.SSLContext:
+        """The context with which servers are verified."""
+        return self._context
+
+    async def __aenter__(self) -> Fetcher:
+        resolver = NameResolver(self._names)
+        connector = aiohttp.TCPConnector(resolver=resolver, ssl=self._context, limit=20, use_dns_cache=True)
+        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def get(self, url: str, *, through_proxy: bool = False) -> Fetched:
+        """GET a URL; redirects are not followed. Never raises for what a server or network does.
+
+        ``through_proxy`` goes by the system's proxy where there is one (``https_proxy`` and ``no_proxy``), but not where
+        a name server was given: the proxy would see names in another view.
+        """
+        if self._session is None:
+            raise RuntimeError("the fetcher is used outside its context")
+        began = time.monotonic()
+        try:
+            target = URL(url)
+            proxy = _system_proxy(target) if through_proxy and self._names.nameserver is None else None
+            async with (
+                asyncio.timeout(self._timeout),
+                self._session.get(target, allow_redirects=False, proxy=proxy) as response,
+            ):
+                body = await response.content.read(_BODY_LIMIT + 1)
+                while chunk := await response.content.read(_BODY_LIMIT):
+                    body += chunk
+                    if len(body) > _BODY_LIMIT:
+                        return Fetched(url, obstacle=Obstacle.CLOSED, detail="the answer is too long")
+                kind = response.content_type
+                return Fetched(url, response.status, body, kind, took=time.monotonic() - began)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            obstacle, detail = _obstacle(error)
+            certificate = await self._inspect(url) if obstacle.of_certificate else None
+            return Fetched(
+                url, obstacle=obstacle, certificate=certificate, detail=detail, took=time.monotonic() - began
+            )
+
+    async def _inspect(self, url: str) -> CertificateFacts | None:
+        target = URL(url)
+        if target.host is None or target.port is None:
+            return None
+        for address in (await self._names.addresses(target.host)).addresses:
+            if (facts := await inspect_certificate(address, target.port, target.host)) is not None:
+                return facts
+        return None
+
+    async def is_open(self, host: str, port: int) -> bool:
+        """Whether something accepts TCP connections there."""
+        for address in (await self._names.addresses(host)).addresses:
+            try:
+                async with asyncio.timeout(_PROBE_TIMEOUT):
+                    _, writer = await asyncio.open_connection(address, port)
+            except (OSError, TimeoutError):
+                continue
+            writer.close()
+            return True
+        return False
+
+
+def _system_proxy(target: URL) -> str | None:
+    """The proxy of the system for a URL. One that wants a password is not used (planning guide, chapter 5)."""
+    if target.host is None or urllib.request.proxy_bypass(target.host):
+        return None
+    proxy = urllib.request.getproxies().get(target.scheme, "")
+    return proxy if proxy.startswith("http://") and "@" not in proxy else None
+
+
+def _obstacle(error: BaseException) -> tuple[Obstacle, str]:
+    detail = str(error) or type(error).__name__
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        inner = error.certificate_error
+        return obstacle_of(inner) if isinstance(inner, ssl.SSLError) else Obstacle.UNTRUSTED, str(inner)
+    if isinstance(error, aiohttp.ClientConnectorDNSError | aiohttp.InvalidURL):
+        return Obstacle.NO_ADDRESS, detail
+    if isinstance(error, aiohttp.ClientConnectorSSLError | ssl.SSLError):
+        return Obstacle.NOT_TLS, detail
+    if isinstance(error, TimeoutError):
+        return Obstacle.TIMED_OUT, detail
+    if isinstance(error, OSError):
+        number = error.errno
+        if isinstance(error, aiohttp.ClientConnectorError):
+            number = error.os_error.errno
+        return _ERRNO.get(number or 0, Obstacle.CLOSED), detail
+    return Obstacle.CLOSED, detail
