@@ -99,11 +99,11 @@ async def test_archive_ends_and_forgetting(filled: AsyncConnection) -> None:
 
 
 async def test_preferences_are_replaced(connection: AsyncConnection) -> None:
-    assert await archive.preferences(connection, "a@x") is None
+    assert await archive.all_preferences(connection) == {}
     for default in ("always", "roster"):
         row = {"owner": "a@x", "rule": default, "always": "b@x\nc@x", "never": ""}
         await connection.execute(archive.SET_PREFERENCES, [row])
-    assert await archive.preferences(connection, "a@x") == ("roster", frozenset({"b@x", "c@x"}), frozenset())
+    assert await archive.all_preferences(connection) == {"a@x": ("roster", frozenset({"b@x", "c@x"}), frozenset())}
 
 
 async def test_rooms_with_their_lists(connection: AsyncConnection) -> None:

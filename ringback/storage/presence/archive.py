@@ -101,12 +101,11 @@ async def bounds(connection: AsyncConnection, owner: str) -> tuple[int, int] | N
     return None if first is None else (first, last)
 
 
-async def preferences(connection: AsyncConnection, owner: str) -> tuple[str, frozenset[str], frozenset[str]] | None:
-    """An account's rule, always and never lists; None where it never set them."""
-    query = select(archive_preferences.c.rule, archive_preferences.c.always, archive_preferences.c.never).where(
-        archive_preferences.c.owner == owner
-    )
-    row = (await connection.execute(query)).one_or_none()
-    if row is None:
-        return None
-    return row[0], frozenset(row[1].split("\n")) - {""}, frozenset(row[2].split("\n")) - {""}
+async def all_preferences(connection: AsyncConnection) -> dict[str, tuple[str, frozenset[str], frozenset[str]]]:
+    """Rule, always and never lists of every account that set them."""
+    columns = archive_preferences.c
+    rows = await connection.execute(select(columns.owner, columns.rule, columns.always, columns.never))
+    return {
+        owner: (rule, frozenset(always.split("\n")) - {""}, frozenset(never.split("\n")) - {""})
+        for owner, rule, always, never in rows
+    }

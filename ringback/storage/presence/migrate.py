@@ -7,7 +7,7 @@ import asyncio
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, pool
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 
 def _upgrade(connection: Connection, revision: str) -> None:
@@ -35,8 +35,3 @@ async def upgrade(url: str, revision: str = "head") -> None:
     (a database written by a newer version).
     """
     await asyncio.to_thread(lambda: asyncio.run(_run(url, revision)))
-
-
-async def prepare(engine: AsyncEngine) -> None:
-    """``upgrade`` for the database of an engine: what ``Storage.open`` takes."""
-    await upgrade(engine.url.render_as_string(hide_password=False))

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, Table, T
 from ringback.storage.presence.core import metadata
 
 IDS_PER_MICROSECOND = 64
-"""How many archive ids one microsecond has room for: the low bits tell the nodes of a cluster apart."""
+"""How many archive ids one microsecond has room for."""
 
 archive = Table(
     "archive",

@@ -1,0 +1,1 @@
+"""Group chats (XEP-0045): the rooms of one conference domain."""
