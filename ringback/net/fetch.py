@@ -87,8 +87,8 @@ class Fetcher:
     async def get(self, url: str, *, through_proxy: bool = False) -> Fetched:
         """GET a URL; redirects are not followed. Never raises for what a server or network does.
 
-        ``through_proxy`` goes by the system's proxy where there is one (``https_proxy`` and ``no_proxy``), but not where
-        a name server was given: the proxy would see names in another view.
+        ``through_proxy`` goes by the system's proxy where there is one (``https_proxy`` and ``no_proxy``), but not
+        where a name server was given: the proxy would see names in another view.
         """
         if self._session is None:
             raise RuntimeError("the fetcher is used outside its context")

@@ -1,8 +1,8 @@
 """The cloud look-up (Central Authentication Service): is a domain in the messenger cloud?
 
-``GET /cas/FederatedSSO?org=<domain>`` is answered by XML that holds ``<errorcode>``: a code that begins with 1 says that
-the domain is not in the cloud, 7 that it is, without single sign-on. What surrounds it is not public; what Ringback sends
-is described in docs/interfaces/cas.md, and a reader takes the first ``errorcode`` anywhere.
+``GET /cas/FederatedSSO?org=<domain>`` is answered by XML that holds ``<errorcode>``: a code that begins with 1 says
+that the domain is not in the cloud, 7 that it is, without single sign-on. What surrounds it is not public; what
+Ringback sends is described in docs/interfaces/cas.md, and a reader takes the first ``errorcode`` anywhere.
 """
 
 from __future__ import annotations
