@@ -114,7 +114,6 @@ class PresenceOptions(Entity, frozen=True, kw_only=True):
     """
 
     several_clients: Literal["documented", "all"] = "documented"
-    archive: bool = True
     conference_domain: str = ""
 
 

@@ -1,0 +1,127 @@
+"""``ringback lab``, ``serve`` and ``check``: a deployment file, rehearsed, run or read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+import uvloop
+from rich.console import Console
+
+from ringback.cli.log import set_up_log
+from ringback.deployment import Deployment, DeploymentError, load
+from ringback.lab.announce import announce, write_lab_json
+from ringback.lab.compose import Composition, compose
+from ringback.lab.loopback import moved
+from ringback.lab.runner import StartError
+from ringback.lab.state import DataFolder
+
+BUILT_IN = Path(__file__).parent.parent / "lab" / "example.toml"
+
+DataOption = Annotated[
+    Path | None, typer.Option("--data", metavar="DIR", help="Keep state here between starts. Without it: temporary.")
+]
+LoopbackOption = Annotated[
+    str, typer.Option("--loopback", metavar="127.N", help="Use this part of the loopback range, beside another lab.")
+]
+LogOption = Annotated[str, typer.Option("--log", help="How much to log: error, warning, info or debug.")]
+TokenOption = Annotated[str, typer.Option("--token", help="A fixed word for the web client's address, for scripts.")]
+
+
+def lab(
+    file: Annotated[Path | None, typer.Argument(help="A deployment file. Without it: example.com.")] = None,
+    data: DataOption = None,
+    loopback: LoopbackOption = "127.0",
+    token: TokenOption = "",
+    show: Annotated[bool, typer.Option("--show", help="Print the built-in deployment file and end.")] = False,
+    log: LogOption = "warning",
+) -> None:
+    """Start a whole enterprise on this computer, with a web client, to try and to rehearse."""
+    if show:
+        typer.echo(BUILT_IN.read_text("utf-8"), nl=False)
+        return
+    source = file or BUILT_IN
+    deployment = _read(source)
+    try:
+        deployment = moved(deployment, loopback)
+    except ValueError as error:
+        _fail(str(error))
+    _run(deployment, source, data, log, node="", token=token, is_lab=True)
+
+
+def serve(
+    file: Annotated[Path, typer.Argument(help="A deployment file.")],
+    node: Annotated[str, typer.Option("--node", metavar="NAME", help="Only this node; without it all of them.")] = "",
+    data: DataOption = None,
+    log: LogOption = "info",
+) -> None:
+    """Run the roles of a deployment file: all in one process, or one node."""
+    deployment = _read(file)
+    if node and node not in {entry.name for entry in deployment.node}:
+        known = ", ".join(entry.name for entry in deployment.node)
+        _fail(f"{file} has no node {node!r}; it has: {known}")
+    _run(deployment, file, data, log, node=node, token="", is_lab=False)
+
+
+def check(file: Annotated[Path, typer.Argument(help="A deployment file.")]) -> None:
+    """Read a deployment file and say what is wrong with it, with lines."""
+    deployment = _read(file)
+    typer.echo(f"{file} is good: {len(deployment.node)} nodes, {len(deployment.person)} people")
+
+
+def _read(file: Path) -> Deployment:
+    try:
+        return load(file)
+    except DeploymentError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"{file} can't be read: {error.strerror}")
+
+
+def _run(
+    deployment: Deployment, source: Path, data: Path | None, log: str, *, node: str, token: str, is_lab: bool
+) -> None:
+    set_up_log(log)
+    with _folder(data) as folder:
+        try:
+            composition = compose(deployment, folder, base=source.parent, only_node=node, web_token=token)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_until_told(composition, folder, is_lab=is_lab, temporary=data is None))
+        except (StartError, DeploymentError) as error:
+            _fail(str(error))
+        except KeyboardInterrupt:
+            raise typer.Exit(0) from None
+
+
+async def _until_told(composition: Composition, folder: DataFolder, *, is_lab: bool, temporary: bool) -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    async with composition.running():
+        lab_json = write_lab_json(composition, folder)
+        announce(Console(), composition, lab_json, is_lab=is_lab, temporary=temporary)
+        await told.wait()
+
+
+@contextlib.contextmanager
+def _folder(data: Path | None) -> Iterator[DataFolder]:
+    if data is not None:
+        try:
+            yield DataFolder(data)
+        except OSError as error:
+            _fail(f"The data folder {data} can't be used: {error.strerror}")
+        return
+    with tempfile.TemporaryDirectory(prefix="ringback-", ignore_cleanup_errors=True) as path:
+        yield DataFolder(Path(path))
+
+
+def _fail(words: str) -> NoReturn:
+    typer.echo(words, err=True)
+    raise typer.Exit(2)

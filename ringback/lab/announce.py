@@ -1,0 +1,95 @@
+"""What a running deployment says of itself: ``lab.json`` for programs, a table for people."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ringback.lab.compose import Composition
+from ringback.lab.state import DataFolder
+
+_ROLES = {
+    "names": "Names",
+    "call-manager": "Call manager",
+    "presence": "Presence",
+    "messenger": "Cloud look-up",
+    "web": "Web client",
+}
+
+
+def write_lab_json(composition: Composition, folder: DataFolder) -> Path:
+    """Write ``lab.json`` into the data folder; the path. It holds passwords of the file, so it is the owner's only."""
+    return folder.write_json("lab.json", description(composition))
+
+
+def description(composition: Composition) -> dict[str, Any]:
+    """The content of ``lab.json``."""
+    deployment = composition.deployment
+    return {
+        "domain": deployment.domain,
+        "people": [
+            {
+                "address": f"{person.user}@{deployment.domain}",
+                "user": person.user,
+                "password": person.password,
+                "name": person.name,
+                "number": person.number,
+            }
+            for person in deployment.person
+        ],
+        "nameservers": {view: str(server) for view, server in composition.name_servers.items()},
+        "endpoints": [asdict(endpoint) for endpoint in composition.endpoints],
+        "ca": str(composition.ca_file),
+        "web": composition.web_urls,
+    }
+
+
+def announce(console: Console, composition: Composition, lab_json: Path, *, is_lab: bool, temporary: bool) -> None:
+    """Print where everything is and how to sign in."""
+    deployment = composition.deployment
+    console.print()
+    console.print(Text(f"{deployment.organisation or deployment.domain} is running", style="bold"))
+    console.print(_table(composition))
+    for line in composition.notes:
+        console.print(Text(line, style="yellow"))
+    for url in composition.web_urls.values():
+        console.print(Text.assemble("\nOpen ", (url, "bold cyan underline")), soft_wrap=True)
+    if is_lab and deployment.person and composition.web_urls:
+        first, second = (*deployment.person, *deployment.person)[:2]
+        console.print(
+            f"Sign in as {first.user}@{deployment.domain} with the password {first.password!r}; "
+            f"in a private window as {second.user}@{deployment.domain}."
+        )
+    if inside := composition.name_servers.get("inside"):
+        console.print(
+            f"Ask the doctor: ringback doctor {_anybody(composition)} --nameserver {inside} --ca {composition.ca_file}",
+            soft_wrap=True,
+        )
+    console.print(f"For programs: {lab_json}", soft_wrap=True)
+    if is_lab:
+        console.print("State is temporary; --data DIR keeps it." if temporary else "State is kept.", end=" ")
+    console.print("Ctrl-C ends it.")
+
+
+def _anybody(composition: Composition) -> str:
+    people = composition.deployment.person
+    return f"{people[0].user if people else 'name'}@{composition.deployment.domain}"
+
+
+def _table(composition: Composition) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("Role", "Node", "Service", "Address"):
+        table.add_column(heading)
+    last = ""
+    for endpoint in composition.endpoints:
+        role = _ROLES.get(endpoint.role, endpoint.role)
+        fresh = endpoint.node != last
+        last = endpoint.node
+        address = f"{endpoint.scheme}://{endpoint.address}:{endpoint.port}"
+        table.add_row(role if fresh else "", endpoint.node if fresh else "", endpoint.service, address)
+    return table

@@ -1,0 +1,90 @@
+"""From a deployment to running services: the one place that knows every role.
+
+Names come first, since services find each other by name; then the call managers, which the presence service asks for
+passwords; then everything else; the web client last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ringback.deployment import Deployment, Node
+from ringback.deployment.authority import Authority
+from ringback.deployment.ports import bindable
+from ringback.lab import roles
+from ringback.lab.roles import Context
+from ringback.lab.runner import Runner
+from ringback.lab.state import DataFolder
+from ringback.lab.web import WebRole
+from ringback.net.service import Endpoint, Service
+
+_WAVES: tuple[tuple[str, ...], ...] = (("names", "messenger"), ("call-manager",), ("presence",), ("web",))
+
+
+@dataclass(slots=True)
+class Composition:
+    """The services of a deployment, or of one of its nodes, ready to start."""
+
+    deployment: Deployment
+    ca_file: Path
+    name_servers: dict[str, str]
+    runner: Runner
+    web: tuple[WebRole, ...] = ()
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """All that is bound."""
+        return self.runner.endpoints
+
+    @property
+    def web_urls(self) -> dict[str, str]:
+        """The addresses of the web clients with their tokens, by network."""
+        return {role.network: role.url for role in self.web}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Composition]:
+        """Start on entry, stop on exit. Raises StartError."""
+        await self.runner.start()
+        self.notes = [role.note for role in self.web if role.note]
+        try:
+            yield self
+        finally:
+            await self.runner.stop()
+
+
+def compose(
+    deployment: Deployment, folder: DataFolder, *, base: Path, only_node: str = "", web_token: str = ""
+) -> Composition:
+    """Make the services of all nodes, or of ``only_node``. ``base`` is the folder that photos of the file are beside.
+
+    Raises DeploymentError for what only shows when records and photos are read.
+    """
+    authority = Authority(folder.certificates, organisation=deployment.organisation or deployment.domain)
+    context = Context(_with_bindable_ports(deployment), folder, authority, base, web_token)
+    makers: dict[str, Callable[[Node], Service]] = {
+        "names": context.names,
+        "messenger": context.messenger,
+        "call-manager": context.call_manager,
+        "presence": context.presence,
+        "web": context.web,
+    }
+    waves: list[list[Service]] = []
+    for wave in _WAVES:
+        waves.append(
+            [
+                makers[role](node)
+                for role in wave
+                for node in context.deployment.node
+                if role in node.roles and only_node in {"", node.name}
+            ]
+        )
+    web = tuple(service for service in waves[-1] if isinstance(service, WebRole))
+    return Composition(context.deployment, authority.ca_file, context.name_servers, Runner(waves), web)
+
+
+def _with_bindable_ports(deployment: Deployment) -> Deployment:
+    return roles.with_ports(deployment, bindable)

@@ -1,0 +1,279 @@
+"""How each role of a node is made from the deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from ringback.deployment import Deployment, DeploymentError, Node, Person, Problem
+from ringback.deployment.authority import Authority
+from ringback.deployment.checks import ROLE_PORTS
+from ringback.deployment.model import Profile, ServerRow
+from ringback.lab import portraits
+from ringback.lab.presence import PresenceRole
+from ringback.lab.state import DataFolder
+from ringback.lab.web import WebRole, WebSettings
+from ringback.lab.zones import zones_of
+from ringback.net.service import Service
+from ringback.net.tls import Identity
+from ringback.protocols.service_profile import Product, ServiceAddress, ServiceProfile, ServiceServers
+from ringback.rules.addresses import HostPort
+from ringback.rules.session_routing import DeliveryRule
+from ringback.services.callmanager import settings as cm
+from ringback.services.callmanager.service import CallManager
+from ringback.services.messenger.service import MessengerService
+from ringback.services.messenger.settings import MessengerSettings
+from ringback.services.names.errors import RecordError, ZoneError
+from ringback.services.names.service import NamesService
+from ringback.services.names.settings import NamesSettings
+from ringback.services.presence.settings import PresenceSettings
+from ringback.storage.presence.seed import RosterSeed
+
+_PRESENCE_APPLICATION = "presence-service"
+_DELIVERY_RULES = {"documented": DeliveryRule.DOCUMENTED, "all": DeliveryRule.ALL}
+_SECTION_FIELDS = {
+    "Voicemail": "voicemail",
+    "MailStore": "mail_store",
+    "Conferencing": "conferencing",
+    "Directory": "directory",
+    "IMandPresence": "im_and_presence",
+    "CTI": "cti",
+}
+
+
+class Context:
+    """A deployment with its data folder and authority: makes the services of its nodes."""
+
+    def __init__(
+        self, deployment: Deployment, folder: DataFolder, authority: Authority, base: Path, web_token: str
+    ) -> None:
+        self.deployment = deployment
+        self._folder = folder
+        self._authority = authority
+        self._base = base
+        self._web_token = web_token
+
+    @property
+    def name_servers(self) -> dict[str, str]:
+        """The first name server of each view, as ``address:port``."""
+        found: dict[str, str] = {}
+        for node in self.deployment.nodes("names"):
+            found.setdefault(node.view, str(HostPort(node.address, node.ports.dns)))
+        return found
+
+    def names(self, node: Node) -> Service:
+        """A name server with the zones of its view."""
+        try:
+            zones = zones_of(self.deployment, node.view, node.name)
+            return NamesService(NamesSettings(node.name, node.address, node.ports.dns, zones))
+        except (RecordError, ZoneError) as error:
+            raise DeploymentError("zone", (Problem(0, str(error)),)) from error
+
+    def messenger(self, node: Node) -> Service:
+        """The cloud look-up."""
+        return MessengerService(
+            MessengerSettings(
+                node=node.name,
+                address=node.address,
+                port=node.ports.cas,
+                identity=self._identity(node),
+                domains=frozenset(self.deployment.cloud.domains),
+                single_sign_on=frozenset(self.deployment.cloud.single_sign_on),
+            )
+        )
+
+    def call_manager(self, node: Node) -> Service:
+        """A call manager with the people of its cluster."""
+        people = [person for person in self.deployment.person if self._home(person) == node.cluster]
+        cluster = next(cluster for cluster in self.deployment.cluster if cluster.name == node.cluster)
+        return CallManager(
+            cm.CallManagerSettings(
+                node=node.name,
+                address=node.address,
+                identity=self._identity(node),
+                database_url=node.database or self._folder.database(cluster.name, "call-manager"),
+                ca_file=self._authority.ca_file,
+                https_port=node.ports.https,
+                files_port=node.ports.files,
+                files_tls_port=node.ports.files_tls,
+                cluster=cluster.name,
+                version=cluster.version,
+                servers=tuple(peer.name for peer in self._call_managers(cluster.name)),
+                remote_clusters=tuple(
+                    cm.RemoteCluster(
+                        other.name,
+                        tuple(
+                            cm.RemoteServer(peer.name, peer.ports.https, peer.address)
+                            for peer in self._call_managers(other.name)
+                        ),
+                    )
+                    for other in self.deployment.cluster
+                    if other.name != cluster.name
+                ),
+                people=tuple(self._person(person) for person in people),
+                devices=tuple(device for person in people for device in _devices(person)),
+                application_users=(
+                    cm.ApplicationUser(_PRESENCE_APPLICATION, self._folder.secret(_PRESENCE_APPLICATION)),
+                ),
+                service_profiles=self._profiles(),
+                configuration=cm.ConfigurationFile("jabber-config.xml", _texts(self.deployment.configuration)),
+                group_configurations=tuple(
+                    cm.ConfigurationFile(name, _texts(sections))
+                    for name, sections in self.deployment.group_configurations.items()
+                ),
+            )
+        )
+
+    def presence(self, node: Node) -> Service:
+        """A presence service with the contact lists of the teams."""
+        return PresenceRole(
+            PresenceSettings(
+                node=node.name,
+                address=node.address,
+                xmpp_port=node.ports.xmpp,
+                xmpps_port=node.ports.xmpp_tls,
+                login_port=node.ports.login,
+                domain=self.deployment.domain,
+                conference_domain=self.deployment.conference_domain,
+                identity=self._identity(node, self.deployment.domain, self.deployment.conference_domain),
+                ca_file=self._authority.ca_file,
+                database_url=node.database or self._folder.database(node.name, "presence"),
+                call_managers=tuple(
+                    (manager.name, HostPort(manager.address, manager.ports.https))
+                    for manager in self.deployment.nodes("call-manager")
+                ),
+                application_user=_PRESENCE_APPLICATION,
+                application_password=self._folder.secret(_PRESENCE_APPLICATION),
+                delivery_rule=_DELIVERY_RULES[self.deployment.presence.several_clients],
+            ),
+            self._roster_seeds(),
+        )
+
+    def web(self, node: Node) -> Service:
+        """The web client of a network."""
+        server = self.name_servers.get(node.view, "")
+        cas = self.deployment.nodes("messenger")
+        return WebRole(
+            WebSettings(
+                node=node.name,
+                network=node.network,
+                address=node.address,
+                port=node.ports.web,
+                data=self._folder.node(node.name),
+                token=self._web_token or self.deployment.web.token,
+                name_server=HostPort.parse(server) if server else None,
+                ca_file=self._authority.ca_file,
+                cas_host=HostPort(cas[0].name, cas[0].ports.cas) if cas else None,
+            )
+        )
+
+    def _identity(self, node: Node, *more: str) -> Identity:
+        names = dict.fromkeys((node.name, *node.aliases, *more))
+        return self._authority.issue(node.name, tuple(names), (node.address,))
+
+    def _home(self, person: Person) -> str:
+        return person.cluster or self.deployment.cluster[0].name
+
+    def _call_managers(self, cluster: str) -> tuple[Node, ...]:
+        return tuple(node for node in self.deployment.nodes("call-manager") if node.cluster == cluster)
+
+    def _person(self, person: Person) -> cm.PersonRecord:
+        presence = tuple(node.name for node in self.deployment.nodes("presence")) if person.presence else ()
+        return cm.PersonRecord(
+            user=person.user,
+            password=person.password,
+            first_name=person.first,
+            last_name=person.last,
+            display_name=person.name,
+            title=person.title,
+            department=person.department,
+            manager=person.manager,
+            email=person.mail or f"{person.user}@{self.deployment.domain}",
+            directory_uri=f"{person.user}@{self.deployment.domain}",
+            phone_number=person.number,
+            home_number=person.home,
+            mobile_number=person.mobile,
+            im_and_presence=bool(presence),
+            imp_servers=presence,
+            photo=self._photo(person),
+        )
+
+    def _photo(self, person: Person) -> Path | None:
+        if person.photo:
+            path = self._base / person.photo
+            if not path.is_file():
+                raise DeploymentError("person", (Problem(0, f"{person.user}: there is no picture {person.photo}"),))
+            return path
+        if not person.portrait:
+            return None
+        drawn = self._folder.node("portraits") / f"{person.user}.jpg"
+        if not drawn.exists():
+            drawn.write_bytes(portraits.draw(person.portrait))
+        return drawn
+
+    def _profiles(self) -> tuple[cm.NamedServiceProfile, ...]:
+        profiles = self.deployment.profile or [Profile()]
+        return tuple(cm.NamedServiceProfile(profile.name, self._profile(profile)) for profile in profiles)
+
+    def _profile(self, profile: Profile) -> ServiceProfile:
+        servers = {_SECTION_FIELDS[name]: _servers(row) for name, row in profile.services.items()}
+        presence = self.deployment.nodes("presence")
+        has_presence = profile.presence and bool(presence)
+        if has_presence and "im_and_presence" not in servers:
+            row = ServerRow(hosts=[node.name for node in presence][:3], port=presence[0].ports.xmpp, protocol="XMPP")
+            servers["im_and_presence"] = _servers(row)
+        product = Product.ON_PREMISES if has_presence else Product.UNSET
+        return ServiceProfile(**servers, presence_product=product)
+
+    def _roster_seeds(self) -> list[RosterSeed]:
+        people = {person.user: person for person in self.deployment.person}
+        groups: dict[tuple[str, str], list[str]] = {}
+        for team in self.deployment.team:
+            for owner in team.members:
+                for contact in team.members:
+                    if owner != contact:
+                        groups.setdefault((owner, contact), []).append(team.name)
+        domain = self.deployment.domain
+        return [
+            RosterSeed(f"{owner}@{domain}", f"{contact}@{domain}", people[contact].name, tuple(names))
+            for (owner, contact), names in groups.items()
+        ]
+
+
+def with_ports(deployment: Deployment, choose: Callable[[str, int], int]) -> Deployment:
+    """The deployment with every port of a role replaced by ``choose(address, port)``."""
+    nodes = []
+    for node in deployment.node:
+        names = {name for role in node.roles for name in ROLE_PORTS[role]}
+        ports = {name: choose(node.address, getattr(node.ports, name)) for name in names}
+        nodes.append(msgspec.structs.replace(node, ports=msgspec.structs.replace(node.ports, **ports)))
+    return msgspec.structs.replace(deployment, node=nodes)
+
+
+def _servers(row: ServerRow) -> ServiceServers:
+    addresses = [ServiceAddress(host, row.port, row.protocol) for host in row.hosts[:3]]
+    return ServiceServers(*addresses)
+
+
+def _devices(person: Person) -> list[cm.DeviceRecord]:
+    number = "".join(character for character in person.number if character.isdigit() or character == "+")
+    support = f"configurationfile={person.configuration_file}" if person.configuration_file else ""
+    return [
+        cm.DeviceRecord(
+            name=f"{kind}{person.user.upper()}",
+            owner=person.user,
+            description=f"{person.name} ({kind})",
+            lines=(cm.LineRecord(number, label=person.name, display_name=person.name),) if number else (),
+            support_field=support,
+        )
+        for kind in person.devices
+    ]
+
+
+def _texts(sections: dict[str, dict[str, str | bool | int]]) -> dict[str, dict[str, str]]:
+    return {
+        section: {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in rows.items()}
+        for section, rows in sections.items()
+    }

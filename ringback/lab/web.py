@@ -1,0 +1,76 @@
+"""The web client of a network, as a role: it binds the wanted port or says clearly which other one it took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ringback.client.host.server import EngineHost
+from ringback.client.host.settings import HostSettings
+from ringback.net.service import Endpoint
+from ringback.rules.addresses import HostPort
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """Where the web client is served and how its engines look for services."""
+
+    node: str
+    network: str
+    address: str
+    port: int
+    data: Path
+    token: str
+    name_server: HostPort | None
+    ca_file: Path
+    cas_host: HostPort | None
+
+
+class WebRole:
+    """An engine host with a page."""
+
+    def __init__(self, settings: WebSettings) -> None:
+        self._settings = settings
+        cas = settings.cas_host
+        self._host = EngineHost(
+            HostSettings(
+                address=settings.address,
+                port=settings.port,
+                data=settings.data,
+                token=settings.token,
+                name_server=settings.name_server,
+                ca_file=settings.ca_file,
+                cas_url=f"https://{cas}/cas/FederatedSSO" if cas else None,
+            )
+        )
+
+    @property
+    def network(self) -> str:
+        """The network of a person who opens it: office, internet or cloud."""
+        return self._settings.network
+
+    @property
+    def url(self) -> str:
+        """The address to open, with its token."""
+        return self._host.url
+
+    @property
+    def note(self) -> str:
+        """A sentence where another port had to be taken, else empty."""
+        if self._settings.port in {0, self._host.port}:
+            return ""
+        return f"Port {self._settings.port} is taken: the web client is on port {self._host.port} instead."
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where the page is."""
+        settings = self._settings
+        return (Endpoint("web", settings.node, "web", "http", settings.address, self._host.port),)
+
+    async def start(self) -> None:
+        """Bind and serve. Raises OSError."""
+        await self._host.start()
+
+    async def stop(self) -> None:
+        """End all engines and connections."""
+        await self._host.stop()

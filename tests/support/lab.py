@@ -1,0 +1,131 @@
+"""A lab as a process of its own, on a part of the loopback range that no other test uses."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+START_SECONDS = 40.0  # a loaded machine of two cores; the budget of 5 s is measured elsewhere
+TOKEN = "rehearsal"
+
+
+@contextlib.contextmanager
+def loopback_range() -> Iterator[str]:
+    """A ``127.N`` of one's own as long as the context lasts, also among test processes that run side by side."""
+    with contextlib.ExitStack() as stack:
+        for number in range(20, 250):
+            lock = stack.enter_context(open(f"/tmp/ringback-test-loopback-{number}", "w"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            yield f"127.{number}"
+            return
+        raise RuntimeError("All loopback ranges for tests are taken")
+
+
+@dataclass(slots=True)
+class RunningLab:
+    """A started lab: what it wrote, and its process."""
+
+    process: subprocess.Popen[str]
+    loopback: str
+    data: Path
+    info: dict[str, Any]
+    seconds: float
+    output: Path
+
+    @property
+    def url(self) -> str:
+        """The office web client, with its token."""
+        return str(self.info["web"]["office"])
+
+    @property
+    def inside(self) -> str:
+        """The inside name server, ``address:port``."""
+        return str(self.info["nameservers"]["inside"])
+
+    @property
+    def outside(self) -> str:
+        """The outside name server, ``address:port``."""
+        return str(self.info["nameservers"]["outside"])
+
+    @property
+    def ca_file(self) -> Path:
+        """The certificate of the private authority."""
+        return Path(self.info["ca"])
+
+    def endpoint(self, service: str) -> tuple[str, int]:
+        """Address and port of the first endpoint of a service."""
+        row = next(row for row in self.info["endpoints"] if row["service"] == service)
+        return str(row["address"]), int(row["port"])
+
+    def stop(self) -> float:
+        """Ctrl-C; the seconds until it ended."""
+        return stop(self.process)
+
+
+def ringback(*words: str) -> list[str]:
+    """The command line of ``ringback WORDS``."""
+    return [sys.executable, "-c", "from ringback.cli.main import main; main()", *words]
+
+
+def stop(process: subprocess.Popen[str], number: int = signal.SIGINT, limit: float = 20.0) -> float:
+    """Send a signal and wait for the end; the seconds that it took."""
+    begin = time.monotonic()
+    if process.poll() is None:
+        process.send_signal(number)
+        try:
+            process.wait(limit)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+    return time.monotonic() - begin
+
+
+def start_until(process: subprocess.Popen[str], file: Path, output: Path, limit: float = START_SECONDS) -> float:
+    """Wait until the process wrote a file; the seconds. Raises RuntimeError with its output where it ended."""
+    begin = time.monotonic()
+    while not file.exists():
+        if process.poll() is not None:
+            raise RuntimeError(f"ended with {process.returncode} before it was ready:\n{output.read_text()}")
+        if time.monotonic() - begin > limit:
+            process.kill()
+            raise RuntimeError(f"not ready after {limit} s:\n{output.read_text()}")
+        time.sleep(0.02)
+    return time.monotonic() - begin
+
+
+@contextlib.contextmanager
+def running_lab(folder: Path, *words: str, loopback: str | None = None) -> Iterator[RunningLab]:
+    """Start ``ringback lab`` with state in ``folder`` and further ``words``; it is ended at the end."""
+    with contextlib.ExitStack() as stack:
+        where = loopback or stack.enter_context(loopback_range())
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "lab.json").unlink(missing_ok=True)
+        output = folder / "output.txt"
+        out: IO[str] = stack.enter_context(output.open("w"))
+        process = subprocess.Popen(
+            ringback("lab", "--data", str(folder), "--loopback", where, "--token", TOKEN, *words),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"},
+        )
+        try:
+            seconds = start_until(process, folder / "lab.json", output)
+            info = json.loads((folder / "lab.json").read_text())
+            yield RunningLab(process, where, folder, info, seconds, output)
+        finally:
+            stop(process)
