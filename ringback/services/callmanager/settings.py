@@ -128,10 +128,10 @@ class PasswordHashing:
 
 @dataclass(frozen=True, slots=True)
 class SearchPolicy:
-    """The enterprise parameters of user search: the page limit (1 to 500), the digits compared when a number is
-    resolved, and whether a search needs a sign-in."""
+    """The enterprise parameters of user search: whether a search without any filter lists everybody, the page limit
+    (1 to 500), the digits compared when a number is resolved, and whether a search needs a sign-in."""
 
-    enabled: bool = True
+    all_users: bool = True
     limit: int = 64
     digits_to_match: int = 4
     needs_sign_in: bool = False

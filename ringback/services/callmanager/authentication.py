@@ -1,0 +1,131 @@
+"""Who asks: Basic authentication against the hashes in the store.
+
+Theory of operation. Checking a password costs about 20 ms by design, so it is done in a few threads with a bounded
+queue, once for equal questions that arrive together, and a right answer is remembered for a minute under a keyed hash
+of the password (the key lives and dies with the process). An unknown user costs the same as a wrong password. After
+some wrong ones a user from an address has to wait, and so does an address that tries many users. A try is counted when
+it begins and given back when it was right, so that tries sent together count too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from ringback.rules.name_search import fold
+from ringback.services.callmanager.throttle import Throttle
+from ringback.storage.callmanager.credentials import Cost, hash_password, verify
+from ringback.storage.callmanager.records import Credential
+from ringback.storage.callmanager.store import Store
+
+_REMEMBERED_SECONDS = 60.0
+_REMEMBERED = 20_000
+_PENDING = 256  # password checks under way or waiting; beyond that the service is overloaded and says so
+
+_Key = tuple[str, bytes]  # the folded user name and the keyed hash of the password
+
+
+class AuthenticationError(Exception):
+    """The credentials do not let this request pass."""
+
+
+class WrongPasswordError(AuthenticationError):
+    """The user is unknown or the password wrong; which of them is not told."""
+
+
+class TooManyTriesError(AuthenticationError):
+    """Too many wrong passwords, or too many checks at once; ``wait`` is whole seconds until a new try makes sense."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(f"Try again in {wait} seconds")
+        self.wait = wait
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A user who gave the right password: the folded user name and, of an application, its rights."""
+
+    user: str
+    rights: frozenset[str]
+
+
+class Authenticator:
+    """Checks passwords of one kind of users (person or application)."""
+
+    def __init__(self, store: Store, kind: str, threads: Executor, decoy: str, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._kind = kind
+        self._threads = threads
+        self._decoy = decoy
+        self._clock = clock
+        self._secret = secrets.token_bytes(32)
+        self._remembered: OrderedDict[_Key, tuple[float, Proven]] = OrderedDict()
+        self._pending: dict[_Key, asyncio.Task[Proven | None]] = {}
+        self._by_user = Throttle(burst=8, seconds=10.0)
+        self._by_address = Throttle(burst=100, seconds=1.0)
+
+    async def check(self, user: str, password: str, address: str) -> Proven:
+        """The user, proven. Raises WrongPasswordError or TooManyTriesError."""
+        key = (fold(user), hmac.digest(self._secret, password.encode(), "sha256"))
+        now = self._clock()
+        known = self._remembered.get(key)
+        if known is not None and known[0] > now:
+            return known[1]
+        task = self._pending.get(key) or self._begin(key, password, address, now)
+        proven = await asyncio.shield(task)
+        if proven is None:
+            raise WrongPasswordError
+        self._by_user.clear((key[0], address))
+        self._remembered[key] = (self._clock() + _REMEMBERED_SECONDS, proven)
+        self._remembered.move_to_end(key)
+        if len(self._remembered) > _REMEMBERED:
+            self._remembered.popitem(last=False)
+        return proven
+
+    def forget(self, user: str) -> None:
+        """Forget remembered passwords of a user, whose password just changed."""
+        for key in [key for key in self._remembered if key[0] == fold(user)]:
+            del self._remembered[key]
+
+    async def close(self) -> None:
+        """End the checks under way."""
+        tasks = list(self._pending.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, key: _Key, password: str, address: str, now: float) -> asyncio.Task[Proven | None]:
+        if wait := max(self._by_user.wait((key[0], address), now), self._by_address.wait(address, now)):
+            raise TooManyTriesError(wait)
+        if len(self._pending) >= _PENDING:
+            raise TooManyTriesError(5)
+        self._by_user.count((key[0], address), now)
+        self._by_address.count(address, now)
+        task = asyncio.create_task(self._prove(key[0], password), name=f"password check of {self._kind}")
+        self._pending[key] = task
+
+        def ended(done: asyncio.Task[Proven | None]) -> None:
+            self._pending.pop(key, None)
+            if not done.cancelled() and done.exception() is None and done.result() is not None:
+                self._by_address.give_back(address)
+
+        task.add_done_callback(ended)
+        return task
+
+    async def _prove(self, user: str, password: str) -> Proven | None:
+        credential: Credential | None = await self._store.credential(self._kind, user)
+        expected = self._decoy if credential is None else credential.argon2
+        loop = asyncio.get_running_loop()
+        right = await loop.run_in_executor(self._threads, verify, password, expected)
+        return Proven(user, credential.rights) if right and credential is not None else None
+
+
+async def make_decoy(cost: Cost, threads: Executor) -> str:
+    """A hash of a password that nobody has, to spend the usual time on users whom nobody knows."""
+    hashes = await asyncio.get_running_loop().run_in_executor(threads, hash_password, secrets.token_hex(16), cost)
+    return hashes.argon2

@@ -1,0 +1,98 @@
+"""Answers and refusals over HTTP that all interfaces of a call manager share."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import ETag, hdrs, web
+
+from ringback.protocols import markup
+from ringback.protocols.markup import Element
+
+REALM = "Cisco Web Services Realm"
+_XML = "application/xml"
+_COMMON = {
+    "Cache-Control": "private",
+    "Expires": "Thu, 01 Jan 1970 00:00:00 GMT",
+    "X-Frame-Options": "SAMEORIGIN",
+    "X-Content-Type-Options": "nosniff",
+}
+# A troubleshooting tool in use tells this page from others by the comment in it.
+_REFUSED_PAGE = """<!DOCTYPE html>
+<html><head><title>401 Unauthorized</title></head>
+<!-- custom Cisco error page -->
+<body><h1>HTTP Status 401 - Unauthorized</h1>
+<p>This page needs the user name and password of the person it belongs to.</p></body></html>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Bytes to hand out, with their type and a tag that changes with them."""
+
+    body: bytes
+    content_type: str
+    tag: str
+
+    @classmethod
+    def of(cls, body: bytes, content_type: str) -> Document:
+        """A document with the tag of its content."""
+        return cls(body, content_type, hashlib.sha256(body).hexdigest()[:32])
+
+
+def xml(body: bytes) -> web.Response:
+    """An answer of UDS."""
+    return web.Response(body=body, content_type=_XML, charset="utf-8", headers=_COMMON)
+
+
+def refusal(status: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    """A refusal with a sentence in XML (its shape is Ringback's choice; the vendor's is not public)."""
+    children = (Element("code", text=str(status)), Element("message", text=message))
+    body = markup.build(Element("errors", children=(Element("error", children=children),)))
+    return web.Response(status=status, body=body, content_type=_XML, charset="utf-8", headers=_COMMON | (headers or {}))
+
+
+def unauthorized() -> web.Response:
+    """The page that asks for credentials."""
+    headers = _COMMON | {hdrs.WWW_AUTHENTICATE: f'Basic realm="{REALM}"'}
+    return web.Response(status=401, text=_REFUSED_PAGE, content_type="text/html", headers=headers)
+
+
+def document(request: web.Request, found: Document) -> web.Response:
+    """A file, or 304 where the asker has it already (RFC 9110 section 13.1.2)."""
+    headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    wanted = request.if_none_match
+    if wanted is not None and any(tag.value in (found.tag, "*") for tag in wanted):
+        response = web.Response(status=304, headers=headers)
+    else:
+        response = web.Response(body=found.body, content_type=found.content_type, headers=headers)
+    response.etag = ETag(found.tag)
+    return response
+
+
+def basic_credentials(request: web.Request) -> tuple[str, str] | None:
+    """User name and password of ``Authorization: Basic`` (RFC 7617, UTF-8); None where there are none to read."""
+    scheme, _, encoded = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return None
+    return (user, password) if colon and user and password else None
+
+
+@web.middleware
+async def plain_refusals(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Give the refusals that aiohttp raises (no such path, method, too large) the shape of ours."""
+    try:
+        return await handler(request)
+    except web.HTTPException as refused:
+        allow = {"Allow": refused.headers[hdrs.ALLOW]} if hdrs.ALLOW in refused.headers else None
+        return refusal(refused.status, refused.reason, allow)

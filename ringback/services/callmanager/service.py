@@ -1,0 +1,194 @@
+"""A call manager node that runs: binds, brings the store up to date, serves, and ends in the mirrored order."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+
+import structlog
+from aiohttp import web
+
+from ringback.net.service import Endpoint
+from ringback.net.tls import client_context, server_context
+from ringback.protocols.device_config import DeviceKind
+from ringback.services.callmanager.authentication import Authenticator, make_decoy
+from ringback.services.callmanager.clusters import RemoteClusters
+from ringback.services.callmanager.files import Files, Photos
+from ringback.services.callmanager.guard import Guard
+from ringback.services.callmanager.http import plain_refusals
+from ringback.services.callmanager.neighbours import Ccmcip, Credentials
+from ringback.services.callmanager.place import Place
+from ringback.services.callmanager.sessions import Sessions
+from ringback.services.callmanager.settings import CallManagerSettings, DeviceRecord, PersonRecord
+from ringback.services.callmanager.user_data import UserData
+from ringback.storage.callmanager.credentials import Cost
+from ringback.storage.callmanager.records import APPLICATION, PERSON, DeviceRow, LineRow, Login, PersonRow
+from ringback.storage.callmanager.seed import Seed, sow
+from ringback.storage.callmanager.store import Store
+
+_ROLE = "call-manager"
+_IDLE_SECONDS = 30.0  # also the time a client has for its first request
+_BODY_LIMIT = 64 * 1024
+_PASSWORD_THREADS = 2
+_BACKLOG = 512
+
+_log = structlog.get_logger("ringback.callmanager")
+
+
+class CallManager:
+    """The call manager role of a node; see ``net.service.Service``."""
+
+    def __init__(self, settings: CallManagerSettings) -> None:
+        self._settings = settings
+        self._endpoints: tuple[Endpoint, ...] = ()
+        self._running: AsyncExitStack | None = None
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """As ``net.service.Service``: uds, ccmcip, files, files-tls."""
+        return self._endpoints
+
+    async def start(self) -> None:
+        """As ``net.service.Service``. Raises also sqlalchemy.exc.SQLAlchemyError where the database refuses,
+        ssl.SSLError where the certificate does not fit, and JabberConfigError for a parameter that XML can't hold."""
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._running = stack.pop_all()
+
+    async def stop(self) -> None:
+        """As ``net.service.Service``."""
+        running, self._running = self._running, None
+        self._endpoints = ()
+        if running is not None:
+            await running.aclose()
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        settings = self._settings
+        ports = (settings.https_port, settings.files_port, settings.files_tls_port)
+        sockets = [stack.enter_context(_bind(settings.address, port)) for port in ports]
+        https, files, files_tls = (bound.getsockname()[1] for bound in sockets)
+        place = Place.of(settings, https, files, files_tls)
+        tls = server_context(settings.identity)
+
+        threads = ThreadPoolExecutor(_PASSWORD_THREADS, thread_name_prefix="password")
+        stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+        store = await Store.open(settings.database_url)
+        stack.push_async_callback(store.close)
+        cost = _cost(settings)
+        hashed = await sow(store, _seed(settings), cost, threads)
+        guard = await self._guard(stack, store, cost, threads)
+        remote = RemoteClusters(settings.remote_clusters, client_context(settings.ca_file), time.monotonic)
+        await remote.start()
+        stack.push_async_callback(remote.stop)
+
+        photos = Photos({person.user: person.photo for person in settings.people if person.photo is not None})
+        secure = [
+            *UserData(settings, place, store, guard, remote).routes(),
+            *Ccmcip(store, guard).routes(),
+            *Credentials(store, guard).routes(),
+            *photos.routes(),
+        ]
+        open_to_all = [*photos.routes(), *Files(settings, place, store).routes()]
+        await _serve(stack, secure, [(sockets[0], tls)])
+        await _serve(stack, open_to_all, [(sockets[1], None), (sockets[2], tls)])
+        self._endpoints = self._bound(https, files, files_tls)
+        _log.info("call manager serves", node=settings.node, people=len(settings.people), passwords_hashed=hashed)
+
+    async def _guard(self, stack: AsyncExitStack, store: Store, cost: Cost, threads: ThreadPoolExecutor) -> Guard:
+        decoy = await make_decoy(cost, threads)
+        people = Authenticator(store, PERSON, threads, decoy, time.monotonic)
+        applications = Authenticator(store, APPLICATION, threads, decoy, time.monotonic)
+        stack.push_async_callback(people.close)
+        stack.push_async_callback(applications.close)
+        return Guard(people, applications, Sessions(self._settings.session_seconds))
+
+    def _bound(self, https: int, files: int, files_tls: int) -> tuple[Endpoint, ...]:
+        rows = (
+            ("uds", "https", https),
+            ("ccmcip", "https", https),
+            ("files", "http", files),
+            ("files-tls", "https", files_tls),
+        )
+        address = self._settings.address
+        return tuple(Endpoint(_ROLE, self._settings.node, name, scheme, address, port) for name, scheme, port in rows)
+
+
+def _bind(address: str, port: int) -> socket.socket:
+    """A bound socket, not yet listening. Raises OSError with the address in its text."""
+    bound = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((address, port))
+    except OSError as error:
+        bound.close()
+        raise OSError(error.errno, f"The call manager can't bind {address} port {port}: {error.strerror}") from error
+    return bound
+
+
+async def _serve(
+    stack: AsyncExitStack, routes: Sequence[web.RouteDef], sites: Sequence[tuple[socket.socket, ssl.SSLContext | None]]
+) -> None:
+    app = web.Application(middlewares=[plain_refusals], client_max_size=_BODY_LIMIT)
+    app.add_routes(routes)
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=_IDLE_SECONDS, shutdown_timeout=1.0)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    for bound, tls in sites:
+        await web.SockSite(runner, bound, ssl_context=tls, backlog=_BACKLOG).start()
+
+
+def _cost(settings: CallManagerSettings) -> Cost:
+    hashing = settings.hashing
+    return Cost(hashing.time_cost, hashing.memory, hashing.parallelism, hashing.scram_iterations)
+
+
+def _seed(settings: CallManagerSettings) -> Seed:
+    logins = [Login(PERSON, person.user, person.password) for person in settings.people]
+    logins += [Login(APPLICATION, user.user, user.password, user.rights) for user in settings.application_users]
+    return Seed(
+        people=[_person_row(person) for person in settings.people],
+        devices=[_device_row(device) for device in settings.devices],
+        logins=logins,
+    )
+
+
+def _person_row(person: PersonRecord) -> PersonRow:
+    return PersonRow(
+        user_name=person.user,
+        first_name=person.first_name,
+        last_name=person.last_name,
+        middle_name=person.middle_name,
+        nick_name=person.nick_name,
+        display_name=person.display_name,
+        phone_number=person.phone_number,
+        home_number=person.home_number,
+        mobile_number=person.mobile_number,
+        email=person.email,
+        directory_uri=person.directory_uri,
+        ms_uri=person.ms_uri,
+        department=person.department,
+        manager=person.manager,
+        title=person.title,
+        pager=person.pager,
+        locale=person.locale,
+        service_profile=person.service_profile,
+        imp_servers=person.imp_servers,
+        im_and_presence=person.im_and_presence,
+        calendar_presence=person.calendar_presence,
+    )
+
+
+def _device_row(device: DeviceRecord) -> DeviceRow:
+    kind = DeviceKind.of(device.name)
+    return DeviceRow(
+        name=device.name,
+        owner=device.owner,
+        model=device.model or (kind.model if kind else ""),
+        description=device.description,
+        support_field=device.support_field,
+        lines=tuple(LineRow(line.number, line.label, line.display_name, line.voicemail_pilot) for line in device.lines),
+    )

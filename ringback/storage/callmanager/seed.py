@@ -1,0 +1,172 @@
+"""Write what the deployment says of people, devices and passwords into the tables; the same again changes nothing.
+
+Rows that came from a deployment and are in it no more are removed, so that who left cannot sign in. Passwords are
+hashed in threads at once, and only those that the deployment did not give before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Table, delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ringback.rules.name_search import digits, fold
+from ringback.storage.callmanager.credentials import Cost, Hashes, fits, hash_password
+from ringback.storage.callmanager.engine import exclusive
+from ringback.storage.callmanager.records import PERSON, DeviceRow, Login, PersonRow, key_of
+from ringback.storage.callmanager.store import Store
+from ringback.storage.callmanager.tables import credentials, devices, lines, numbers, people
+
+_ORIGIN = "deployment"
+_SeedKeys = Mapping[tuple[str, str], tuple[bytes, int, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """All that a deployment says of a cluster."""
+
+    people: Sequence[PersonRow] = ()
+    devices: Sequence[DeviceRow] = ()
+    logins: Sequence[Login] = ()
+
+
+async def sow(store: Store, seed: Seed, cost: Cost, threads: Executor) -> int:
+    """Bring the tables to what the seed says; how many passwords were hashed. Raises PasswordError for a text that
+    can't be a password, sqlalchemy.exc.SQLAlchemyError where the database refuses."""
+    known = await _seed_keys(store)
+    loop = asyncio.get_running_loop()
+    logins = [login for login in seed.logins if login.password]
+    results = await asyncio.gather(
+        *(
+            loop.run_in_executor(threads, _hash_if_new, login, known.get((login.kind, login.user)), cost)
+            for login in logins
+        )
+    )
+    fresh = [(login, hashes) for login, hashes in zip(logins, results, strict=True) if hashes is not None]
+    async with exclusive(store.engine) as connection:
+        await _replace_people(connection, seed)
+        await _replace_devices(connection, seed.devices)
+        await _write_logins(connection, seed, fresh)
+    return len(fresh)
+
+
+def _hash_if_new(login: Login, before: tuple[bytes, int, bytes] | None, cost: Cost) -> Hashes | None:
+    if before is not None and fits(login.password, *before):
+        return None
+    return hash_password(login.password, cost)
+
+
+async def _seed_keys(store: Store) -> _SeedKeys:
+    table = credentials.c
+    query = select(table.kind, table.user, table.seed_salt, table.seed_iterations, table.seed_key)
+    async with store.engine.connect() as connection:
+        return {(row[0], row[1]): (row[2], row[3], row[4]) for row in await connection.execute(query)}
+
+
+async def _replace_people(connection: AsyncConnection, seed: Seed) -> None:
+    rows = {person.user: _person_row(person) for person in seed.people}
+    if len(rows) < len(seed.people):
+        raise ValueError("Two people of the deployment have the same user name")
+    taken = {*rows, *(await _keys(connection, people, people.c.origin == _ORIGIN))}
+    await _delete(connection, people, "user", taken)
+    await _insert(connection, people, rows.values())
+    found = {person.user: set(person.numbers()) for person in seed.people}
+    for device in seed.devices:
+        if (owner := fold(device.owner)) in found:
+            found[owner] |= {number for line in device.lines if (number := digits(line.number))}
+    await _insert(
+        connection,
+        numbers,
+        ({"user": user, "digits": number, "reversed": number[::-1]} for user, its in found.items() for number in its),
+    )
+
+
+async def _replace_devices(connection: AsyncConnection, seeded: Sequence[DeviceRow]) -> None:
+    taken = {*(device.name for device in seeded), *(await _keys(connection, devices, devices.c.origin == _ORIGIN))}
+    await _delete(connection, devices, "name", taken)
+    await _insert(connection, devices, (_device_row(device) for device in seeded))
+    await _insert(
+        connection,
+        lines,
+        (
+            {"device": device.name, "position": position, "id": line.id, **asdict(line)}
+            for device in seeded
+            for position, line in enumerate(device.lines, 1)
+        ),
+    )
+
+
+async def _write_logins(connection: AsyncConnection, seed: Seed, fresh: Sequence[tuple[Login, Hashes]]) -> None:
+    rights = {(login.kind, login.user): " ".join(sorted(login.rights)) for login in seed.logins}
+    replaced = {(login.kind, login.user) for login, _ in fresh}
+    there = set(await connection.scalars(select(people.c.user)))
+    for kind, user in (await connection.execute(select(credentials.c.kind, credentials.c.user))).all():
+        gone = user not in there if kind == PERSON else (kind, user) not in rights
+        if gone or (kind, user) in replaced:
+            await connection.execute(delete(credentials).where(credentials.c.kind == kind, credentials.c.user == user))
+    await _insert(connection, credentials, (_login_row(login, hashes) for login, hashes in fresh))
+    for (kind, user), words in rights.items():
+        if kind != PERSON:
+            changed = credentials.update().where(credentials.c.kind == kind, credentials.c.user == user)
+            await connection.execute(changed.values(rights=words))
+
+
+async def _keys(connection: AsyncConnection, table: Table, condition: Any) -> set[str]:
+    column = next(iter(table.primary_key.columns))
+    return set(await connection.scalars(select(column).where(condition)))
+
+
+async def _delete(connection: AsyncConnection, table: Table, key: str, values: Iterable[str]) -> None:
+    ordered = sorted(values)
+    for begin in range(0, len(ordered), 500):  # SQLite takes at most 32,766 parameters; smaller groups plan better
+        await connection.execute(delete(table).where(table.c[key].in_(ordered[begin : begin + 500])))
+
+
+async def _insert(connection: AsyncConnection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    ready = list(rows)
+    if ready:
+        await connection.execute(insert(table), ready)
+
+
+def _person_row(person: PersonRow) -> dict[str, Any]:
+    shown = person.display_name or f"{person.first_name} {person.last_name}"
+    return asdict(person) | {
+        "user": person.user,
+        "id": person.id or key_of("person", person.user),
+        "imp_servers": "\n".join(person.imp_servers),
+        "origin": _ORIGIN,
+        "by_first": fold(person.first_name),
+        "by_last": fold(person.last_name),
+        "by_display": fold(shown),
+        "by_email": fold(person.email),
+        "by_uri": fold(person.directory_uri),
+    }
+
+
+def _device_row(device: DeviceRow) -> dict[str, Any]:
+    row = asdict(device)
+    del row["lines"]
+    return row | {"id": device.id, "owner": fold(device.owner), "origin": _ORIGIN}
+
+
+def _login_row(login: Login, hashes: Hashes) -> dict[str, Any]:
+    verifier = hashes.verifier
+    return {
+        "kind": login.kind,
+        "user": login.user,
+        "user_name": login.user_name,
+        "argon2": hashes.argon2,
+        "salt": verifier.salt,
+        "iterations": verifier.iterations,
+        "stored_key": verifier.stored_key,
+        "server_key": verifier.server_key,
+        "seed_salt": verifier.salt,
+        "seed_iterations": verifier.iterations,
+        "seed_key": verifier.stored_key,
+        "rights": " ".join(sorted(login.rights)),
+    }
