@@ -35,7 +35,7 @@ from ringback.storage.presence.tables import IDS_PER_MICROSECOND
 
 NICK_LIMIT = 256  # octets
 SUBJECT_LIMIT = 8192  # characters
-_HISTORY_KEPT = 100  # messages in memory; more is in the archive
+HISTORY_KEPT = 100  # messages in memory; more is in the archive
 
 # Status codes of XEP-0045 section 15.6.
 SEES_ADDRESSES, SELF, LOGGED, CREATED, BANNED, NEW_NICK, KICKED = 100, 110, 170, 201, 301, 303, 307
@@ -66,7 +66,8 @@ class Room:
         self.affiliations: dict[str, Member] = {}
         self.occupants: dict[str, Occupant] = {}
         self.clients: dict[str, Client] = {}
-        self.history: deque[Line] = deque(maxlen=_HISTORY_KEPT)
+        self.history: deque[Line] = deque(maxlen=HISTORY_KEPT)
+        self.invited: set[str] = set()
         self.changes = Changes()
         self._by_client: dict[str, Occupant] = {}
         self._looks: dict[str, str] = {}
@@ -306,11 +307,11 @@ class Room:
 
     # Messages
 
-    def say(self, client: Client, stanza: Stanza, archive_id: int, now: float, *, lasting: bool) -> bytes | None:
+    def say(self, client: Client, stanza: Stanza, archive_id: int, now: float) -> bytes | None:
         """Somebody says something to all (section 7.4) or sets the subject (section 8.1).
 
-        ``stanza`` is cleaned (``wire.clean_message``). ``lasting``: worth history and archive. Returns what the
-        archive keeps, without receiver, or None. Raises StanzaError.
+        ``stanza`` is cleaned (``wire.clean_message``). Returns what the archive keeps under ``archive_id``, without
+        receiver, or None where it keeps nothing. Raises StanzaError.
         """
         occupant = self.present(client.full)
         if occupant.role is Role.VISITOR:
@@ -324,12 +325,13 @@ class Room:
             self._set_subject(occupant, subject, archive_id)
         head = b"<message from='%b' to='" % occupant.address
         middle = b"'%b%b" % (tail[:end], occupant.id_element)
-        if not lasting or not self.configuration.archived or subject is not None:
+        lasting, spoken = wire.worth_keeping(stanza.raw)
+        if not lasting or not self.configuration.archived:
             archive_id = 0
         if archive_id:
             middle += wire.stanza_id_element(self.address_xml, archive_id)
         self.broadcast(head, middle + b"</message>")
-        if lasting and subject is None:
+        if spoken:
             self.history.append(Line(archive_id, now, head, middle))
         if not archive_id:
             return None

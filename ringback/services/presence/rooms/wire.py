@@ -24,6 +24,11 @@ DIRECT_INVITE = "jabber:x:conference"
 
 # Elements that only the room may put into what it sends. Local names, because a namespace can be written in many ways.
 _SUSPECT = re.compile(rb"[<:](?:stanza-id|occupant-id|delay|x)[\s/>]")
+_BODY = re.compile(rb"[<:]body[\s/>]")
+_KEPT = re.compile(
+    rb"[<:](?:body|encrypted|displayed|received|acknowledged|reactions|retract|apply-to|attach-to|store|subject)[\s/>]"
+)
+_FLEETING = re.compile(rb"[<:]no-(?:permanent-)?store[\s/>]")
 _DECLARED = b' xmlns="jabber:client"'
 _OF_THE_ROOM = frozenset({f"{{{MUC}}}x", f"{{{MUC_USER}}}x", f"{{{OCCUPANT_ID}}}occupant-id"})
 
@@ -39,6 +44,11 @@ def read_stamp(text: str) -> float:
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
     return moment.timestamp()
+
+
+def local_name(element: etree._Element) -> str:
+    """The name of an element without its namespace."""
+    return etree.QName(element).localname
 
 
 def serialise(element: etree._Element) -> bytes:
@@ -72,6 +82,14 @@ def clean_message(stanza: Stanza, room: str) -> Stanza:
     )
     raw = b"<message%b>%b</message>" % (head, b"".join(serialise(child) for child in kept))
     return Stanza("message", dict(stanza.attributes), raw)
+
+
+def worth_keeping(raw: bytes) -> tuple[bool, bool]:
+    """Whether a message belongs into the archive (XEP-0313 section 8.1, hints of XEP-0334), and into the history that
+    newcomers are shown. Names are looked for anywhere in the message: too much is kept rather than too little."""
+    if not _KEPT.search(raw) or _FLEETING.search(raw):
+        return False, False
+    return True, _BODY.search(raw) is not None
 
 
 def presence_content(stanza: Stanza) -> bytes:
