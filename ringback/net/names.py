@@ -115,7 +115,12 @@ class NameClient:
         try:
             async with asyncio.timeout(self._timeout):
                 response, _ = await dns.asyncquery.udp_with_fallback(
-                    query, server.host, timeout=self._timeout, port=server.port, ignore_unexpected=True
+                    query,
+                    server.host,
+                    timeout=self._timeout,
+                    port=server.port,
+                    ignore_unexpected=True,
+                    ignore_errors=True,
                 )
         except (TimeoutError, dns.exception.Timeout):
             return NameAnswer(question, asked, NameOutcome.TIMED_OUT)

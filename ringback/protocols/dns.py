@@ -43,11 +43,26 @@ def _format_error(wire: bytes) -> bytes | None:
 
 
 def empty_reply(wire: bytes, rcode: int, *, truncated: bool = False) -> bytes | None:
-    """A reply of the header alone, for refusing without work; None where the octets are no query."""
-    if len(wire) < HEADER_SIZE:
+    """A reply that repeats the question and holds nothing else, made without reading more than that.
+
+    None where the octets are no query with one question.
+    """
+    end = _end_of_question(wire)
+    if end is None:
         return None
     number, flags = struct.unpack_from("!HH", wire)
-    if flags & dns.flags.QR:
-        return None
     kept = flags & (dns.flags.RD | 0x7800)
-    return struct.pack("!HHHHHH", number, dns.flags.QR | kept | (dns.flags.TC if truncated else 0) | rcode, 0, 0, 0, 0)
+    flags = dns.flags.QR | kept | (dns.flags.TC if truncated else 0) | rcode
+    return struct.pack("!HHHHHH", number, flags, 1, 0, 0, 0) + wire[HEADER_SIZE:end]
+
+
+def _end_of_question(wire: bytes) -> int | None:
+    """Where the first question ends; None where there is not exactly one, uncompressed, in a query."""
+    if len(wire) < HEADER_SIZE or wire[2] & 0x80 or wire[4:6] != b"\x00\x01":
+        return None
+    at = HEADER_SIZE
+    while at < len(wire) and wire[at]:
+        if wire[at] > 63:
+            return None
+        at += wire[at] + 1
+    return at + 5 if at + 5 <= len(wire) and at - HEADER_SIZE < 255 else None

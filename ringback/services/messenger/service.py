@@ -34,7 +34,9 @@ class MessengerService:
         settings = self._settings
         application = web.Application(client_max_size=1024)
         application.router.add_get(PATH, self._answer)
-        runner = web.AppRunner(application, access_log=None, handle_signals=False, keepalive_timeout=15.0)
+        runner = web.AppRunner(
+            application, access_log=None, handle_signals=False, keepalive_timeout=15.0, shutdown_timeout=1.0
+        )
         await runner.setup()
         self._runner = runner
         try:
@@ -50,7 +52,7 @@ class MessengerService:
     async def _bind(self, runner: web.AppRunner, port: int, context: ssl.SSLContext | None) -> Endpoint:
         settings = self._settings
         before = len(runner.addresses)
-        site = web.TCPSite(runner, settings.address, port, ssl_context=context, shutdown_timeout=1.0)
+        site = web.TCPSite(runner, settings.address, port, ssl_context=context)
         await site.start()
         bound = int(runner.addresses[before][1])
         return Endpoint("messenger", settings.node, "cas", "https" if context else "http", settings.address, bound)
