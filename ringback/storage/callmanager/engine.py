@@ -13,14 +13,16 @@ _ADVISORY_LOCK = 0x72696E67  # any number that all nodes share
 
 
 def create_engine(url: str) -> AsyncEngine:
-    """An engine for ``sqlite+aiosqlite:///FILE`` or ``postgresql+asyncpg://...``; SQLite in WAL mode."""
+    """An engine for ``sqlite+aiosqlite:///FILE`` or ``postgresql+asyncpg://...``; SQLite in WAL mode.
+
+    Single statements run without a transaction, which saves a round trip each; ``exclusive`` opens one.
+    """
+    autocommit: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
     if not url.startswith("sqlite"):
-        return create_async_engine(url, pool_size=4, max_overflow=4, pool_pre_ping=True)
-    engine = create_async_engine(url, connect_args={"timeout": 30})
+        return create_async_engine(url, pool_size=4, max_overflow=4, pool_pre_ping=True, **autocommit)
+    engine = create_async_engine(url, connect_args={"timeout": 30}, **autocommit)
 
     def connected(connection: Any, _record: object) -> None:
-        # The driver must not begin transactions by itself: only ``exclusive`` does, and then for writing at once.
-        connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
             cursor.execute(f"PRAGMA {pragma}")
@@ -33,18 +35,19 @@ def create_engine(url: str) -> AsyncEngine:
 @asynccontextmanager
 async def exclusive(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A transaction that waits for its turn among all nodes; committed at the end, rolled back where it raises."""
-    async with engine.connect() as connection:
-        sqlite = engine.dialect.name == "sqlite"
-        await connection.execute(
-            text("BEGIN IMMEDIATE" if sqlite else f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
-        )
-        try:
-            yield connection
-        except BaseException:
-            if sqlite:
+    if engine.dialect.name == "sqlite":
+        # A deferred transaction that turns from reading to writing can't wait for its turn, so it begins as a writer.
+        async with engine.connect() as connection:
+            await connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
                 await connection.exec_driver_sql("ROLLBACK")
-            await connection.rollback()
-            raise
-        if sqlite:
+                raise
             await connection.exec_driver_sql("COMMIT")
-        await connection.commit()
+        return
+    async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="READ COMMITTED")
+        async with connection.begin():
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+            yield connection
