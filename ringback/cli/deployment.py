@@ -52,21 +52,25 @@ def lab(
         deployment = moved(deployment, loopback)
     except ValueError as error:
         _fail(str(error))
-    _run(deployment, source, data, log, node="", token=token, is_lab=True)
+    _run(deployment, source, data, log, only=frozenset(), token=token, is_lab=True)
 
 
 def serve(
     file: Annotated[Path, typer.Argument(help="A deployment file.")],
-    node: Annotated[str, typer.Option("--node", metavar="NAME", help="Only this node; without it all of them.")] = "",
+    node: Annotated[
+        list[str] | None,
+        typer.Option("--node", metavar="NAME", help="Only this node (may be repeated). Without it: all."),
+    ] = None,
     data: DataOption = None,
     log: LogOption = "info",
 ) -> None:
     """Run the roles of a deployment file: all in one process, or one node."""
     deployment = _read(file)
-    if node and node not in {entry.name for entry in deployment.node}:
+    only = frozenset(node or ())
+    if unknown := only.difference(entry.name for entry in deployment.node):
         known = ", ".join(entry.name for entry in deployment.node)
-        _fail(f"{file} has no node {node!r}; it has: {known}")
-    _run(deployment, file, data, log, node=node, token="", is_lab=False)
+        _fail(f"{file} has no node {min(unknown)!r}; it has: {known}")
+    _run(deployment, file, data, log, only=only, token="", is_lab=False)
 
 
 def check(file: Annotated[Path, typer.Argument(help="A deployment file.")]) -> None:
@@ -85,12 +89,12 @@ def _read(file: Path) -> Deployment:
 
 
 def _run(
-    deployment: Deployment, source: Path, data: Path | None, log: str, *, node: str, token: str, is_lab: bool
+    deployment: Deployment, source: Path, data: Path | None, log: str, *, only: frozenset[str], token: str, is_lab: bool
 ) -> None:
     set_up_log(log)
     with _folder(data) as folder:
         try:
-            composition = compose(deployment, folder, base=source.parent, only_node=node, web_token=token)
+            composition = compose(deployment, folder, base=source.parent, only=only, web_token=token)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_until_told(composition, folder, is_lab=is_lab, temporary=data is None))
         except (StartError, DeploymentError) as error:

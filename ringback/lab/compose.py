@@ -57,9 +57,9 @@ class Composition:
 
 
 def compose(
-    deployment: Deployment, folder: DataFolder, *, base: Path, only_node: str = "", web_token: str = ""
+    deployment: Deployment, folder: DataFolder, *, base: Path, only: frozenset[str] = frozenset(), web_token: str = ""
 ) -> Composition:
-    """Make the services of all nodes, or of ``only_node``. ``base`` is the folder that photos of the file are beside.
+    """Make the services of all nodes, or only those named in ``only``. ``base`` is the folder that photos of the file are beside.
 
     Raises DeploymentError for what only shows when records and photos are read.
     """
@@ -79,7 +79,7 @@ def compose(
                 makers[role](node)
                 for role in wave
                 for node in context.deployment.node
-                if role in node.roles and only_node in {"", node.name}
+                if role in node.roles and (not only or node.name in only)
             ]
         )
     web = tuple(service for service in waves[-1] if isinstance(service, WebRole))

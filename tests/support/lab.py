@@ -107,6 +107,69 @@ def start_until(process: subprocess.Popen[str], file: Path, output: Path, limit:
     return time.monotonic() - begin
 
 
+@dataclass(slots=True)
+class SplitLab:
+    """An enterprise whose presence service is a process of its own, to be killed and started again."""
+
+    rest: RunningLab
+    file: Path
+    presence: subprocess.Popen[str]
+
+    def kill_presence(self) -> None:
+        """End the presence service as a power cut would (SIGKILL)."""
+        stop(self.presence, signal.SIGKILL)
+
+    def start_presence(self) -> None:
+        """Start the presence service (again) with the state it left; returns when it serves."""
+        self.presence = _serve(self.file, self.rest.data, [PRESENCE_NODE])
+
+
+PRESENCE_NODE = "im1.example.com"
+REST = ["ns.office.example.com", "ns.example.com", "cm1.example.com", "cm-berlin.example.com", "cas.cloud.example"]
+WEB_NODE = "client.office.example.com"
+
+
+@contextlib.contextmanager
+def split_lab(folder: Path) -> Iterator[SplitLab]:
+    """The built-in deployment in two processes: the presence service alone, and all the rest."""
+    with loopback_range() as loopback:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = subprocess.run(ringback("lab", "--show"), capture_output=True, text=True, check=True).stdout
+        file = folder / "deployment.toml"
+        file.write_text(text.replace("127.0.", f"{loopback}.") + f'\n[web]\ntoken = "{TOKEN}"\n')
+        data = folder / "data"
+        rest = _serve(file, data, [*REST, WEB_NODE])
+        info = json.loads((data / "lab.json").read_text())
+        presence = None
+        try:
+            lab = RunningLab(rest, loopback, data, info, 0.0, data / "output.txt")
+            split = SplitLab(lab, file, _serve(file, data, [PRESENCE_NODE]))
+            presence = split
+            yield split
+        finally:
+            if presence is not None:
+                stop(presence.presence)
+            stop(rest)
+
+
+def _serve(file: Path, data: Path, nodes: list[str]) -> subprocess.Popen[str]:
+    data.mkdir(parents=True, exist_ok=True)
+    ready = data / "lab.json"
+    ready.unlink(missing_ok=True)
+    output = file.parent / f"{nodes[0]}.txt"
+    words = [word for node in nodes for word in ("--node", node)]
+    with output.open("a") as out:
+        process = subprocess.Popen(
+            ringback("serve", str(file), "--data", str(data), *words),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"},
+        )
+    start_until(process, ready, output)
+    return process
+
+
 @contextlib.contextmanager
 def running_lab(folder: Path, *words: str, loopback: str | None = None) -> Iterator[RunningLab]:
     """Start ``ringback lab`` with state in ``folder`` and further ``words``; it is ended at the end."""
