@@ -72,16 +72,10 @@ def compose(
         "presence": context.presence,
         "web": context.web,
     }
-    waves: list[list[Service]] = []
-    for wave in _WAVES:
-        waves.append(
-            [
-                makers[role](node)
-                for role in wave
-                for node in context.deployment.node
-                if role in node.roles and (not only or node.name in only)
-            ]
-        )
+    chosen = [node for node in context.deployment.node if not only or node.name in only]
+    waves: list[list[Service]] = [
+        [makers[role](node) for role in wave for node in chosen if role in node.roles] for wave in _WAVES
+    ]
     web = tuple(service for service in waves[-1] if isinstance(service, WebRole))
     return Composition(context.deployment, authority.ca_file, context.name_servers, Runner(waves), web)
 
