@@ -140,11 +140,18 @@ async def test_personal_events(connection: AsyncConnection) -> None:
     ]
     await connection.execute(pep.SET_ITEM, items)
     await connection.execute(pep.DROP_ITEM, [{"of": "a@x", "at": "n", "which": "2"}])
-    nodes, kept = await pep.load_account(connection, "a@x")
-    assert nodes == [pep.KeptNode("a@x", "n", "whitelist", 2, True, False, frozenset({"b@x"}))]
-    assert [item.item for item in kept] == ["1", "3"]
+    kept = pep.KeptNode("a@x", "n", "whitelist", 2, True, False, frozenset({"b@x"}))
+    assert await pep.load_nodes(connection, "a@x") == [await pep.load_node(connection, "a@x", "n")] == [kept]
+    assert [item.item for item in await pep.load_items(connection, "a@x", "n")] == ["1", "3"]
+    assert [item.item for item in await pep.load_items(connection, "a@x", "n", limit=1)] == ["3"]
+    assert [item.item for item in await pep.load_items(connection, "a@x", "n", names=("1", "9"))] == ["1"]
+    assert await pep.newest_position(connection, "a@x", "n") == 3
+    assert await pep.last_items(connection, ("a@x",), ("n",)) == []
+    await connection.execute(pep.SET_NODE, [{**node, "send_last": True}])
+    ((_, last),) = await pep.last_items(connection, ("a@x", "b@x"), ("n", "m"))
+    assert last.item == "3"
     await connection.execute(pep.DROP_ITEMS, [{"of": "a@x", "at": "n"}])
-    assert (await pep.load_account(connection, "a@x"))[1] == []
+    assert await pep.item_names(connection, "a@x", "n") == []
 
 
 async def test_private_cards_and_blocks(connection: AsyncConnection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import Row, and_, bindparam, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringback.storage.presence.tables import pep_items, pep_nodes, upsert
@@ -45,29 +45,85 @@ class KeptItem:
     payload: bytes
 
 
-async def load_account(connection: AsyncConnection, owner: str) -> tuple[list[KeptNode], list[KeptItem]]:
-    """All nodes and items of an account, oldest item first."""
-    nodes = select(
-        pep_nodes.c.owner,
-        pep_nodes.c.node,
-        pep_nodes.c.access_model,
-        pep_nodes.c.max_items,
-        pep_nodes.c.persist,
-        pep_nodes.c.send_last,
-        pep_nodes.c.whitelist,
-    ).where(pep_nodes.c.owner == owner)
-    found = [
-        KeptNode(*row[:6], whitelist=frozenset(row[6].split("\n")) - {""}) for row in (await connection.execute(nodes))
-    ]
-    items = (
-        select(
-            pep_items.c.node,
-            pep_items.c.item,
-            pep_items.c.position,
-            pep_items.c.publisher,
-            pep_items.c.payload,
-        )
-        .where(pep_items.c.owner == owner)
-        .order_by(pep_items.c.position)
+_NODE = (
+    pep_nodes.c.owner,
+    pep_nodes.c.node,
+    pep_nodes.c.access_model,
+    pep_nodes.c.max_items,
+    pep_nodes.c.persist,
+    pep_nodes.c.send_last,
+    pep_nodes.c.whitelist,
+)
+_ITEM = (pep_items.c.node, pep_items.c.item, pep_items.c.position, pep_items.c.publisher, pep_items.c.payload)
+
+
+def _node(row: Row[str, str, str, int, bool, bool, str]) -> KeptNode:
+    return KeptNode(*row[:6], whitelist=frozenset(row[6].split("\n")) - {""})
+
+
+async def load_nodes(connection: AsyncConnection, owner: str) -> list[KeptNode]:
+    """The nodes of an account."""
+    return [_node(row) for row in await connection.execute(select(*_NODE).where(pep_nodes.c.owner == owner))]
+
+
+async def load_node(connection: AsyncConnection, owner: str, name: str) -> KeptNode | None:
+    """One node, None where it does not exist."""
+    query = select(*_NODE).where(pep_nodes.c.owner == owner, pep_nodes.c.node == name)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else _node(row)
+
+
+async def load_items(
+    connection: AsyncConnection, owner: str, name: str, *, limit: int | None = None, names: tuple[str, ...] = ()
+) -> list[KeptItem]:
+    """Items of a node, the oldest first: all, the ``limit`` newest, or those with the given names."""
+    query = select(*_ITEM).where(pep_items.c.owner == owner, pep_items.c.node == name)
+    if names:
+        query = query.where(pep_items.c.item.in_(names))
+    query = query.order_by(pep_items.c.position.desc()).limit(limit)
+    return [KeptItem(*row) for row in await connection.execute(query)][::-1]
+
+
+async def item_names(connection: AsyncConnection, owner: str, name: str) -> list[str]:
+    """The names of a node's items, the oldest first."""
+    query = select(pep_items.c.item).where(pep_items.c.owner == owner, pep_items.c.node == name)
+    return list((await connection.execute(query.order_by(pep_items.c.position))).scalars())
+
+
+async def newest_position(connection: AsyncConnection, owner: str, name: str) -> int:
+    """The position of a node's newest item, 0 where it has none."""
+    query = select(func.max(pep_items.c.position)).where(pep_items.c.owner == owner, pep_items.c.node == name)
+    return int((await connection.execute(query)).scalar_one() or 0)
+
+
+async def last_items(
+    connection: AsyncConnection, owners: tuple[str, ...], names: tuple[str, ...]
+) -> list[tuple[KeptNode, KeptItem]]:
+    """The newest item of every node of these owners and names that tells its last item to newcomers."""
+    if not owners or not names:
+        return []
+    wanted = and_(pep_nodes.c.owner.in_(owners), pep_nodes.c.node.in_(names), pep_nodes.c.send_last.is_(True))
+    newest = (
+        select(pep_items.c.owner, pep_items.c.node, func.max(pep_items.c.position).label("position"))
+        .where(pep_items.c.owner.in_(owners), pep_items.c.node.in_(names))
+        .group_by(pep_items.c.owner, pep_items.c.node)
+        .subquery()
     )
-    return found, [KeptItem(*row) for row in (await connection.execute(items))]
+    query = (
+        select(*_NODE, *_ITEM)
+        .join(newest, and_(newest.c.owner == pep_nodes.c.owner, newest.c.node == pep_nodes.c.node))
+        .join(
+            pep_items,
+            and_(
+                pep_items.c.owner == newest.c.owner,
+                pep_items.c.node == newest.c.node,
+                pep_items.c.position == newest.c.position,
+            ),
+        )
+        .where(wanted)
+    )
+    width = len(_NODE)
+    return [
+        (KeptNode(*row[:6], whitelist=frozenset(row[6].split("\n")) - {""}), KeptItem(*row[width:]))
+        for row in await connection.execute(query)
+    ]
