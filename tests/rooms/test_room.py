@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ringback.protocols.xmpp.errors import StanzaError
 from ringback.protocols.xmpp.stanza import Stanza
+from ringback.services.presence.rendering import local_name
 from ringback.services.presence.rooms import wire
 from ringback.services.presence.rooms.model import Affiliation, HistoryWish, Role, RoomConfiguration
 from ringback.services.presence.rooms.room import NICK_LIMIT, Room
@@ -229,7 +230,7 @@ def test_occupant_ids_stay_with_the_person_and_differ_between_rooms() -> None:
 def test_what_only_the_room_may_say_is_taken_out(forged: str) -> None:
     sent = message(f"<body>hi</body>{forged}<x xmlns='jabber:x:oob'><url>u</url></x>", lang="en")
     cleaned = wire.clean_message(sent, str(ROOM))
-    names = [wire.local_name(child) for child in Stanza.parse(cleaned.raw).element()]
+    names = [local_name(child) for child in Stanza.parse(cleaned.raw).element()]
     assert names == ["body", "x"]
     assert cleaned.attributes == sent.attributes == Stanza.parse(cleaned.raw).attributes
 

@@ -127,3 +127,9 @@ async def last_items(
         (KeptNode(*row[:6], whitelist=frozenset(row[6].split("\n")) - {""}), KeptItem(*row[width:]))
         for row in await connection.execute(query)
     ]
+
+
+async def newest_names(connection: AsyncConnection, name: str) -> dict[str, str]:
+    """For every account that has the node: the name of its newest item."""
+    query = select(pep_items.c.owner, pep_items.c.item).where(pep_items.c.node == name).order_by(pep_items.c.position)
+    return dict(tuple(row) for row in await connection.execute(query))

@@ -30,6 +30,12 @@ async def read_private(connection: AsyncConnection, owner: str, element: str) ->
     return (await connection.execute(query)).scalar_one_or_none()
 
 
+async def private_names(connection: AsyncConnection, owner: str) -> set[str]:
+    """The ``{namespace}name`` of everything that an account keeps."""
+    query = select(private_storage.c.element).where(private_storage.c.owner == owner)
+    return set((await connection.execute(query)).scalars())
+
+
 async def read_card(connection: AsyncConnection, owner: str) -> bytes | None:
     """An account's vCard; None where it never set one."""
     return (await connection.execute(select(cards.c.payload).where(cards.c.owner == owner))).scalar_one_or_none()

@@ -270,6 +270,8 @@ def _to_occupant(service: RoomService, session: Session, stanza: Stanza, to: Jid
         session.send(iq_result(stanza.id, str(to), session.full))
         return
     if tag == f"{{{CARD}}}vCard" and stanza.type == "get":
+        if not room.sees_addresses(sender) and receiver is not sender:
+            raise StanzaError("forbidden", "A card would tell who this is")
         service.answer_later(session, stanza, to, _card(service, receiver.bare))
         return
     target = receiver.client

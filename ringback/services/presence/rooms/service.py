@@ -18,6 +18,7 @@ from ringback.protocols.xmpp.stanza import Stanza, iq_result
 from ringback.rules.addresses import Jid
 from ringback.services.presence.archive_query import ArchiveClock
 from ringback.services.presence.module import Hub, Identity, Session
+from ringback.services.presence.rendering import local_name
 from ringback.services.presence.rooms import invitations, requests, wire
 from ringback.services.presence.rooms.model import Affiliation, HistoryWish
 from ringback.services.presence.rooms.registry import Registry
@@ -195,7 +196,7 @@ class RoomService:
         error = stanza.child("{jabber:client}error")
         if room is None or occupant is None or error is None:
             return
-        conditions = {wire.local_name(child) for child in error}
+        conditions = {local_name(child) for child in error}
         if conditions & _UNREACHABLE:
             room.remove(occupant, {BROKEN})
 

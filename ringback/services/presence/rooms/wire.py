@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from lxml import etree
 
 from ringback.protocols.xmpp.stanza import Stanza, quote
+from ringback.services.presence.rendering import serialise
 from ringback.services.presence.rooms.model import Affiliation, HistoryWish, Role
 
 MUC = "http://jabber.org/protocol/muc"
@@ -29,7 +30,6 @@ _KEPT = re.compile(
     rb"[<:](?:body|encrypted|displayed|received|acknowledged|reactions|retract|apply-to|attach-to|store|subject)[\s/>]"
 )
 _FLEETING = re.compile(rb"[<:]no-(?:permanent-)?store[\s/>]")
-_DECLARED = b' xmlns="jabber:client"'
 _OF_THE_ROOM = frozenset({f"{{{MUC}}}x", f"{{{MUC_USER}}}x", f"{{{OCCUPANT_ID}}}occupant-id"})
 
 
@@ -44,19 +44,6 @@ def read_stamp(text: str) -> float:
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
     return moment.timestamp()
-
-
-def local_name(element: etree._Element) -> str:
-    """The name of an element without its namespace."""
-    return etree.QName(element).localname
-
-
-def serialise(element: etree._Element) -> bytes:
-    """An element for a stream whose default namespace is ``jabber:client``."""
-    raw: bytes = etree.tostring(element, encoding="utf-8", with_tail=False)
-    start = b"<" + etree.QName(element).localname.encode()
-    declared = start + _DECLARED
-    return start + raw[len(declared) :] if raw.startswith(declared) else raw
 
 
 def _forged(child: etree._Element, room: str) -> bool:
