@@ -59,7 +59,7 @@ class Composition:
 def compose(
     deployment: Deployment, folder: DataFolder, *, base: Path, only: frozenset[str] = frozenset(), web_token: str = ""
 ) -> Composition:
-    """Make the services of all nodes, or only those named in ``only``. ``base`` is the folder that photos of the file are beside.
+    """Make the services of all nodes, or only those named in ``only``. Photos of the file are beside ``base``.
 
     Raises DeploymentError for what only shows when records and photos are read.
     """
