@@ -34,23 +34,33 @@ def obstacle_of(error: ssl.SSLError) -> Obstacle:
 
 async def inspect_certificate(address: str, port: int, expected: str) -> CertificateFacts | None:
     """The certificate shown at an address for a name, trusted or not; None where no handshake comes about."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # only looked at: see the head of this file
     try:
         async with asyncio.timeout(_TIMEOUT):
-            _, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=expected)
+            _, writer = await asyncio.open_connection(address, port, ssl=looking_context(), server_hostname=expected)
     except (OSError, TimeoutError, ssl.SSLError):
         return None
     try:
-        tls = writer.get_extra_info("ssl_object")
-        shown = tls.getpeercert(binary_form=True) if isinstance(tls, ssl.SSLObject) else None
-        return facts_of(shown, f"{expected}:{port}", expected) if shown else None
+        return shown_on(writer, f"{expected}:{port}", expected)
     finally:
         writer.close()
         with contextlib.suppress(OSError, TimeoutError, ssl.SSLError):
             async with asyncio.timeout(1.0):
                 await writer.wait_closed()
+
+
+def looking_context() -> ssl.SSLContext:
+    """A context that judges nothing, for connections that carry nothing: see the head of this file."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def shown_on(writer: asyncio.StreamWriter, server: str, expected: str) -> CertificateFacts | None:
+    """The certificate that the other side of a TLS connection showed."""
+    tls = writer.get_extra_info("ssl_object")
+    shown = tls.getpeercert(binary_form=True) if isinstance(tls, ssl.SSLObject) else None
+    return facts_of(shown, server, expected) if shown else None
 
 
 def facts_of(der: bytes, server: str, expected: str) -> CertificateFacts | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import errno
 import ssl
 import time
@@ -57,10 +58,11 @@ class Fetcher:
     """Requests with one name client, one set of authorities and one time limit. An async context manager."""
 
     def __init__(self, names: NameClient, *, ca_file: Path | None = None, timeout: float = 5.0) -> None:
-        """``timeout`` is in seconds for a whole request. Raises OSError or ssl.SSLError where ``ca_file`` is none."""
+        """``timeout`` is in seconds for a whole request."""
         self._names = names
         self._timeout = timeout
-        self._context = client_context(ca_file)
+        self._ca_file = ca_file
+        self._context: ssl.SSLContext | None = None
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -70,10 +72,15 @@ class Fetcher:
 
     @property
     def tls(self) -> ssl.SSLContext:
-        """The context with which servers are verified."""
+        """The context with which servers are verified. Raises RuntimeError outside the fetcher's context."""
+        if self._context is None:
+            raise RuntimeError("the fetcher is used outside its context")
         return self._context
 
     async def __aenter__(self) -> Fetcher:
+        """Raises OSError or ssl.SSLError where ``ca_file`` can't be read."""
+        # reading the system's authorities takes some 20 ms, which the loop has better use for
+        self._context = await asyncio.to_thread(client_context, self._ca_file)
         resolver = NameResolver(self._names)
         connector = aiohttp.TCPConnector(resolver=resolver, ssl=self._context, limit=20, use_dns_cache=True)
         self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
@@ -84,21 +91,25 @@ class Fetcher:
             await self._session.close()
             self._session = None
 
-    async def get(self, url: str, *, through_proxy: bool = False) -> Fetched:
+    async def get(self, url: str, *, basic: tuple[str, str] | None = None, through_proxy: bool = False) -> Fetched:
         """GET a URL; redirects are not followed. Never raises for what a server or network does.
 
+        ``basic`` is a user name and password, sent over https only (ValueError is raised for any other URL).
         ``through_proxy`` goes by the system's proxy where there is one (``https_proxy`` and ``no_proxy``), but not
         where a name server was given: the proxy would see names in another view.
         """
         if self._session is None:
             raise RuntimeError("the fetcher is used outside its context")
+        if basic is not None and not url.startswith("https://"):
+            raise ValueError("A password is sent over https only")
+        headers = {"Authorization": _basic(*basic)} if basic is not None else {}
         began = time.monotonic()
         try:
             target = URL(url)
             proxy = _system_proxy(target) if through_proxy and self._names.nameserver is None else None
             async with (
                 asyncio.timeout(self._timeout),
-                self._session.get(target, allow_redirects=False, proxy=proxy) as response,
+                self._session.get(target, allow_redirects=False, proxy=proxy, headers=headers) as response,
             ):
                 body = await response.content.read(_BODY_LIMIT + 1)
                 while chunk := await response.content.read(_BODY_LIMIT):
@@ -136,6 +147,11 @@ class Fetcher:
         return False
 
 
+def _basic(user: str, password: str) -> str:
+    """The value of an Authorization header (RFC 7617, UTF-8)."""
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
 def _system_proxy(target: URL) -> str | None:
     """The proxy of the system for a URL. One that wants a password is not used (planning guide, chapter 5)."""
     if target.host is None or urllib.request.proxy_bypass(target.host):
@@ -146,6 +162,8 @@ def _system_proxy(target: URL) -> str | None:
 
 def _obstacle(error: BaseException) -> tuple[Obstacle, str]:
     detail = str(error) or type(error).__name__
+    if isinstance(error, aiohttp.ClientConnectorError):
+        detail = error.os_error.strerror or detail
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         inner = error.certificate_error
         return obstacle_of(inner) if isinstance(inner, ssl.SSLError) else Obstacle.UNTRUSTED, str(inner)

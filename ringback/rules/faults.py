@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ringback.rules.addresses import HostPort
 from ringback.rules.reachability import CertificateFacts, Obstacle
@@ -168,11 +168,12 @@ def wrong_password(address: str, server: str) -> Fault:
 
 
 def service_unreachable(service: str, failure: ServerFailure) -> Fault:
-    """A service behind the sign-in (messages, login, files) can't be used."""
+    """A service behind the sign-in can't be used: ``files``, ``messages`` or ``login``."""
     if failure.obstacle is not None and failure.obstacle.of_certificate:
         return certificate_fault(failure)
     why = str(failure.obstacle) if failure.obstacle is not None else "bad-answer"
-    return _fault("service-unreachable", why, service=service, server=failure.server, detail=failure.detail or "-")
+    fault = _fault("service-unreachable", why, service=service, server=failure.server, detail=failure.detail or "-")
+    return replace(fault, what=Reason.of(f"fault.service-unreachable.what.{service}", server=failure.server))
 
 
 def took_too_long(domain: str, seconds: float) -> Fault:

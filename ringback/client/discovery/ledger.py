@@ -14,12 +14,15 @@ from ringback.rules.trace import Entry, Kind, Outcome
 class Ledger:
     """The lines of one attempt, told to a listener as they come."""
 
-    def __init__(self, on_entry: OnEntry | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        """``clock`` gives seconds and never goes back."""
+    def __init__(
+        self, on_entry: OnEntry | None = None, entries: tuple[Entry, ...] = (), elapsed: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        """``entries`` and ``elapsed`` (seconds) go on with an earlier attempt; ``clock`` never goes back."""
         self._on_entry = on_entry
         self._clock = clock
-        self._began = clock()
-        self._entries: list[Entry] = []
+        self._began = clock() - elapsed
+        self._entries: list[Entry] = list(entries)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
