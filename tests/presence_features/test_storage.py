@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from ringback.storage.presence import archive, pep, private, rooms
+from ringback.storage.presence import archive, offline, pep, private, rooms, roster
 from ringback.storage.presence.core import metadata
 from ringback.storage.presence.migrate import upgrade
 from ringback.storage.presence.tables import IDS_PER_MICROSECOND
@@ -36,6 +36,7 @@ def _differences(connection: Connection) -> list[object]:
 
 
 async def test_migrations_make_exactly_the_tables_of_the_code(connection: AsyncConnection) -> None:
+    assert {roster.roster_items.name, offline.offline_messages.name} <= set(metadata.tables)
     assert await connection.run_sync(_differences) == []
 
 
