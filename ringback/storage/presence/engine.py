@@ -73,7 +73,7 @@ class Storage:
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
-    async def open(cls, url: str, *, prepare: Callable[[AsyncEngine], Awaitable[None]] | None = None) -> Storage:
+    async def open(cls, url: str, *, prepare: Callable[[str], Awaitable[None]] | None = None) -> Storage:
         """Connect to ``sqlite+aiosqlite:///FILE`` or ``postgresql+asyncpg://...`` and bring the tables up to date.
 
         ``prepare`` migrates the database with this URL first. Raises sqlalchemy.exc.SQLAlchemyError or OSError.

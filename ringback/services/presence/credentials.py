@@ -1,0 +1,226 @@
+"""Ask the call managers who a person is: passwords are theirs, and are checked over the wire.
+
+* PLAIN: ``GET /cucm-uds/user/ID`` with the person's own user name and password: 200 is good, 401 is not.
+* The home cluster is found first with ``GET /cucm-uds/clusterUser?username=ID``, which needs no credentials and also
+  tells whether an account exists.
+* SCRAM: ``GET /ringback/credentials/ID`` with an application user's credentials gives the verifier as JSON; a foreign
+  call manager without that page makes us offer PLAIN and the token only.
+
+Answers are kept for a short time, so that many clients that come back at once do not fall upon the call manager.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import socket
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+import msgspec
+import structlog
+from aiohttp.abc import AbstractResolver, ResolveResult
+from lxml import etree
+
+from ringback.net.tls import client_context
+from ringback.protocols.xmpp.sasl import Verifier, fake_verifier
+from ringback.rules.addresses import HostPort
+from ringback.services.presence.errors import CredentialsUnavailableError
+from ringback.services.presence.settings import PresenceSettings
+
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=5, connect=3)
+_LARGEST_ANSWER: Final = 65_536
+_KEEP_VERIFIER: Final = 60.0  # seconds
+_KEEP_HOME: Final = 300.0
+_KEEP_UNKNOWN: Final = 30.0
+_MOST_KEPT: Final = 100_000
+_DEFAULT_ITERATIONS: Final = 10_000
+
+_log = structlog.get_logger("ringback.presence.credentials")
+
+
+class _VerifierAnswer(msgspec.Struct):
+    user: str
+    salt: str
+    iterations: int
+    stored_key: str
+    server_key: str
+
+
+class _NodeResolver(AbstractResolver):
+    """Names of call managers are reached at the addresses of the settings; others as the system says."""
+
+    def __init__(self, addresses: Mapping[str, HostPort]) -> None:
+        self._addresses = addresses
+        self._system = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        known = self._addresses.get(host)
+        if known is None:
+            return await self._system.resolve(host, port, family)
+        address_family = socket.AF_INET6 if ":" in known.host else socket.AF_INET
+        return [
+            ResolveResult(
+                hostname=host, host=known.host, port=port, family=address_family, proto=0, flags=socket.AI_NUMERICHOST
+            )
+        ]
+
+    async def close(self) -> None:
+        await self._system.close()
+
+
+class _Kept:
+    """A small dictionary whose entries grow old."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, tuple[float, Any]] = {}
+
+    def get(self, key: str, now: float) -> Any:
+        entry = self._entries.get(key)
+        return entry[1] if entry is not None and entry[0] > now else None
+
+    def put(self, key: str, value: object, until: float) -> None:
+        if len(self._entries) >= _MOST_KEPT:
+            self._entries.clear()
+        self._entries[key] = (until, value)
+
+
+class Credentials:
+    """The questions of a presence node to its call managers. All methods raise CredentialsUnavailableError."""
+
+    def __init__(self, settings: PresenceSettings) -> None:
+        self._settings = settings
+        self._nodes = dict(settings.call_managers)
+        self._homes = _Kept()
+        self._verifiers = _Kept()
+        self._session: aiohttp.ClientSession | None = None
+        self._fake_secret = hashlib.sha256(
+            b"ringback fake salt " + settings.application_password.encode() + settings.domain.encode()
+        ).digest()
+        self._iterations = _DEFAULT_ITERATIONS
+        self.scram_available = bool(settings.application_user)
+
+    async def start(self) -> None:
+        """Open the connection pool and find out whether the call managers know verifiers."""
+        connector = aiohttp.TCPConnector(
+            ssl=client_context(self._settings.ca_file), limit=64, resolver=_NodeResolver(self._nodes)
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector, timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+        )
+
+    async def stop(self) -> None:
+        """Mirror of ``start``."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def check_password(self, user: str, password: str) -> bool:
+        """Whether this is the person's password."""
+        home = await self._home(user)
+        if home is None:
+            return False
+        status, _ = await self._get(home, f"/cucm-uds/user/{quote(user, safe='')}", aiohttp.BasicAuth(user, password))
+        if status in {200, 401, 403, 404}:
+            return status == 200
+        raise CredentialsUnavailableError(f"The call manager answered {status}")
+
+    async def verifier(self, user: str) -> Verifier:
+        """The person's SCRAM verifier; for nobody a made-up one that always looks the same."""
+        now = asyncio.get_running_loop().time()
+        kept: Verifier | None = self._verifiers.get(user, now)
+        if kept is not None:
+            return kept
+        found = await self._find_verifier(user)
+        if found is None:
+            return fake_verifier(user, self._fake_secret, self._iterations)
+        self._iterations = found.iterations
+        self._verifiers.put(user, found, now + _KEEP_VERIFIER)
+        return found
+
+    async def exists(self, user: str) -> bool:
+        """Whether any call manager knows this user."""
+        return await self._home(user) is not None
+
+    async def _find_verifier(self, user: str) -> Verifier | None:
+        home = await self._home(user)
+        if home is None:
+            return None
+        settings = self._settings
+        auth = aiohttp.BasicAuth(settings.application_user, settings.application_password)
+        status, body = await self._get(home, f"/ringback/credentials/{quote(user, safe='')}", auth)
+        if status == 404:
+            return None
+        if status != 200:
+            raise CredentialsUnavailableError(f"The call manager answered {status}")
+        try:
+            answer = msgspec.json.decode(body, type=_VerifierAnswer)
+            keys = [base64.b64decode(text, validate=True) for text in (answer.stored_key, answer.server_key)]
+            salt = base64.b64decode(answer.salt, validate=True)
+        except (msgspec.DecodeError, binascii.Error, ValueError) as error:
+            raise CredentialsUnavailableError("The call manager's verifier cannot be read") from error
+        if not salt or answer.iterations < 4096 or any(len(key) != 32 for key in keys):
+            raise CredentialsUnavailableError("The call manager's verifier is too weak")
+        return Verifier(salt, answer.iterations, keys[0], keys[1])
+
+    async def _home(self, user: str) -> str | None:
+        """The call manager that has the user, ``name:port``; None where nobody knows the user."""
+        now = asyncio.get_running_loop().time()
+        kept: str | None = self._homes.get(user, now)
+        if kept is not None:
+            return kept or None
+        failure: CredentialsUnavailableError | None = None
+        for name, address in self._settings.call_managers:
+            asked = f"{name}:{address.port}"
+            try:
+                status, body = await self._get(asked, f"/cucm-uds/clusterUser?username={quote(user, safe='')}", None)
+            except CredentialsUnavailableError as error:
+                failure = error
+                continue
+            if status != 200:
+                failure = CredentialsUnavailableError(f"The call manager answered {status}")
+                continue
+            home = self._read_home(body, asked)
+            self._homes.put(user, home or "", now + (_KEEP_HOME if home else _KEEP_UNKNOWN))
+            return home
+        raise failure or CredentialsUnavailableError("No call manager is configured")
+
+    def _read_home(self, body: bytes, asked: str) -> str | None:
+        try:
+            root = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
+        except etree.XMLSyntaxError as error:
+            raise CredentialsUnavailableError("The call manager's answer cannot be read") from error
+        result = root.find("result")
+        if result is None or result.get("found") != "true":
+            return None
+        name = (root.findtext("homeCluster") or "").strip()
+        known = self._nodes.get(name)
+        if known is not None:
+            return f"{name}:{known.port}"
+        if not name:
+            return asked
+        port = urlsplit(result.get("uri") or "").port or 8443
+        return f"{name}:{port}"
+
+    async def _get(self, node: str, path: str, auth: aiohttp.BasicAuth | None) -> tuple[int, bytes]:
+        if self._session is None:
+            raise CredentialsUnavailableError("The service is not running")
+        try:
+            async with self._session.get(
+                f"https://{node}{path}", auth=auth, allow_redirects=False, headers={"Accept": "*/*"}
+            ) as response:
+                body = bytearray()
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    if len(body) > _LARGEST_ANSWER:
+                        raise CredentialsUnavailableError(f"{node} answers too much")
+                return response.status, bytes(body)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            _log.warning("credentials.call_manager_unreachable", node=node, error=type(error).__name__)
+            raise CredentialsUnavailableError(f"{node} does not answer") from error
