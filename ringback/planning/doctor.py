@@ -196,7 +196,7 @@ class _Examination:
 
     def _unreadable(self, line: int, document: str, where: HostPort, detail: str) -> None:
         self._ledger.answer(line, Outcome.FAILED, detail)
-        self._fault(faults.malformed_configuration(document, str(where), detail))
+        self._fault(faults.malformed_configuration(document, where.host, detail))
 
     # files
 
@@ -245,7 +245,7 @@ class _Examination:
             return False
         self._ledger.answer(line, Outcome.FAILED, literal_failure(failure))
         if fetched.obstacle is None:
-            self._fault(faults.missing_configuration(name, str(where), f"HTTP {fetched.status}"))
+            self._fault(faults.missing_configuration(name, where.host, f"HTTP {fetched.status}"))
         else:
             self._fault(faults.service_unreachable(_FILES, failure))
         return True
