@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection
-
+from ringback.storage.alembic_run import upgrade_connection
 from ringback.storage.callmanager.engine import create_engine, exclusive
 
 VERSION_TABLE = "callmanager_version"
-
-
-def _upgrade(connection: Connection, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", "ringback.storage.callmanager:migrations")
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
 
 
 async def _run(url: str, revision: str) -> None:
     engine = create_engine(url)
     try:
         async with exclusive(engine) as connection:
-            await connection.run_sync(_upgrade, revision)
+            await connection.run_sync(upgrade_connection, "ringback.storage.callmanager:migrations", revision)
     finally:
         await engine.dispose()
 

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, pool
+from sqlalchemy import pool
 from sqlalchemy.ext.asyncio import create_async_engine
 
-
-def _upgrade(connection: Connection, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", "ringback.storage.presence:migrations")
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+from ringback.storage.alembic_run import upgrade_connection
 
 
 async def _run(url: str, revision: str) -> None:
     engine = create_async_engine(url, poolclass=pool.NullPool)
     try:
         async with engine.begin() as connection:
-            await connection.run_sync(_upgrade, revision)
+            await connection.run_sync(upgrade_connection, "ringback.storage.presence:migrations", revision)
     finally:
         await engine.dispose()
 
