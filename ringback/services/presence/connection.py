@@ -9,7 +9,7 @@ pauses reading when a client sends faster than its limit: it waits, the others d
 from __future__ import annotations
 
 import asyncio
-from typing import Final, Protocol
+from typing import Final, Protocol, cast, cast
 
 import structlog
 
@@ -160,13 +160,11 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a TCP server makes nothing else
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass of it
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
         if not self._node.opened(self):
-            transport.abort()
-            self._closing = True
+            self._abort()
             return
         self._bucket_at = self._loop.time()
         if self._direct_tls:
