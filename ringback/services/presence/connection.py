@@ -9,7 +9,7 @@ pauses reading when a client sends faster than its limit: it waits, the others d
 from __future__ import annotations
 
 import asyncio
-from typing import Final, Protocol, cast, cast
+from typing import Final, Protocol, cast
 
 import structlog
 

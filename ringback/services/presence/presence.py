@@ -35,7 +35,7 @@ class Presence:
             return
         priority = _priority(stanza)
         account = session.account
-        stamped = Stanza("presence", stanza.attributes, b"<presence" + session.stamp + _tail(stanza))
+        stamped = Stanza("presence", stanza.attributes, self._router.stamped(session, stanza))
         for change in self._router.hooks.presence_filter:
             stamped = change(session, stamped)
         first = session.presence is None
@@ -64,7 +64,7 @@ class Presence:
             account.ready = self._ready(account)
             self._tell_all(account, session, tail)
             if stanza is not None and not session.ended:
-                session.send(b"".join((b"<presence", session.stamp, b" to='", session.full_xml, b"'", tail)))
+                session.send(b"".join((b"<presence from='", session.full_xml, b"' to='", session.full_xml, b"'", tail)))
         if directed:
             self._tell_directed(session, directed, tail)
         if was_available:
@@ -85,8 +85,8 @@ class Presence:
             if len(session.directed) >= self._router.limits.roster:
                 raise StanzaError("resource-constraint", "Presence was sent to too many addresses")
             session.directed.add(target)
-        tail = tail_without(stanza.raw, _ADDRESSES)
-        raw = b"".join((b"<presence", session.stamp, b" to='", quote(address), b"'", tail))
+        tail = tail_without(self._router.stamped(session, stanza), _ADDRESSES)
+        raw = b"".join((b"<presence from='", session.full_xml, b"' to='", quote(address), b"'", tail))
         self._deliver(session, to, raw)
 
     def probe(self, session: ClientSession, contact: Account) -> None:
@@ -164,7 +164,7 @@ class Presence:
 
     def _tell_all(self, account: Account, session: ClientSession, tail: bytes) -> None:
         """To all other clients of the person, and to all who are subscribed and there."""
-        head = b"<presence" + session.stamp + b" to='"
+        head = b"<presence from='" + session.full_xml + b"' to='"
         tail = b"'" + tail
         key = session.full_xml
         if account.sessions:
@@ -196,7 +196,7 @@ class Presence:
             to = Jid.parse(target)
             if str(to.bare) in subscribers:
                 continue
-            raw = b"".join((b"<presence", session.stamp, b" to='", quote(target), b"'", tail))
+            raw = b"".join((b"<presence from='", session.full_xml, b"' to='", quote(target), b"'", tail))
             self._deliver(session, to, raw)
 
     def _deliver(self, session: ClientSession, to: Jid, raw: bytes) -> None:
@@ -224,10 +224,6 @@ class Presence:
             if other.presence is not None:
                 head = b"<presence from='%b' to='%b'" % (session.full_xml, other.full_xml)
                 other.send_presence(session.full_xml, head + _GONE)
-
-
-def _tail(stanza: Stanza) -> bytes:
-    return tail_without(stanza.raw, _ADDRESSES) if "from" in stanza.attributes else stanza.raw[9:]
 
 
 def _priority(stanza: Stanza) -> int:

@@ -28,6 +28,7 @@ from ringback.services.presence.connection import Connection, Flusher, shared_bu
 from ringback.services.presence.credentials import Credentials
 from ringback.services.presence.errors import CredentialsUnavailableError
 from ringback.services.presence.info import Info
+from ringback.services.presence.login import Login
 from ringback.services.presence.module import Component, Module
 from ringback.services.presence.router import Router
 from ringback.services.presence.session import ClientSession
@@ -60,6 +61,7 @@ class PresenceService:
         self._context = server_context(settings.identity)
         self._end_point = _end_point_binding(settings)
         self._credentials = Credentials(settings)
+        self._login = Login(settings, self._credentials)
         self._endpoints: tuple[Endpoint, ...] = ()
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
@@ -113,6 +115,7 @@ class PresenceService:
             await router.stop()
             for feature in (*reversed(list(router.components.values())), *reversed(router.modules)):
                 await feature.stop()
+        await self._login.stop()
         await self._credentials.stop()
         await self.storage.close()
         for server in self._servers:
@@ -160,6 +163,8 @@ class PresenceService:
             bound = server.sockets[0].getsockname()
             scheme = "xmpps" if direct else "xmpp"
             endpoints.append(Endpoint("presence", settings.node, service, scheme, bound[0], bound[1]))
+        await self._login.start()
+        endpoints.append(Endpoint("presence", settings.node, "login", "https", *self._login.address))
         self._endpoints = tuple(endpoints)
 
     # What connections ask (see connection.Node).
@@ -213,16 +218,13 @@ class PresenceService:
             if isinstance(question, CheckPassword):
                 good = await self._credentials.check_password(question.user, question.password)
             else:
-                good = self._check_token(question)
+                good = self._login.take_token(question.user, question.token)
         except CredentialsUnavailableError:
             if connection.open:
                 connection.lookup_failed()
             return
         if connection.open:
             connection.checked(good=good)
-
-    def _check_token(self, question: CheckToken) -> bool:
-        return False
 
     def bind(self, connection: Connection, resource: str) -> None:
         """Bind a resource in a task, for the account may have to be loaded."""
