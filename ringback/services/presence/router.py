@@ -208,7 +208,10 @@ class Router:
                 return
             raise StanzaError("remote-server-not-found", f"{to.domain} cannot be reached from here")
         attributes = {**stanza.attributes, "from": session.full}
+        before = self.storage.submitted
         component.receive(session, Stanza(stanza.name, attributes, self.stamped(session, stanza)), to)
+        if self.storage.submitted != before:
+            session.ticket = self.storage.submitted  # what the component keeps is acknowledged when it is durable
 
     def _presence(self, session: ClientSession, stanza: Stanza) -> None:
         kind = stanza.type

@@ -27,9 +27,11 @@ from ringback.services.presence.account import Account
 from ringback.services.presence.connection import Connection, Flusher, shared_buffer
 from ringback.services.presence.credentials import Credentials
 from ringback.services.presence.errors import CredentialsUnavailableError
+from ringback.services.presence.features import standard_modules
 from ringback.services.presence.info import Info
 from ringback.services.presence.login import Login
 from ringback.services.presence.module import Component, Module
+from ringback.services.presence.rooms.service import RoomService
 from ringback.services.presence.router import Router
 from ringback.services.presence.session import ClientSession
 from ringback.services.presence.settings import Limits, PresenceSettings
@@ -377,7 +379,7 @@ class PresenceService:
 
 def compose(settings: PresenceSettings) -> tuple[list[Module], list[Component]]:
     """The features of this service, in the order in which they start."""
-    return [], []
+    return standard_modules(), [RoomService(settings.conference_domain)]
 
 
 def _count_down(counts: dict[str, int], key: str) -> None:
