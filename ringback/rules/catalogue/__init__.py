@@ -18,7 +18,7 @@ _ARGUMENT = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 
 
 class CatalogueError(ValueError):
-    """A language is not there, or its files contradict each other; the message says which id."""
+    """A language is not there, or its files are broken or contradict each other; the message says where."""
 
 
 @lru_cache(maxsize=8)
@@ -33,7 +33,11 @@ def catalogue(language: str = "en") -> MappingProxyType[str, str]:
     for file in sorted(folder.iterdir(), key=lambda each: each.name):
         if not file.name.endswith(".json"):
             continue
-        for reason_id, message in json.loads(file.read_text(encoding="utf-8")).items():
+        try:
+            area = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise CatalogueError(f"{file.name}: {error}") from error
+        for reason_id, message in area.items():
             if messages.setdefault(reason_id, message) != message:
                 raise CatalogueError(f"{reason_id} stands twice, the second time in {file.name}")
     return MappingProxyType(messages)
