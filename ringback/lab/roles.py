@@ -222,8 +222,8 @@ class Context:
         presence = self.deployment.nodes("presence")
         has_presence = profile.presence and bool(presence)
         if has_presence and "im_and_presence" not in servers:
-            row = ServerRow(hosts=[node.name for node in presence][:3], port=presence[0].ports.xmpp, protocol="XMPP")
-            servers["im_and_presence"] = _servers(row)
+            # No port: clients know the documented ones of sign-in and messages, and the section has room for one only.
+            servers["im_and_presence"] = _servers(ServerRow(hosts=[node.name for node in presence][:3]))
         product = Product.ON_PREMISES if has_presence else Product.UNSET
         return ServiceProfile(**servers, presence_product=product)
 
