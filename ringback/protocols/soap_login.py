@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from lxml import etree
-from lxml.builder import ElementMaker
 
 SOAP_NS: Final = "http://www.w3.org/2003/05/soap-envelope"
 EPAS_NS: Final = "urn:cisco:epas:soap"
@@ -28,8 +27,7 @@ LARGEST: Final = 65_536
 """Bytes of a message that either side reads."""
 
 _REFUSAL: Final = "Invalid request"
-_S: Final = ElementMaker(namespace=SOAP_NS, nsmap={"s": SOAP_NS, "e": EPAS_NS})
-_E: Final = ElementMaker(namespace=EPAS_NS, nsmap={"s": SOAP_NS, "e": EPAS_NS})
+_PREFIXES: Final[dict[str, str]] = {"s": SOAP_NS, "e": EPAS_NS}
 
 
 class SoapLoginError(Exception):
@@ -99,22 +97,21 @@ def parse_request(body: bytes) -> Request:
 def render_request(request: Request) -> bytes:
     """The body that a client sends. SOAPAction is ``ACTION`` and ``action_of``."""
     if isinstance(request, LoginRequest):
-        login = _E.login(
-            _E.username(request.user),
-            _E.password(request.password),
-            {"client-version": request.client_version, "client-type": request.client_type, "force": "true"},
+        login = _e(
+            "login",
+            _e("username", request.user),
+            _e("password", request.password),
         )
+        login.set("client-version", request.client_version)
+        login.set("client-type", request.client_type)
+        login.set("force", "true")
         return _render(login)
     if isinstance(request, TokenRequest):
-        return _render(_E("get-onetime-password"), request.session_key)
-    parts = [
-        _E("system-config"),
-        _E("user-config"),
-        _E("federated-domains", {"auth-policy": "all"}),
-        _E("non-presence-aware-contacts"),
-        _E("contact-info"),
-    ]
-    return _render(_E("get-all-config", *parts), request.session_key)
+        return _render(_e("get-onetime-password"), request.session_key)
+    domains = _e("federated-domains")
+    domains.set("auth-policy", "all")
+    parts = (_e("system-config"), _e("user-config"), domains, _e("non-presence-aware-contacts"), _e("contact-info"))
+    return _render(_e("get-all-config", *parts), request.session_key)
 
 
 def action_of(request: Request) -> str:
@@ -125,32 +122,36 @@ def action_of(request: Request) -> str:
 
 def render_session_key(key: str) -> bytes:
     """The answer to a good log-in."""
-    return _render(_E("login-resp", _E.success(_E("session-key", key))))
+    return _render(_e("login-resp", _e("success", _e("session-key", key))))
 
 
 def render_config(properties: Mapping[str, str]) -> bytes:
     """The answer with the configuration, by property name."""
-    system = _E("get-system-config-resp", *(_E.property(value, name=name) for name, value in properties.items()))
+    system = _e("get-system-config-resp")
+    for name, value in properties.items():
+        element = _e("property", value)
+        element.set("name", name)
+        system.append(element)
     return _render(
-        _E(
+        _e(
             "get-all-config-resp",
             system,
-            _E("get-user-config-resp"),
-            _E("get-federated-domains-resp"),
-            _E("get-non-presence-aware-contacts-resp"),
-            _E("get-contact-info-resp"),
+            _e("get-user-config-resp"),
+            _e("get-federated-domains-resp"),
+            _e("get-non-presence-aware-contacts-resp"),
+            _e("get-contact-info-resp"),
         )
     )
 
 
 def render_token(token: str) -> bytes:
     """The answer with a one-time password."""
-    return _render(_E("get-onetime-password-resp", _E.success(_E.password(token))))
+    return _render(_e("get-onetime-password-resp", _e("success", _e("password", token))))
 
 
 def render_refusal(request: str) -> bytes:
     """The answer to a request that is refused; ``request`` is its element's name, for example ``login``."""
-    return _render(_E(f"{request}-resp", _E.fail(_E.message(_REFUSAL))))
+    return _render(_e(f"{request}-resp", _e("fail", _e("message", _REFUSAL))))
 
 
 def request_name(request: Request) -> str:
@@ -227,6 +228,20 @@ def _text(element: etree._Element, name: str) -> str:
     return (element.findtext(f"{{{EPAS_NS}}}{name}") or "").strip()
 
 
+def _e(name: str, *content: str | etree._Element) -> etree._Element:
+    """An element of the service's namespace with text or children."""
+    element = etree.Element(f"{{{EPAS_NS}}}{name}", nsmap=_PREFIXES)
+    for part in content:
+        if isinstance(part, str):
+            element.text = part
+        else:
+            element.append(part)
+    return element
+
+
 def _render(payload: etree._Element, session_key: str = "") -> bytes:
-    parts = [_S.Header(_E("session-key", session_key))] if session_key else []
-    return etree.tostring(_S.Envelope(*parts, _S.Body(payload)), xml_declaration=True, encoding="UTF-8")
+    envelope = etree.Element(f"{{{SOAP_NS}}}Envelope", nsmap=_PREFIXES)
+    if session_key:
+        etree.SubElement(envelope, f"{{{SOAP_NS}}}Header").append(_e("session-key", session_key))
+    etree.SubElement(envelope, f"{{{SOAP_NS}}}Body").append(payload)
+    return etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")

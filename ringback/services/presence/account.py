@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ringback.protocols.xmpp.stanza import quote
 from ringback.protocols.xmpp.subscriptions import State
 from ringback.rules.addresses import Jid
 from ringback.services.presence.module import RosterItem
 from ringback.services.presence.session import ClientSession
+
+_MOST_CONVERSATIONS: Final = 500
 
 
 class Account:
@@ -61,9 +65,12 @@ class Account:
                 return session
         return None
 
-    def refresh_ready(self) -> None:
-        """Work out ``ready`` after presence changed."""
-        self.ready = [session for session in self.sessions if session.presence is not None and session.priority >= 0]
+    def note_answer(self, peer: str, session: ClientSession, now: float) -> None:
+        """The person writes to ``peer`` from this session: the rule for several clients wants to know."""
+        answering = self.answering
+        answering[peer] = (session, now)
+        if len(answering) > _MOST_CONVERSATIONS:
+            del answering[next(iter(answering))]
 
     def presence_subscribers(self) -> tuple[str, ...]:
         """Bare JIDs of contacts with a subscription from or both."""

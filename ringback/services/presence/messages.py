@@ -21,6 +21,7 @@ from ringback.services.presence.errors import CredentialsUnavailableError
 from ringback.services.presence.session import ClientSession
 
 if TYPE_CHECKING:
+    from ringback.services.presence.module import Archive
     from ringback.services.presence.router import Router
 
 _SID: Final = b"urn:xmpp:sid:0"
@@ -28,7 +29,6 @@ _STANZA_ID: Final = "{urn:xmpp:sid:0}stanza-id"
 _BODY: Final = "{jabber:client}body"
 _KEPT_NAMESPACES: Final = (b"urn:xmpp:receipts", b"urn:xmpp:chat-markers:0")
 _NAMESPACE_DECLARATION: Final = frozenset({b"xmlns"})
-_MOST_CONVERSATIONS: Final = 500
 _ROOT: Final[dict[str | None, str]] = {None: "jabber:client"}
 
 
@@ -119,26 +119,13 @@ class Messages:
         if missing and kind != "chat":
             raise StanzaError("service-unavailable", "This client is not signed in")
         sender_account = session.account
-        sender_account.answering[account.bare] = (session, router.tick)
-        if len(sender_account.answering) > _MOST_CONVERSATIONS:
-            sender_account.answering.clear()
+        sender_account.note_answer(account.bare, session, router.tick)
         if _SID in raw:
             raw = _without_forged_ids(raw, router.domain)
         kept = b"<body" in raw or any(namespace in raw for namespace in _KEPT_NAMESPACES)
         copy = raw
-        archive = router.archive
-        if archive is not None and kept and b"no-store" not in raw:
-            stanza.attributes["from"] = session.full
-            same = account is sender_account
-            owners = (account.bare,) if same else (session.bare, account.bare)
-            ids = archive.archive_message(
-                Stanza("message", stanza.attributes, raw), owners, session.full, stanza.attributes["to"]
-            )
-            session.ticket = router.storage.submitted
-            if ids[0] and sender_account.carbons and not same:
-                copy = _with_id(raw, sender_account.bare_xml, ids[0])
-            if ids[-1]:
-                raw = _with_id(raw, account.bare_xml, ids[-1])
+        if kept and router.archive is not None and b"no-store" not in raw:
+            raw, copy = self._archive(router.archive, session, stanza, account, raw)
         if target is not None:
             target.send(raw)
             receivers: list[ClientSession] = [target]
@@ -151,6 +138,20 @@ class Messages:
                 session.ticket = router.storage.submitted
         if (account.carbons or sender_account.carbons) and (kind == "chat" or kept):
             self._copy(session, account, receivers, raw, copy)
+
+    def _archive(
+        self, archive: Archive, session: ClientSession, stanza: Stanza, account: Account, raw: bytes
+    ) -> tuple[bytes, bytes]:
+        """Keep it for both sides; the message with the receiver's archive id, and with the sender's."""
+        sender = session.account
+        stanza.attributes["from"] = session.full
+        same = account is sender
+        owners = (account.bare,) if same else (sender.bare, account.bare)
+        kept = Stanza("message", stanza.attributes, raw)
+        ids = archive.archive_message(kept, owners, session.full, stanza.attributes["to"])
+        session.ticket = self._router.storage.submitted
+        copy = _with_id(raw, sender.bare_xml, ids[0]) if ids[0] and sender.carbons and not same else raw
+        return _with_id(raw, account.bare_xml, ids[-1]) if ids[-1] else raw, copy
 
     def _receive_unkept(self, raw: bytes, kind: str, account: Account, target: ClientSession | None) -> bool:
         """Types that are never stored; False for an unknown type, which means normal (section 5.2.2)."""

@@ -217,10 +217,7 @@ class Router:
         kind = stanza.type
         address = stanza.attributes.get("to")
         if not address:
-            if kind in {"", "unavailable"}:
-                self.presence.broadcast(session, stanza)
-            elif kind not in {"error", "probe"}:
-                raise StanzaError("bad-request", "This presence needs an address")
+            self._own_presence(session, stanza, kind)
             return
         to = self.address(address)
         if kind in {"", "unavailable", "error"}:
@@ -245,6 +242,12 @@ class Router:
                 self._subscribe(session, stanza, contact)
         else:
             raise StanzaError("bad-request", "There is no such type of presence")
+
+    def _own_presence(self, session: ClientSession, stanza: Stanza, kind: str) -> None:
+        if kind in {"", "unavailable"}:
+            self.presence.broadcast(session, stanza)
+        elif kind not in {"error", "probe"}:
+            raise StanzaError("bad-request", "This presence needs an address")
 
     def _presence_error(self, session: ClientSession, stanza: Stanza, to: Jid) -> None:
         if to.domain in self.components:

@@ -49,7 +49,7 @@ class PresenceSettings:
 
     ``call_managers`` are names with the addresses to reach them at, asked in order; certificates are checked for the
     name. ``application_user`` may ask for SCRAM verifiers there. ``tls_required`` False allows SCRAM without TLS: only
-    for measurements on a loopback address. A port of 0 takes a free one.
+    for measurements on a loopback address. ``archive`` False keeps no messages. A port of 0 takes a free one.
     """
 
     node: str
@@ -67,6 +67,7 @@ class PresenceSettings:
     login_port: int = 8443
     delivery_rule: DeliveryRule = DeliveryRule.DOCUMENTED
     tls_required: bool = True
+    archive: bool = True
     limits: Limits = _LIMITS
 
     def __repr__(self) -> str:
