@@ -101,7 +101,7 @@ useCUCMGroupForCti flag false
 """,
     "Policies": """
 AddContactProtocolRateLimit number:1..100 3
-AddContactProtocolRateLimitTimeLimit number:1..300 15
+AddContactProtocolTimeLimit number:1..300 15
 AlertOnAvailableEnabled flag true
 BlockAccessoriesManagerPlugins list -
 BlockVersionBelow text -
@@ -181,13 +181,13 @@ Prefer_BIB_Recorder flag false
 PreferP2PDesktopShare flag false
 PreferredFT choice:MFT|P2P -
 PresenceProtocolRateLimit number:1..100 3
-PresenceProtocolRateLimitTimeLimit number:1..300 15
+PresenceProtocolTimeLimit number:1..300 15
 ProfileProtocolRateLimit number:1..100 3
-ProfileProtocolRateLimitTimeLimit number:1..300 15
+ProfileProtocolTimeLimit number:1..300 15
 ProvisionProtocolRateLimit number:1..100 3
-ProvisionProtocolRateLimitTimeLimit number:1..300 15
+ProvisionProtocolTimeLimit number:1..300 15
 ShareProtocolRateLimit number:1..100 3
-ShareProtocolRateLimitTimeLimit number:1..300 15
+ShareProtocolTimeLimit number:1..300 15
 PreventDeclineOnHuntCall flag true
 PrintIMEnabled flag true
 Push_Notification_Enabled flag true clients=mobile
@@ -209,7 +209,7 @@ TelemetryEnabled flag true
 TelemetryEnabledOverCellularData flag true clients=mobile
 TelemetryCustomerID text -
 TelephonyProtocolRateLimit number:1..100 2
-TelephonyProtocolRateLimitTimeLimit number:1..300 10
+TelephonyProtocolTimeLimit number:1..300 10
 Telephony_Enabled flag true change=all
 UserDefinedRemoteDestinations flag false
 Voicemail_Enabled flag true change=all

@@ -34,7 +34,8 @@ def fold(text: str) -> str:
     """The form in which texts are compared: no case, no accents, single spaces. ``Zoë Ångström`` → ``zoe angstrom``."""
     if text.isascii():
         return " ".join(text.lower().split())
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    # Decomposed before and after: letters of mathematics have no case of their own, and case folding composes some.
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     bare = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     return " ".join(bare.translate(_NOT_DECOMPOSED).split())
 

@@ -83,12 +83,12 @@ class RemoteClusters:
         self._session: aiohttp.ClientSession | None = None
         self._cache: OrderedDict[Question, tuple[float, ClusterUser | None]] = OrderedDict()
         self._open: dict[Question, asyncio.Task[ClusterUser | None]] = {}
-        self._peers: set[str] = set()
+        self._resolver = _Resolver(clusters)
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def start(self) -> None:
         """Make the connections possible; nothing is asked yet."""
-        connector = aiohttp.TCPConnector(ssl=self._context, resolver=_Resolver(self._clusters), limit=_AT_ONCE)
+        connector = aiohttp.TCPConnector(ssl=self._context, resolver=self._resolver, limit=_AT_ONCE)
         self._session = aiohttp.ClientSession(
             connector=connector,
             timeout=_TIMEOUT,
@@ -112,7 +112,7 @@ class RemoteClusters:
         if known is not None and known[0] > self._clock():
             return known[1]
         task = self._open.get(question)
-        if task is not None and asked_from in self._peers:
+        if task is not None and asked_from in self._resolver.seen:
             return None
         if task is None:
             if not self._clusters or self._session is None:
@@ -152,9 +152,6 @@ class RemoteClusters:
     async def _ask(self, session: aiohttp.ClientSession, server: RemoteServer, question: Question) -> ClusterUser:
         url = f"{home(server.host, server.port)}/clusterUser"
         async with session.get(url, params={question.by.value: question.text}, allow_redirects=False) as response:
-            transport = response.connection.transport if response.connection else None
-            if transport is not None:
-                self._peers.add(str(transport.get_extra_info("peername")[0]))
             if response.status != 200:
                 raise UdsError(f"HTTP status {response.status}")
             body = bytearray()
@@ -166,16 +163,19 @@ class RemoteClusters:
 
 
 class _Resolver(AbstractResolver):
-    """Takes the addresses that the deployment gives before asking the system."""
+    """Takes the addresses that the deployment gives before asking the system; ``seen`` are those it handed out."""
 
     def __init__(self, clusters: tuple[RemoteCluster, ...]) -> None:
-        servers = (server for cluster in clusters for server in cluster.servers)
+        servers = [server for cluster in clusters for server in cluster.servers]
         self._given = {server.host: server.address for server in servers if server.address}
         self._system = aiohttp.ThreadedResolver()
+        self.seen = {server.address or server.host for server in servers}
 
     async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
         """As AbstractResolver."""
-        return await self._system.resolve(self._given.get(host, host), port)
+        found = await self._system.resolve(self._given.get(host, host), port)
+        self.seen.update(entry["host"] for entry in found)
+        return [{**entry, "hostname": host} for entry in found]
 
     async def close(self) -> None:
         """As AbstractResolver."""

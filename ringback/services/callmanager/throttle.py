@@ -19,8 +19,8 @@ class Throttle:
 
     def wait(self, key: Hashable, now: float) -> int:
         """Whole seconds until another try is allowed; 0 where it is allowed now."""
-        level = self._level(key, now)
-        return max(0, math.ceil((level - self._burst + 1) * self._seconds)) if level > self._burst - 1 else 0
+        excess = (self._level(key, now) - self._burst + 1) * self._seconds
+        return max(0, math.ceil(round(excess, 6)))  # rounded: 6.0000001 seconds are not 7
 
     def count(self, key: Hashable, now: float) -> None:
         """Count a try, as failed until it is given back or the key is cleared."""
