@@ -33,14 +33,6 @@ from ringback.storage.presence.seed import RosterSeed
 
 _PRESENCE_APPLICATION = "presence-service"
 _DELIVERY_RULES = {"documented": DeliveryRule.DOCUMENTED, "all": DeliveryRule.ALL}
-_SECTION_FIELDS = {
-    "Voicemail": "voicemail",
-    "MailStore": "mail_store",
-    "Conferencing": "conferencing",
-    "Directory": "directory",
-    "IMandPresence": "im_and_presence",
-    "CTI": "cti",
-}
 
 
 class Context:
@@ -218,14 +210,20 @@ class Context:
         return tuple(cm.NamedServiceProfile(profile.name, self._profile(profile)) for profile in profiles)
 
     def _profile(self, profile: Profile) -> ServiceProfile:
-        servers = {_SECTION_FIELDS[name]: _servers(row) for name, row in profile.services.items()}
         presence = self.deployment.nodes("presence")
         has_presence = profile.presence and bool(presence)
-        if has_presence and "im_and_presence" not in servers:
-            # No port: clients know the documented ones of sign-in and messages, and the section has room for one only.
-            servers["im_and_presence"] = _servers(ServerRow(hosts=[node.name for node in presence][:3]))
-        product = Product.ON_PREMISES if has_presence else Product.UNSET
-        return ServiceProfile(**servers, presence_product=product)
+        # No port: clients know the documented ones of sign-in and messages, and the section has room for one only.
+        made = _servers(ServerRow(hosts=[node.name for node in presence][:3])) if has_presence else ServiceServers()
+        servers = {name: _servers(row) for name, row in profile.services.items()}
+        return ServiceProfile(
+            voicemail=servers.get("Voicemail", ServiceServers()),
+            mail_store=servers.get("MailStore", ServiceServers()),
+            conferencing=servers.get("Conferencing", ServiceServers()),
+            directory=servers.get("Directory", ServiceServers()),
+            im_and_presence=servers.get("IMandPresence", made),
+            cti=servers.get("CTI", ServiceServers()),
+            presence_product=Product.ON_PREMISES if has_presence else Product.UNSET,
+        )
 
     def _roster_seeds(self) -> list[RosterSeed]:
         people = {person.user: person for person in self.deployment.person}
