@@ -109,7 +109,7 @@ def decide_domains(evidence: DomainEvidence) -> DomainDecision:
     """Choose the domains, with reasons."""
     domain, source = _services_domain(evidence)
     reasons = [Reason.of(f"domain.services.{source}", domain=domain)]
-    voice, voice_source = _voice_domain(evidence)
+    voice, voice_source = _voice_domain(evidence, domain)
     if voice and voice != domain:
         reasons.append(Reason.of(f"domain.voice.{voice_source}", domain=voice))
     else:
@@ -137,14 +137,14 @@ def _services_domain(evidence: DomainEvidence) -> tuple[str, DomainSource]:
     return "", DomainSource.NONE
 
 
-def _voice_domain(evidence: DomainEvidence) -> tuple[str, DomainSource]:
+def _voice_domain(evidence: DomainEvidence, domain: str) -> tuple[str, DomainSource]:
     if evidence.provision is not None and evidence.provision.voice_services_domain:
         return evidence.provision.voice_services_domain, DomainSource.URL
     if evidence.bootstrap is not None and evidence.bootstrap.voice_services_domain:
         return evidence.bootstrap.voice_services_domain, DomainSource.BOOTSTRAP
     if evidence.configuration_voice_domain:
         return evidence.configuration_voice_domain, DomainSource.CONFIGURATION
-    if evidence.cached_voice_domain:
+    if evidence.cached_voice_domain and evidence.cached_domain == domain:  # else it belongs to another company
         return evidence.cached_voice_domain, DomainSource.CACHE
     return "", DomainSource.NONE
 

@@ -60,8 +60,16 @@ def test_the_services_domain(evidence: DomainEvidence, domain: str, source: Doma
             DomainSource.BOOTSTRAP,
         ),
         (DomainEvidence(TYPED, configuration_voice_domain="v3.example"), "v3.example", DomainSource.CONFIGURATION),
-        (DomainEvidence(TYPED, cached_voice_domain="v4.example"), "v4.example", DomainSource.CACHE),
-        (DomainEvidence(TYPED, cached_voice_domain="example.com"), "example.com", DomainSource.TYPED),
+        (
+            DomainEvidence(TYPED, cached_domain="example.com", cached_voice_domain="v4.example"),
+            "v4.example",
+            DomainSource.CACHE,
+        ),
+        (
+            DomainEvidence(TYPED, cached_domain="other.example", cached_voice_domain="v5.example"),
+            "example.com",
+            DomainSource.TYPED,
+        ),
     ],
 )
 def test_the_voice_services_domain_of_hybrid_deployments(
