@@ -15,7 +15,7 @@ from tests.support.foreign import ForeignServer, free_ports, running, wait_for_p
 
 _MODULES = (
     "roster saslauth tls disco carbons pep private blocklist bookmarks vcard4 vcard_legacy version uptime time ping "
-    "lastactivity smacks csi_simple limits offline"
+    "lastactivity smacks csi_simple offline"
 )
 
 
@@ -41,11 +41,12 @@ def running_prosody(
     _write_accounts(folder / "data", domain, people, hashed=hashed)
     configuration = folder / "prosody.cfg.lua"
     archive_module = '"mam";' if archive else ""
+    ssl = f"{{ certificate = {json.dumps(str(identity.certificate))}, key = {json.dumps(str(identity.key))} }}"
     configuration.write_text(f"""
 run_as_root = true
 pidfile = {json.dumps(str(folder / "prosody.pid"))}
 data_path = {json.dumps(str(folder / "data"))}
-certificates = {json.dumps(str(folder / "authority"))}
+c2s_direct_tls_ssl = {ssl}
 interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {port} }}
 c2s_direct_tls_ports = {{ {tls_port} }}
@@ -59,10 +60,9 @@ storage = "internal"
 c2s_require_encryption = {str(not plain).lower()}
 allow_unencrypted_plain_auth = {str(plain).lower()}
 max_archive_query_results = 250
-limits = {{ }}
 log = {{ {{ levels = {{ min = "warn" }}, to = "file", filename = {json.dumps(str(folder / "prosody.log"))} }} }}
 VirtualHost "{domain}"
-  ssl = {{ certificate = {json.dumps(str(identity.certificate))}, key = {json.dumps(str(identity.key))} }}
+  ssl = {ssl}
 Component "rooms.{domain}" "muc"
   muc_room_default_public = true
   restrict_room_creation = false

@@ -1,0 +1,157 @@
+"""``python -m bench``: measure the presence service beside Prosody and ejabberd. See docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import random
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import uvloop
+
+from bench import targets, workloads
+from bench.report import Result, machine, save, show
+from bench.targets import Start, Target
+from bench.workloads import Measured
+
+Run = Callable[[Target], Awaitable[Measured]]
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A row group of the table. ``among`` tells which targets take part, by their key."""
+
+    name: str
+    unit: str
+    goal: float | None
+    run: Run
+    among: tuple[str, ...]
+
+
+_CLEAR = ("ringback", "ringback-archive", "prosody", "ejabberd")
+_HASHED = ("ringback", "prosody-hashed", "ejabberd-hashed")
+
+
+def _workloads(scale: float) -> list[Workload]:
+    def units(count: int) -> int:
+        return max(int(count * scale), 50)
+
+    def at(function: Callable[..., Awaitable[Measured]], count: int, **options: object) -> Run:
+        return lambda target: function(target, target.plain, units(count), **options)
+
+    def over_tls(target: Target) -> Awaitable[Measured]:
+        return workloads.messages(target, target.tls, units(30000))
+
+    def plain_over_tls(target: Target) -> Awaitable[Measured]:
+        return workloads.sign_ins(target, target.tls, units(200), mechanism="PLAIN")
+
+    return [
+        Workload("messages", "message", 0.02, at(workloads.messages, 30000), _CLEAR),
+        Workload("messages, each alone", "message", None, at(workloads.messages, 10000, batch=1), _CLEAR),
+        Workload("messages over TLS", "message", 0.028, over_tls, _CLEAR),
+        Workload("group deliveries", "delivery", 0.012, at(workloads.group, 60000), _CLEAR),
+        Workload("presence deliveries", "delivery", 0.015, at(workloads.presence, 40000), _CLEAR),
+        Workload("sign-ins, SCRAM", "sign-in", 1.0, at(workloads.sign_ins, 300, mechanism="SCRAM-SHA-256"), _HASHED),
+        Workload("sign-ins, token", "sign-in", 1.0, at(workloads.sign_ins, 300, mechanism=None), ("ringback",)),
+        Workload("sign-ins, PLAIN over TLS", "sign-in", None, plain_over_tls, _HASHED),
+        Workload(
+            "sign-ins, PLAIN, clear store", "sign-in", None,
+            at(workloads.sign_ins, 300, mechanism="PLAIN"), ("prosody", "ejabberd"),
+        ),
+    ]  # fmt: skip
+
+
+def _starts(people: int, *, cheap: bool = False) -> dict[str, Start]:
+    return {
+        "ringback": partial(targets.ringback, people=people, archive=False, cheap=cheap),
+        "ringback-archive": partial(targets.ringback, people=people, archive=True, cheap=cheap),
+        "prosody": partial(targets.prosody, people=people),
+        "prosody-hashed": partial(targets.prosody, people=people, hashed=True),
+        "ejabberd": partial(targets.ejabberd, people=people),
+        "ejabberd-hashed": partial(targets.ejabberd, people=people, hashed=True),
+    }
+
+
+async def _rounds(chosen: Sequence[Workload], running: dict[str, Target], rounds: int) -> list[Result]:
+    results: list[Result] = []
+    for workload in chosen:
+        rows = {
+            key: Result(workload.name, workload.unit, running[key].name, running[key].configuration, workload.goal)
+            for key in workload.among
+            if key in running
+        }
+        for number in range(rounds):
+            for key in random.sample(list(rows), len(rows)):
+                measured = await workload.run(running[key])
+                rows[key].values.append(measured.per_thousand)
+                rows[key].details.append(measured)
+                print(
+                    f"{workload.name}, round {number + 1}, {key}: {measured.per_thousand:.4f} s CPU, "
+                    f"{measured.units / measured.seconds:,.0f}/s, "
+                    f"generator {measured.generator / measured.seconds:.0%} of a core",
+                    file=sys.stderr,
+                )
+        results.extend(rows.values())
+    return results
+
+
+def _idle(folder: Path, names: Sequence[str], connections: int, rounds: int) -> list[Result]:
+    """Each count in a server just started: what an earlier workload left would hide the growth."""
+    results = []
+    starts = _starts(connections, cheap=True)
+    for key in names:
+        row: Result | None = None
+        for number in range(rounds):
+            with starts[key](folder / f"idle-{key}-{number}") as target:
+                octets = uvloop.run(workloads.idle_bytes(target, target.plain, connections))
+                row = row or Result("idle connection", "connection", target.name, target.configuration, 34_000)
+                row.values.append(octets)
+                print(f"idle, {key}: {octets:,.0f} octets", file=sys.stderr)
+        if row is not None:
+            results.append(row)
+    return results
+
+
+def main() -> int:
+    """Run as the arguments say; the exit status is 0 unless something was lost."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="one small round: does everything still work?")
+    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default 5)")
+    parser.add_argument("--servers", default="", help="only these, joined by commas")
+    parser.add_argument("--workloads", default="", help="only those whose name contains one of these")
+    parser.add_argument("--connections", type=int, default=2000, help="idle connections (default 2000)")
+    parser.add_argument("--results", type=Path, default=Path("bench-results"), help="folder for the JSON file")
+    options = parser.parse_args()
+    rounds = 1 if options.short else options.rounds
+    connections = 200 if options.short else options.connections
+    wanted = [name for name in options.servers.split(",") if name]
+    words = [word for word in options.workloads.split(",") if word]
+    starts = {key: start for key, start in _starts(200).items() if not wanted or key in wanted}
+    chosen = [
+        one for one in _workloads(0.05 if options.short else 1) if not words or any(word in one.name for word in words)
+    ]
+    note = machine()
+    with tempfile.TemporaryDirectory(prefix="ringback-bench-") as name:
+        folder = Path(name)
+        results: list[Result] = []
+        if chosen:
+            with contextlib.ExitStack() as stack:
+                used = {key for one in chosen for key in one.among}
+                running = {
+                    key: stack.enter_context(start(folder / key)) for key, start in starts.items() if key in used
+                }
+                results = uvloop.run(_rounds(chosen, running, rounds))
+        if not words or any(word in "idle connection" for word in words):
+            results += _idle(folder, [key for key in _CLEAR if key in starts], connections, min(rounds, 3))
+    show(results, note)
+    print(save(results, note, options.results))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
