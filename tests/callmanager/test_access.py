@@ -68,6 +68,12 @@ async def test_unreadable_credentials_are_none(running: Running) -> None:
         assert status == 401
 
 
+async def test_older_clients_send_latin_1(running: Running) -> None:
+    text = base64.b64encode("bruno:bruno's pässword".encode("latin-1")).decode()
+    status, _ = await running.get(running.uds("/user/bruno"), headers={"Authorization": f"Basic {text}"})
+    assert status == 200
+
+
 async def test_the_presence_service_gets_verifiers_only(running: Running) -> None:
     async with running.session.get(
         running.https("/ringback/credentials/Anita"), headers={"Authorization": aiohttp.encode_basic_auth(*PRESENCE)}

@@ -75,14 +75,22 @@ def document(request: web.Request, found: Document) -> web.Response:
 
 
 def basic_credentials(request: web.Request) -> tuple[str, str] | None:
-    """User name and password of ``Authorization: Basic`` (RFC 7617, UTF-8); None where there are none to read."""
+    """User name and password of ``Authorization: Basic`` (RFC 7617); None where there are none to read.
+
+    They are UTF-8; what is not is taken as Latin-1, which older clients still send.
+    """
     scheme, _, encoded = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     if scheme.lower() != "basic":
         return None
     try:
-        user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+        octets = base64.b64decode(encoded.strip(), validate=True)
     except (binascii.Error, ValueError):
         return None
+    try:
+        text = octets.decode()
+    except UnicodeDecodeError:
+        text = octets.decode("latin-1")
+    user, colon, password = text.partition(":")
     return (user, password) if colon and user and password else None
 
 
