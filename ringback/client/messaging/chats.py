@@ -325,7 +325,7 @@ class Chats:
         known = await self._store.message_by_remote(conversation_id, sender, remote)
         if known is None:
             return None
-        # An origin id is unique for its sender (XEP-0359). A plain id need not be: two archive ids then mean two messages.
+        # An origin id is unique for its sender (XEP-0359); a plain id need not be: two archive ids mean two messages.
         unique = bool(received.origin_id) and known.origin
         if unique or not known.stanza_id or not received.stanza_id or known.message.body == received.body:
             return known
@@ -493,7 +493,7 @@ class Chats:
 
 
 def _message_id(sender: str, remote_id: str, stanza_id: str) -> str:
-    """The id under which another person's message is known here: the same however it came, so that a reload finds it."""
+    """The id under which another person's message is known here: the same however it came."""
     if not remote_id and not stanza_id:
         return uuid.uuid4().hex
     source = f"{sender} {remote_id}" if remote_id else f"archive {stanza_id}"

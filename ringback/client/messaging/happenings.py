@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
@@ -50,4 +51,11 @@ class Arrived:
     element: Element
 
 
-Incoming = Started | Resumed | Lost | Acked | Arrived
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Put into the inbox by ourselves: when it is reached, everything before it has been handled."""
+
+    passed: asyncio.Future[None]
+
+
+Incoming = Fence | Started | Resumed | Lost | Acked | Arrived

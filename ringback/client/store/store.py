@@ -170,6 +170,13 @@ class Store:
         )
         return [self._kept(row) for row in reversed(list(rows))]
 
+    async def oldest(self, conversation: str) -> KeptMessage | None:
+        """The oldest message of a conversation that is kept here."""
+        place = self._digest("conversation", conversation)
+        query = "SELECT conversation, id, value FROM message WHERE conversation = ? ORDER BY at LIMIT 1"
+        row = await (await self._database.execute(query, (place,))).fetchone()
+        return None if row is None else self._kept(row)
+
     async def unsent(self) -> list[KeptMessage]:
         """The outbox, oldest first."""
         rows = await self._database.execute_fetchall(

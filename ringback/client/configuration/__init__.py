@@ -1,0 +1,1 @@
+"""What the company set for the person: service profile and configuration files, merged by the documented precedence."""

@@ -1,0 +1,83 @@
+"""The plan of a session: which services the person has and where they are, from profile and files, with reasons.
+
+It is kept in the person's store, so that the next start connects everything at once, before anything is asked again.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ringback.protocols.jabber_config import JabberConfig
+from ringback.protocols.service_profile import ServiceProfile
+from ringback.rules.addresses import AddressError, HostPort
+from ringback.rules.precedence import Setting, merge_settings
+from ringback.rules.product_mode import ModeDecision
+from ringback.rules.reasons import Reason
+
+XMPP_PORT = 5222
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the services of a person are. ``presence`` and ``call_managers`` are in the order to try.
+
+    ``presence``: ``host:port``; ``call_managers``: base addresses of the user data service; ``domain``: of the person's
+    Jabber identifier. ``photo_template`` holds ``%%uid%%``. ``mode`` is the product mode's word.
+    """
+
+    user: str
+    domain: str
+    presence: list[str] = msgspec.field(default_factory=list)
+    call_managers: list[str] = msgspec.field(default_factory=list)
+    photo_template: str = ""
+    mode: str = ""
+    messages: bool = True
+    reasons: list[Reason] = msgspec.field(default_factory=list)
+    name: str = ""
+
+    @property
+    def servers(self) -> list[HostPort]:
+        """The presence servers that can be read."""
+        found = []
+        for text in self.presence:
+            try:
+                found.append(HostPort.parse(text, XMPP_PORT))
+            except AddressError:
+                continue
+        return found
+
+
+def presence_servers(profile: ServiceProfile | None, named: tuple[str, ...]) -> list[str]:
+    """The presence servers in the order of fail-over: the profile's, else those that the user document names."""
+    rows = profile.im_and_presence.in_order if profile is not None else ()
+    found = [str(HostPort(row.address, row.port or XMPP_PORT)) for row in rows]
+    found.extend(str(HostPort(name, XMPP_PORT)) for name in named if not any(name == row.address for row in rows))
+    return found
+
+
+def merged(
+    profile: ServiceProfile | None, group: JabberConfig | None, common: JabberConfig | None
+) -> dict[str, Setting]:
+    """Every parameter with the value that counts. The profile's own client configurations stand for the profile."""
+    from_profile: dict[str, str] = {}
+    if profile is not None:
+        for text in (profile.client_common, profile.client_desktop):
+            if text:
+                from_profile |= values(JabberConfig.parse(text.encode()))
+    return merge_settings(from_profile, values(group), values(common))
+
+
+def values(file: JabberConfig | None) -> dict[str, str]:
+    """The parameters of a file by name; of several the last counts."""
+    return {parameter.name: parameter.value for parameter in file.parameters} if file is not None else {}
+
+
+def truth(settings: dict[str, Setting], name: str, default: bool) -> bool:
+    """A switch among the settings."""
+    setting = settings.get(name)
+    text = setting.value.strip().casefold() if setting is not None else ""
+    return {"true": True, "1": True, "false": False, "0": False}.get(text, default)
+
+
+def features_reasons(mode: ModeDecision) -> list[Reason]:
+    """Why the person has the services of the plan."""
+    return list(mode.reasons)

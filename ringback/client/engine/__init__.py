@@ -1,0 +1,1 @@
+"""The engine: one signed-in person, from the address to the conversation."""

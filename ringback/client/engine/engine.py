@@ -1,0 +1,665 @@
+"""The engine of one person: the facade that page, terminal and scripts use alike.
+
+Before the sign-in it holds progress and trace; from then on a ``Session``. What happens is told as the typed events of
+the page's wire; what can be shown is in ``snapshot``. Methods raise EngineError (or MessagingError) with a reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import structlog
+
+import ringback
+from ringback.client.configuration.plan import Plan
+from ringback.client.contacts.directory import Directory, DirectoryError, names_first, photo_version
+from ringback.client.contacts.people import Facts
+from ringback.client.contacts.search import find_people, find_rooms
+from ringback.client.discovery import CachedDiscovery, Discovery
+from ringback.client.engine.errors import EngineError, SignInError
+from ringback.client.engine.progress import Progress
+from ringback.client.engine.session import Session, SessionSettings
+from ringback.client.engine.settings import EngineSettings
+from ringback.client.engine.signin import Proven, SignInFlow, manual_servers, name_server, presence_fault
+from ringback.client.events import Events, Subscription
+from ringback.client.host.wire import (
+    Conversation,
+    Features,
+    ManualSettings,
+    Me,
+    Person,
+    PersonCard,
+    SearchResults,
+    Service,
+    SignInChanged,
+    Snapshot,
+    TraceGrew,
+    Welcome,
+)
+from ringback.client.identity.accounts import Accounts
+from ringback.client.identity.callmanager import CallManager
+from ringback.client.messaging.connection import Target
+from ringback.client.messaging.happenings import Account
+from ringback.client.messaging.photos import Photo
+from ringback.client.store.keys import MasterKey, load_master_key
+from ringback.client.store.place import Claim, claim
+from ringback.client.store.store import Store, delete_store
+from ringback.net.names import NameClient
+from ringback.net.tls import client_context
+from ringback.rules.addresses import AddressError, Jid, UserAddress
+from ringback.rules.reasons import Reason
+from ringback.rules.trace import Entry, Kind, Outcome
+
+SEARCH_LIMIT = 100
+
+log = structlog.get_logger(__name__)
+
+
+class Engine:
+    """One person's engine. ``start`` it, sign in, and ``close`` it once; or use it as an async context manager."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self.events = Events(self)
+        self.progress = Progress(self._progress_changed, self._trace_grew)
+        self.session: Session | None = None
+        self._plan: Plan | None = None
+        self._manual = ManualSettings()
+        self._flow: SignInFlow | None = None
+        self._discovery: Discovery | None = None
+        self._known_password = ""
+        self._remember = False
+        self._task: asyncio.Task[None] | None = None
+        self._session_task: asyncio.Task[None] | None = None
+        self._background: set[asyncio.Task[None]] = set()
+        self._first: asyncio.Future[Reason | None] | None = None
+        self._refused: tuple[Reason, ssl.SSLCertVerificationError | None] | None = None
+        self._directory: Directory | None = None
+        self._claim: Claim | None = None
+        self._key: MasterKey | None = None
+        self._machine: Store | None = None
+        self._accounts: Accounts | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # --- life
+
+    async def start(self) -> None:
+        """Open what is kept on this machine. Raises StoreError where the data folder can't be used."""
+        folder = self._settings.data
+        self._key = await asyncio.to_thread(load_master_key, folder, use_keyring=self._settings.use_keyring)
+        self._machine = await Store.open(folder / "machine.db", self._key.key)
+        self._accounts = Accounts(self._machine)
+        self._manual = await self._accounts.manual()
+        self.progress.set(known=await self._accounts.known(), manual=self._manual)
+
+    async def close(self) -> None:
+        """End everything in order; what was acknowledged stays."""
+        await self._end_attempt()
+        await self._end_session()
+        if self._machine is not None:
+            await self._machine.close()
+            self._machine = None
+
+    @property
+    def accounts(self) -> Accounts:
+        """The accounts known on this machine."""
+        if self._accounts is None:
+            raise EngineError(Reason.of("engine.not_started"))
+        return self._accounts
+
+    # --- what is shown
+
+    def snapshot(self) -> Snapshot:
+        """All that a page shows now."""
+        session = self.session
+        if session is None or self.progress.now.phase != "ready":
+            return Snapshot(sign_in=self.progress.now, version=ringback.__version__)
+        return Snapshot(
+            sign_in=self.progress.now,
+            me=session.me(),
+            features=self.features(),
+            people=[session.people.person(name) for name in session.people.ids()],
+            groups=session.people.groups(),
+            conversations=session.conversations(),
+            services=session.board.all(),
+            version=ringback.__version__,
+        )
+
+    def features(self) -> Features:
+        """What the product mode gives this person."""
+        plan = self._plan
+        if plan is None:
+            return Features()
+        return Features(
+            chats=plan.messages,
+            contacts=True,
+            group_chats=plan.messages,
+            directory=bool(plan.call_managers),
+            product_mode=plan.mode,
+            reasons=plan.reasons,
+        )
+
+    def subscribe(self) -> Subscription:
+        """A listener of everything that happens from now on."""
+        return self.events.subscribe()
+
+    def trace(self) -> list[Entry]:
+        """The whole trace of the sign-in."""
+        return list(self.progress.entries)
+
+    def person(self, person_id: str) -> Person | None:
+        """A person of the list."""
+        return self.session.person(person_id) if self.session is not None else None
+
+    def conversation(self, conversation_id: str) -> Conversation | None:
+        """A conversation."""
+        return self.session.conversation(conversation_id) if self.session is not None else None
+
+    def groups(self) -> list[str]:
+        """The contact groups."""
+        return self.session.people.groups() if self.session is not None else []
+
+    def me(self) -> Me | None:
+        """The signed-in person."""
+        return self.session.me() if self.session is not None else None
+
+    def services(self) -> list[Service]:
+        """The services' states."""
+        return self.session.board.all() if self.session is not None else []
+
+    def signed_in(self) -> Session:
+        """The session. Raises EngineError where nobody is signed in."""
+        if self.session is None or self.progress.now.phase != "ready":
+            raise EngineError(Reason.of("engine.not_signed_in"))
+        return self.session
+
+    def _progress_changed(self) -> None:
+        self.events.tell(SignInChanged(sign_in=self.progress.now))
+
+    def _trace_grew(self, index: int, entry: Entry) -> None:
+        self.events.tell(TraceGrew(first=index, entries=[entry]))
+
+    # --- signing in
+
+    async def find_services(self, address: str) -> None:
+        """Begin with an address; returns when the work has begun. Raises EngineError for what is no address."""
+        await self._begin(self._find(self._parse(address)))
+
+    async def sign_in_with(self, password: str, remember: bool = False) -> None:
+        """Go on with the password; returns when the work has begun."""
+        if self._flow is None or self._discovery is None:
+            raise EngineError(Reason.of("engine.address_first"))
+        self._remember = remember
+        await self._begin(self._prove(self._flow, self._discovery, password))
+
+    async def use_known(self, address: str) -> None:
+        """Sign in with the remembered password. What is kept is shown at once, before any server answered."""
+        parsed = self._parse(address)
+        account = await self.accounts.get(str(parsed))
+        if account is None or not account.password:
+            await self._begin(self._find(parsed))
+            return
+        self._manual = account.manual
+        self._remember = True
+        await self._begin(self._return(parsed, account.password))
+
+    async def sign_in(self, address: str, password: str, *, remember: bool = False) -> None:
+        """All of it, for scripts: returns when signed in. Raises SignInError, EngineError."""
+        await self.find_services(address)
+        await self._wait_attempt()
+        if self._phase() != "credentials":
+            raise self._sign_in_error()
+        await self.sign_in_with(password, remember)
+        await self._wait_attempt()
+        if self._phase() != "ready":
+            raise self._sign_in_error()
+
+    def _phase(self) -> str:
+        return self.progress.now.phase
+
+    async def _wait_attempt(self) -> None:
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    def _sign_in_error(self) -> SignInError:
+        now = self.progress.now
+        reason = now.wrong_password or (now.fault.what if now.fault else Reason.of("engine.cancelled"))
+        return SignInError(reason, now.fault)
+
+    async def cancel(self) -> None:
+        """Give up the running sign-in."""
+        await self._end_attempt()
+        if self.progress.now.phase != "ready":
+            await self._end_session()
+            self.progress.set(phase="address", steps=[], fault=None, wrong_password=None, certificate=None, name="")
+
+    async def try_again(self) -> None:
+        """Run a failed sign-in again; once signed in: try to connect at once instead of waiting."""
+        if self.session is not None and self.progress.now.phase == "ready":
+            self.session.try_now()
+            return
+        if self._known_password:
+            await self._begin(self._return(self._parse(self.progress.now.address), self._known_password))
+            return
+        await self.find_services(self.progress.now.address)
+
+    async def set_manual(self, settings: ManualSettings) -> None:
+        """Keep connection settings. Raises EngineError naming the field that is no server."""
+        manual_servers(settings)
+        name_server(self._settings, settings)
+        self._manual = settings
+        await self.accounts.set_manual(settings)
+        self.progress.set(manual=settings)
+
+    async def test_servers(self, settings: ManualSettings) -> list[Entry]:
+        """Try settings without signing in; the lines of the trace."""
+        lines: list[Entry] = []
+
+        def grew(index: int, entry: Entry) -> None:
+            lines[index : index + 1] = [entry]
+            self._trace_grew(index, entry)
+
+        trial = Progress(lambda: None, grew)
+        address = self.progress.now.address or f"test@{settings.voice_domain or 'localhost'}"
+        trial.begin(address)
+        with contextlib.suppress(SignInError):
+            await SignInFlow(self._settings, settings, trial).find(self._parse(address), None)
+        return trial.entries
+
+    def _parse(self, address: str) -> UserAddress:
+        try:
+            return UserAddress.parse(address)
+        except AddressError as error:
+            raise EngineError(Reason.of("engine.address_wrong_typed", why=error)) from error
+
+    async def _begin(self, work: Coroutine[object, object, None]) -> None:
+        try:
+            await self._end_attempt()
+            await self._end_session()
+        except BaseException:
+            work.close()
+            raise
+        self._task = asyncio.create_task(self._attempt(work), name="sign-in")
+
+    async def _end_attempt(self) -> None:
+        task, self._task = self._task, None
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _attempt(self, work: Coroutine[object, object, None]) -> None:
+        try:
+            await work
+        except SignInError as error:
+            await self._end_session()
+            if error.fault is not None:
+                self.progress.failed(error.fault)
+            else:
+                self._known_password = ""
+                self.progress.step("identity", "failed")
+                self.progress.set(phase="credentials", wrong_password=error.reason)
+        except EngineError as error:
+            await self._end_session()
+            self.progress.failed(presence_fault(self.progress.now.address.rpartition("@")[2], error.reason))
+        except Exception as error:  # told to the person with what is known, instead of an endless wait
+            log.exception("engine.sign_in_failed")
+            await self._end_session()
+            reason = Reason.of("engine.internal", work="sign-in", kind=type(error).__name__)
+            self.progress.failed(presence_fault(self.progress.now.address.rpartition("@")[2], reason))
+
+    async def _find(self, address: UserAddress) -> None:
+        self._known_password = ""
+        self._discovery = None
+        self.progress.begin(str(address))
+        flow = self._flow = SignInFlow(self._settings, self._manual, self.progress)
+        cache = await self._cached_discovery(address)
+        self._discovery = await flow.find(address, cache)
+        await self._remember_discovery(address, self._discovery)
+        account = await self.accounts.get(str(address))
+        name = account.name if account is not None else ""
+        self.progress.set(phase="credentials", who_asks=flow.who_asks(self._discovery), name=name)
+
+    async def _cached_discovery(self, address: UserAddress) -> CachedDiscovery | None:
+        if self._machine is None:
+            return None
+        return await self._machine.get("discovery", address.domain, CachedDiscovery)
+
+    async def _remember_discovery(self, address: UserAddress, discovery: Discovery) -> None:
+        if self._machine is not None and discovery.remember is not None:
+            await self._machine.put("discovery", address.domain, discovery.remember)
+
+    async def _prove(self, flow: SignInFlow, discovery: Discovery, password: str) -> None:
+        proven = await flow.prove(discovery, password)
+        await self._open_session(discovery.address, proven.plan)
+        await self._connect(flow.names, discovery.address, proven, password)
+
+    async def _return(self, address: UserAddress, password: str) -> None:
+        """A known account: its store first, then the servers of last time, then, where these fail, everything anew."""
+        self.progress.begin(str(address))
+        self._known_password = password
+        flow = self._flow = SignInFlow(self._settings, self._manual, self.progress)
+        plan = await self._kept_plan(address)
+        if plan is None:
+            discovery = self._discovery = await flow.find(address, await self._cached_discovery(address))
+            await self._prove(flow, discovery, password)
+            return
+        await self._open_session(address, plan)
+        self._ready()
+        self.progress.note(Kind.DECIDED, Reason.of("engine.trace.kept"), outcome=Outcome.OK)
+        try:
+            await self._connect(flow.names, address, Proven(plan, None), password, patient=True)
+        except SignInError as error:
+            if error.fault is None:
+                await self.accounts.forget_password(str(address))
+            raise
+
+    async def _kept_plan(self, address: UserAddress) -> Plan | None:
+        return await self._machine.get("plan", str(address), Plan) if self._machine is not None else None
+
+    async def _open_session(self, address: UserAddress, plan: Plan) -> None:
+        if self._key is None:
+            raise EngineError(Reason.of("engine.not_started"))
+        own = Jid(plan.user, plan.domain)
+        self._claim = await asyncio.to_thread(claim, self._settings.data, str(address))
+        store = await Store.open(self._claim.path, self._key.key)
+        self._plan = plan
+        session = self.session = Session(own, store, self.events)
+        await session.load()
+        if self._key.warning is not None:
+            session.board.set("configuration", "up", text=self._key.warning)
+        if plan.name:
+            await session.learn([Facts(jid=str(own), name=plan.name)])
+
+    async def _connect(
+        self, names: NameClient, address: UserAddress, proven: Proven, password: str, *, patient: bool = False
+    ) -> None:
+        """Connect the services; returns when the first is up. ``patient``: what is kept is shown, so keep trying."""
+        session, plan = self.session, proven.plan
+        if session is None:
+            return
+        self.progress.step("connecting", "active", *(server.host for server in plan.servers[:2]))
+        self._first = asyncio.get_running_loop().create_future()
+        self._refused = None
+        if plan.messages:
+            self._session_task = asyncio.create_task(self._run_session(session, plan, names, password), name="session")
+        else:
+            session.board.set("messages", "off", reasons=tuple(plan.reasons))
+            self._first.set_result(None)
+        if plan.call_managers:
+            self._spawn(self._run_directory(session, plan, names, password, proven), "directory")
+        problem = await asyncio.shield(self._first)
+        refused = self._refusal()
+        if refused is not None:
+            reason, certificate = refused
+            if certificate is None and reason.id == "presence.password_refused":
+                raise SignInError(Reason.of("engine.password_wrong", address=str(address)))
+            raise SignInError(reason, presence_fault(plan.domain, reason))
+        if problem is not None and not patient:
+            raise SignInError(problem, presence_fault(plan.domain, problem))
+        self.progress.step("identity", "done")
+        self.progress.step("connecting", "done")
+        if self._machine is not None:
+            await self._machine.put("plan", str(address), plan)
+        name = session.people.name(str(session.own))
+        await self.accounts.signed_in(str(address), name, password if self._remember else None, self._manual)
+        self._ready()
+
+    def _ready(self) -> None:
+        if self.progress.now.phase == "ready":
+            return
+        self.progress.step("ready", "done")
+        self.progress.set(phase="ready")
+        self.events.tell(Welcome(snapshot=self.snapshot()))
+
+    async def _run_session(self, session: Session, plan: Plan, names: NameClient, password: str) -> None:
+        async def targets() -> list[Target]:
+            return [Target(server) for server in plan.servers]
+
+        async def resolve(host: str) -> list[str]:
+            answer = await names.addresses(host)
+            if not answer.addresses:
+                raise OSError(f"{answer.outcome}")
+            return list(answer.addresses)
+
+        def tls() -> ssl.SSLContext:
+            return client_context(self._settings.ca_file)
+
+        account = Account(session.own, password)
+        session.board.set("messages", "connecting", server=str(plan.servers[0]) if plan.servers else plan.domain)
+        try:
+            await session.run(SessionSettings(account, targets, resolve, tls), self)
+        except Exception as error:  # told to the person; the rest of the page goes on
+            log.exception("engine.session_failed")
+            reason = Reason.of("engine.internal", work="messages", kind=type(error).__name__)
+            session.board.set("messages", "failed", text=reason, reasons=(reason,))
+            self._settle_first(reason)
+
+    def _refusal(self) -> tuple[Reason, ssl.SSLCertVerificationError | None] | None:
+        return self._refused
+
+    def _settle_first(self, problem: Reason | None) -> None:
+        if self._first is not None and not self._first.done():
+            self._first.set_result(problem)
+
+    # --- what the connection tells (Watcher)
+
+    def connecting(self, target: Target, address: str) -> None:
+        """An attempt begins."""
+        self.progress.step("connecting", "active", target.server.host)
+        if self.session is not None:
+            self.session.board.set("messages", "connecting", server=str(target.server))
+
+    def connected(self, target: Target, address: str, took: float, mechanism: str, tls: str) -> None:
+        """A session stands."""
+        answer = ", ".join(part for part in (mechanism, tls) if part)
+        self._note_attempt(target, address, took, Outcome.OK, answer)
+        if self.session is not None:
+            self.session.board.set("messages", "up", server=str(target.server))
+        self._settle_first(None)
+
+    def failed(self, target: Target, address: str, took: float, reason: Reason) -> None:
+        """An attempt ended without a session."""
+        self._note_attempt(target, address, took, Outcome.FAILED, "", (reason,))
+
+    def waiting(self, seconds: float, reason: Reason) -> None:
+        """The next round begins after so many seconds."""
+        if self.session is not None:
+            self.session.board.set("messages", "waiting", text=reason, retry_in=seconds, reasons=(reason,))
+        self._settle_first(reason)
+
+    def refused(self, reason: Reason, certificate: ssl.SSLCertVerificationError | None) -> None:
+        """The server does not want us: nothing is tried by itself."""
+        self._refused = (reason, certificate)
+        if self.session is not None:
+            self.session.board.set("messages", "failed", text=reason, reasons=(reason,))
+        if self._first is not None and self._first.done():
+            self._spawn(self._signed_out_by_server(reason), "signed out")
+        self._settle_first(reason)
+
+    def _note_attempt(
+        self, target: Target, address: str, took: float, outcome: Outcome, answer: str, reasons: tuple[Reason, ...] = ()
+    ) -> None:
+        if len(self.progress.entries) > 500:  # a long outage must not fill memory
+            return
+        self.progress.note(
+            Kind.ASKED, Reason.of("engine.trace.presence", server=target.server.host), outcome=outcome,
+            question=f"XMPP {target.server}", server=address, answer=answer, took=took, reasons=reasons,
+        )  # fmt: skip
+
+    async def _signed_out_by_server(self, reason: Reason) -> None:
+        """A later refusal: the password was changed. Ask for it, with the address still there."""
+        if reason.id != "presence.password_refused":
+            return
+        address = self.progress.now.address
+        await self._end_session()
+        await self.accounts.forget_password(address)
+        self._known_password = ""
+        await self._end_attempt()
+        self._task = asyncio.create_task(self._attempt(self._find(self._parse(address))), name="sign-in")
+
+    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._background.add(task)
+        task.add_done_callback(self._background_done)
+
+    def _background_done(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("engine.background_failed", work=task.get_name(), exc_info=error)
+
+    async def _end_session(self) -> None:
+        session, self.session = self.session, None
+        task, self._session_task = self._session_task, None
+        if session is not None:
+            await session.stop()
+        current = asyncio.current_task()
+        others = [one for one in (task, *self._background) if one is not None and one is not current]
+        if task is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(3.0):
+                    await asyncio.wait([task])
+        for one in others:
+            one.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        self._directory = None
+        self._plan = None
+        if session is not None:
+            await session.store.close()
+        if self._claim is not None:
+            self._claim.release()
+            self._claim = None
+
+    # --- the directory
+
+    async def _run_directory(
+        self, session: Session, plan: Plan, names: NameClient, password: str, proven: Proven
+    ) -> None:
+        """Keep a connection to the call manager for as long as the person is signed in; learn about the contacts."""
+        async with CallManager(names, self._settings.ca_file, plan.call_managers, plan.user, password) as call_manager:
+            directory = self._directory = Directory(call_manager, plan.domain, plan.photo_template)
+            session.board.set("directory", "up", server=call_manager.server)
+            if proven.user is not None and (facts := directory.facts_of(proven.user.person)) is not None:
+                await session.learn([msgspec.structs.replace(facts, jid=str(session.own))])
+                await self._learn_photo(session, directory, facts)
+            known: set[str] = set()
+            while True:
+                unknown = [name for name in (str(session.own), *session.people.ids()) if name not in known]
+                known.update(unknown)
+                if unknown:
+                    await self._learn_about(session, directory, unknown)
+                await asyncio.sleep(1.0)
+
+    async def _learn_about(self, session: Session, directory: Directory, unknown: list[str]) -> None:
+        try:
+            for first in range(0, len(unknown), 20):
+                facts = await directory.lookup(unknown[first : first + 20])
+                await session.learn(facts)
+                for row in facts:
+                    await self._learn_photo(session, directory, row)
+        except DirectoryError as error:
+            session.board.set("directory", "failed", text=error.reason, reasons=(error.reason,))
+        else:
+            session.board.set("directory", "up", server=directory.server)
+
+    async def _learn_photo(self, session: Session, directory: Directory, facts: Facts) -> None:
+        if not facts.photo_uri:
+            return
+        with contextlib.suppress(
+            DirectoryError
+        ):  # a missing picture is no news; the search tells of a silent directory
+            data = await directory.photo(facts)
+            if data:
+                await session.photos.keep(facts.jid, data, photo_version(data))
+
+    async def search(self, query: str, limit: int = 20) -> SearchResults:
+        """People and rooms: own contacts first, then the directory."""
+        session = self.signed_in()
+        limit = max(1, min(limit, SEARCH_LIMIT))
+        own = find_people(query, [session.people.person(name) for name in session.people.ids()], limit)
+        rooms = find_rooms(query, session.conversations(), limit)
+        total, problem = None, None
+        people = own
+        if self._directory is not None and query.strip():
+            try:
+                found = await self._directory.search(query, limit)
+            except DirectoryError as error:
+                problem = error.reason
+                session.board.set("directory", "failed", text=problem, reasons=(problem,))
+            else:
+                total = found.total
+                session.board.set("directory", "up", server=self._directory.server)
+                await session.learn(found.people)
+                rows = names_first(found.people, [person.id for person in own])
+                me = str(session.own)
+                people = [*own, *(session.people.person(row.jid) for row in rows if row.jid != me)][:limit]
+        return SearchResults(query=query, people=people, conversations=rooms, total=total, problem=problem)
+
+    async def person_card(self, person_id: str) -> PersonCard:
+        """All that is known of a person, with where it comes from."""
+        session = self.signed_in()
+        if self._directory is not None and session.people.facts(person_id) is None:
+            with contextlib.suppress(DirectoryError):
+                await session.learn(await self._directory.lookup([person_id]))
+        person = session.people.person(person_id)
+        sources = []
+        if person.in_list:
+            sources.append(Reason.of("engine.source.roster"))
+        if person.source:
+            sources.append(Reason.of("engine.source.directory", server=person.source))
+        shared = [talk.id for talk in session.conversations() if any(member.id == person_id for member in talk.members)]
+        return PersonCard(person=person, sources=sources, shared_rooms=shared)
+
+    async def photo(self, person_id: str) -> Photo | None:
+        """The picture of a person; None where there is none."""
+        session = self.signed_in()
+        photo = await session.photos.get(person_id)
+        facts = session.people.facts(person_id)
+        if photo is None and self._directory is not None and facts is not None:
+            await self._learn_photo(session, self._directory, facts)
+            photo = await session.photos.get(person_id)
+        return photo
+
+    # --- signing out
+
+    async def sign_out(self, forget: bool = False) -> None:
+        """End the session. A remembered password goes; with ``forget`` everything that was kept here goes."""
+        address = self.progress.now.address
+        await self._end_attempt()
+        await self._end_session()
+        self._known_password = ""
+        self._discovery = None
+        if address:
+            await self.accounts.forget_password(address)
+            if forget:
+                await self.forget_known(address)
+        self.progress.entries.clear()
+        self.progress.set(phase="address", steps=[], fault=None, wrong_password=None, certificate=None, name="")
+        self.progress.set(address="", known=await self.accounts.known(), manual=self._manual)
+        self.events.tell(Welcome(snapshot=self.snapshot()))
+
+    async def forget_known(self, address: str) -> None:
+        """Delete all that is kept here of an account, but for stores that other sessions have open."""
+        parsed = str(self._parse(address))
+        await self.accounts.forget(parsed)
+        if self._machine is not None:
+            await self._machine.remove("plan", [parsed])
+        taken = await asyncio.to_thread(claim, self._settings.data, parsed)
+        try:
+            await asyncio.to_thread(delete_store, taken.path)
+        finally:
+            taken.release()
+        self.progress.set(known=await self.accounts.known())

@@ -1,0 +1,662 @@
+"""A person's session: the books, the connection that feeds them, and what must happen whenever it comes back.
+
+After each new session with the server, in this order: carbons, contact list, block list, own presence, the archive,
+then the outbox (what is found in the archive is not sent again), then the rooms, each with its archive and outbox.
+A resumed session needs none of that: the server kept everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+from xml.etree.ElementTree import Element, SubElement
+
+import msgspec
+import structlog
+
+from ringback.client.contacts.people import ROSTER, Facts, People, read_roster, wire_presence
+from ringback.client.engine.services import ServiceBoard
+from ringback.client.events import Events
+from ringback.client.host.wire import Conversation, Me, Message, Person, Service
+from ringback.client.messaging import room_requests, stanzas
+from ringback.client.messaging.archive import Archives
+from ringback.client.messaging.chats import Chats
+from ringback.client.messaging.connection import Connection, Target, Watcher
+from ringback.client.messaging.errors import MessagingError, NotConnectedError, RequestFailedError
+from ringback.client.messaging.happenings import Account, Acked, Arrived, Fence, Incoming, Lost, Resumed, Started
+from ringback.client.messaging.photos import Photos
+from ringback.client.messaging.rooms import RoomBook
+from ringback.client.store.store import Store
+from ringback.rules.addresses import Jid
+from ringback.rules.reasons import Reason
+
+IDLE_SECONDS = 300
+REFRESH_SECONDS = 30.0
+_BLOCKING = "urn:xmpp:blocking"
+_CSI = "urn:xmpp:csi:0"
+
+log = structlog.get_logger(__name__)
+
+_T = TypeVar("_T")
+
+
+def utc_now() -> datetime:
+    """The time of the world."""
+    return datetime.now(UTC)
+
+
+class OwnPresence(msgspec.Struct, kw_only=True):
+    """What the person chose; kept, so that do not disturb survives a reload."""
+
+    chosen: str = ""
+    status: str = ""
+    idle_since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """What a session needs: who, where, and how to find and verify servers."""
+
+    account: Account
+    targets: Callable[[], Awaitable[list[Target]]]
+    resolve: Callable[[str], Awaitable[list[str]]]
+    tls: Callable[[], ssl.SSLContext]
+
+
+class Session:
+    """One signed-in person. ``load`` fills it from the store; ``run`` connects and stays until cancelled."""
+
+    def __init__(self, own: Jid, store: Store, events: Events | None = None) -> None:
+        self.own = own
+        self.store = store
+        self.events = events or Events(self)
+        self.board = ServiceBoard(self.events, utc_now)
+        self.people = People(own, store, self.events, utc_now)
+        self.rooms = RoomBook(own, self, store, self.events, self.people.name)
+        self.chats = Chats(own, store, self.events, self.people, self.rooms, utc_now)
+        self.archives = Archives(own, self, store)
+        self.photos = Photos(own, self, store, self.people)
+        self.presence = OwnPresence()
+        self._connection: Connection | None = None
+        self._work: set[asyncio.Task[None]] = set()
+        self._beginning: asyncio.Task[None] | None = None
+        self._settled = False
+        self._flush_lock = asyncio.Lock()
+        self.up = asyncio.Event()
+
+    async def load(self) -> None:
+        """Show what the store holds, before any server was asked."""
+        await self.people.load()
+        await self.rooms.load()
+        await self.chats.load()
+        self.presence = await self.store.get("meta", "presence", OwnPresence) or OwnPresence()
+        self.presence.idle_since = ""
+        self.people.connection_lost(datetime.fromtimestamp(0, UTC))
+
+    # --- the view of the events
+
+    def person(self, person_id: str) -> Person | None:
+        """A person who is shown, or None."""
+        return self.people.person(person_id) if person_id in self.people.ids() else None
+
+    def conversation(self, conversation_id: str) -> Conversation | None:
+        """A conversation with what only the rooms know of it."""
+        talk = self.chats.conversation(conversation_id)
+        if talk is None or talk.kind != "room":
+            return talk
+        room = self.rooms.room(conversation_id)
+        return msgspec.structs.replace(
+            talk,
+            title=self.rooms.title(conversation_id) or talk.title,
+            members=self.rooms.members(conversation_id),
+            joined=room is not None and room.joined,
+        )
+
+    def conversations(self) -> list[Conversation]:
+        """All that are shown."""
+        found = (self.conversation(name) for name in self.chats.ids())
+        return [talk for talk in found if talk is not None]
+
+    def groups(self) -> list[str]:
+        """The contact groups."""
+        return self.people.groups()
+
+    def me(self) -> Me:
+        """The signed-in person as the page shows it."""
+        own = self.people.person(str(self.own))
+        shown = self.people.shown(str(self.own))
+        chosen = self.presence.chosen
+        presence = wire_presence(shown)
+        if chosen == "offline" and self.ready:
+            presence = msgspec.structs.replace(presence, show="offline")
+        return Me(
+            id=str(self.own),
+            name=own.name,
+            presence=presence,
+            chosen=chosen if chosen in ("available", "away", "dnd", "offline") else "",  # type: ignore[arg-type]
+            status=self.presence.status,
+            photo=own.photo,
+            title=own.title,
+        )
+
+    def services(self) -> list[Service]:
+        """The services' states."""
+        return self.board.all()
+
+    # --- the port of the books
+
+    @property
+    def ready(self) -> bool:
+        """Whether stanzas can be sent now."""
+        return self._connection is not None and self._connection.ready
+
+    def send(self, element: Element, *, confirm: bool = False) -> None:
+        """Send a message or presence. Raises NotConnectedError."""
+        if self._connection is None:
+            raise NotConnectedError
+        self._connection.send(element, confirm=confirm)
+
+    async def request(self, kind: str, payload: Element, to: Jid | None = None, seconds: float = 20.0) -> Element:
+        """Send an iq and give the answer. Raises NotConnectedError, RequestFailedError."""
+        if self._connection is None:
+            raise NotConnectedError
+        return await self._connection.request(kind, payload, to, seconds)
+
+    async def fence(self) -> None:
+        """Return when everything that came before now has been handled."""
+        if self._connection is None:
+            raise NotConnectedError
+        fence = Fence(asyncio.get_running_loop().create_future())
+        self._connection.inbox.put_nowait(fence)
+        await fence.passed
+
+    # --- the life of the session
+
+    async def run(self, settings: SessionSettings, watcher: Watcher) -> None:
+        """Connect and stay connected until cancelled or refused; the reason of a refusal goes to the watcher."""
+        connection = Connection(settings.account, settings.targets, settings.resolve, settings.tls, watcher)
+        self._connection = connection
+        consumer = asyncio.create_task(self._consume(connection), name="session inbox")
+        ticker = asyncio.create_task(self._tick(), name="session clock")
+        try:
+            await connection.run()
+            await asyncio.wait_for(connection.inbox.join(), 5.0)
+        finally:
+            self.up.clear()
+            for task in (consumer, ticker, *self._work):
+                task.cancel()
+            await asyncio.gather(consumer, ticker, *self._work, return_exceptions=True)
+            self._connection = None
+            self.chats.close()
+
+    async def stop(self) -> None:
+        """Go in order: others see us leave, and the server forgets the session."""
+        if self._connection is not None:
+            await self._connection.stop()
+
+    def try_now(self) -> None:
+        """Try to connect at once where a waiting time runs."""
+        if self._connection is not None:
+            self._connection.try_now()
+
+    async def _consume(self, connection: Connection) -> None:
+        while True:
+            happening = await connection.inbox.get()
+            try:
+                await self._handle(happening)
+            except NotConnectedError:
+                log.debug("session.lost_while_handling")
+            except Exception:  # one stanza that can't be handled must not end the person's session
+                log.exception("session.stanza_failed", kind=type(happening).__name__)
+            finally:
+                connection.inbox.task_done()
+                connection.release(connection.inbox.qsize())
+
+    async def _handle(self, happening: Incoming) -> None:
+        match happening:
+            case Arrived(element):
+                await self._stanza(element)
+            case Acked(message_id):
+                await self.chats.acked(message_id)
+            case Fence(passed):
+                if not passed.done():
+                    passed.set_result(None)
+            case Started():
+                self._settled = False
+                self.people.session_began()
+                self.rooms.session_began()
+                if self._beginning is not None:
+                    self._beginning.cancel()
+                self._beginning = self._spawn(self._begin(), "session begin")
+            case Resumed(unacked):
+                self.people.connection_lost(None)
+                self._spawn(self._flush(skip=unacked), "session outbox")
+                self._spawn(self._send_presence_now(), "session presence")
+                self.up.set()
+            case Lost():
+                self.up.clear()
+                self.people.connection_lost(utc_now())
+
+    def _spawn(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._guarded(work, name), name=name)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        return task
+
+    async def _guarded(self, work: Coroutine[object, object, None], name: str) -> None:
+        try:
+            await work
+        except NotConnectedError:
+            log.debug("session.work_interrupted", work=name)
+        except MessagingError as error:
+            self.board.set("messages", self.board.state("messages"), reasons=(error.reason,))
+        except Exception as error:  # told to the person instead of ending everything else
+            log.exception("session.work_failed", work=name)
+            reason = Reason.of("engine.internal", work=name, kind=type(error).__name__)
+            self.board.set("messages", self.board.state("messages"), reasons=(reason,))
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            if not self.ready:
+                self.people.refresh()
+
+    # --- a new session
+
+    async def _begin(self) -> None:
+        features = await self._ask(room_requests.features(self, self.own.bare), frozenset())
+        server = await self._ask(room_requests.features(self, Jid("", self.own.domain)), frozenset())
+        if "urn:xmpp:carbons:2" in server | features:
+            await self._ask(self.request("set", Element("{urn:xmpp:carbons:2}enable")), None)
+        await self._ask(self._get_roster(), None)
+        if _BLOCKING in server | features:
+            await self._ask(self._get_blocked(), None)
+        self._send_presence()
+        self.board.set("contacts", "up")
+        if stanzas.ARCHIVE in features | server:
+            await self._ask(self._catch_up(self.own), None)
+        else:
+            self.board.set("messages", "up", reasons=(Reason.of("presence.no_archive", domain=self.own.domain),))
+        self._settled = True
+        self.up.set()
+        await self._flush()
+        await self._return_to_rooms()
+
+    async def _ask(self, question: Awaitable[_T], otherwise: _T) -> _T:
+        """An answer, or another value where the server refuses: one thing that it can't do leaves the rest."""
+        try:
+            return await question
+        except RequestFailedError as error:
+            self.board.set("messages", "up", reasons=(error.reason,))
+            return otherwise
+
+    async def _get_roster(self) -> None:
+        query = Element(f"{{{ROSTER}}}query")
+        versions = self._connection is not None and "rosterver" in self._connection.features
+        if versions:
+            query.set("ver", self.people.roster_version)
+        answer = await self.request("get", query)
+        result = answer.find(f"{{{ROSTER}}}query")
+        if result is None:
+            return  # RFC 6121 section 2.6.3: what we have is what holds
+        # With pushes of changes instead of a whole list the server answers empty, as above.
+        await self.people.roster_arrived(read_roster(result), result.get("ver", ""), whole=True)
+
+    async def _get_blocked(self) -> None:
+        answer = await self.request("get", Element(f"{{{_BLOCKING}}}blocklist"))
+        rows = answer.iterfind(f"{{{_BLOCKING}}}blocklist/{{{_BLOCKING}}}item")
+        self.people.blocked_arrived([row.get("jid", "") for row in rows], whole=True)
+
+    async def _catch_up(self, archive: Jid) -> None:
+        started = utc_now().isoformat()
+
+        async def take_over(batch: list[stanzas.Received]) -> None:
+            first = await self.store.get("archive", str(archive), str) is None
+            count_from = _read_elsewhere(batch, self.own) if first else None
+            duties = await self.chats.all_arrived(batch, count_from=count_from)
+            if not first:
+                for duty in duties:
+                    self._receipt(duty.receipt_to, duty.receipt_for)
+
+        await self.archives.catch_up(archive, take_over)
+        log.debug("session.caught_up", archive=str(archive), since=started)
+
+    async def _flush(self, skip: frozenset[str] = frozenset(), room: str = "") -> None:
+        """Send the outbox: all of it, or a room's. ``skip``: what the library sends again by itself."""
+        async with self._flush_lock:
+            for message in await self.chats.unsent():
+                is_room = self.rooms.is_room(message.conversation)
+                if message.id in skip or (room and message.conversation != room):
+                    continue
+                if is_room and not self._in_room(message.conversation):
+                    continue
+                self._send_text(message)
+
+    def _in_room(self, conversation: str) -> bool:
+        room = self.rooms.room(conversation)
+        return room is not None and room.joined
+
+    def _send_text(self, message: Message) -> None:
+        room = self.rooms.is_room(message.conversation)
+        to = Jid.parse(message.conversation)
+        self.send(stanzas.text_message(message.id, to, message.body, room=room), confirm=True)
+
+    async def _return_to_rooms(self) -> None:
+        wanted = dict.fromkeys(self.rooms.ids(), "")
+        for jid, title in await self._ask(self.rooms.bookmarked(), []):
+            wanted.setdefault(str(jid), title)
+        for name, title in wanted.items():
+            await self._return_to(Jid.parse(name), title)
+
+    async def _return_to(self, jid: Jid, title: str) -> None:
+        try:
+            await self._enter(jid, title)
+        except RequestFailedError as error:
+            log.info("session.room_not_entered", condition=error.condition)
+            self.board.set("messages", "up", reasons=(error.reason,))
+
+    async def _enter(self, jid: Jid, title: str = "") -> None:
+        room = await self.rooms.enter(jid, title)
+        await self.chats.open(str(jid), "room", room.kept.title)
+        await self._room_entered(str(jid))
+
+    async def _room_entered(self, conversation: str) -> None:
+        """After entering: what was said meanwhile, then what waits to be said."""
+        room = self.rooms.room(conversation)
+        if room is not None and room.archive:
+            await self._ask(self._catch_up(room.jid), None)
+        else:
+            await self.fence()  # the room's own history comes right after our entering
+        await self._flush(room=conversation)
+
+    # --- what comes
+
+    async def _stanza(self, element: Element) -> None:
+        kind = element.tag.rpartition("}")[2]
+        if kind == "presence":
+            await self._presence(element)
+        elif kind == "iq":
+            await self._pushed(element)
+        elif not self.archives.collect(element):
+            await self._message(element)
+
+    async def _presence(self, element: Element) -> None:
+        presence = stanzas.read_presence(element)
+        if presence is None or self.rooms.presence_arrived(presence):
+            return
+        self.people.presence_arrived(presence)
+        person_id = str(presence.sender.bare)
+        item = self.people.item(person_id)
+        if presence.kind == "subscribe" and item is not None and (item.subscription == "to" or item.pending):
+            # Who wants to see a person lets that person see back, as colleagues expect.
+            self._subscription(person_id, "subscribed")
+            self.people.answered(person_id)
+        if presence.photo is not None and presence.kind == "available":
+            await self.photos.announced(person_id, "vcard", presence.photo)
+
+    async def _pushed(self, element: Element) -> None:
+        query = element.find(f"{{{ROSTER}}}query")
+        if query is not None:
+            await self.people.roster_arrived(read_roster(query), query.get("ver", ""), whole=False)
+        blocked = element.find(f"{{{_BLOCKING}}}block")
+        if blocked is not None:
+            self.people.blocked_arrived([row.get("jid", "") for row in blocked])
+        free = element.find(f"{{{_BLOCKING}}}unblock")
+        if free is not None:
+            names = [row.get("jid", "") for row in free]
+            self.people.blocked_arrived([], whole=not names, allowed=names)
+
+    async def _message(self, element: Element) -> None:
+        received = stanzas.read_message(element, self.own)
+        if received is None:
+            return
+        if received.pubsub is not None:
+            await self.photos.event(received.sender, received.pubsub)
+            return
+        if received.invitation is not None and not received.carbon:
+            await self._invited(received.invitation)
+            return
+        conversation = str(received.sender.bare)
+        if received.kind == "groupchat" and 104 in received.room_status:
+            self._spawn(self.rooms.renamed(conversation), "room renamed")
+        duty = await self.chats.arrived(received)
+        if not received.carbon:
+            self._receipt(duty.receipt_to, duty.receipt_for)
+        if received.stanza_id and self._settled and not received.carbon:
+            archive = received.sender.bare if received.kind == "groupchat" else self.own
+            await self.archives.moved(archive, received.stanza_id)
+
+    async def _invited(self, invitation: stanzas.Invitation) -> None:
+        known = invitation.inviter.domain == self.own.domain or self.people.is_contact(str(invitation.inviter))
+        room = str(invitation.room)
+        if self._in_room(room):
+            return
+        await self.chats.open(room, "room", invitation.title)
+        if known:
+            self._spawn(self._accept(invitation), "invitation")
+
+    async def _accept(self, invitation: stanzas.Invitation) -> None:
+        room = await self.rooms.accept(invitation)
+        await self.chats.change(str(invitation.room), title=room.kept.title, joined=True)
+        await self._room_entered(str(invitation.room))
+
+    def _receipt(self, to: str, message_id: str) -> None:
+        sender = stanzas.parse_jid(to)
+        if sender is None or not self.ready:
+            return
+        item = self.people.item(str(sender.bare))
+        # XEP-0184 section 8: a receipt tells that we are here; only to those who may see our presence.
+        if sender.domain == self.own.domain or (item is not None and item.subscription in ("from", "both")):
+            self.send(stanzas.receipt(sender, message_id, uuid.uuid4().hex))
+
+    # --- what the person does
+
+    async def say(self, conversation: str, message_id: str, body: str) -> Message:
+        """Write a message and send it as soon as possible. Raises MessagingError for a wrong address."""
+        if stanzas.parse_jid(conversation) is None:
+            raise MessagingError(Reason.of("engine.address_wrong", address=conversation))
+        message, new = await self.chats.compose(conversation, message_id, body)
+        if new:
+            await self._post(message)
+        return message
+
+    async def retry(self, conversation: str, message_id: str) -> None:
+        """Send a failed message again, in its place."""
+        message = await self.chats.retry(conversation, message_id)
+        if message is None:
+            raise MessagingError(Reason.of("engine.message.not_failed"))
+        await self._post(message)
+
+    async def _post(self, message: Message) -> None:
+        if not self._settled or not self.ready:
+            return  # it waits in the outbox until the archive was read
+        if self.rooms.is_room(message.conversation) and not self._in_room(message.conversation):
+            return
+        with contextlib.suppress(NotConnectedError):
+            async with self._flush_lock:
+                self._send_text(message)
+
+    async def mark_read(self, conversation: str, message_id: str) -> None:
+        """The person saw everything up to a message; the sender is told where that can be done."""
+        kept = await self.chats.read(conversation, message_id)
+        if kept is None or not self.ready:
+            return
+        room = self.rooms.is_room(conversation)
+        mark = kept.stanza_id if room else kept.remote_id
+        if mark:
+            self.send(stanzas.displayed(Jid.parse(conversation), mark, uuid.uuid4().hex, room=room))
+
+    def set_typing(self, conversation: str, typing: bool) -> None:
+        """Tell the other side that the person writes, or not any more."""
+        jid = stanzas.parse_jid(conversation)
+        if jid is None or not self.ready:
+            return
+        state: stanzas.ChatState = "composing" if typing else "active"
+        room = self.rooms.is_room(conversation)
+        self.send(stanzas.typing(jid, state, uuid.uuid4().hex, room=room))
+
+    async def set_presence(self, chosen: str, status: str | None) -> None:
+        """Set the own availability by hand (empty: the devices decide) and the status message."""
+        self.presence.chosen = chosen
+        if status is not None:
+            self.presence.status = status
+        await self.store.put("meta", "presence", self.presence)
+        self.events.me()
+        if self.ready:
+            self._send_presence()
+
+    def report_activity(self, idle_seconds: int) -> None:
+        """The person is at the keyboard, or not since so many seconds: away after five minutes (XEP-0319)."""
+        was = self.presence.idle_since
+        if idle_seconds < IDLE_SECONDS:
+            self.presence.idle_since = ""
+        elif not was:
+            since = datetime.fromtimestamp(utc_now().timestamp() - idle_seconds, UTC)
+            self.presence.idle_since = since.isoformat()
+        if bool(was) != bool(self.presence.idle_since) and self.ready:
+            self._send_presence()
+            if self._connection is not None and "csi" in self._connection.features:
+                self.send(Element(f"{{{_CSI}}}{'inactive' if self.presence.idle_since else 'active'}"))
+
+    async def _send_presence_now(self) -> None:
+        self._send_presence()
+
+    def _send_presence(self) -> None:
+        presence = Element(f"{{{stanzas.CLIENT}}}presence")
+        chosen, idle = self.presence.chosen, self.presence.idle_since
+        if chosen == "offline":
+            # RFC 6121 has no invisible state: who wants to be seen as offline sends unavailable and stays connected.
+            presence.set("type", "unavailable")
+        elif chosen in ("away", "dnd") or (idle and not chosen):
+            SubElement(presence, f"{{{stanzas.CLIENT}}}show").text = chosen or "away"
+        if self.presence.status:
+            SubElement(presence, f"{{{stanzas.CLIENT}}}status").text = self.presence.status
+        if idle and chosen in ("", "away"):
+            SubElement(presence, f"{{{stanzas.IDLE}}}idle", {"since": idle})
+        self.send(presence)
+
+    def _subscription(self, person: str, kind: str) -> None:
+        self.send(Element(f"{{{stanzas.CLIENT}}}presence", {"to": person, "type": kind}))
+
+    async def add_contact(self, person: str, name: str, groups: Sequence[str]) -> None:
+        """Put a person into the contact list and ask to see the presence."""
+        jid = stanzas.parse_jid(person)
+        if jid is None or not jid.local:
+            raise MessagingError(Reason.of("engine.address_wrong", address=person))
+        bare = str(jid.bare)
+        await self._set_item(bare, name or self.people.name(bare), groups)
+        self._subscription(bare, "subscribe")
+        if bare in self.people.ids() and self.people.person(bare).asks:
+            self._subscription(bare, "subscribed")
+            self.people.answered(bare)
+
+    async def change_contact(self, person: str, name: str | None, groups: Sequence[str] | None) -> None:
+        """Another name or other groups for a contact."""
+        item = self.people.item(person)
+        if item is None:
+            raise MessagingError(Reason.of("engine.no_contact", person=person))
+        await self._set_item(
+            person, name if name is not None else item.name, groups if groups is not None else item.groups
+        )
+
+    async def remove_contact(self, person: str) -> None:
+        """Take a person out of the contact list; the server ends the subscriptions."""
+        query = Element(f"{{{ROSTER}}}query")
+        SubElement(query, f"{{{ROSTER}}}item", {"jid": person, "subscription": "remove"})
+        await self.request("set", query)
+
+    async def _set_item(self, person: str, name: str, groups: Sequence[str]) -> None:
+        query = Element(f"{{{ROSTER}}}query")
+        item = SubElement(query, f"{{{ROSTER}}}item", {"jid": person})
+        if name:
+            item.set("name", name)
+        for group in dict.fromkeys(groups):
+            if group.strip():
+                SubElement(item, f"{{{ROSTER}}}group").text = group.strip()
+        await self.request("set", query)
+
+    def answer_request(self, person: str, allow: bool) -> None:
+        """Let a person see our presence, or not."""
+        self._subscription(person, "subscribed" if allow else "unsubscribed")
+        self.people.answered(person)
+
+    async def set_blocked(self, person: str, blocked: bool) -> None:
+        """Block or unblock a person (XEP-0191)."""
+        order = Element(f"{{{_BLOCKING}}}{'block' if blocked else 'unblock'}")
+        SubElement(order, f"{{{_BLOCKING}}}item", {"jid": person})
+        await self.request("set", order)
+        self.people.blocked_arrived([person] if blocked else [], allowed=[] if blocked else [person])
+
+    async def create_room(self, title: str, people: Sequence[str]) -> Conversation:
+        """A group chat with people."""
+        room = await self.rooms.create(title, people)
+        await self.chats.open(room.kept.jid, "room", title)
+        await self._room_entered(room.kept.jid)
+        talk = self.conversation(room.kept.jid)
+        if talk is None:
+            raise MessagingError(Reason.of("engine.no_conversation"))
+        return talk
+
+    async def open_chat(self, person: str) -> Conversation:
+        """Make sure that a conversation with a person or room is there."""
+        jid = stanzas.parse_jid(person)
+        if jid is None:
+            raise MessagingError(Reason.of("engine.address_wrong", address=person))
+        known = self.conversation(person)
+        if known is not None and known.kind == "room":
+            if not known.joined and self.ready:
+                self._spawn(self._enter(jid), "room")
+            return known
+        return await self.chats.open(str(jid.bare), "person")
+
+    async def leave_room(self, conversation: str) -> None:
+        """Leave a group chat for good."""
+        await self.rooms.leave(conversation)
+        await self.chats.close_talk(conversation)
+
+    async def history(self, conversation: str, before: str | None, limit: int) -> tuple[list[Message], bool]:
+        """Messages from the store and, where it ends and the server is there, from the archive."""
+        messages, complete = await self.chats.history(conversation, before, limit)
+        jid = stanzas.parse_jid(conversation)
+        if not complete or not self.ready or jid is None:
+            return messages, complete
+        try:
+            complete = await self._older(conversation, jid)
+        except MessagingError as error:
+            log.info("session.archive_not_read", reason=error.reason.id)
+            return messages, False
+        messages, nothing_more = await self.chats.history(conversation, before, limit)
+        return messages, complete and nothing_more
+
+    async def _older(self, conversation: str, jid: Jid) -> bool:
+        """Read one page of the archive before the oldest message kept here; True where there is none."""
+        oldest = await self.store.oldest(conversation)
+        room = self.rooms.room(conversation)
+        if room is not None and not room.archive:
+            return True
+        archive = room.jid if room is not None else self.own
+        if oldest is not None and not oldest.stanza_id:
+            return True
+        before = oldest.stanza_id if oldest is not None else ""
+        page = await self.archives.older(archive, before, None if room is not None else jid)
+        await self.chats.all_arrived(page.messages, count_from=utc_now().isoformat())
+        return page.complete
+
+    async def learn(self, facts: Sequence[Facts]) -> None:
+        """Take over what a directory said."""
+        await self.people.facts_arrived(facts)
+
+
+def _read_elsewhere(batch: Sequence[stanzas.Received], own: Jid) -> str:
+    """At the first sign-in on a machine: until when everything counts as read, an ISO time.
+
+    The last sign of the person anywhere: a message or a read mark of their own. What came later nobody has seen yet.
+    """
+    own_times = [one.at for one in batch if one.at is not None and one.sender.bare == own]
+    return max(own_times).isoformat() if own_times else ""

@@ -1,0 +1,24 @@
+"""What an engine is told by its host: where it keeps things and how it looks for services."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ringback.client.discovery import DOCUMENTED_CLOUD_URL
+from ringback.rules.addresses import HostPort
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """``data``: the folder of the stores. ``name_server``: None asks the system's. ``cloud_url``: empty never asks.
+
+    ``ca_file``: authorities to trust beside the system's. ``use_keyring``: False keeps the key in a file. ``device``:
+    part of the resource by which the person's other clients know this one.
+    """
+
+    data: Path
+    name_server: HostPort | None = None
+    ca_file: Path | None = None
+    cloud_url: str = DOCUMENTED_CLOUD_URL
+    use_keyring: bool = True

@@ -1,0 +1,249 @@
+"""What a page asks, done by the engine: one function for each command of the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from ringback.client.engine.engine import Engine
+from ringback.client.engine.errors import EngineError
+from ringback.client.host import wire
+from ringback.client.messaging.errors import MessagingError
+from ringback.rules.reasons import Reason
+
+TEXT_LIMIT = 20_000  # characters of a message; services refuse stanzas of more than 64 to 256 kB
+TITLE_LIMIT = 200
+STATUS_LIMIT = 500
+ID_LIMIT = 128
+PEOPLE_LIMIT = 200
+
+Value: TypeAlias = (
+    wire.SearchResults | wire.History | wire.PersonCard | wire.Conversation | wire.Message | wire.TraceLines | None
+)
+_Doer = Callable[[Engine, Any], Awaitable[Value]]
+
+
+async def perform(engine: Engine, command: wire.AnyCommand) -> wire.Done | wire.Refused:
+    """Do a command and give its answer; every way that it can fail for a reason becomes ``Refused``."""
+    try:
+        return wire.Done(n=command.n, value=await _DOERS[type(command)](engine, command))
+    except (EngineError, MessagingError) as error:
+        return wire.Refused(n=command.n, reason=error.reason)
+
+
+def _short(text: str, limit: int, field: str) -> str:
+    if len(text) > limit:
+        raise EngineError(Reason.of("host.too_long", field=field, limit=limit))
+    return text
+
+
+async def _find_services(engine: Engine, command: wire.FindServices) -> Value:
+    await engine.find_services(_short(command.address, 2048, "address"))
+    return None
+
+
+async def _sign_in_with(engine: Engine, command: wire.SignInWith) -> Value:
+    await engine.sign_in_with(_short(command.password, 1024, "password"), command.remember)
+    return None
+
+
+async def _use_known(engine: Engine, command: wire.UseKnown) -> Value:
+    await engine.use_known(command.address)
+    return None
+
+
+async def _forget_known(engine: Engine, command: wire.ForgetKnown) -> Value:
+    await engine.forget_known(command.address)
+    return None
+
+
+async def _cancel(engine: Engine, _: wire.Cancel) -> Value:
+    await engine.cancel()
+    return None
+
+
+async def _try_again(engine: Engine, _: wire.TryAgain) -> Value:
+    await engine.try_again()
+    return None
+
+
+async def _set_manual(engine: Engine, command: wire.SetManual) -> Value:
+    await engine.set_manual(command.settings)
+    return None
+
+
+async def _test_servers(engine: Engine, command: wire.TestServers) -> Value:
+    return wire.TraceLines(entries=await engine.test_servers(command.settings))
+
+
+async def _answer_certificate(engine: Engine, command: wire.AnswerCertificate) -> Value:
+    if command.accept:
+        raise EngineError(Reason.of("engine.certificate.policy"))
+    await engine.cancel()
+    return None
+
+
+async def _sign_out(engine: Engine, command: wire.SignOut) -> Value:
+    await engine.sign_out(command.forget)
+    return None
+
+
+async def _get_trace(engine: Engine, _: wire.GetTrace) -> Value:
+    return wire.TraceLines(entries=engine.trace())
+
+
+async def _set_presence(engine: Engine, command: wire.SetPresence) -> Value:
+    status = _short(command.status, STATUS_LIMIT, "status") if command.status is not None else None
+    await engine.signed_in().set_presence(command.show, status)
+    return None
+
+
+async def _report_activity(engine: Engine, command: wire.ReportActivity) -> Value:
+    if engine.session is not None:
+        engine.session.report_activity(command.idle_seconds)
+    return None
+
+
+async def _search(engine: Engine, command: wire.Search) -> Value:
+    return await engine.search(_short(command.query, 200, "query"), command.limit)
+
+
+async def _get_person(engine: Engine, command: wire.GetPerson) -> Value:
+    return await engine.person_card(command.person)
+
+
+async def _add_contact(engine: Engine, command: wire.AddContact) -> Value:
+    name = _short(command.name, TITLE_LIMIT, "name")
+    await engine.signed_in().add_contact(command.person, name, command.groups[:PEOPLE_LIMIT])
+    return None
+
+
+async def _change_contact(engine: Engine, command: wire.ChangeContact) -> Value:
+    await engine.signed_in().change_contact(command.person, command.name, command.groups)
+    return None
+
+
+async def _remove_contact(engine: Engine, command: wire.RemoveContact) -> Value:
+    await engine.signed_in().remove_contact(command.person)
+    return None
+
+
+async def _answer_request(engine: Engine, command: wire.AnswerRequest) -> Value:
+    engine.signed_in().answer_request(command.person, command.allow)
+    return None
+
+
+async def _set_blocked(engine: Engine, command: wire.SetBlocked) -> Value:
+    await engine.signed_in().set_blocked(command.person, command.blocked)
+    return None
+
+
+async def _open_chat(engine: Engine, command: wire.OpenChat) -> Value:
+    return await engine.signed_in().open_chat(command.person)
+
+
+async def _get_history(engine: Engine, command: wire.GetHistory) -> Value:
+    limit = max(1, min(command.limit, 500))
+    messages, complete = await engine.signed_in().history(command.conversation, command.before, limit)
+    return wire.History(messages=messages, complete=complete)
+
+
+async def _send_message(engine: Engine, command: wire.SendMessage) -> Value:
+    body = _short(command.body, TEXT_LIMIT, "body")
+    if not body.strip() or not command.id or len(command.id) > ID_LIMIT:
+        raise EngineError(Reason.of("host.empty_message"))
+    return await engine.signed_in().say(command.conversation, command.id, body)
+
+
+async def _retry_message(engine: Engine, command: wire.RetryMessage) -> Value:
+    await engine.signed_in().retry(command.conversation, command.id)
+    return None
+
+
+async def _remove_message(engine: Engine, command: wire.RemoveMessage) -> Value:
+    if not await engine.signed_in().chats.remove(command.conversation, command.id):
+        raise EngineError(Reason.of("engine.message.was_sent"))
+    return None
+
+
+async def _set_typing(engine: Engine, command: wire.SetTyping) -> Value:
+    engine.signed_in().set_typing(command.conversation, command.typing)
+    return None
+
+
+async def _mark_read(engine: Engine, command: wire.MarkRead) -> Value:
+    await engine.signed_in().mark_read(command.conversation, command.message)
+    return None
+
+
+async def _create_room(engine: Engine, command: wire.CreateRoom) -> Value:
+    title = _short(command.title, TITLE_LIMIT, "title")
+    return await engine.signed_in().create_room(title, command.people[:PEOPLE_LIMIT])
+
+
+async def _invite_to_room(engine: Engine, command: wire.InviteToRoom) -> Value:
+    await engine.signed_in().rooms.invite(command.conversation, command.people[:PEOPLE_LIMIT])
+    return None
+
+
+async def _rename_room(engine: Engine, command: wire.RenameRoom) -> Value:
+    title = _short(command.title, TITLE_LIMIT, "title")
+    await engine.signed_in().rooms.rename(command.conversation, title)
+    return None
+
+
+async def _leave_room(engine: Engine, command: wire.LeaveRoom) -> Value:
+    await engine.signed_in().leave_room(command.conversation)
+    return None
+
+
+async def _set_conversation(engine: Engine, command: wire.SetConversation) -> Value:
+    chats = engine.signed_in().chats
+    fields: dict[str, object] = {}
+    if command.pinned is not None:
+        fields["pinned"] = command.pinned
+    if command.muted is not None:
+        fields["muted"] = command.muted
+    if command.draft is not None:
+        fields["draft"] = _short(command.draft, TEXT_LIMIT, "draft")
+    if fields:
+        await chats.change(command.conversation, **fields)
+    if command.closed:
+        await chats.close_talk(command.conversation)
+    return None
+
+
+_DOERS: dict[type[wire.AnyCommand], _Doer] = {
+    wire.FindServices: _find_services,
+    wire.SignInWith: _sign_in_with,
+    wire.UseKnown: _use_known,
+    wire.ForgetKnown: _forget_known,
+    wire.Cancel: _cancel,
+    wire.TryAgain: _try_again,
+    wire.SetManual: _set_manual,
+    wire.TestServers: _test_servers,
+    wire.AnswerCertificate: _answer_certificate,
+    wire.SignOut: _sign_out,
+    wire.GetTrace: _get_trace,
+    wire.SetPresence: _set_presence,
+    wire.ReportActivity: _report_activity,
+    wire.Search: _search,
+    wire.GetPerson: _get_person,
+    wire.AddContact: _add_contact,
+    wire.ChangeContact: _change_contact,
+    wire.RemoveContact: _remove_contact,
+    wire.AnswerRequest: _answer_request,
+    wire.SetBlocked: _set_blocked,
+    wire.OpenChat: _open_chat,
+    wire.GetHistory: _get_history,
+    wire.SendMessage: _send_message,
+    wire.RetryMessage: _retry_message,
+    wire.RemoveMessage: _remove_message,
+    wire.SetTyping: _set_typing,
+    wire.MarkRead: _mark_read,
+    wire.CreateRoom: _create_room,
+    wire.InviteToRoom: _invite_to_room,
+    wire.RenameRoom: _rename_room,
+    wire.LeaveRoom: _leave_room,
+    wire.SetConversation: _set_conversation,
+}

@@ -1,0 +1,39 @@
+"""What the engine host is told by whoever starts it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ringback.client.discovery import DOCUMENTED_CLOUD_URL
+from ringback.rules.addresses import HostPort
+
+PAGE = Path(__file__).parent / "page"
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """Where the page is served and how its engines look for services.
+
+    ``address`` and ``port`` to bind: where the port is taken, the next free one of ``tries`` is. ``token`` is wanted
+    from a browser once. ``data``: the folder of the stores. ``name_server``: None asks the system's. ``cas_url``: None
+    asks the documented cloud, empty none. ``grace``: seconds that an engine lives on without any tab.
+    """
+
+    data: Path
+    address: str = "127.0.0.1"
+    port: int = 8080
+    tries: int = 20
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    name_server: HostPort | None = None
+    ca_file: Path | None = None
+    cas_url: str | None = None
+    page: Path = PAGE
+    grace: float = 600.0
+    use_keyring: bool = True
+
+    @property
+    def cloud_url(self) -> str:
+        """The cloud look-up's address; empty: nobody is asked."""
+        return DOCUMENTED_CLOUD_URL if self.cas_url is None else self.cas_url

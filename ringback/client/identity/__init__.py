@@ -1,0 +1,1 @@
+"""Who the person is: accounts known here, their passwords, and the proof at the call manager."""

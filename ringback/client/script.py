@@ -1,0 +1,126 @@
+"""The engine for scripts: sign in, send, listen, look who is there. Everything else is in ``Me.engine``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from ringback.client.engine.engine import Engine
+from ringback.client.engine.errors import EngineError
+from ringback.client.engine.settings import EngineSettings
+from ringback.client.events import Subscription
+from ringback.client.host.wire import ManualSettings, Message, MessagesChanged, PeopleChanged, Person
+from ringback.client.messaging.errors import NotConnectedError
+from ringback.rules.addresses import HostPort
+
+CONFIRM_SECONDS = 30.0
+
+
+class Me:
+    """The signed-in person. Made by ``sign_in``."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        # From the very beginning, so that nothing is missed between signing in and listening.
+        self._arrivals = engine.subscribe()
+
+    @property
+    def address(self) -> str:
+        """Our own Jabber identifier."""
+        return str(self.engine.signed_in().own)
+
+    async def send(self, to: str, text: str, *, seconds: float = CONFIRM_SECONDS) -> Message:
+        """Send a text to a person or group chat; returns when the server took it.
+
+        Raises EngineError or MessagingError with the reason; NotConnectedError where nothing confirmed it in time (it
+        is kept and sent again by a longer-lived session of the same store).
+        """
+        subscription = self.engine.subscribe()
+        try:
+            async with asyncio.timeout(seconds):
+                message = await self.engine.signed_in().say(to, uuid.uuid4().hex, text)
+                while message.state == "sending":
+                    event = await subscription.next()
+                    if isinstance(event, MessagesChanged):
+                        message = next((one for one in event.messages if one.id == message.id), message)
+        except TimeoutError as error:
+            raise NotConnectedError from error
+        finally:
+            subscription.close()
+        if message.state == "failed" and message.failure is not None:
+            raise EngineError(message.failure)
+        return message
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """Messages of others as they come, since the sign-in. Raises EventsLostError where the loop is too slow."""
+        async for event in self._arrivals:
+            if isinstance(event, MessagesChanged) and event.live:
+                for message in event.messages:
+                    if not message.own:
+                        yield message
+
+    def people(self) -> list[Person]:
+        """The contact list with presence, as known now."""
+        people = self.engine.signed_in().people
+        return [people.person(name) for name in people.ids()]
+
+    async def presence(self) -> AsyncIterator[Person]:
+        """People whose availability (or anything else) changed, as it happens."""
+        subscription: Subscription = self.engine.subscribe()
+        try:
+            async for event in subscription:
+                if isinstance(event, PeopleChanged):
+                    for person in event.people:
+                        yield person
+        finally:
+            subscription.close()
+
+    async def set_presence(self, show: str = "", status: str | None = None) -> None:
+        """Set the own availability by hand: available, away, dnd, offline; empty lets the devices decide."""
+        await self.engine.signed_in().set_presence(show, status)
+
+    async def settled(self, seconds: float = CONFIRM_SECONDS) -> None:
+        """Wait until contact list and archive are read. Raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            await self.engine.signed_in().up.wait()
+
+
+@contextlib.asynccontextmanager
+async def sign_in(
+    address: str,
+    *,
+    password: str,
+    nameserver: str | HostPort | None = None,
+    server: str = "",
+    ca_file: Path | str | None = None,
+    data: Path | None = None,
+    cloud_url: str = "",
+) -> AsyncIterator[Me]:
+    """Sign in for as long as the block runs.
+
+    ``nameserver`` ``host:port`` to ask instead of the system's; ``server``: an XMPP server by hand instead of looking
+    for one; ``ca_file``: authorities to trust as well; ``data``: a folder to keep history in, else nothing stays;
+    ``cloud_url``: the cloud look-up, by default nobody is asked. Raises SignInError with the fault, AddressError.
+    """
+    server_to_ask = HostPort.parse(nameserver, 53) if isinstance(nameserver, str) else nameserver
+    with contextlib.ExitStack() as stack:
+        # Where nothing is to stay, no key stays in the person's keyring either.
+        folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringback-")))
+        settings = EngineSettings(
+            data=folder,
+            name_server=server_to_ask,
+            ca_file=Path(ca_file) if ca_file else None,
+            cloud_url=cloud_url,
+            use_keyring=data is not None,
+        )
+        async with Engine(settings) as engine:
+            if server:
+                await engine.set_manual(ManualSettings(mode="manual", account="xmpp", presence=server))
+            await engine.sign_in(address, password)
+            me = Me(engine)
+            await me.settled()
+            yield me
