@@ -13,6 +13,7 @@ from pathlib import Path
 from yarl import URL
 
 from ringback.client.discovery import Discovery, DiscoverySettings, HomeCluster, OnEntry, Remembered, discover
+from ringback.client.discovery.evidence import outcome_of, text_of
 from ringback.client.discovery.home import failure_of, literal_failure
 from ringback.client.discovery.ledger import Ledger
 from ringback.net.fetch import Fetched, Fetcher
@@ -27,6 +28,7 @@ from ringback.rules.authenticator import Authenticator, AuthenticatorDecision, P
 from ringback.rules.faults import ServerFailure
 from ringback.rules.product_mode import ModeDecision, ModeEvidence, decide_mode
 from ringback.rules.reasons import Reason
+from ringback.rules.srv import order_srv
 from ringback.rules.trace import Entry, Fault, Kind, Outcome
 
 _DEFAULT_PROFILE = "SPDefault.cnf.xml"
@@ -112,8 +114,10 @@ class _Examination:
         await self._call_managers()
         cluster, decision = self._found.home, self._found.decision
         if cluster is None:
-            if decision.authenticator in (Authenticator.PRESENCE, Authenticator.XMPP) and not self.faults:
-                await self._presence(self._found.servers, decision.authenticator is Authenticator.PRESENCE)
+            if decision.authenticator is Authenticator.PRESENCE and not self.faults:
+                await self._presence(self._found.servers)
+            elif decision.authenticator is Authenticator.XMPP:
+                await asyncio.gather(*(self._xmpp(server) for server in await self._xmpp_servers()))
             return decision, None
         person, devices = await self._person(cluster, password) if password else (None, None)
         profile_name = URL(person.service_profile_uri).name if person is not None else ""
@@ -126,7 +130,7 @@ class _Examination:
         if decision.authenticator is Authenticator.PRESENCE:
             port = self._settings.login_port
             servers = tuple(HostPort(each.address, each.port or port) for each in profile.im_and_presence.in_order)
-            await self._presence(servers, True)
+            await self._presence(servers)
         return decision, mode
 
     # call managers
@@ -271,13 +275,23 @@ class _Examination:
 
     # presence
 
-    async def _presence(self, servers: tuple[HostPort, ...], with_login: bool) -> None:
-        checks = []
-        for server in servers:
-            checks.append(self._xmpp(HostPort(server.host, self._settings.xmpp_port)))
-            if with_login:
-                checks.append(self._login(server))
-        await asyncio.gather(*checks)
+    async def _presence(self, servers: tuple[HostPort, ...]) -> None:
+        """Servers of the service profile: log-in at the port that it names, messages at the documented one."""
+        port = self._settings.xmpp_port
+        messages = (self._xmpp(HostPort(server.host, port)) for server in servers)
+        await asyncio.gather(*messages, *(self._login(server) for server in servers))
+
+    async def _xmpp_servers(self) -> tuple[HostPort, ...]:
+        """The servers of any XMPP domain: by hand, by SRV records, or the domain itself (RFC 6120 section 3.2)."""
+        if self._found.servers:
+            return self._found.servers
+        domain = self._found.address.domain
+        name = f"_xmpp-client._tcp.{domain}"
+        line = self._ask("xmpp-records", f"{name} SRV", domain, server=str(self._fetcher.names.nameserver or ""))
+        answer = await self._fetcher.names.srv(name)
+        self._ledger.answer(line, outcome_of(answer), text_of(answer), server=answer.server)
+        found = tuple(record.server for record in order_srv(answer.srv))
+        return found or (HostPort(domain, self._settings.xmpp_port),)
 
     async def _xmpp(self, server: HostPort) -> None:
         domain = self._found.address.domain
