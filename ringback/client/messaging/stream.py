@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import ssl
 import time
 from collections.abc import Callable
@@ -81,7 +82,7 @@ class Stream(ClientXMPP):
 
     def __init__(self, account: Account, tls: ssl.SSLContext, deliver: Callable[[Incoming], None]) -> None:
         super().__init__(
-            str(account.jid),
+            str(account.jid.with_resource(f"Ringback-{secrets.token_hex(4)}")),
             account.password,
             plugin_config={
                 "feature_mechanisms": {"use_mechs": set(_MECHANISMS)},
