@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lxml import etree
@@ -89,8 +90,13 @@ def serve(service: RoomService, session: Session, stanza: Stanza, to: Jid, room:
     if tag.startswith(f"{{{archive_query.MAM}}}"):
         _archive(service, session, stanza, room, tag, payload)
         return
-    result = _of_room(service, session, stanza.type, room, tag, payload)
-    session.send(iq_result(stanza.id, room.name, session.full, result))
+    result = iq_result(stanza.id, room.name, session.full, _of_room(service, session, stanza.type, room, tag, payload))
+    if stanza.type == "get":
+        session.send(result)
+        return
+    service.registry.keep(room)
+    storage = service.hub.storage
+    storage.when_durable(storage.submitted, partial(session.send, result))  # a result is a promise
 
 
 def _of_room(service: RoomService, session: Session, kind: str, room: Room, tag: str, payload: etree._Element) -> bytes:

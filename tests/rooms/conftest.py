@@ -1,0 +1,40 @@
+"""A running presence service with four people."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import pytest
+
+from tests.support.people import Person, sign_in
+from tests.support.services import OwnServer, running_presence
+
+PEOPLE = {name: f"{name} has a pass phrase" for name in ("anita", "adam", "ben", "eve")}
+SignIn = Callable[..., Awaitable[Person]]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
+    """One server for the tests of a module."""
+    with running_presence(tmp_path_factory.mktemp("presence"), PEOPLE) as own:
+        yield own
+
+
+@pytest.fixture
+async def people(server: OwnServer) -> AsyncIterator[SignIn]:
+    """Signs people in, and out at the end."""
+    signed_in: list[Person] = []
+
+    async def arrive(
+        name: str, resource: str = "desk", *, interests: tuple[str, ...] = (), quiet: bool = False
+    ) -> Person:
+        jid = f"{name}@{server.domain}/{resource}"
+        person = await sign_in(server.address, server.port, server.ca, jid, PEOPLE[name], interests=interests)
+        signed_in.append(person)
+        if not quiet:
+            await person.available()
+        return person
+
+    yield arrive
+    for person in signed_in:
+        await person.sign_out()
