@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -9,7 +10,10 @@ import sqlite3
 from dataclasses import replace
 
 import aiohttp
+import pytest
 
+from ringback.deployment.authority import Authority
+from ringback.net.tls import client_context
 from ringback.protocols.ccmcip import DeviceList, GetDevices, encode_password
 from ringback.services.callmanager.sessions import Sessions
 from ringback.services.callmanager.throttle import Throttle
@@ -115,6 +119,34 @@ async def test_ccmcip_lists_the_devices(running: Running) -> None:
             assert response.status == expected
     async with running.session.post(url, data=GetDevices("anita").build()) as response:
         assert response.status == 401
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        (b"", b""),
+        (b"GET /cucm-uds/version HTTP/1.1\r\nHost: x\r\nX-Slow: ", b""),
+        (
+            b"POST /ccmcip/Personalization HTTP/1.1\r\nHost: x\r\nAuthorization: Basic "
+            + base64.b64encode(b"anita:" + encode_password(ANITA[1]).encode())
+            + b"\r\nContent-Length: 500\r\n\r\n<getDevices>",
+            b"HTTP/1.1 408 ",
+        ),
+    ],
+)
+async def test_who_does_not_finish_a_request_is_let_go(
+    launch: Launch, authority: Authority, sent: bytes, answer: bytes
+) -> None:
+    running = await launch(idle_seconds=0.5)
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", running.port("uds"), ssl=client_context(authority.ca_file), server_hostname=running.settings.node
+    )
+    writer.write(sent)
+    async with asyncio.timeout(10):
+        received = await reader.read()
+    writer.close()
+    assert received[: len(answer)] == answer
+    assert bool(received) == bool(answer)
 
 
 async def test_a_new_start_keeps_passwords_unless_the_deployment_changed_them(launch: Launch) -> None:

@@ -217,10 +217,14 @@ class User:
             ),
             *self._calls(),
             *(Element(name, {"uri": self.links[name]}) for name in _LINKS if name in self.links),
-            Element("serviceProfile", children=(Element("uri", text=self.service_profile_uri),)),
+            Element("serviceProfile", children=self._profile_uri()),
             Element("imAndPresence", children=tuple(Element("server", text=name) for name in self.presence_servers)),
         )
         return markup.build(Element("user", head(self.person.uri, self.version), children=children))
+
+    def _profile_uri(self) -> tuple[Element, ...]:
+        # A reader in use takes the text of every <uri> that is there, so without a profile there is none.
+        return (Element("uri", text=self.service_profile_uri),) if self.service_profile_uri else ()
 
     def _calls(self) -> tuple[Element, ...]:
         line = self.primary_extension

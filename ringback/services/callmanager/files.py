@@ -111,7 +111,6 @@ def device_file(
             for line in device.lines
         ),
         timers=MOBILE_TIMERS if mobile else SipTimers(),
-        capf_server=servers[0],
         user=user,
         owner=user,
         service_profile=f"{profile}{SUFFIX}" if profile else "",

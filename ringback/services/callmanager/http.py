@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -9,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import ETag, hdrs, web
+from aiohttp.typedefs import Middleware
 
 from ringback.protocols import markup
 from ringback.protocols.markup import Element
@@ -94,10 +96,27 @@ def basic_credentials(request: web.Request) -> tuple[str, str] | None:
     return (user, password) if colon and user and password else None
 
 
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def time_limit(seconds: float) -> Middleware:
+    """A middleware that answers 408 where a request, its body included, takes longer."""
+
+    @web.middleware
+    async def limited(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        try:
+            async with asyncio.timeout(seconds):
+                return await handler(request)
+        except TimeoutError:
+            response = refusal(408, "The request took too long")
+            response.force_close()
+            return response
+
+    return limited
+
+
 @web.middleware
-async def plain_refusals(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
+async def plain_refusals(request: web.Request, handler: _Handler) -> web.StreamResponse:
     """Give the refusals that aiohttp raises (no such path, method, too large) the shape of ours."""
     try:
         return await handler(request)

@@ -19,7 +19,7 @@ from ringback.services.callmanager.authentication import Authenticator, make_dec
 from ringback.services.callmanager.clusters import RemoteClusters
 from ringback.services.callmanager.files import Files, Photos
 from ringback.services.callmanager.guard import Guard
-from ringback.services.callmanager.http import plain_refusals
+from ringback.services.callmanager.http import plain_refusals, time_limit
 from ringback.services.callmanager.neighbours import Ccmcip, Credentials
 from ringback.services.callmanager.place import Place
 from ringback.services.callmanager.sessions import Sessions
@@ -31,10 +31,10 @@ from ringback.storage.callmanager.seed import Seed, sow
 from ringback.storage.callmanager.store import Store
 
 _ROLE = "call-manager"
-_IDLE_SECONDS = 30.0  # also the time a client has for its first request
 _BODY_LIMIT = 64 * 1024
 _PASSWORD_THREADS = 2
 _BACKLOG = 512
+_OTHER_MODEL = "Third-party SIP Device (Advanced)"  # never empty: a reader in use takes it for granted
 
 _log = structlog.get_logger("ringback.callmanager")
 
@@ -93,10 +93,27 @@ class CallManager:
             *photos.routes(),
         ]
         open_to_all = [*photos.routes(), *Files(settings, place, store).routes()]
-        await _serve(stack, secure, [(sockets[0], tls)])
-        await _serve(stack, open_to_all, [(sockets[1], None), (sockets[2], tls)])
+        await self._serve(stack, secure, [(sockets[0], tls)])
+        await self._serve(stack, open_to_all, [(sockets[1], None), (sockets[2], tls)])
         self._endpoints = self._bound(https, files, files_tls)
         _log.info("call manager serves", node=settings.node, people=len(settings.people), passwords_hashed=hashed)
+
+    async def _serve(
+        self,
+        stack: AsyncExitStack,
+        routes: Sequence[web.RouteDef],
+        sites: Sequence[tuple[socket.socket, ssl.SSLContext | None]],
+    ) -> None:
+        idle = self._settings.idle_seconds
+        app = web.Application(middlewares=[plain_refusals, time_limit(idle)], client_max_size=_BODY_LIMIT)
+        app.add_routes(routes)
+        runner = web.AppRunner(
+            app, access_log=None, keepalive_timeout=idle, lingering_time=min(1.0, idle), shutdown_timeout=1.0
+        )
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        for bound, tls in sites:
+            await web.SockSite(runner, bound, ssl_context=tls, backlog=_BACKLOG).start()
 
     async def _guard(self, stack: AsyncExitStack, store: Store, cost: Cost, threads: ThreadPoolExecutor) -> Guard:
         decoy = await make_decoy(cost, threads)
@@ -127,18 +144,6 @@ def _bind(address: str, port: int) -> socket.socket:
         bound.close()
         raise OSError(error.errno, f"The call manager can't bind {address} port {port}: {error.strerror}") from error
     return bound
-
-
-async def _serve(
-    stack: AsyncExitStack, routes: Sequence[web.RouteDef], sites: Sequence[tuple[socket.socket, ssl.SSLContext | None]]
-) -> None:
-    app = web.Application(middlewares=[plain_refusals], client_max_size=_BODY_LIMIT)
-    app.add_routes(routes)
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=_IDLE_SECONDS, shutdown_timeout=1.0)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    for bound, tls in sites:
-        await web.SockSite(runner, bound, ssl_context=tls, backlog=_BACKLOG).start()
 
 
 def _cost(settings: CallManagerSettings) -> Cost:
@@ -187,7 +192,7 @@ def _device_row(device: DeviceRecord) -> DeviceRow:
     return DeviceRow(
         name=device.name,
         owner=device.owner,
-        model=device.model or (kind.model if kind else ""),
+        model=device.model or (kind.model if kind else _OTHER_MODEL),
         description=device.description,
         support_field=device.support_field,
         lines=tuple(LineRow(line.number, line.label, line.display_name, line.voicemail_pilot) for line in device.lines),

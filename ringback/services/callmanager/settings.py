@@ -144,7 +144,8 @@ class CallManagerSettings:
     ``node`` is its DNS name, as it stands in the certificate and in every URL it hands out; ``address`` is what it
     binds. A port of 0 takes a free one, which then stands in the URLs. ``servers`` are the names of all nodes of the
     cluster, the publisher first (empty: this node); all of them share ``database_url``. ``files`` are further
-    files served as they are, by path.
+    files served as they are, by path. ``idle_seconds`` is how long a connection may take for a request, from its start
+    or its last answer on; a session ends ``session_seconds`` after its last use.
     """
 
     node: str
@@ -170,3 +171,4 @@ class CallManagerSettings:
     hashing: PasswordHashing = PasswordHashing()
     search: SearchPolicy = SearchPolicy()
     session_seconds: float = 1800.0
+    idle_seconds: float = 30.0
