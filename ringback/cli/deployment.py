@@ -123,7 +123,7 @@ def _folder(data: Path | None) -> Iterator[DataFolder]:
             _fail(f"The data folder {data} can't be used: {error.strerror}")
         return
     with tempfile.TemporaryDirectory(prefix="ringback-", ignore_cleanup_errors=True) as path:
-        yield DataFolder(Path(path))
+        yield DataFolder(Path(path), kept=False)
 
 
 def _fail(words: str) -> NoReturn:

@@ -13,6 +13,7 @@ import typer
 import uvloop
 from rich.console import Console
 
+from ringback.cli.log import set_up_log
 from ringback.client.discovery import DiscoverySettings
 from ringback.planning.doctor import DoctorReport, DoctorSettings, run_doctor
 from ringback.planning.doctor_report import print_report, report_json
@@ -36,6 +37,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Tell why a person can or can't sign in. Ends with 0 when all is well, 1 with a fault, 2 for a bad question."""
+    set_up_log("error")
     try:
         person = UserAddress.parse(address)
         server = HostPort.parse(nameserver, 53) if nameserver else None

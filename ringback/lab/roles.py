@@ -158,6 +158,7 @@ class Context:
                 name_server=HostPort.parse(server) if server else None,
                 ca_file=self._authority.ca_file,
                 cas_host=HostPort(cas[0].name, cas[0].ports.cas) if cas else None,
+                use_keyring=self._folder.kept,
             )
         )
 

@@ -11,10 +11,11 @@ from pathlib import Path
 class DataFolder:
     """The folder that ``--data`` names. Everything in it is only for its owner (mode 700)."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the folder. Raises OSError."""
+    def __init__(self, path: Path, *, kept: bool = True) -> None:
+        """Open or make the folder; ``kept`` is False where it goes at the end. Raises OSError."""
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = path.resolve()
+        self.kept = kept
 
     @property
     def certificates(self) -> Path:

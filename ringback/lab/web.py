@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ringback.client.host.server import EngineHost
@@ -13,7 +13,10 @@ from ringback.rules.addresses import HostPort
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Where the web client is served and how its engines look for services."""
+    """Where the web client is served and how its engines look for services.
+
+    ``token``: empty makes one. ``use_keyring``: False where nothing is to stay after the end.
+    """
 
     node: str
     network: str
@@ -24,6 +27,7 @@ class WebSettings:
     name_server: HostPort | None
     ca_file: Path
     cas_host: HostPort | None
+    use_keyring: bool
 
 
 class WebRole:
@@ -32,17 +36,16 @@ class WebRole:
     def __init__(self, settings: WebSettings) -> None:
         self._settings = settings
         cas = settings.cas_host
-        self._host = EngineHost(
-            HostSettings(
-                address=settings.address,
-                port=settings.port,
-                data=settings.data,
-                token=settings.token,
-                name_server=settings.name_server,
-                ca_file=settings.ca_file,
-                cas_url=f"https://{cas}/cas/FederatedSSO" if cas else None,
-            )
+        wanted = HostSettings(
+            address=settings.address,
+            port=settings.port,
+            data=settings.data,
+            name_server=settings.name_server,
+            ca_file=settings.ca_file,
+            cas_url=f"https://{cas}/cas/FederatedSSO" if cas else None,
+            use_keyring=settings.use_keyring,
         )
+        self._host = EngineHost(replace(wanted, token=settings.token) if settings.token else wanted)
 
     @property
     def network(self) -> str:

@@ -1,0 +1,116 @@
+"""``ringback message`` and ``ringback presence``: one thing said or asked, for scripts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+import uvloop
+
+from ringback.cli.log import set_up_log
+from ringback.client import Me, sign_in
+from ringback.client.engine.errors import EngineError, SignInError
+from ringback.client.host.wire import Person
+from ringback.client.messaging.errors import MessagingError
+from ringback.rules.addresses import AddressError
+from ringback.rules.catalogue import render
+
+_PASSWORD_VARIABLE = "RINGBACK_PASSWORD"  # noqa: S105 - the name of a variable, not a password
+
+AsOption = Annotated[str, typer.Option("--as", metavar="ADDRESS", help="Who you are: your work address.")]
+NameServerOption = Annotated[
+    str, typer.Option("--nameserver", metavar="HOST:PORT", help="Ask this name server in place of the system's.")
+]
+CaOption = Annotated[Path | None, typer.Option("--ca", metavar="FILE", help="Trust these authorities as well (PEM).")]
+ServerOption = Annotated[
+    str, typer.Option("--server", metavar="HOST[:PORT]", help="An XMPP server by hand, in place of looking for one.")
+]
+
+
+def message(
+    address: Annotated[str, typer.Argument(help="Whom to write to.")],
+    text: Annotated[str, typer.Argument(help="What to write; - reads it from standard input.")],
+    own: AsOption,
+    nameserver: NameServerOption = "",
+    ca: CaOption = None,
+    server: ServerOption = "",
+) -> None:
+    """Send a message and end when the server took it. The password is read from RINGBACK_PASSWORD or asked for."""
+    body = sys.stdin.read().rstrip("\n") if text == "-" else text
+    if not body:
+        _fail("There is nothing to send", 2)
+
+    async def send(me: Me) -> None:
+        await me.send(address, body)
+
+    _signed_in(own, nameserver, ca, server, send)
+
+
+def presence(
+    address: Annotated[str, typer.Argument(help="Whose presence; without it everybody in your list.")] = "",
+    *,
+    own: AsOption,
+    show: Annotated[str, typer.Option("--set", help="Set your own instead: available, away, dnd or offline.")] = "",
+    status: Annotated[str, typer.Option("--status", help="Your status message, with --set.")] = "",
+    watch: Annotated[bool, typer.Option("--watch", help="Go on telling changes until Ctrl-C.")] = False,
+    nameserver: NameServerOption = "",
+    ca: CaOption = None,
+    server: ServerOption = "",
+) -> None:
+    """Print who is available, a line a person: address, availability, status message, separated by tabs."""
+    if show not in {"", "available", "away", "dnd", "offline"}:
+        _fail(f"--set is available, away, dnd or offline, not {show!r}", 2)
+
+    async def look(me: Me) -> None:
+        if show or status:
+            await me.set_presence(show, status or None)
+            if not watch:
+                return
+        chosen = [person for person in me.people() if address in {"", person.id}]
+        if address and not chosen:
+            _fail(f"{address} is not in the contact list of {me.address}: their presence can't be seen", 1)
+        for person in chosen:
+            typer.echo(_line(person))
+        if watch:
+            async for person in me.presence():
+                if address in {"", person.id}:
+                    typer.echo(_line(person))
+
+    _signed_in(own, nameserver, ca, server, look)
+
+
+def _line(person: Person) -> str:
+    return "\t".join((person.id, person.presence.show, " ".join(person.presence.status.split())))
+
+
+def _signed_in(own: str, nameserver: str, ca: Path | None, server: str, work: Callable[[Me], Awaitable[None]]) -> None:
+    set_up_log("error")
+    password = os.environ.get(_PASSWORD_VARIABLE) or typer.prompt("Password", hide_input=True, err=True)
+
+    async def run() -> None:
+        async with sign_in(own, password=password, nameserver=nameserver or None, ca_file=ca, server=server) as me:
+            await work(me)
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run())
+    except AddressError as error:
+        _fail(str(error), 2)
+    except SignInError as error:
+        fault = error.fault
+        said = (fault.what, fault.why, fault.do_first) if fault else (error.reason,)
+        _fail("\n".join(render(reason) for reason in said), 1)
+    except (EngineError, MessagingError) as error:
+        _fail(render(error.reason), 1)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+def _fail(words: str, status: int) -> NoReturn:
+    typer.echo(words, err=True)
+    raise typer.Exit(status)
