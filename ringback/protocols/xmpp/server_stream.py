@@ -70,8 +70,8 @@ class State(Enum):
 class StreamSettings:
     """What all streams of a service share. Times in seconds.
 
-    ``tls_required``: nothing but STARTTLS is offered before TLS. ``mechanisms`` in order of preference; PLAIN and the
-    token are offered on TLS only. ``features`` is ready XML, offered after authentication.
+    ``tls_required``: nothing but STARTTLS is offered before TLS. ``mechanisms`` in order of preference; PLAIN is
+    offered on TLS only. ``features`` is ready XML, offered after authentication.
     """
 
     domain: str
@@ -417,7 +417,7 @@ class ServerStream:
             return tuple(name for name in self.settings.mechanisms if name != SCRAM_PLUS or self._bindings)
         if self.settings.tls_required:
             return ()
-        return tuple(name for name in self.settings.mechanisms if name == SCRAM)
+        return tuple(name for name in self.settings.mechanisms if name in {SCRAM, TOKEN})
 
     def _element(self, item: Element) -> None:
         name = item.name
