@@ -1,13 +1,18 @@
-"""Databases of both kinds for the storage tests."""
+"""Databases of both kinds, and a running presence service."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.people import Person, sign_in
 from tests.support.postgres import Postgres, running_postgres
+from tests.support.services import OwnServer, running_presence
+
+PEOPLE = {name: f"{name} has a pass phrase" for name in ("anita", "adam", "ben", "eve")}
+SignIn = Callable[..., Awaitable[Person]]
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +29,27 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite+aiosqlite:///{tmp_path / 'presence.db'}"
     server: Postgres = request.getfixturevalue("postgres")
     return server.fresh_url()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
+    """One presence service for the tests of a module."""
+    with running_presence(tmp_path_factory.mktemp("presence"), PEOPLE) as own:
+        yield own
+
+
+@pytest.fixture
+async def people(server: OwnServer) -> AsyncIterator[SignIn]:
+    """Signs people in, and out at the end."""
+    signed_in: list[Person] = []
+
+    async def arrive(name: str, resource: str = "desk", *, interests: tuple[str, ...] = ()) -> Person:
+        jid = f"{name}@{server.domain}/{resource}"
+        person = await sign_in(server.address, server.port, server.ca, jid, PEOPLE[name], interests=interests)
+        signed_in.append(person)
+        await person.available()
+        return person
+
+    yield arrive
+    for person in signed_in:
+        await person.sign_out()
