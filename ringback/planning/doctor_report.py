@@ -18,6 +18,7 @@ from ringback.rules.trace import Entry, Fault, Kind, Outcome
 SCHEMA = 1
 """Raised where a program that reads the JSON would have to change."""
 
+_FILE_WIDTH = 160  # columns where the report goes into a file: addresses stay in one piece
 _MARKS = {
     Outcome.OK: ("✓", "green"),
     Outcome.NONE: ("–", "yellow"),
@@ -89,8 +90,9 @@ def _reason_dict(reason: Reason, language: str) -> dict[str, Any]:
 
 def print_report(report: DoctorReport, console: Console, language: str = "en") -> None:
     """The report in prose: every line of the trace, then the faults or that there is none."""
+    width = None if console.is_terminal else max(console.width, _FILE_WIDTH)
     for entry in report.entries:
-        console.print(entry_lines(entry, language))
+        console.print(entry_lines(entry, language), width=width)
     console.print()
     if report.healthy:
         questions = sum(1 for entry in report.entries if entry.kind in (Kind.ASKED, Kind.CHECKED))
@@ -99,7 +101,7 @@ def print_report(report: DoctorReport, console: Console, language: str = "en") -
         )
         return
     for fault in report.faults:
-        console.print(_fault_panel(fault, language))
+        console.print(_fault_panel(fault, language), width=width)
 
 
 def entry_lines(entry: Entry, language: str = "en") -> RenderableType:

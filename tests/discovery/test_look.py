@@ -175,17 +175,23 @@ async def silent_server() -> AsyncIterator[int]:
     await server.wait_closed()
 
 
-async def test_a_cloud_that_does_not_answer_keeps_nobody_waiting(company: Company) -> None:
+@pytest.mark.parametrize(("request_timeout", "cloud_grace"), [(0.3, 9.0), (9.0, 0.2)])
+async def test_a_cloud_that_does_not_answer_keeps_nobody_waiting(
+    company: Company, request_timeout: float, cloud_grace: float
+) -> None:
     service = await company.call_manager()
     names = await company.names(srv(port_of(service, "uds")))
     async with silent_server() as port:
         settings = replace(
             company.settings(service, cloud_url=f"http://127.0.0.1:{port}/cas/FederatedSSO").discovery,
             nameserver=names,
-            request_timeout=0.5,
+            request_timeout=request_timeout,
+            cloud_grace=cloud_grace,
         )
         found = await discover(ANITA, settings)
     assert found.fault is None
+    (asked,) = [entry for entry in found.entries if entry.text.id == "trace.asked.cloud"]
+    assert asked.outcome == "failed"
     assert "authenticator.cloud.no-answer" in [reason.id for reason in found.decision.reasons]
     assert found.seconds < 5
 

@@ -6,6 +6,7 @@ import asyncio
 from urllib.parse import urlencode
 
 from ringback.client.discovery.ledger import Ledger
+from ringback.client.discovery.model import DiscoverySettings
 from ringback.net.fetch import Fetcher
 from ringback.net.names import NameClient
 from ringback.protocols.cas import CasAnswer, CasError
@@ -19,7 +20,6 @@ from ringback.rules.typos import near_domains
 
 _PROTOCOL = {UDS: "_tcp", CUPLOGIN: "_tcp", EDGE: "_tls"}
 _SUGGESTION_TIME = 2.0  # seconds that a suggestion is worth
-_CLOUD_GRACE = 3.0  # seconds that the cloud may take longer than the name server, which found records
 _GROUP = "services"
 
 
@@ -31,11 +31,12 @@ def srv_name(service: str, domain: str) -> str:
 class Gatherer:
     """Asks the name server and the cloud for one attempt, and writes both into the ledger."""
 
-    def __init__(self, names: NameClient, fetcher: Fetcher, cloud_url: str, ledger: Ledger) -> None:
-        """An empty ``cloud_url`` never asks the cloud."""
-        self._names = names
+    def __init__(self, fetcher: Fetcher, settings: DiscoverySettings, ledger: Ledger) -> None:
+        """Asks with the fetcher's name client."""
+        self._names = fetcher.names
         self._fetcher = fetcher
-        self._cloud_url = cloud_url
+        self._cloud_url = settings.cloud_url
+        self._cloud_grace = settings.cloud_grace
         self._ledger = ledger
 
     async def gather(self, domains: DomainDecision) -> tuple[ServiceRecords, CloudAnswer]:
@@ -47,7 +48,7 @@ class Gatherer:
             if cloud is None:
                 return records, CloudAnswer.NOT_ASKED
             found = any(answer.outcome is NameOutcome.FOUND for answer in records.all)
-            await asyncio.wait({cloud}, timeout=_CLOUD_GRACE if found else None)
+            await asyncio.wait({cloud}, timeout=self._cloud_grace if found else None)
             if cloud.done():
                 return records, cloud.result()
             cloud.cancel()

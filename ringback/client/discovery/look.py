@@ -65,7 +65,7 @@ class _Attempt:
         self._remembered = remembered
         self._ledger = ledger
         self._pick = pick
-        self._gatherer = Gatherer(fetcher.names, fetcher, settings.cloud_url, ledger)
+        self._gatherer = Gatherer(fetcher, settings, ledger)
         self._finder = HomeFinder(fetcher, ledger, settings.uds_port)
 
     async def run(self) -> Discovery:
@@ -109,7 +109,12 @@ class _Attempt:
                 configuration_voice_domain=kept.configuration_voice_domain,
             )
         )
-        text = Reason.of("trace.decided.domain", domain=domains.services_domain, voice=domains.voice_domain)
+        both = domains.voice_domain != domains.services_domain
+        text = Reason.of(
+            "trace.decided.domains" if both else "trace.decided.domain",
+            domain=domains.services_domain,
+            voice=domains.voice_domain,
+        )
         self._ledger.note(Kind.DECIDED, text, reasons=domains.reasons)
         return domains
 

@@ -25,8 +25,9 @@ class DiscoverySettings:
 
     ``nameserver``: None asks the system's. ``cloud_url``: empty never asks the cloud. ``ca_file``: a PEM file with
     authorities to trust beside the system's. ``timeout`` is for the whole look-up (about 20 in the documents),
-    ``question_timeout`` for one try of a DNS question, ``request_timeout`` for one HTTPS request. ``uds_port`` is where
-    call managers usually listen: tried for a diagnosis where an SRV record names another port that is closed.
+    ``question_timeout`` for one try of a DNS question, ``request_timeout`` for one HTTPS request; ``cloud_grace`` is how
+    much longer than the name server, where that found records, the cloud may take. ``uds_port`` is where call managers
+    usually listen: tried for a diagnosis where an SRV record names another port that is closed.
     """
 
     nameserver: HostPort | None = None
@@ -35,6 +36,7 @@ class DiscoverySettings:
     timeout: float = 20.0
     question_timeout: float = 2.0
     request_timeout: float = 5.0
+    cloud_grace: float = 3.0
     uds_port: int = 8443
 
 

@@ -40,7 +40,10 @@ class NamesService:
         """Bind UDP and TCP. Raises OSError with the address where the port is taken."""
         settings = self._settings
         for attempt in range(1, _PORT_TRIES + 1):
-            server = await asyncio.start_server(self._tcp.serve, settings.address, settings.port)
+            try:
+                server = await asyncio.start_server(self._tcp.serve, settings.address, settings.port)
+            except OSError as error:
+                raise _taken(settings.address, settings.port, "TCP", error) from error
             port = server.sockets[0].getsockname()[1]
             try:
                 self._udp, _ = await asyncio.get_running_loop().create_datagram_endpoint(
@@ -49,7 +52,7 @@ class NamesService:
             except OSError as error:
                 server.close()
                 if settings.port or attempt == _PORT_TRIES:
-                    raise OSError(error.errno, f"{settings.address}:{port} (UDP): {error.strerror}") from error
+                    raise _taken(settings.address, port, "UDP", error) from error
                 continue
             self._server = server
             self._endpoints = (Endpoint("names", settings.node, "dns", "dns", settings.address, port),)
@@ -66,6 +69,10 @@ class NamesService:
             await self._server.wait_closed()
             self._server = None
         self._endpoints = ()
+
+
+def _taken(address: str, port: int, transport: str, error: OSError) -> OSError:
+    return OSError(error.errno, f"The name server can't bind {address} port {port} ({transport}): {error.strerror}")
 
 
 class _UdpSide(asyncio.DatagramProtocol):
