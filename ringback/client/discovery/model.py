@@ -25,9 +25,9 @@ class DiscoverySettings:
 
     ``nameserver``: None asks the system's. ``cloud_url``: empty never asks the cloud. ``ca_file``: a PEM file with
     authorities to trust beside the system's. ``timeout`` is for the whole look-up (about 20 in the documents),
-    ``question_timeout`` for one try of a DNS question, ``request_timeout`` for one HTTPS request; ``cloud_grace`` is how
-    much longer than the name server, where that found records, the cloud may take. ``uds_port`` is where call managers
-    usually listen: tried for a diagnosis where an SRV record names another port that is closed.
+    ``question_timeout`` for one try of a DNS question, ``request_timeout`` for one HTTPS request; ``cloud_grace`` is
+    how much longer than the name server, where that found records, the cloud may take. ``uds_port`` is where call
+    managers usually listen: tried for a diagnosis where an SRV record names another port that is closed.
     """
 
     nameserver: HostPort | None = None
