@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -10,7 +11,7 @@ from ringback.deployment.authority import Authority
 from ringback.net.tls import server_context
 from ringback.protocols import uds
 from ringback.services.callmanager.settings import PersonRecord, RemoteCluster, RemoteServer
-from tests.callmanager.conftest import Launch, Running
+from tests.callmanager.conftest import PEOPLE, Launch, Running
 
 CARLA = PersonRecord(user="carla", password="carla-pw", first_name="Carla", email="carla@example.com")
 
@@ -35,6 +36,17 @@ async def test_a_user_of_another_cluster_is_sent_there(launch: Launch) -> None:
     # she signs in there, and only there
     assert (await here.get(here.uds("/user/carla"), login=("carla", "carla-pw")))[0] == 401
     assert (await there.get(answer.user_uri, login=("carla", "carla-pw")))[0] == 200
+
+
+async def test_people_of_other_clusters_are_found_here_and_sign_in_there(launch: Launch) -> None:
+    there = await launch("cucm-b.example.com", people=(CARLA,), devices=())
+    here = await launch(people=(*PEOPLE, replace(CARLA, home=False)), remote_clusters=remote(there))
+    _, body = await here.get(here.uds("/users"), params={"name": "carla"})
+    assert [person.email for person in uds.Users.parse(body).people] == ["carla@example.com"]
+    _, body = await here.get(here.uds("/clusterUser"), params={"username": "carla"})
+    assert uds.ClusterUser.parse(body).home_cluster == "cucm-b.example.com"
+    assert (await here.get(here.uds("/user/carla"), login=("carla", "carla-pw")))[0] == 401
+    assert (await there.get(there.uds("/user/carla"), login=("carla", "carla-pw")))[0] == 200
 
 
 async def test_our_own_users_are_never_asked_about(launch: Launch) -> None:

@@ -57,7 +57,12 @@ class Question:
 
 
 async def find_here(store: Store, question: Question) -> PersonRow | None:
-    """The user of this cluster. An identifier is a directory URI, mail address or user name."""
+    """The user whose home is this cluster. An identifier is a directory URI, mail address or user name."""
+    found = await _find_known(store, question)
+    return found if found is not None and found.home else None
+
+
+async def _find_known(store: Store, question: Question) -> PersonRow | None:
     match question.by:
         case By.USER_NAME:
             return await store.person(question.text)

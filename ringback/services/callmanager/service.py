@@ -96,7 +96,13 @@ class CallManager:
         await self._serve(stack, secure, [(sockets[0], tls)])
         await self._serve(stack, open_to_all, [(sockets[1], None), (sockets[2], tls)])
         self._endpoints = self._bound(https, files, files_tls)
-        _log.info("call manager serves", node=settings.node, people=len(settings.people), passwords_hashed=hashed)
+        _log.info(
+            "call manager serves",
+            node=settings.node,
+            cluster=settings.cluster,
+            people=len(settings.people),
+            passwords_hashed=hashed,
+        )
 
     async def _serve(
         self,
@@ -152,7 +158,7 @@ def _cost(settings: CallManagerSettings) -> Cost:
 
 
 def _seed(settings: CallManagerSettings) -> Seed:
-    logins = [Login(PERSON, person.user, person.password) for person in settings.people]
+    logins = [Login(PERSON, person.user, person.password) for person in settings.people if person.home]
     logins += [Login(APPLICATION, user.user, user.password, user.rights) for user in settings.application_users]
     return Seed(
         people=[_person_row(person) for person in settings.people],
@@ -184,6 +190,7 @@ def _person_row(person: PersonRecord) -> PersonRow:
         imp_servers=person.imp_servers,
         im_and_presence=person.im_and_presence,
         calendar_presence=person.calendar_presence,
+        home=person.home,
     )
 
 

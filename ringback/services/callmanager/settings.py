@@ -37,17 +37,17 @@ class DeviceRecord:
 
 @dataclass(frozen=True, slots=True)
 class PersonRecord:
-    """A user of this cluster. ``password`` and ``pin`` are clear here only; what is stored are their hashes.
+    """A person in the directory of this cluster. ``password`` is clear here only; what is stored are its hashes.
 
     An empty password leaves what is stored. ``service_profile`` names an entry of
     ``CallManagerSettings.service_profiles`` (empty: the first). ``photo`` is a JPEG file.
+    ``home`` is False for people of other clusters: they are found by searches here, and sign in there.
     ``imp_servers`` are the presence servers of the person, first choice first. ``phone_number`` is also the number that
     searches find; the numbers of the person's devices are found as well.
     """
 
     user: str
     password: str = field(default="", repr=False)
-    pin: str = field(default="", repr=False)
     first_name: str = ""
     last_name: str = ""
     middle_name: str = ""
@@ -69,6 +69,7 @@ class PersonRecord:
     imp_servers: tuple[str, ...] = ()
     service_profile: str = ""
     photo: Path | None = None
+    home: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,7 +208,7 @@ class UserData:
             person=self._person(row),
             locale=row.locale,
             locale_value="1",
-            home_cluster=True,
+            home_cluster=row.home,
             enable_im_and_presence=row.im_and_presence,
             enable_calendar_presence=row.calendar_presence,
             primary_extension=primary,

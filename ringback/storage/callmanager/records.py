@@ -20,7 +20,8 @@ def key_of(kind: str, *names: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PersonRow:
-    """A person in the store; fields as in ``protocols.uds.people``."""
+    """A person in the store; fields as in ``protocols.uds.people``. ``home`` is False for people of other clusters, who
+    are only looked up."""
 
     user_name: str
     id: str = ""
@@ -44,6 +45,7 @@ class PersonRow:
     imp_servers: tuple[str, ...] = ()
     im_and_presence: bool = True
     calendar_presence: bool = False
+    home: bool = True
 
     @property
     def user(self) -> str:

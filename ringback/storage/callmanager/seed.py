@@ -104,7 +104,7 @@ async def _replace_devices(connection: AsyncConnection, seeded: Sequence[DeviceR
 async def _write_logins(connection: AsyncConnection, seed: Seed, fresh: Sequence[tuple[Login, Hashes]]) -> None:
     rights = {(login.kind, login.user): " ".join(sorted(login.rights)) for login in seed.logins}
     replaced = {(login.kind, login.user) for login, _ in fresh}
-    there = set(await connection.scalars(select(people.c.user)))
+    there = set(await connection.scalars(select(people.c.user).where(people.c.home)))
     for kind, user in (await connection.execute(select(credentials.c.kind, credentials.c.user))).all():
         gone = user not in there if kind == PERSON else (kind, user) not in rights
         if gone or (kind, user) in replaced:

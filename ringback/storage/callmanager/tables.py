@@ -7,7 +7,7 @@ index.
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, true
 from sqlalchemy.dialects import postgresql
 
 metadata = MetaData()
@@ -51,6 +51,7 @@ people = Table(
     ),
     Column("im_and_presence", Boolean, nullable=False),
     Column("calendar_presence", Boolean, nullable=False),
+    Column("home", Boolean, nullable=False, server_default=true()),
     Column("by_first", _Sorted, nullable=False),
     Column("by_last", _Sorted, nullable=False),
     Column("by_display", _Sorted, nullable=False),
@@ -62,7 +63,8 @@ people = Table(
     Index("people_by_email", "by_email"),
     Index("people_by_uri", "by_uri"),
 )
-"""``imp_servers`` has one host a line; ``origin`` tells who maintains the row (``deployment``)."""
+"""``imp_servers`` has one host a line; ``origin`` tells who maintains the row (``deployment``); ``home``
+whether the person signs in here, or is known from another cluster."""
 
 numbers = Table(
     "numbers",
