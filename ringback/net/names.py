@@ -25,6 +25,7 @@ import dns.rrset
 from aiohttp.abc import AbstractResolver, ResolveResult
 from dns.rdatatype import RdataType
 
+from ringback.protocols.dns import PARSE_ERRORS
 from ringback.rules.addresses import HostPort
 from ringback.rules.srv import NameAnswer, NameOutcome, SrvRecord, order_srv
 
@@ -124,7 +125,7 @@ class NameClient:
                 )
         except (TimeoutError, dns.exception.Timeout):
             return NameAnswer(question, asked, NameOutcome.TIMED_OUT)
-        except (OSError, dns.exception.DNSException, EOFError, ValueError) as error:
+        except (OSError, EOFError, *PARSE_ERRORS) as error:
             return NameAnswer(question, asked, NameOutcome.NO_ANSWER, detail=str(error) or type(error).__name__)
         return _read(response, question, asked)
 

@@ -16,6 +16,10 @@ PLAIN_UDP_LIMIT = 512  # octets, RFC 1035 section 2.3.4
 EDNS_UDP_LIMIT = 1232  # octets that pass every link unfragmented (DNS flag day 2020)
 
 
+PARSE_ERRORS = (dns.exception.DNSException, ValueError, struct.error, IndexError)
+"""What dnspython raises for octets that are no message, or that hold values which do not fit."""
+
+
 class DnsFormatError(ValueError):
     """Octets are not a DNS message. ``reply`` is the header of the refusal to send, or None where none may be sent."""
 
@@ -30,7 +34,7 @@ def parse_message(wire: bytes) -> dns.message.Message:
         raise DnsFormatError("shorter than a DNS header")
     try:
         return dns.message.from_wire(wire, ignore_trailing=False, one_rr_per_rrset=False)
-    except (dns.exception.DNSException, ValueError, struct.error, IndexError, UnicodeError) as error:
+    except PARSE_ERRORS as error:
         raise DnsFormatError(f"not a DNS message: {type(error).__name__}", _format_error(wire)) from error
 
 

@@ -1,6 +1,7 @@
 """The name server on real sockets, asked by our own client and by plain sockets."""
 
 import asyncio
+import random
 import struct
 from collections.abc import AsyncIterator
 
@@ -13,6 +14,7 @@ import pytest_asyncio
 from ringback.net.names import NameClient, NameOutcome, NameResolver
 from ringback.rules.addresses import HostPort
 from ringback.services.names import NamesLimits, NamesService, NamesSettings, Record, Zone
+from ringback.services.names.answers import Answerer
 
 INSIDE = Zone(
     "example.com",
@@ -99,6 +101,45 @@ async def test_a_server_that_lies_is_not_listened_to() -> None:
     answer = await NameClient(where, timeout=0.2, tries=1).srv("_cisco-uds._tcp.example.com")
     assert answer.outcome is NameOutcome.TIMED_OUT
     transport.close()
+
+
+async def test_answers_broken_in_any_place_give_a_result() -> None:
+    """A name server that answers the right question with broken octets behind it."""
+    chance = random.Random(2782)
+    answerer = Answerer((INSIDE,))
+
+    class Breaker(asyncio.DatagramProtocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.DatagramTransport)
+            self.transport = transport
+
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            answer = bytearray(answerer.answer(data, udp=True) or b"")
+            for _ in range(chance.randrange(1, 4)):
+                answer[chance.randrange(3, len(answer))] = chance.randrange(256)
+            self.transport.sendto(bytes(answer[: chance.randrange(12, len(answer) + 1)]), addr)
+
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Breaker, local_addr=("127.0.0.1", 0))
+    client = NameClient(HostPort("127.0.0.1", transport.get_extra_info("sockname")[1]), timeout=0.1, tries=1)
+    for _ in range(10):
+        answers = await asyncio.gather(*(client.srv("_cisco-uds._tcp.example.com") for _ in range(30)))
+        assert all(isinstance(answer.outcome, NameOutcome) for answer in answers)
+    transport.close()
+
+
+async def test_international_names_are_asked_as_such() -> None:
+    zone = Zone(
+        "bücher.example", (Record("_cisco-uds._tcp", "SRV", ("1 1 8443 cm1",)), Record("cm1", "A", ("127.0.0.9",)))
+    )
+    service, where = await serve(zone)
+    try:
+        client = NameClient(where)
+        (record,) = (await client.srv("_cisco-uds._tcp.bücher.example")).srv
+        assert record.target == "cm1.xn--bcher-kva.example"
+        assert (await client.addresses(record.target)).addresses == ("127.0.0.9",)
+        assert (await client.addresses("cm1.bücher.example")).addresses == ("127.0.0.9",)
+    finally:
+        await service.stop()
 
 
 async def test_many_questions_on_one_connection(inside: HostPort) -> None:

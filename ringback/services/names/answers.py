@@ -36,7 +36,7 @@ class ZoneData:
 
     def __init__(self, zone: Zone) -> None:
         """Read all records. Raises RecordError or ZoneError."""
-        self.origin = dns.name.from_text(zone.name)
+        self.origin = _name(zone.name, dns.name.root)
         self._sets: dict[dns.name.Name, dict[RdataType, dns.rrset.RRset]] = {}
         for record in (*_made_records(zone), *zone.records):
             self._add(record)
@@ -60,8 +60,8 @@ class ZoneData:
             return self.origin
         try:
             # "cm1.example.com" without its last dot is meant absolute where that lies in the zone
-            absolute = dns.name.from_text(record.name)
-            name = absolute if absolute.is_subdomain(self.origin) else dns.name.from_text(record.name, self.origin)
+            absolute = _name(record.name, dns.name.root)
+            name = absolute if absolute.is_subdomain(self.origin) else _name(record.name, self.origin)
         except dns.exception.DNSException as error:
             raise ZoneError(f"{record.name!r} is not a DNS name") from error
         if not name.is_subdomain(self.origin):
@@ -215,6 +215,10 @@ def _made_records(zone: Zone) -> Iterator[Record]:
         yield Record("@", "SOA", (f"{server} hostmaster.{zone.name.rstrip('.')}. {figures}",), 3600)
     if "NS" not in given:
         yield Record("@", "NS", (server,), 3600)
+
+
+def _name(text: str, origin: dns.name.Name) -> dns.name.Name:
+    return dns.name.from_text(text, origin, idna_codec=dns.name.IDNA_2008)
 
 
 def _up_to(name: dns.name.Name, origin: dns.name.Name) -> Iterator[dns.name.Name]:
