@@ -210,7 +210,7 @@ class ScramExchange(Exchange):
         flag, identity, bare = parts
         self._binding = flag + b"," + identity + b"," + self._channel_data(flag)
         fields = bare.split(b",")
-        if len(fields) < 2 or fields[0][:2] != b"n=" or fields[1][:2] != b"r=" or len(fields[1]) < 10:
+        if len(fields) < 2 or fields[0][:2] != b"n=" or fields[1][:2] != b"r=" or len(fields[1]) < 3:
             raise SaslError("malformed-request")  # also a mandatory extension (m=) stands here: none is known
         if not all(0x21 <= byte <= 0x7E for byte in fields[1][2:]):
             raise SaslError("malformed-request")

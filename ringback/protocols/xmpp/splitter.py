@@ -179,7 +179,7 @@ class Splitter:
             rest = data[finished:] if finished else data
             if self._start < 0 and rest:
                 rest = rest.lstrip()  # white space between stanzas, as sent to keep a connection alive
-                if rest and (self._depth == 1 and not rest.startswith(b"<")):
+                if self._depth == 1 and rest and (rest[0] != 0x3C or _begins_cdata(rest)):
                     raise StreamError("bad-format", "Text may not stand between stanzas")
                 done += len(data) - finished - len(rest)
             self._parts = [rest] if rest else []
@@ -291,6 +291,10 @@ class Splitter:
         if self._depth == 0 and self._data[:2] in {b"\xfe\xff", b"\xff\xfe"}:
             return StreamError("unsupported-encoding", "XMPP is written in UTF-8")
         return StreamError("not-well-formed")
+
+
+def _begins_cdata(rest: bytes) -> bool:
+    return len(rest) > 2 and rest[:9] == b"<![CDATA["[: len(rest)]
 
 
 def _refuse(*_arguments: object) -> None:

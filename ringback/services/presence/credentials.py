@@ -28,7 +28,7 @@ from lxml import etree
 
 from ringback.net.tls import client_context
 from ringback.protocols.xmpp.sasl import Verifier, fake_verifier
-from ringback.rules.addresses import HostPort
+from ringback.rules.addresses import AddressError, HostPort, Jid
 from ringback.services.presence.errors import CredentialsUnavailableError
 from ringback.services.presence.settings import PresenceSettings
 
@@ -126,7 +126,9 @@ class Credentials:
         home = await self._home(user)
         if home is None:
             return False
-        status, _ = await self._get(home, f"/cucm-uds/user/{quote(user, safe='')}", aiohttp.BasicAuth(user, password))
+        status, _ = await self._get(
+            home, f"/cucm-uds/user/{quote(user, safe='')}", aiohttp.BasicAuth(user, password, encoding="utf-8")
+        )
         if status in {200, 401, 403, 404}:
             return status == 200
         raise CredentialsUnavailableError(f"The call manager answered {status}")
@@ -148,12 +150,20 @@ class Credentials:
         """Whether any call manager knows this user."""
         return await self._home(user) is not None
 
+    def _same(self, user: str, answered: str) -> bool:
+        """Whether the answer is about this user: a directory may take another spelling for the same person, and then
+        one person would have two addresses."""
+        try:
+            return Jid.parse(f"{answered}@{self._settings.domain}") == Jid(user, self._settings.domain)
+        except AddressError:
+            return False
+
     async def _find_verifier(self, user: str) -> Verifier | None:
         home = await self._home(user)
         if home is None:
             return None
         settings = self._settings
-        auth = aiohttp.BasicAuth(settings.application_user, settings.application_password)
+        auth = aiohttp.BasicAuth(settings.application_user, settings.application_password, encoding="utf-8")
         status, body = await self._get(home, f"/ringback/credentials/{quote(user, safe='')}", auth)
         if status == 404:
             return None
@@ -167,7 +177,7 @@ class Credentials:
             raise CredentialsUnavailableError("The call manager's verifier cannot be read") from error
         if not salt or answer.iterations < 4096 or any(len(key) != 32 for key in keys):
             raise CredentialsUnavailableError("The call manager's verifier is too weak")
-        return Verifier(salt, answer.iterations, keys[0], keys[1])
+        return Verifier(salt, answer.iterations, keys[0], keys[1]) if self._same(user, answer.user) else None
 
     async def _home(self, user: str) -> str | None:
         """The call manager that has the user, ``name:port``; None where nobody knows the user."""
@@ -192,10 +202,7 @@ class Credentials:
         raise failure or CredentialsUnavailableError("No call manager is configured")
 
     def _read_home(self, body: bytes, asked: str) -> str | None:
-        try:
-            root = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
-        except etree.XMLSyntaxError as error:
-            raise CredentialsUnavailableError("The call manager's answer cannot be read") from error
+        root = _parse(body)
         result = root.find("result")
         if result is None or result.get("found") != "true":
             return None
@@ -224,3 +231,10 @@ class Credentials:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             _log.warning("credentials.call_manager_unreachable", node=node, error=type(error).__name__)
             raise CredentialsUnavailableError(f"{node} does not answer") from error
+
+
+def _parse(body: bytes) -> etree._Element:
+    try:
+        return etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
+    except etree.XMLSyntaxError as error:
+        raise CredentialsUnavailableError("The call manager's answer cannot be read") from error

@@ -66,6 +66,8 @@ class Requests:
     def _pass(self, session: ClientSession, receiver: ClientSession, stanza: Stanza, *, asks: bool) -> None:
         """To another client. One that blocks the sender looks as if it were not there (XEP-0191 section 3.2)."""
         router = self._router
+        if asks and not _may_ask(session, receiver):
+            raise StanzaError("service-unavailable")
         if router.block_lists:
             if asks and router.blocked(session.bare, receiver.jid):
                 raise StanzaError(
@@ -155,3 +157,11 @@ class Requests:
         )
         for callback in (asked or {}).values():
             callback(gone)
+
+
+def _may_ask(session: ClientSession, receiver: ClientSession) -> bool:
+    """Requests reach a client only from those who may know that it is there (RFC 6121 section 8.5.3.1)."""
+    directed = receiver.directed
+    return receiver.account.lets_see(session.bare) or (
+        directed is not None and (session.bare in directed or session.full in directed)
+    )

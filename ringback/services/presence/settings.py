@@ -48,8 +48,9 @@ class PresenceSettings:
     """Settings of a presence node.
 
     ``call_managers`` are names with the addresses to reach them at, asked in order; certificates are checked for the
-    name. ``application_user`` may ask for SCRAM verifiers there. ``tls_required`` False allows SCRAM and tokens without TLS: only
-    for measurements on a loopback address. ``archive`` False keeps no messages. A port of 0 takes a free one.
+    name. ``application_user`` may ask for SCRAM verifiers there. ``tls_required`` False allows SCRAM and tokens
+    without TLS: only for measurements on a loopback address. ``archive`` False keeps no messages. A port of 0 takes a
+    free one.
     """
 
     node: str
