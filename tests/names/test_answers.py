@@ -187,6 +187,8 @@ def test_zones_that_contradict_themselves_are_refused() -> None:
         Answerer((Zone("example.com", (Record("cm1.example.org.", "A", ("127.0.0.1",)),)),))
     with pytest.raises(ZoneError, match="CNAME"):
         Answerer((Zone("example.com", (Record("a", "A", ("127.0.0.1",)), Record("a", "CNAME", ("b",)))),))
+    with pytest.raises(ZoneError, match="not a DNS name"):
+        Answerer((Zone("a..b"),))
     with pytest.raises(ZoneError, match="twice"):
         Answerer((Zone("example.com"), Zone("EXAMPLE.com.")))
 

@@ -58,12 +58,9 @@ class ZoneData:
     def _name_of(self, record: Record) -> dns.name.Name:
         if record.name == "@":
             return self.origin
-        try:
-            # "cm1.example.com" without its last dot is meant absolute where that lies in the zone
-            absolute = _name(record.name, dns.name.root)
-            name = absolute if absolute.is_subdomain(self.origin) else _name(record.name, self.origin)
-        except dns.exception.DNSException as error:
-            raise ZoneError(f"{record.name!r} is not a DNS name") from error
+        # "cm1.example.com" without its last dot is meant absolute where that lies in the zone
+        absolute = _name(record.name, dns.name.root)
+        name = absolute if absolute.is_subdomain(self.origin) else _name(record.name, self.origin)
         if not name.is_subdomain(self.origin):
             raise ZoneError(f"{record.name} is outside the zone {self.origin}")
         return name
@@ -218,7 +215,10 @@ def _made_records(zone: Zone) -> Iterator[Record]:
 
 
 def _name(text: str, origin: dns.name.Name) -> dns.name.Name:
-    return dns.name.from_text(text, origin, idna_codec=dns.name.IDNA_2008)
+    try:
+        return dns.name.from_text(text, origin, idna_codec=dns.name.IDNA_2008)
+    except (dns.exception.DNSException, ValueError) as error:
+        raise ZoneError(f"{text!r} is not a DNS name") from error
 
 
 def _up_to(name: dns.name.Name, origin: dns.name.Name) -> Iterator[dns.name.Name]:
