@@ -181,9 +181,15 @@ async def test_the_ends_of_an_archive(storage: Storage) -> None:
 
 @given(times=st.lists(st.floats(0, 4e9), max_size=50))
 def test_ids_grow_whatever_the_clock_does(times: list[float]) -> None:
-    clock = ArchiveClock()
-    ids = [clock.next(now) for now in times]
-    assert ids == sorted(set(ids))
+    clocks = [ArchiveClock(), ArchiveClock(lane=1)]
+    ids = [[clock.next(now) for now in times] for clock in clocks]
+    assert [sorted(set(given)) for given in ids] == ids
+    assert not set(ids[0]) & set(ids[1])
+    newest = max((*ids[0], *ids[1], 7))
+    for clock in clocks:
+        clock.passed(newest)
+        assert clock.next(0.0) > newest
+    assert clocks[0].next(0.0) != clocks[1].next(0.0)
 
 
 @given(microseconds=st.integers(0, 4_000_000_000_000_000))

@@ -51,7 +51,7 @@ async def test_a_second_upgrade_changes_nothing(database_url: str, engine: Async
 def _row(number: int, owner: str = "a@x", peer: str = "b@x", resource: str = "") -> dict[str, object]:
     return {
         "owner": owner,
-        "id": number * IDS_PER_MICROSECOND,
+        "id": number * IDS_PER_MICROSECOND + (owner != "a@x"),
         "peer": peer,
         "resource": resource,
         "stanza": b"<message>%d</message>" % number,
@@ -94,6 +94,7 @@ async def test_archive_ends_and_forgetting(filled: AsyncConnection) -> None:
     assert await archive.bounds(filled, "a@x") == (unit, 10 * unit)
     assert await archive.bounds(filled, "nobody@x") is None
     assert await archive.known(filled, "a@x", (unit, 99 * unit)) == {unit}
+    assert await archive.newest_id(filled) == 10 * unit
     await filled.execute(archive.FORGET, [{"of": "a@x"}])
     assert await archive.count(filled, "a@x", archive.Window()) == 0
     assert await archive.count(filled, "other@x", archive.Window()) == 1

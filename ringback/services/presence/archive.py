@@ -63,6 +63,7 @@ class ArchiveModule(Module):
         self._hub = hub
         async with hub.storage.read() as connection:
             kept = await store.all_preferences(connection)
+            self._clock.passed(await store.newest_id(connection))
         for owner, (rule, always, never) in kept.items():
             self._preferences[owner] = Preferences(rule, always, never, await self._contacts(owner, rule))
         hub.archive = self

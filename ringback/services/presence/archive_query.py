@@ -33,19 +33,27 @@ _NAME = re.compile(rb"<[^\s/>]+")
 
 
 class ArchiveClock:
-    """Gives archive ids: they follow the clock, never repeat and never go back."""
+    """Gives archive ids: they follow the clock, never repeat and never go back.
 
-    def __init__(self) -> None:
-        self._last = 0
+    Several clocks (one for accounts, one for rooms) give different ids, because each keeps to its ``lane``.
+    """
+
+    LANES: Final = 4
+
+    def __init__(self, lane: int = 0) -> None:
+        self._last = lane
 
     def next(self, now: float) -> int:
         """The id of something that happens at ``now`` (seconds since 1970)."""
-        self._last = max(self._last + 1, int(now * 1_000_000) * IDS_PER_MICROSECOND)
+        lanes = self.LANES
+        due = int(now * 1_000_000) * IDS_PER_MICROSECOND + self._last % lanes
+        self._last = max(self._last + lanes, due)
         return self._last
 
     def passed(self, archive_id: int) -> None:
-        """An id that exists already: the next ones are greater."""
-        self._last = max(self._last, archive_id)
+        """An id that exists already, of whatever lane: the next ones are greater."""
+        lanes = self.LANES
+        self._last = max(self._last, (archive_id // lanes + 1) * lanes + self._last % lanes)
 
 
 @dataclass(frozen=True, slots=True)

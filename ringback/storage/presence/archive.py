@@ -101,6 +101,11 @@ async def bounds(connection: AsyncConnection, owner: str) -> tuple[int, int] | N
     return None if first is None else (first, last)
 
 
+async def newest_id(connection: AsyncConnection) -> int:
+    """The greatest id of all archives, 0 where there is none: ids go on from here although a clock was set back."""
+    return int((await connection.execute(select(func.max(archive.c.id)))).scalar_one() or 0)
+
+
 async def all_preferences(connection: AsyncConnection) -> dict[str, tuple[str, frozenset[str], frozenset[str]]]:
     """Rule, always and never lists of every account that set them."""
     columns = archive_preferences.c

@@ -6,7 +6,19 @@ the archive id: microseconds of the Unix clock times ``IDS_PER_MICROSECOND``, ma
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, Table, Text, TextClause, bindparam, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    TextClause,
+    bindparam,
+    text,
+)
 
 from ringback.storage.presence.core import metadata
 
@@ -16,15 +28,17 @@ IDS_PER_MICROSECOND = 64
 archive = Table(
     "archive",
     metadata,
-    Column("owner", Text, primary_key=True),
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("owner", Text, nullable=False),
     Column("peer", Text, nullable=False),
     Column("resource", Text, nullable=False),
     Column("stanza", LargeBinary, nullable=False),
+    Index("archive_owner", "owner", "id"),
     Index("archive_peer", "owner", "peer", "id"),
-    sqlite_with_rowid=False,
 )
-"""``peer`` is the other side's bare JID; in a room's archive the sender's real one, and ``resource`` the nickname."""
+"""``peer`` is the other side's bare JID; in a room's archive the sender's real one, and ``resource`` the nickname.
+
+Ids grow over all owners, so that rows are appended: keyed by owner and id they cost SQLite twice the time."""
 
 archive_preferences = Table(
     "archive_preferences",

@@ -42,10 +42,11 @@ class Registry:
         self.rooms: dict[str, Room] = {}
         self.cold: set[str] = set()
 
-    async def load(self) -> None:
-        """Bring the persistent rooms back."""
+    async def load(self) -> int:
+        """Bring the persistent rooms back; the greatest id of all archives."""
         async with self._storage.read() as connection:
             kept = await store.load_all(connection)
+            newest = await archive.newest_id(connection)
         for entry in kept:
             address = Jid.parse(entry.room)
             if address.domain != self._domain:
@@ -60,6 +61,7 @@ class Registry:
                 room.affiliations[line.jid] = Member(AFFILIATIONS[line.affiliation], line.nick, line.reason)
             self.rooms[entry.room] = room
             self.cold.add(entry.room)
+        return newest
 
     async def warm(self, name: str) -> None:
         """Read the recent messages of a room, once."""

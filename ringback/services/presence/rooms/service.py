@@ -43,7 +43,7 @@ class RoomService:
     def __init__(self, domain: str, name: str = "Group chats") -> None:
         self._domain = domain
         self._identity = Identity("conference", "text", name)
-        self.clock = ArchiveClock()
+        self.clock = ArchiveClock(lane=1)
         self.asked: OrderedDict[tuple[str, str], tuple[Session, str, str]] = OrderedDict()
         self._stays: dict[str, set[str]] = {}
         self._waiting: dict[str, deque[tuple[Session, Stanza, Jid]]] = {}
@@ -64,7 +64,7 @@ class RoomService:
         """Bring the persistent rooms back."""
         self.hub = hub
         self.registry = Registry(self._domain, hub.storage)
-        await self.registry.load()
+        self.clock.passed(await self.registry.load())
 
     async def stop(self) -> None:
         """End the queries that run."""

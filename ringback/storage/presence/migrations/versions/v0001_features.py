@@ -33,13 +33,13 @@ def upgrade() -> None:
     """Make the tables."""
     op.create_table(
         "archive",
-        _key("owner"),
-        sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
+        _text("owner"),
         _text("peer"),
         _text("resource"),
         _octets("stanza"),
-        sqlite_with_rowid=False,
     )
+    op.create_index("archive_owner", "archive", ["owner", "id"])
     op.create_index("archive_peer", "archive", ["owner", "peer", "id"])
     op.create_table("archive_preferences", _key("owner"), _text("rule"), _text("always"), _text("never"))
     op.create_table(
