@@ -314,18 +314,19 @@ class Session:
         self.people.blocked_arrived([row.get("jid", "") for row in rows], whole=True)
 
     async def _catch_up(self, archive: Jid) -> None:
-        started = utc_now().isoformat()
-
         async def take_over(batch: list[stanzas.Received]) -> None:
             first = await self.store.get("archive", str(archive), str) is None
             count_from = _read_elsewhere(batch, self.own) if first else None
             duties = await self.chats.all_arrived(batch, count_from=count_from)
-            if not first:
-                for duty in duties:
-                    self._receipt(duty.receipt_to, duty.receipt_for)
+            if first:
+                return
+            for duty in duties:
+                self._receipt(duty.receipt_to, duty.receipt_for)
+            for one in batch:
+                if one.invitation is not None and one.sender.bare != self.own:
+                    await self._invited(one.invitation)
 
         await self.archives.catch_up(archive, take_over)
-        log.debug("session.caught_up", archive=str(archive), since=started)
 
     async def _flush(self, skip: frozenset[str] = frozenset(), room: str = "") -> None:
         """Send the outbox: all of it, or a room's. ``skip``: what the library sends again by itself."""

@@ -245,7 +245,7 @@ class Chats:
 
     async def _arrived(self, received: Received, count_from: str | None) -> Duties:
         conversation_id, own = self._place(received)
-        if not conversation_id:
+        if not conversation_id or received.invitation is not None:  # invitations carry a text for old clients
             return Duties()
         if received.kind == "error":
             await self._bounced(conversation_id, received)

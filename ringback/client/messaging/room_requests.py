@@ -24,6 +24,7 @@ DATA = "jabber:x:data"
 PUBSUB = "http://jabber.org/protocol/pubsub"
 PUBLISH_OPTIONS = f"{PUBSUB}#publish-options"
 BOOKMARKS = "urn:xmpp:bookmarks:1"
+_OPTION_PROBLEMS = ("resource-constraint", "bad-request", "not-acceptable", "conflict", "feature-not-implemented")
 
 _ROLES: dict[str, Literal["owner", "moderator", "member"]] = {
     "owner": "owner",
@@ -166,7 +167,22 @@ async def bookmarks(port: Port) -> list[Bookmark]:
 
 
 async def publish_bookmark(port: Port, room: Jid, name: str, nick: str) -> None:
-    """Bookmark a room, private to the account (XEP-0402 section 4)."""
+    """Bookmark a room, private to the account (XEP-0402 section 4).
+
+    "max" items is what the XEP wants; services that do not know the word want a number, or keep their own default.
+    """
+    for most in ("max", "128"):
+        try:
+            await _publish_bookmark(port, room, name, nick, most)
+        except RequestFailedError as error:
+            if error.condition not in _OPTION_PROBLEMS:
+                raise
+        else:
+            return
+    await _publish_bookmark(port, room, name, nick, "")
+
+
+async def _publish_bookmark(port: Port, room: Jid, name: str, nick: str, most: str) -> None:
     query = Element(f"{{{PUBSUB}}}pubsub")
     publish = SubElement(query, f"{{{PUBSUB}}}publish", {"node": BOOKMARKS})
     item = SubElement(publish, f"{{{PUBSUB}}}item", {"id": str(room)})
@@ -174,8 +190,9 @@ async def publish_bookmark(port: Port, room: Jid, name: str, nick: str) -> None:
     SubElement(conference, f"{{{BOOKMARKS}}}nick").text = nick
     options = SubElement(SubElement(query, f"{{{PUBSUB}}}publish-options"), f"{{{DATA}}}x", {"type": "submit"})
     _field(options, "FORM_TYPE", [PUBLISH_OPTIONS])
-    for option, value in (("persist_items", "true"), ("max_items", "max"), ("access_model", "whitelist")):
-        _field(options, f"pubsub#{option}", [value])
+    for option, value in (("persist_items", "true"), ("max_items", most), ("access_model", "whitelist")):
+        if value:
+            _field(options, f"pubsub#{option}", [value])
     await port.request("set", query)
 
 

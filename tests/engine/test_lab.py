@@ -1,0 +1,144 @@
+"""From nothing but an address to a conversation, in a whole enterprise: discovery, configuration, directory, photos."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+import ringback.client
+from ringback.client.engine.engine import Engine
+from ringback.client.engine.errors import SignInError
+from ringback.client.engine.settings import EngineSettings
+from ringback.client.host.wire import ManualSettings, SignInChanged
+from ringback.rules.addresses import HostPort
+from ringback.rules.catalogue import render
+from tests.engine.conftest import Person, person_in
+from tests.support.lab import RunningLab, running_lab
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+    """A lab for the tests of this module."""
+    with running_lab(tmp_path_factory.mktemp("lab")) as running:
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def signed_in(lab: RunningLab, user: str, data: Path) -> AsyncIterator[Person]:
+    """A person of the lab."""
+    async with person_in(user, data, name_server=HostPort.parse(lab.inside), ca=lab.ca_file) as person:
+        yield person
+
+
+async def test_the_address_is_enough(lab: RunningLab, tmp_path: Path) -> None:
+    settings = EngineSettings(
+        data=tmp_path, name_server=HostPort.parse(lab.inside), ca_file=lab.ca_file, cloud_url="", use_keyring=False
+    )
+    async with Engine(settings) as engine:
+        events = engine.subscribe()
+        await engine.sign_in("anita@example.com", "ringback")
+        shown = engine.snapshot().sign_in
+        assert [(step.id, step.state) for step in shown.steps] == [
+            ("services", "done"), ("home", "done"), ("identity", "done"), ("connecting", "done"), ("ready", "done"),
+        ]  # fmt: skip
+        assert all(step.seconds is not None for step in shown.steps[:4])
+        assert "_cisco-uds._tcp.example.com" in shown.steps[0].names
+        assert "cm1.example.com" in shown.steps[1].names
+        assert shown.questions >= 8
+        # Names appear while they are asked, before their step is done.
+        early = []
+        with contextlib.suppress(TimeoutError):
+            while True:
+                async with asyncio.timeout(0.2):
+                    event = await events.next()
+                if isinstance(event, SignInChanged) and event.sign_in.steps:
+                    step = event.sign_in.steps[0]
+                    early.append((step.state, "_cisco-uds._tcp.example.com" in step.names))
+        assert ("active", True) in early
+        assert engine.features().product_mode == "full"
+        reasons = [reason for entry in engine.trace() for reason in (entry.text, *entry.reasons)]
+        assert all(render(reason) for reason in reasons)
+
+
+async def test_contacts_come_with_names_titles_and_photos(lab: RunningLab, tmp_path: Path) -> None:
+    async with signed_in(lab, "anita", tmp_path) as anita:
+        people = anita.engine.signed_in().people
+        await anita.until(
+            lambda: all(people.person(name).photo for name in ("bruno@example.com", "chiara@example.com"))
+        )
+        bruno = people.person("bruno@example.com")
+        assert (bruno.name, bruno.title) == ("Bruno Keller", "Shift planner")
+        assert [number.kind for number in bruno.numbers] == ["work", "mobile"]
+        photo = await anita.engine.photo(bruno.id)
+        assert photo is not None
+        assert photo.kind in ("image/png", "image/jpeg")
+
+
+async def test_search_finds_own_contacts_first_then_the_directory(lab: RunningLab, tmp_path: Path) -> None:
+    async with signed_in(lab, "anita", tmp_path) as anita:
+        found = await anita.engine.search("brun")
+        assert found.people[0].id == "bruno@example.com"
+        assert found.total is not None
+        assert found.problem is None
+        by_number = await anita.engine.search("5552003")
+        assert "chiara@example.com" in [person.id for person in by_number.people]
+
+
+async def test_two_colleagues_see_each_other_come_and_go(lab: RunningLab, tmp_path: Path) -> None:
+    async with signed_in(lab, "anita", tmp_path / "a") as anita:
+        async with signed_in(lab, "bruno", tmp_path / "b") as bruno:
+            await anita.until(lambda: anita.show("bruno@example.com") == "available")
+            await bruno.until(lambda: bruno.show("anita@example.com") == "available")
+            bruno.engine.signed_in().report_activity(600)
+            await anita.until(lambda: anita.show("bruno@example.com") == "away")
+            said = anita.engine.signed_in().people.shown("bruno@example.com").reasons[0].said
+            assert said.id == "presence.said.idle"
+        await anita.until(lambda: anita.show("bruno@example.com") == "offline")
+
+
+async def test_a_wrong_password_is_not_tried_twice(lab: RunningLab, tmp_path: Path) -> None:
+    with pytest.raises(SignInError) as caught:
+        async with person_in(
+            "george", tmp_path, name_server=HostPort.parse(lab.inside), ca=lab.ca_file, password="wrong"
+        ):
+            pass
+    assert caught.value.reason.id == "engine.password_wrong"
+
+
+async def test_an_unknown_domain_is_a_fault_with_a_remedy(lab: RunningLab, tmp_path: Path) -> None:
+    settings = EngineSettings(
+        data=tmp_path, name_server=HostPort.parse(lab.inside), ca_file=lab.ca_file, cloud_url="", use_keyring=False
+    )
+    async with Engine(settings) as engine:
+        with pytest.raises(SignInError) as caught:
+            await engine.sign_in("anita@nowhere.example", "ringback")
+        assert caught.value.fault is not None
+        assert render(caught.value.fault.do_first)
+        assert engine.snapshot().sign_in.phase == "failed"
+        # Servers by hand come before everything that is found.
+        host, port = lab.endpoint("xmpp")
+        await engine.set_manual(ManualSettings(mode="manual", account="presence", presence=f"{host}:{port}"))
+        await engine.sign_in("anita@example.com", "ringback")
+        assert engine.snapshot().sign_in.phase == "ready"
+
+
+async def test_the_example_of_the_readme(lab: RunningLab) -> None:
+    common = {"password": "ringback", "nameserver": lab.inside, "ca_file": lab.ca_file}
+    async with (
+        ringback.client.sign_in("anita@example.com", **common) as me,  # type: ignore[arg-type]
+        ringback.client.sign_in("bruno@example.com", **common) as bruno,  # type: ignore[arg-type]
+    ):
+        sent = await me.send("bruno@example.com", "Hello")
+        assert sent.state in ("sent", "delivered")
+        async for message in bruno.messages():
+            assert (message.sender_name, message.body) == ("Anita Berg", "Hello")
+            break
+        await bruno.set_presence("dnd", "Busy")
+        async for person in me.presence():
+            if person.id == "bruno@example.com" and person.presence.show == "dnd":
+                assert person.presence.status == "Busy"
+                break
