@@ -22,7 +22,6 @@ from ringback.services.presence.archive_query import (
     ArchiveClock,
     answer,
     metadata,
-    namespaced,
     read_query,
 )
 from ringback.services.presence.module import Hub, Iq, IqHandler, Module, Target
@@ -94,7 +93,7 @@ class ArchiveModule(Module):
 
     def archive_message(self, stanza: Stanza, owners: Sequence[str], sender: str, to: str) -> Sequence[bytes]:
         """See ``module.Archive``."""
-        raw = namespaced(stanza.raw)
+        raw = stanza.raw
         now = self._hub.now()
         ids: list[bytes] = []
         rows = []

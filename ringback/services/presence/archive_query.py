@@ -218,7 +218,7 @@ async def answer(
     head = b"<message to='%b' from='%b'><result xmlns='urn:xmpp:mam:2'" % (receiver, quote(owner))
     head += b" queryid='%b' id='" % quote(query.query_id) if query.query_id else b" id='"
     for message in reversed(page) if query.flip else page:
-        send(head + _result(message, decorate(message)))
+        send(head + _result(message, namespaced(decorate(message))))
     if not page:
         return _fin(b"", complete=complete)
     return _fin(b"<first>%d</first><last>%d</last>" % (page[0].id, page[-1].id), complete=complete)

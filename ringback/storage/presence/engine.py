@@ -32,6 +32,15 @@ Row = Mapping[str, Any]
 _LARGEST_GROUP: Final = 2000  # rows in one transaction: bounds the latency of those who wait
 _RETRY: Final = (0.05, 0.2, 1.0)  # seconds between tries while the database refuses; the last repeats
 
+_PRAGMAS: Final = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "busy_timeout=30000",
+    "cache_size=-16384",  # KiB: the archive's indexes stay in memory
+    "wal_autocheckpoint=4000",  # pages: a hot page is written back once for many commits
+)
+
 _log = structlog.get_logger("ringback.storage.presence")
 
 
@@ -280,7 +289,7 @@ def create_engine(url: str) -> AsyncEngine:
 
     def pragmas(connection: Any, _record: object) -> None:
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        for pragma in _PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -9,7 +9,6 @@ import msgspec
 from ringback.protocols.xmpp.errors import StanzaError
 from ringback.protocols.xmpp.stanza import Stanza, quote
 from ringback.rules.addresses import Jid
-from ringback.services.presence.archive_query import namespaced
 from ringback.services.presence.rooms import wire
 from ringback.services.presence.rooms.model import (
     AFFILIATIONS,
@@ -145,7 +144,7 @@ class Registry:
             "id": archive_id,
             "peer": bare,
             "resource": nick,
-            "stanza": namespaced(stanza),
+            "stanza": stanza,
         }
         self._storage.write(archive.APPEND, row)
 
