@@ -15,6 +15,9 @@ from ringback.rules.srv import NameAnswer, NameOutcome
 from ringback.rules.trace import Fault
 
 
+_PORT_OBSTACLES = (Obstacle.REFUSED, Obstacle.TIMED_OUT, Obstacle.CLOSED, Obstacle.NOT_TLS)
+
+
 @dataclass(frozen=True, slots=True)
 class ServerFailure:
     """Why one server was of no use. ``record`` is the SRV record that named it, as text, or empty.
@@ -98,7 +101,7 @@ def server_unreachable(domain: str, failure: ServerFailure, others: int = 0) -> 
         return _fault("bad-answer", "status" if failure.status else "document", status=failure.status, **values)
     if obstacle.of_certificate:
         return certificate_fault(failure)
-    if failure.usual_port:
+    if failure.usual_port and obstacle in _PORT_OBSTACLES:
         change = _srv_line(failure, domain, failure.usual_port)
         return _fault("wrong-port", str(obstacle), change=change, usual=failure.usual_port, **values)
     if obstacle is Obstacle.NOT_TLS:
