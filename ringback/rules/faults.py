@@ -14,7 +14,6 @@ from ringback.rules.remote_access import ServiceRecords
 from ringback.rules.srv import NameAnswer, NameOutcome
 from ringback.rules.trace import Fault
 
-
 _PORT_OBSTACLES = (Obstacle.REFUSED, Obstacle.TIMED_OUT, Obstacle.CLOSED, Obstacle.NOT_TLS)
 
 
