@@ -132,8 +132,8 @@ class Connection(asyncio.BufferedProtocol):
         "_tls",
         "_tokens",
         "_transport",
+        "active",
         "address",
-        "last_read",
         "session",
         "stream",
     )
@@ -153,8 +153,9 @@ class Connection(asyncio.BufferedProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self.address = ""
         self.session: ClientSession | None = None
-        self.last_read = loop.time()
-        self.stream = ServerStream(node.stream_settings, self.last_read)
+        self.active = True
+        """Whether anything arrived since the service last looked."""
+        self.stream = ServerStream(node.stream_settings, loop.time())
 
     # The loop calls.
 
@@ -180,6 +181,7 @@ class Connection(asyncio.BufferedProtocol):
         data = bytes(memoryview(self._buffer)[:nbytes])
         if self._closing:
             return
+        self.active = True
         tokens = self._tokens = self._tokens - nbytes
         if self._tls is not None:
             try:

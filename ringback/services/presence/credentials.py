@@ -18,7 +18,7 @@ import hashlib
 import socket
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import aiohttp
 import msgspec
@@ -33,6 +33,7 @@ from ringback.services.presence.errors import CredentialsUnavailableError
 from ringback.services.presence.settings import PresenceSettings
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=5, connect=3)
+_PROBE: Final = "/ringback/credentials/%20"
 _LARGEST_ANSWER: Final = 65_536
 _KEEP_VERIFIER: Final = 60.0  # seconds
 _KEEP_HOME: Final = 300.0
@@ -105,9 +106,12 @@ class Credentials:
         ).digest()
         self._iterations = _DEFAULT_ITERATIONS
         self.scram_available = bool(settings.application_user)
+        """Whether the call managers give verifiers: assumed until one says no."""
+        self.scram_known = not settings.application_user
+        """Whether a call manager has said so."""
 
     async def start(self) -> None:
-        """Open the connection pool and find out whether the call managers know verifiers."""
+        """Open the connection pool."""
         connector = aiohttp.TCPConnector(
             ssl=client_context(self._settings.ca_file), limit=64, resolver=_NodeResolver(self._nodes)
         )
@@ -121,16 +125,33 @@ class Credentials:
             await self._session.close()
             self._session = None
 
+    async def find_out(self) -> None:
+        """Ask whether the call managers give verifiers: ours answer for a user that cannot exist with JSON."""
+        settings = self._settings
+        for name, address in settings.call_managers:
+            auth = _basic(settings.application_user, settings.application_password)
+            try:
+                status, body = await self._get(f"{name}:{address.port}", _PROBE, auth)
+            except CredentialsUnavailableError:
+                continue
+            self.scram_known = True
+            self.scram_available = status == 404 and body.lstrip().startswith(b"{")
+            if not self.scram_available:
+                _log.warning("credentials.no_verifiers", node=name, status=status)
+            return
+
     async def check_password(self, user: str, password: str) -> bool:
         """Whether this is the person's password."""
         home = await self._home(user)
         if home is None:
             return False
-        status, _ = await self._get(
-            home, f"/cucm-uds/user/{quote(user, safe='')}", aiohttp.BasicAuth(user, password, encoding="utf-8")
-        )
-        if status in {200, 401, 403, 404}:
-            return status == 200
+        auth = _basic(user, password)
+        status, body = await self._get(home, f"/cucm-uds/user/{quote(user, safe='')}", auth)
+        if status == 200:
+            document = _parse(body)
+            return self._same(user, document.findtext("userName") or document.findtext("id") or "")
+        if status in {401, 403, 404}:
+            return False
         raise CredentialsUnavailableError(f"The call manager answered {status}")
 
     async def verifier(self, user: str) -> Verifier:
@@ -163,7 +184,7 @@ class Credentials:
         if home is None:
             return None
         settings = self._settings
-        auth = aiohttp.BasicAuth(settings.application_user, settings.application_password, encoding="utf-8")
+        auth = _basic(settings.application_user, settings.application_password)
         status, body = await self._get(home, f"/ringback/credentials/{quote(user, safe='')}", auth)
         if status == 404:
             return None
@@ -196,15 +217,18 @@ class Credentials:
             if status != 200:
                 failure = CredentialsUnavailableError(f"The call manager answered {status}")
                 continue
-            home = self._read_home(body, asked)
+            home = self._read_home(user, body, asked)
             self._homes.put(user, home or "", now + (_KEEP_HOME if home else _KEEP_UNKNOWN))
             return home
         raise failure or CredentialsUnavailableError("No call manager is configured")
 
-    def _read_home(self, body: bytes, asked: str) -> str | None:
+    def _read_home(self, user: str, body: bytes, asked: str) -> str | None:
         root = _parse(body)
         result = root.find("result")
         if result is None or result.get("found") != "true":
+            return None
+        link = urlsplit(result.get("uri") or "")
+        if link.path and not self._same(user, unquote(link.path.rpartition("/")[2])):
             return None
         name = (root.findtext("homeCluster") or "").strip()
         known = self._nodes.get(name)
@@ -212,16 +236,13 @@ class Credentials:
             return f"{name}:{known.port}"
         if not name:
             return asked
-        port = urlsplit(result.get("uri") or "").port or 8443
-        return f"{name}:{port}"
+        return f"{name}:{link.port or 8443}"
 
-    async def _get(self, node: str, path: str, auth: aiohttp.BasicAuth | None) -> tuple[int, bytes]:
+    async def _get(self, node: str, path: str, headers: Mapping[str, str] | None) -> tuple[int, bytes]:
         if self._session is None:
             raise CredentialsUnavailableError("The service is not running")
         try:
-            async with self._session.get(
-                f"https://{node}{path}", auth=auth, allow_redirects=False, headers={"Accept": "*/*"}
-            ) as response:
+            async with self._session.get(f"https://{node}{path}", headers=headers, allow_redirects=False) as response:
                 body = bytearray()
                 async for chunk in response.content.iter_any():
                     body += chunk
@@ -238,3 +259,7 @@ def _parse(body: bytes) -> etree._Element:
         return etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
     except etree.XMLSyntaxError as error:
         raise CredentialsUnavailableError("The call manager's answer cannot be read") from error
+
+
+def _basic(user: str, password: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Final
 
 import structlog
@@ -40,8 +41,9 @@ from ringback.storage.presence.migrate import upgrade
 
 _BACKLOG: Final = 4096  # connections that may wait to be accepted
 _TICK: Final = 1.0
-_IDLE_AFTER: Final = 10.0  # seconds without a byte after which a stream gives its parser back
-_UNLOAD_EVERY: Final = 60
+_REST_EVERY: Final = 10  # ticks; a stream without a byte for so long gives its parser back
+_UNLOAD_EVERY: Final = 60  # ticks
+_ASK_AGAIN: Final = 10  # ticks
 _FEATURES: Final = (
     b"<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
     b"<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>"
@@ -86,6 +88,7 @@ class PresenceService:
         self.storage = await Storage.open(settings.database_url, prepare=upgrade)
         try:
             await self._credentials.start()
+            await self._credentials.find_out()
             modules, components = compose(settings)
             self.router = Router(settings, self.storage, self._credentials, modules, components)
             await self._start_features(modules, components)
@@ -155,14 +158,14 @@ class PresenceService:
         wanted = (("xmpp", settings.xmpp_port, False), ("xmpp-tls", settings.xmpps_port, True))
         endpoints = []
         for service, port, direct in wanted:
+            listener = _listener(settings.address, port)
+            bound = listener.getsockname()
             server = await self._loop.create_server(
                 lambda direct=direct: Connection(self, self._loop, self._buffer, direct_tls=direct),  # type: ignore[misc]
-                settings.address,
-                port,
+                sock=listener,
                 backlog=_BACKLOG,
             )
             self._servers.append(server)
-            bound = server.sockets[0].getsockname()
             scheme = "xmpps" if direct else "xmpp"
             endpoints.append(Endpoint("presence", settings.node, service, scheme, bound[0], bound[1]))
         await self._login.start()
@@ -353,8 +356,8 @@ class PresenceService:
 
     # Upkeep.
 
-    def _spawn(self, work: object, name: str) -> None:
-        task: asyncio.Task[None] = asyncio.create_task(work, name=name)  # type: ignore[arg-type]
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
@@ -363,23 +366,51 @@ class PresenceService:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("presence.task_failed", task=task.get_name(), exc_info=error)
 
+    def _rest_idle_streams(self) -> None:
+        for connection in self._connections:
+            if not connection.active:
+                connection.stream.rest()
+            connection.active = False
+
     async def _tick(self) -> None:
         count = 0
         while True:
-            now = self._loop.time()
-            self.router.tick = now
-            for connection in self._connections:
-                if connection.last_read + _IDLE_AFTER < now:
-                    connection.stream.rest()
+            self.router.tick = self._loop.time()
             count += 1
+            if count % _REST_EVERY == 0:
+                self._rest_idle_streams()
             if count % _UNLOAD_EVERY == 0:
                 self.router.accounts.unload_idle(lambda account: account.offline_busy)
+            if not self._credentials.scram_known and count % _ASK_AGAIN == 0:
+                await self._credentials.find_out()
+                self.stream_settings = self._stream_settings()
             await asyncio.sleep(_TICK)
 
 
 def compose(settings: PresenceSettings) -> tuple[list[Module], list[Component]]:
     """The features of this service, in the order in which they start."""
     return standard_modules(), [RoomService(settings.conference_domain)]
+
+
+def _listener(address: str, port: int) -> socket.socket:
+    """A bound socket whose accepted connections are probed by the kernel when they fall silent.
+
+    Raises OSError that names the address.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in (("TCP_KEEPIDLE", 120), ("TCP_KEEPINTVL", 20), ("TCP_KEEPCNT", 3)):
+            if hasattr(socket, name):
+                listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        listener.bind((address, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(error.errno, f"{address}:{port}: {error.strerror}") from error
+    listener.setblocking(False)
+    return listener
 
 
 def _count_down(counts: dict[str, int], key: str) -> None:

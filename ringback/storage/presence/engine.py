@@ -22,13 +22,14 @@ import structlog
 from sqlalchemy import event
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.sql import Executable
+from sqlalchemy.sql import Executable, Insert
 
 from ringback.storage.presence.core import metadata
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
 
+_BLOCK: Final = 32  # rows that one statement inserts into SQLite
 _LARGEST_GROUP: Final = 2000  # rows in one transaction: bounds the latency of those who wait
 _RETRY: Final = (0.05, 0.2, 1.0)  # seconds between tries while the database refuses; the last repeats
 
@@ -79,6 +80,7 @@ class Storage:
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
         self._wake = asyncio.Event()
         self._closing = False
+        self._in_blocks = engine.dialect.name == "sqlite"
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
@@ -246,7 +248,13 @@ class Storage:
     async def _write_all(self, writes: list[_Write]) -> None:
         async with self.engine.begin() as connection:
             for operation in writes:
-                await connection.execute(operation.statement, operation.rows)
+                statement, rows = operation.statement, operation.rows
+                if self._in_blocks and isinstance(statement, Insert) and len(rows) >= _BLOCK:
+                    whole = len(rows) - len(rows) % _BLOCK
+                    await _insert_blocks(connection, statement, rows[:whole])
+                    rows = rows[whole:]
+                if rows:
+                    await connection.execute(statement, rows)
 
     async def _one_by_one(self, writes: list[_Write]) -> list[_Write]:
         """Write every row in a transaction of its own and drop those that are refused; what is left to try again."""
@@ -279,6 +287,23 @@ class Storage:
         self._durable = max(self._durable, goal)
         while self._waiting and self._waiting[0][0] <= self._durable:
             self._waiting.popleft()[1]()
+
+
+async def _insert_blocks(connection: AsyncConnection, statement: Insert, rows: list[Row]) -> None:
+    """Insert a multiple of ``_BLOCK`` rows, so many with each statement.
+
+    SQLite's driver gives the interpreter lock away and takes it back for every statement that it runs; row by row the
+    writer's thread and the loop's would spend more time on the lock than on the rows.
+    """
+    table = statement.table
+    names = [column.name for column in table.columns if column.name in rows[0]]
+    marks = f"({', '.join('?' * len(names))})"
+    quote = connection.dialect.identifier_preparer.quote
+    columns = ", ".join(quote(name) for name in names)
+    sql = f"INSERT INTO {quote(table.name)} ({columns}) VALUES {', '.join([marks] * _BLOCK)}"  # noqa: S608 - our tables
+    for first in range(0, len(rows), _BLOCK):
+        values = tuple(row[name] for row in rows[first : first + _BLOCK] for name in names)
+        await connection.exec_driver_sql(sql, values)
 
 
 def create_engine(url: str) -> AsyncEngine:
