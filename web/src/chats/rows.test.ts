@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+
+import type { Message } from "../wire";
+import { isOnlyEmoji, makeRows, withLinks } from "./rows";
+
+const message = (id: string, at: string, change: Partial<Message> = {}): Message => ({
+  ...{ id, at, conversation: "c", sender: "a@x", sender_name: "A", own: false, body: id, state: "received" },
+  ...{ read_by: [], failure: null, kind: "text", event: null },
+  ...change,
+});
+
+test("messages of one person within five minutes are one group", () => {
+  const rows = makeRows(
+    [message("1", "2026-01-05T10:00:00"), message("2", "2026-01-05T10:04:00"), message("3", "2026-01-05T10:20:00")],
+    null,
+    false,
+  );
+  expect(rows.map((row) => row.kind)).toEqual(["day", "message", "message", "message"]);
+  expect(rows.flatMap((row) => (row.kind === "message" ? [[row.first, row.last]] : []))).toEqual([
+    [true, false],
+    [false, true],
+    [true, true],
+  ]);
+});
+
+test("the unread line breaks a group and counts what others wrote", () => {
+  const rows = makeRows(
+    [message("1", "2026-01-05T10:00:00"), message("2", "2026-01-05T10:01:00"), message("3", "2026-01-05T10:02:00", { own: true })],
+    "2",
+    true,
+  );
+  expect(rows.map((row) => row.kind)).toEqual(["start", "day", "message", "unread", "message", "message"]);
+  expect(rows.find((row) => row.kind === "unread")).toMatchObject({ count: 1 });
+});
+
+test("events fold into one line, and a new day separates", () => {
+  const event = { kind: "event" as const, event: { id: "room.joined", values: {} } };
+  const rows = makeRows(
+    [message("1", "2026-01-05T10:00:00", event), message("2", "2026-01-05T10:01:00", event), message("3", "2026-01-06T08:00:00")],
+    null,
+    false,
+  );
+  expect(rows.map((row) => row.kind)).toEqual(["day", "events", "day", "message"]);
+});
+
+test("web addresses become links without the full stop after them", () => {
+  expect(withLinks("see https://example.com/a?b=1. And www.example.org")).toEqual([
+    { text: "see " },
+    { text: "https://example.com/a?b=1", link: "https://example.com/a?b=1" },
+    { text: ". And " },
+    { text: "www.example.org", link: "https://www.example.org" },
+  ]);
+  expect(withLinks("javascript:alert(1)")).toEqual([{ text: "javascript:alert(1)" }]);
+});
+
+test("a few emoji alone are told from text", () => {
+  expect(isOnlyEmoji("👍🏽 🎉")).toBe(true);
+  expect(isOnlyEmoji("ok 👍")).toBe(false);
+});

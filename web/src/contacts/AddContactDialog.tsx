@@ -1,0 +1,87 @@
+/** Into the contact list: by name from the directory, or by address. */
+import { Button } from "@fluentui/react-button";
+import { Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle } from "@fluentui/react-dialog";
+import { Field } from "@fluentui/react-field";
+import { Input } from "@fluentui/react-input";
+import { Select } from "@fluentui/react-select";
+import { useEffect, useState } from "react";
+
+import chats from "../chats/chats.module.css";
+import { useEngine, useGroups, useMe } from "../engine/hooks";
+import { Avatar } from "../parts/Avatar";
+import { useTexts } from "../texts/texts";
+import type { Person } from "../wire";
+
+export function AddContactDialog({ onClose }: { onClose: () => void }) {
+  const { t, reason } = useTexts();
+  const engine = useEngine();
+  const groups = useGroups();
+  const me = useMe();
+  const [query, setQuery] = useState("");
+  const [group, setGroup] = useState("");
+  const [found, setFound] = useState<readonly Person[]>([]);
+  const [problem, setProblem] = useState("");
+  const wanted = query.trim();
+  const isAddress = /^[^@\s]+@[^@\s]+$/u.test(wanted);
+  useEffect(() => {
+    if (wanted.length < 2) {
+      setFound([]);
+      return undefined;
+    }
+    let current = true;
+    const timer = window.setTimeout(() => {
+      // A directory that does not answer leaves adding by address.
+      engine.search(wanted).then((results) => current && setFound(results.people), () => current && setFound([]));
+    }, 100);
+    return () => {
+      current = false;
+      window.clearTimeout(timer);
+    };
+  }, [engine, wanted]);
+  const add = (id: string, name: string) => {
+    engine.addContact(id, name, group ? [group] : []).then(onClose, (error: { reason?: never }) => setProblem(reason(error.reason) || t("link.lost")));
+  };
+  return (
+    <Dialog open onOpenChange={(_, data) => !data.open && onClose()}>
+      <DialogSurface>
+        <DialogBody>
+          <DialogTitle>{t("contact.add")}</DialogTitle>
+          <DialogContent className={chats.tall}>
+            <Field label={t("contact.addBy")} validationState={problem ? "error" : "none"} validationMessage={problem || undefined}>
+              <Input value={query} autoFocus autoComplete="off" onChange={(_, data) => setQuery(data.value)} />
+            </Field>
+            {groups.length > 0 && (
+              <Field label={t("contact.group")}>
+                <Select value={group} onChange={(_, data) => setGroup(data.value)}>
+                  <option value="">{t("contacts.ungrouped")}</option>
+                  {groups.map((name) => (
+                    <option key={name}>{name}</option>
+                  ))}
+                </Select>
+              </Field>
+            )}
+            <div className={chats.choices}>
+              {found
+                .filter((person) => person.id !== me?.id)
+                .map((person) => (
+                  <button key={person.id} type="button" disabled={person.in_list} onClick={() => add(person.id, person.name)}>
+                    <Avatar person={person} size={36} />
+                    <span>
+                      <bdi>{person.name}</bdi>
+                      <small>{person.in_list ? t("contact.inList") : [person.title, person.department].filter(Boolean).join(" · ") || person.id}</small>
+                    </span>
+                  </button>
+                ))}
+            </div>
+          </DialogContent>
+          <DialogActions>
+            <Button onClick={onClose}>{t("cancel")}</Button>
+            <Button appearance="primary" disabledFocusable={!isAddress} onClick={() => add(wanted, "")}>
+              {isAddress ? t("contact.addAddress", { address: wanted }) : t("contact.addShort")}
+            </Button>
+          </DialogActions>
+        </DialogBody>
+      </DialogSurface>
+    </Dialog>
+  );
+}

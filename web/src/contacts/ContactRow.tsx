@@ -1,0 +1,40 @@
+/** A person in a list: the name, then the presence in words. It paints again for this person only. */
+import type { MouseEvent } from "react";
+import { memo } from "react";
+
+import { usePerson } from "../engine/hooks";
+import { go, placePath } from "../engine/place";
+import { Avatar } from "../parts/Avatar";
+import { PresenceWords } from "../parts/PresenceWords";
+import { presenceSentence } from "../parts/presenceWords";
+import shell from "../shell/shell.module.css";
+import { useTexts } from "../texts/texts";
+import type { Person } from "../wire";
+
+export const ContactRow = memo(function ContactRow({ person: given, current }: { person: Person; current: boolean }) {
+  const texts = useTexts();
+  const person = usePerson(given.id) ?? given;
+  const state = person.blocked ? texts.t("contact.blocked") : person.pending ? texts.t("contact.pending") : "";
+  const open = (event: MouseEvent) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    go("contacts", person.id);
+  };
+  return (
+    <a
+      href={placePath("contacts", person.id)}
+      className={shell.row}
+      aria-current={current || undefined}
+      aria-label={[person.name, state || presenceSentence(texts, person.presence)].join(", ")}
+      onClick={open}
+    >
+      <Avatar person={person} presence={person.presence} />
+      <span className={shell.lines}>
+        <span className={shell.name}>
+          <bdi title={person.name}>{person.name}</bdi>
+        </span>
+        <span className={shell.second}>{state ? <span>{state}</span> : <PresenceWords presence={person.presence} />}</span>
+      </span>
+    </a>
+  );
+});

@@ -1,0 +1,109 @@
+/** The page's engine: store, link and every action that a view may take, made once. */
+import type { Conversation, History, ManualSettings, Message, PersonCard, SearchResults, SetConversation, TraceLines } from "../wire";
+import type { Order } from "./link";
+import { Link } from "./link";
+import { dropMessage, emptyThread, mergeMessages } from "./state";
+import { Store } from "./store";
+
+const HISTORY_PAGE = 50;
+
+function socketUrl(): string {
+  const url = new URL("/api/socket", window.location.href);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  url.search = "";
+  return url.href;
+}
+
+export class Engine {
+  readonly store = new Store();
+  private readonly link = new Link(socketUrl(), this.store.take, this.store.setLink);
+  private readonly loading = new Set<string>();
+
+  start(): void {
+    this.link.connect();
+    window.addEventListener("online", () => this.link.connect());
+  }
+
+  tryNow = (): void => this.link.connect();
+
+  // --- sign-in
+  findServices = (address: string) => this.do({ do: "FindServices", address });
+  signInWith = (password: string, remember: boolean) => this.do({ do: "SignInWith", password, remember });
+  useKnown = (address: string) => this.do({ do: "UseKnown", address });
+  forgetKnown = (address: string) => this.do({ do: "ForgetKnown", address });
+  cancel = () => this.do({ do: "Cancel" });
+  tryAgain = () => this.do({ do: "TryAgain" });
+  setManual = (settings: ManualSettings) => this.do({ do: "SetManual", settings });
+  testServers = async (settings: ManualSettings) => (await this.do({ do: "TestServers", settings })) as TraceLines;
+  answerCertificate = (fingerprint: string, accept: boolean) => this.do({ do: "AnswerCertificate", fingerprint, accept });
+  signOut = (forget: boolean) => this.do({ do: "SignOut", forget });
+  getTrace = async () => ((await this.do({ do: "GetTrace" })) as TraceLines).entries;
+
+  // --- own presence
+  setShow = (show: "" | "available" | "away" | "dnd" | "offline") => this.do({ do: "SetPresence", show });
+  setStatus = (status: string) => this.do({ do: "SetPresence", show: this.store.state.me?.chosen ?? "", status });
+  reportActivity = (idleSeconds: number) => this.do({ do: "ReportActivity", idle_seconds: idleSeconds });
+
+  // --- people
+  search = async (query: string, limit = 20) => (await this.do({ do: "Search", query, limit })) as SearchResults;
+  getPerson = async (person: string) => (await this.do({ do: "GetPerson", person })) as PersonCard;
+  addContact = (person: string, name: string, groups: string[]) => this.do({ do: "AddContact", person, name, groups });
+  renameContact = (person: string, name: string) => this.do({ do: "ChangeContact", person, name });
+  setGroups = (person: string, groups: string[]) => this.do({ do: "ChangeContact", person, groups });
+  removeContact = (person: string) => this.do({ do: "RemoveContact", person });
+  answerRequest = (person: string, allow: boolean) => this.do({ do: "AnswerRequest", person, allow });
+  setBlocked = (person: string, blocked: boolean) => this.do({ do: "SetBlocked", person, blocked });
+
+  // --- chats
+  openChat = async (person: string) => (await this.do({ do: "OpenChat", person })) as Conversation;
+  createRoom = async (title: string, people: string[]) => (await this.do({ do: "CreateRoom", title, people })) as Conversation;
+  inviteToRoom = (conversation: string, people: string[]) => this.do({ do: "InviteToRoom", conversation, people });
+  renameRoom = (conversation: string, title: string) => this.do({ do: "RenameRoom", conversation, title });
+  leaveRoom = (conversation: string) => this.do({ do: "LeaveRoom", conversation });
+  setTyping = (conversation: string, typing: boolean) => this.do({ do: "SetTyping", conversation, typing });
+  markRead = (conversation: string, message: string) => this.do({ do: "MarkRead", conversation, message });
+  retryMessage = (conversation: string, id: string) => this.do({ do: "RetryMessage", conversation, id });
+
+  setConversation = (conversation: string, change: Omit<SetConversation, "do" | "n" | "conversation">) =>
+    this.do({ do: "SetConversation", conversation, ...change });
+
+  removeMessage = async (conversation: string, id: string): Promise<void> => {
+    await this.do({ do: "RemoveMessage", conversation, id });
+    this.store.touch(dropMessage(this.store.state, conversation, id));
+  };
+
+  /** Show the message at once, and send it until the host has it. */
+  sendMessage = async (conversation: string, body: string): Promise<void> => {
+    const { state } = this.store;
+    const id = crypto.randomUUID();
+    const waiting: Message = {
+      ...{ id, conversation, body, own: true, state: "sending", read_by: [], failure: null, kind: "text", event: null },
+      ...{ sender: state.me?.id ?? "", sender_name: state.me?.name ?? "", at: new Date().toISOString() },
+    };
+    this.store.touch(mergeMessages(state, conversation, [waiting], {}));
+    const sent = await this.do({ do: "SendMessage", conversation, id, body }, true);
+    // What was told of the message meanwhile (delivered, read) is newer than the answer.
+    const shown = state.threads.get(conversation)?.messages.find((message) => message.id === id);
+    if (sent && shown === waiting) this.store.touch(mergeMessages(state, conversation, [sent as Message], {}));
+  };
+
+  /** Get the newest page of a conversation, or the one before what is there. */
+  loadHistory = async (conversation: string, older: boolean): Promise<void> => {
+    const { state } = this.store;
+    const thread = state.threads.get(conversation) ?? emptyThread;
+    if (this.loading.has(conversation) || (older ? thread.complete : thread.loaded)) return;
+    this.loading.add(conversation);
+    try {
+      const before = older ? (thread.messages[0]?.id ?? null) : null;
+      const page = (await this.do({ do: "GetHistory", conversation, before, limit: HISTORY_PAGE })) as History;
+      const complete = page.complete && (older || !thread.messages.length) ? true : thread.complete;
+      this.store.touch(mergeMessages(state, conversation, page.messages, { complete, loaded: true }));
+    } finally {
+      this.loading.delete(conversation);
+    }
+  };
+
+  private do(order: Order, again = false) {
+    return this.link.send(order, again);
+  }
+}

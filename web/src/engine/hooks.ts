@@ -1,0 +1,55 @@
+/** How views read the store: each hook subscribes to one key, so that a change paints one row. */
+import { createContext, useCallback, useContext, useMemo, useSyncExternalStore } from "react";
+
+import type { Conversation, Person } from "../wire";
+import type { Engine } from "./engine";
+import { emptyThread } from "./state";
+
+export const EngineContext = createContext<Engine | null>(null);
+
+export function useEngine(): Engine {
+  const engine = useContext(EngineContext);
+  if (!engine) throw new Error("useEngine needs an EngineContext around it");
+  return engine;
+}
+
+function useKey<Value>(key: string, read: (engine: Engine) => Value): Value {
+  const engine = useEngine();
+  const subscribe = useCallback((listener: () => void) => engine.store.subscribe(key, listener), [engine, key]);
+  return useSyncExternalStore(subscribe, () => read(engine));
+}
+
+/** A number that changes with anything under a key, for lists made from maps. */
+export const useVersion = (key: string) => useKey(key, (engine) => engine.store.version(key));
+
+export const useSignIn = () => useKey("signIn", (engine) => engine.store.state.signIn);
+export const useMe = () => useKey("me", (engine) => engine.store.state.me);
+export const useFeatures = () => useKey("features", (engine) => engine.store.state.features);
+export const useTrace = () => useKey("trace", (engine) => engine.store.state.trace);
+export const useLink = () => useKey("link", (engine) => engine.store.link);
+export const usePerson = (id: string) => useKey(`person:${id}`, (engine) => engine.store.state.people.get(id));
+export const useConversation = (id: string) => useKey(`conversation:${id}`, (engine) => engine.store.state.conversations.get(id));
+export const useThread = (id: string) => useKey(`thread:${id}`, (engine) => engine.store.state.threads.get(id) ?? emptyThread);
+export const useGroups = () => useKey("people", (engine) => engine.store.state.groups);
+export const useAppVersion = () => useKey("version", (engine) => engine.store.state.version);
+
+export function useServices() {
+  const { store } = useEngine();
+  const version = useVersion("services");
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- the version stands for the map
+  return useMemo(() => [...store.state.services.values()], [store, version]);
+}
+
+export function usePeople(): readonly Person[] {
+  const { store } = useEngine();
+  const version = useVersion("people");
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- the version stands for the map
+  return useMemo(() => [...store.state.people.values()], [store, version]);
+}
+
+export function useConversations(): readonly Conversation[] {
+  const { store } = useEngine();
+  const version = useVersion("conversations");
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- the version stands for the map
+  return useMemo(() => [...store.state.conversations.values()], [store, version]);
+}

@@ -1,0 +1,123 @@
+/** What the page knows, and how each event of the host changes it. Pure: no socket, no clock, no React. */
+import type { AnyEvent, Conversation, Entry, Features, Me, Message, Person, Service, SignIn, Snapshot } from "../wire";
+
+/** The messages of a conversation that the page has, oldest first. */
+export interface Thread {
+  messages: readonly Message[];
+  /** Nothing older is kept anywhere. */
+  complete: boolean;
+  /** The newest page of history was got since the last connection. */
+  loaded: boolean;
+}
+
+export interface State {
+  signIn: SignIn | null;
+  me: Me | null;
+  features: Features | null;
+  people: Map<string, Person>;
+  groups: readonly string[];
+  conversations: Map<string, Conversation>;
+  threads: Map<string, Thread>;
+  services: Map<string, Service>;
+  trace: readonly Entry[];
+  version: string;
+}
+
+export const emptyThread: Thread = { messages: [], complete: false, loaded: false };
+
+export function emptyState(): State {
+  return {
+    signIn: null,
+    me: null,
+    features: null,
+    people: new Map(),
+    groups: [],
+    conversations: new Map(),
+    threads: new Map(),
+    services: new Map(),
+    trace: [],
+    version: "",
+  };
+}
+
+/** Apply an event in place; returns the keys of what changed, for subscribers. */
+export function apply(state: State, event: AnyEvent): string[] {
+  switch (event.event) {
+    case "Welcome":
+      return welcome(state, event.snapshot);
+    case "SignInChanged":
+      state.signIn = event.sign_in;
+      return ["signIn"];
+    case "TraceGrew":
+      state.trace = [...state.trace.slice(0, event.first), ...event.entries];
+      return ["trace"];
+    case "PeopleChanged":
+      for (const person of event.people) state.people.set(person.id, person);
+      for (const id of event.gone) state.people.delete(id);
+      if (event.groups) state.groups = event.groups;
+      return ["people", ...event.people.map((person) => `person:${person.id}`), ...event.gone.map((id) => `person:${id}`)];
+    case "MeChanged":
+      state.me = event.me;
+      return ["me"];
+    case "ConversationsChanged":
+      for (const conversation of event.conversations) state.conversations.set(conversation.id, conversation);
+      for (const id of event.gone) state.conversations.delete(id);
+      return [
+        "conversations",
+        ...event.conversations.map((conversation) => `conversation:${conversation.id}`),
+        ...event.gone.map((id) => `conversation:${id}`),
+      ];
+    case "MessagesChanged":
+      return mergeMessages(state, event.conversation, event.messages, {});
+    case "ServicesChanged":
+      for (const service of event.services) state.services.set(service.id, service);
+      return ["services"];
+    default:
+      return [];
+  }
+}
+
+function welcome(state: State, snapshot: Snapshot): string[] {
+  const another = state.me?.id !== snapshot.me?.id;
+  const touched = [...state.people.keys(), ...snapshot.people.map((person) => person.id)].map((id) => `person:${id}`);
+  const chats = [...state.conversations.keys(), ...snapshot.conversations.map((chat) => chat.id)];
+  state.signIn = snapshot.sign_in;
+  state.me = snapshot.me;
+  state.features = snapshot.features;
+  state.people = new Map(snapshot.people.map((person) => [person.id, person]));
+  state.groups = snapshot.groups;
+  state.conversations = new Map(snapshot.conversations.map((conversation) => [conversation.id, conversation]));
+  state.services = new Map(snapshot.services.map((service) => [service.id, service]));
+  state.version = snapshot.version;
+  // Messages shown stay shown, but what came meanwhile is still to be got.
+  if (another) state.threads = new Map();
+  else for (const [id, thread] of state.threads) state.threads.set(id, { ...thread, loaded: false });
+  return [
+    ...["signIn", "me", "features", "people", "conversations", "services", "version"],
+    ...touched,
+    ...chats.flatMap((id) => [`conversation:${id}`, `thread:${id}`]),
+  ];
+}
+
+/** Put messages into a thread, each id once, in the order of their times; those of one time as they came. */
+export function mergeMessages(
+  state: State,
+  conversation: string,
+  messages: readonly Message[],
+  change: Partial<Pick<Thread, "complete" | "loaded">>,
+): string[] {
+  const thread = state.threads.get(conversation) ?? emptyThread;
+  const byId = new Map(thread.messages.map((message) => [message.id, message]));
+  for (const message of messages) byId.set(message.id, message);
+  const merged = [...byId.values()].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  state.threads.set(conversation, { ...thread, ...change, messages: merged });
+  return [`thread:${conversation}`];
+}
+
+/** Take a message out of a thread. */
+export function dropMessage(state: State, conversation: string, id: string): string[] {
+  const thread = state.threads.get(conversation);
+  if (!thread) return [];
+  state.threads.set(conversation, { ...thread, messages: thread.messages.filter((message) => message.id !== id) });
+  return [`thread:${conversation}`];
+}

@@ -1,0 +1,49 @@
+/** Asks for one text. */
+import { Button } from "@fluentui/react-button";
+import { Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle } from "@fluentui/react-dialog";
+import { Field } from "@fluentui/react-field";
+import { Input } from "@fluentui/react-input";
+import type { FormEvent } from "react";
+import { useState } from "react";
+
+import { useTexts } from "../texts/texts";
+
+interface Props {
+  title: string;
+  label: string;
+  value: string;
+  onDone: (text: string) => Promise<unknown>;
+  onClose: () => void;
+}
+
+export function TextDialog({ title, label, value, onDone, onClose }: Props) {
+  const { t, reason } = useTexts();
+  const [text, setText] = useState(value);
+  const [problem, setProblem] = useState("");
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    onDone(text.trim()).then(onClose, (error: { reason?: never }) => setProblem(reason(error.reason) || t("link.lost")));
+  };
+  return (
+    <Dialog open onOpenChange={(_, data) => !data.open && onClose()}>
+      <DialogSurface>
+        <form onSubmit={submit}>
+          <DialogBody>
+            <DialogTitle>{title}</DialogTitle>
+            <DialogContent>
+              <Field label={label} validationState={problem ? "error" : "none"} validationMessage={problem || undefined}>
+                <Input value={text} maxLength={80} onChange={(_, data) => setText(data.value)} autoFocus />
+              </Field>
+            </DialogContent>
+            <DialogActions>
+              <Button onClick={onClose}>{t("cancel")}</Button>
+              <Button appearance="primary" type="submit" disabledFocusable={!text.trim()}>
+                {t("save")}
+              </Button>
+            </DialogActions>
+          </DialogBody>
+        </form>
+      </DialogSurface>
+    </Dialog>
+  );
+}

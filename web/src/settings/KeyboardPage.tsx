@@ -1,0 +1,5 @@
+import { KeyList } from "../shell/KeyboardDialog";
+
+export function KeyboardPage() {
+  return <KeyList />;
+}

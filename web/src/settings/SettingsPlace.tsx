@@ -1,0 +1,79 @@
+/** Settings: few pages; changes apply at once. */
+import {
+  Alert20Regular,
+  ArrowLeft20Regular,
+  DarkTheme20Regular,
+  Keyboard20Regular,
+  LocalLanguage20Regular,
+  Person20Regular,
+  Server20Regular,
+} from "@fluentui/react-icons";
+import type { MouseEvent, ReactElement } from "react";
+
+import { go, placePath } from "../engine/place";
+import { IconButton } from "../parts/IconButton";
+import { useNarrow } from "../parts/useMedia";
+import { Panes } from "../shell/Panes";
+import shell from "../shell/shell.module.css";
+import type { MessageId } from "../texts/catalogue";
+import { useTexts } from "../texts/texts";
+import { AccountPage } from "./AccountPage";
+import { AppearancePage } from "./AppearancePage";
+import { ConnectionPage } from "./ConnectionPage";
+import { KeyboardPage } from "./KeyboardPage";
+import { LanguagePage } from "./LanguagePage";
+import { NotificationsPage } from "./NotificationsPage";
+import css from "./settings.module.css";
+
+const pages: readonly { id: string; title: MessageId; icon: ReactElement; view: () => ReactElement }[] = [
+  { id: "account", title: "settings.account", icon: <Person20Regular aria-hidden />, view: () => <AccountPage /> },
+  { id: "notifications", title: "settings.notifications", icon: <Alert20Regular aria-hidden />, view: () => <NotificationsPage /> },
+  { id: "appearance", title: "settings.appearance", icon: <DarkTheme20Regular aria-hidden />, view: () => <AppearancePage /> },
+  { id: "keyboard", title: "settings.keyboard", icon: <Keyboard20Regular aria-hidden />, view: () => <KeyboardPage /> },
+  { id: "language", title: "language", icon: <LocalLanguage20Regular aria-hidden />, view: () => <LanguagePage /> },
+  { id: "connection", title: "settings.connection", icon: <Server20Regular aria-hidden />, view: () => <ConnectionPage /> },
+];
+
+export default function SettingsPlace({ id }: { id: string | null; onKeyboard: () => void }) {
+  const { t } = useTexts();
+  const narrow = useNarrow();
+  const page = pages.find((one) => one.id === id) ?? (narrow ? null : pages[2]);
+  const open = (to: string) => (event: MouseEvent) => {
+    event.preventDefault();
+    go("settings", to);
+  };
+  return (
+    <Panes
+      list={
+        <section className={shell.list} aria-labelledby="settings-title" data-pane="list">
+          <div className={shell.head}>
+            <h1 id="settings-title">{t("place.settings")}</h1>
+          </div>
+          <nav className={css.pages} aria-label={t("place.settings")}>
+            {pages.map((one) => (
+              <a key={one.id} href={placePath("settings", one.id)} onClick={open(one.id)} aria-current={one === page ? "page" : undefined}>
+                {one.icon}
+                {t(one.title)}
+              </a>
+            ))}
+          </nav>
+        </section>
+      }
+      main={
+        <main className={shell.main} id="main" tabIndex={-1} data-pane="main">
+          {page && (
+            <div className={css.scroll}>
+              <div className={css.page}>
+                <div className={css.title}>
+                  {narrow && <IconButton icon={<ArrowLeft20Regular className="flip" />} label={t("back")} onClick={() => go("settings")} />}
+                  <h2>{t(page.title)}</h2>
+                </div>
+                {page.view()}
+              </div>
+            </div>
+          )}
+        </main>
+      }
+    />
+  );
+}

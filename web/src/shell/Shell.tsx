@@ -1,0 +1,63 @@
+/** The window of a signed-in person: top bar, rail, and the place that the URL names. */
+import { FluentProvider } from "@fluentui/react-provider";
+import { lazy, Suspense, useState } from "react";
+
+import { ChatsPlace } from "../chats/ChatsPlace";
+import { NewChatDialog } from "../chats/NewChatDialog";
+import { ContactsPlace } from "../contacts/ContactsPlace";
+import { usePlace } from "../engine/place";
+import { useTexts } from "../texts/texts";
+import { darkTheme, lightTheme } from "../theme/theme";
+import { KeyboardDialog } from "./KeyboardDialog";
+import { OfflineBar } from "./OfflineBar";
+import { Rail } from "./Rail";
+import css from "./shell.module.css";
+import { TopBar } from "./TopBar";
+import { useArrivals } from "./useArrivals";
+import { useActivity } from "./useActivity";
+import { useKeys } from "./useKeys";
+import { useTitle } from "./useTitle";
+
+const SettingsPlace = lazy(() => import("../settings/SettingsPlace"));
+
+export default function Shell({ dark }: { dark: boolean }) {
+  const { language } = useTexts();
+  return (
+    <FluentProvider theme={dark ? darkTheme : lightTheme} dir={language.direction} className="app-root">
+      <Window />
+    </FluentProvider>
+  );
+}
+
+function Window() {
+  const { t } = useTexts();
+  const place = usePlace();
+  const [dialog, setDialog] = useState<"" | "keyboard" | "newChat">("");
+  const close = () => setDialog("");
+  useTitle(place);
+  useArrivals(place);
+  useActivity();
+  useKeys({ onHelp: () => setDialog("keyboard"), onNewChat: () => setDialog("newChat") });
+  return (
+    <div className={css.shell} data-open={place.id ? "main" : "list"}>
+      <a className={css.skip} href="#main">
+        {t("skip.main")}
+      </a>
+      <a className={css.skip} href="#composer">
+        {t("skip.composer")}
+      </a>
+      <TopBar />
+      <Rail place={place} />
+      <div className={css.sheet}>
+        <OfflineBar />
+        {place.name === "contacts" && <ContactsPlace id={place.id} />}
+        {place.name === "chats" && <ChatsPlace id={place.id} onNewChat={() => setDialog("newChat")} />}
+        <Suspense fallback={null}>
+          {place.name === "settings" && <SettingsPlace id={place.id} onKeyboard={() => setDialog("keyboard")} />}
+        </Suspense>
+      </div>
+      {dialog === "keyboard" && <KeyboardDialog onClose={close} />}
+      {dialog === "newChat" && <NewChatDialog onClose={close} />}
+    </div>
+  );
+}
