@@ -1,7 +1,8 @@
 """What a process and its children used, read from /proc (proc(5)).
 
 CPU time is taken per thread from ``schedstat``, in nanoseconds, where the kernel has it: ``stat`` counts in ticks of
-10 ms, which a short run of a fast server hardly fills. Threads that ended during a run are not seen then; servers keep theirs.
+10 ms, which a short run of a fast server hardly fills. Threads that ended
+during a run are not seen then; servers keep theirs.
 """
 
 from __future__ import annotations
