@@ -16,7 +16,7 @@ from rich.console import Console
 
 from ringback.cli.log import set_up_log
 from ringback.deployment import Deployment, DeploymentError, load
-from ringback.lab.announce import announce, write_lab_json
+from ringback.lab.announce import LAB_JSON, announce, write_lab_json
 from ringback.lab.compose import Composition, compose
 from ringback.lab.loopback import moved
 from ringback.lab.runner import StartError
@@ -109,8 +109,8 @@ async def _until_told(composition: Composition, folder: DataFolder, *, is_lab: b
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
     async with composition.running():
-        lab_json = write_lab_json(composition, folder)
-        announce(Console(), composition, lab_json, is_lab=is_lab, temporary=temporary)
+        announce(Console(), composition, folder.path / LAB_JSON, is_lab=is_lab, temporary=temporary)
+        write_lab_json(composition, folder)  # last: whoever waits for it finds everything else done
         await told.wait()
 
 

@@ -13,6 +13,8 @@ from rich.text import Text
 from ringback.lab.compose import Composition
 from ringback.lab.state import DataFolder
 
+LAB_JSON = "lab.json"
+
 _ROLES = {
     "names": "Names",
     "call-manager": "Call manager",
@@ -24,7 +26,7 @@ _ROLES = {
 
 def write_lab_json(composition: Composition, folder: DataFolder) -> Path:
     """Write ``lab.json`` into the data folder; the path. It holds passwords of the file, so it is the owner's only."""
-    return folder.write_json("lab.json", description(composition))
+    return folder.write_json(LAB_JSON, description(composition))
 
 
 def description(composition: Composition) -> dict[str, Any]:

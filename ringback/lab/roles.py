@@ -78,7 +78,7 @@ class Context:
 
     def call_manager(self, node: Node) -> Service:
         """A call manager with the people of its cluster."""
-        people = [person for person in self.deployment.person if self._home(person) == node.cluster]
+        at_home = [person for person in self.deployment.person if self._home(person) == node.cluster]
         cluster = next(cluster for cluster in self.deployment.cluster if cluster.name == node.cluster)
         return CallManager(
             cm.CallManagerSettings(
@@ -104,8 +104,9 @@ class Context:
                     for other in self.deployment.cluster
                     if other.name != cluster.name
                 ),
-                people=tuple(self._person(person) for person in people),
-                devices=tuple(device for person in people for device in _devices(person)),
+                # Everybody is found by a search in every cluster; only those at home sign in and have devices there.
+                people=tuple(self._person(person, node.cluster) for person in self.deployment.person),
+                devices=tuple(device for person in at_home for device in _devices(person)),
                 application_users=(
                     cm.ApplicationUser(_PRESENCE_APPLICATION, self._folder.secret(_PRESENCE_APPLICATION)),
                 ),
@@ -172,11 +173,13 @@ class Context:
     def _call_managers(self, cluster: str) -> tuple[Node, ...]:
         return tuple(node for node in self.deployment.nodes("call-manager") if node.cluster == cluster)
 
-    def _person(self, person: Person) -> cm.PersonRecord:
+    def _person(self, person: Person, cluster: str) -> cm.PersonRecord:
+        is_home = self._home(person) == cluster
         presence = tuple(node.name for node in self.deployment.nodes("presence")) if person.presence else ()
         return cm.PersonRecord(
             user=person.user,
-            password=person.password,
+            home=is_home,
+            password=person.password if is_home else "",
             first_name=person.first,
             last_name=person.last,
             display_name=person.name,

@@ -9,7 +9,6 @@ import socket
 import ssl
 import subprocess
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import dns.message
@@ -17,12 +16,6 @@ import dns.query
 import pytest
 
 from tests.support.lab import RunningLab, loopback_range, ringback, running_lab, start_until, stop
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as running:
-        yield running
 
 
 def test_lab_json_holds_what_programs_need(lab: RunningLab) -> None:
