@@ -53,7 +53,7 @@ class View(Protocol):
 class Subscription:
     """One listener's events, in order. Iterate it; close it when done."""
 
-    def __init__(self, events: Events, limit: int) -> None:
+    def __init__(self, events: Events, limit: int = QUEUE_LIMIT) -> None:
         self._events = events
         self._queue: asyncio.Queue[AnyEvent | None] = asyncio.Queue()
         self._limit = limit

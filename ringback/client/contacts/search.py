@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 
 from ringback.client.contacts.numbers import digits
 from ringback.client.host.wire import Conversation, Person
-
-
-def folded(text: str) -> str:
-    """A text without accents and case, so that "muller" finds Müller and "Weiss" finds Weiß."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+from ringback.rules.name_search import fold
 
 
 def matches(query: str, *texts: str) -> bool:
     """Whether every word of the query begins a word of the texts."""
-    words = [word for text in texts for word in folded(text).replace("@", " ").replace(".", " ").split()]
-    wanted = folded(query).replace("@", " ").replace(".", " ").split()
+    words = [word for text in texts for word in fold(text).replace("@", " ").replace(".", " ").split()]
+    wanted = fold(query).replace("@", " ").replace(".", " ").split()
     return bool(wanted) and all(any(word.startswith(want) for word in words) for want in wanted)
 
 
@@ -32,7 +26,7 @@ def find_people(query: str, people: Iterable[Person], limit: int) -> list[Person
         or (len(number) >= 2 and any(number in digits(one.value) for one in person.numbers))
     ]
     order = {"available": 0, "away": 1, "meeting": 1, "call": 1, "dnd": 1}
-    found.sort(key=lambda person: (order.get(person.presence.show, 2), folded(person.name)))
+    found.sort(key=lambda person: (order.get(person.presence.show, 2), fold(person.name)))
     return found[:limit]
 
 

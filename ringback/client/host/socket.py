@@ -32,23 +32,24 @@ class TabSocket:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._events = Subscription(engine.events)
         self._socket = web.WebSocketResponse(heartbeat=PING_SECONDS, max_msg_size=MESSAGE_LIMIT, compress=False)
         self._running = asyncio.Semaphore(COMMANDS_AT_ONCE)
-        self._writing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Take the socket over and serve it to its end."""
         await self._socket.prepare(request)
-        subscription = self._engine.subscribe()
-        subscription.put(wire.Welcome(snapshot=self._engine.snapshot()))
+        self._engine.events.flush()  # what happened before belongs into the snapshot only
+        self._events = self._engine.subscribe()
+        self._events.put(wire.Welcome(snapshot=self._engine.snapshot()))
         if entries := self._engine.trace():
-            subscription.put(wire.TraceGrew(first=0, entries=entries))
-        writer = asyncio.create_task(self._write(subscription), name="tab events")
+            self._events.put(wire.TraceGrew(first=0, entries=entries))
+        writer = asyncio.create_task(self._write(self._events), name="tab events")
         try:
             await self._read()
         finally:
-            subscription.close()
+            self._events.close()
             for task in (writer, *self._tasks):
                 task.cancel()
             await asyncio.gather(writer, *self._tasks, return_exceptions=True)
@@ -63,7 +64,7 @@ class TabSocket:
     async def _write(self, subscription: Subscription) -> None:
         try:
             async for event in subscription:
-                async with self._writing, asyncio.timeout(SEND_SECONDS):
+                async with asyncio.timeout(SEND_SECONDS):
                     await self._socket.send_str(wire.encode_event(event))
         except (EventsLostError, TimeoutError):
             log.info("host.tab_too_slow")
@@ -79,7 +80,7 @@ class TabSocket:
                 command = wire.decode_command(message.data)
             except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as error:
                 reason = Reason.of("host.not_understood", why=error)
-                await self._send(wire.Refused(n=_number_of(message.data), reason=reason))
+                self._events.put(wire.Refused(n=_number_of(message.data), reason=reason))
                 continue
             await self._running.acquire()
             task = asyncio.create_task(self._do(command), name=f"command {type(command).__name__}")
@@ -95,13 +96,9 @@ class TabSocket:
             answer = wire.Refused(n=command.n, reason=reason)
         finally:
             self._running.release()
+        # Behind what the command changed, so that a page that got the answer has seen the change.
         self._engine.events.flush()
-        await self._send(answer)
-
-    async def _send(self, event: wire.AnyEvent) -> None:
-        with contextlib.suppress(ConnectionError, TimeoutError):
-            async with self._writing, asyncio.timeout(SEND_SECONDS):
-                await self._socket.send_str(wire.encode_event(event))
+        self._events.put(answer)
 
 
 def _number_of(data: str | bytes) -> int:

@@ -109,7 +109,7 @@ class Stream(ClientXMPP):
         self._add_handlers()
 
     def _add_plugins(self) -> None:
-        for name in ("xep_0030", "xep_0115", "xep_0092", "xep_0198", "xep_0199", "xep_0202"):
+        for name in ("xep_0030", "xep_0115", "xep_0092", "xep_0198", "xep_0199", "xep_0202", "xep_0352"):
             self.register_plugin(name)
         for feature in _FEATURES:
             self.plugin["xep_0030"].add_feature(feature)
@@ -215,7 +215,10 @@ class Stream(ClientXMPP):
             self._run_out_filters.cancel()
 
     def send_element(self, element: Element, *, confirm: bool) -> None:
-        """Send a stanza, and the request to acknowledge it right behind."""
+        """Send a stanza, and the request to acknowledge it right behind; or a word about the stream itself."""
+        if not element.tag.startswith(f"{{{CLIENT}}}"):
+            self.send_xml(element)
+            return
         kind = Message if element.tag.endswith("}message") else Presence
         self.send(kind(stream=self, xml=element))
         if confirm and "stream_management" in self.features:
