@@ -389,7 +389,7 @@ class PresenceService:
 
 def compose(settings: PresenceSettings) -> tuple[list[Module], list[Component]]:
     """The features of this service, in the order in which they start."""
-    return standard_modules(), [RoomService(settings.conference_domain)]
+    return standard_modules(archive=settings.archive), [RoomService(settings.conference_domain)]
 
 
 def _listener(address: str, port: int) -> socket.socket:
