@@ -31,10 +31,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return server.fresh_url()
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
-    """One presence service for the tests of a module."""
-    with running_presence(tmp_path_factory.mktemp("presence"), PEOPLE) as own:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
+    """A presence service for the tests of a module, once on each kind of database."""
+    database = ""
+    if request.param == "postgresql":
+        postgres: Postgres = request.getfixturevalue("postgres")
+        database = postgres.fresh_url()
+    with running_presence(tmp_path_factory.mktemp("presence"), PEOPLE, database=database) as own:
         yield own
 
 
