@@ -15,6 +15,7 @@ from ringback.client.engine.settings import EngineSettings
 from ringback.client.events import Subscription
 from ringback.client.host.wire import ManualSettings, Message, MessagesChanged, PeopleChanged, Person
 from ringback.client.messaging.errors import NotConnectedError
+from ringback.client.messaging.own_presence import Chosen
 from ringback.rules.addresses import HostPort
 
 CONFIRM_SECONDS = 30.0
@@ -79,7 +80,7 @@ class Me:
         finally:
             subscription.close()
 
-    async def set_presence(self, show: str = "", status: str | None = None) -> None:
+    async def set_presence(self, show: Chosen = "", status: str | None = None) -> None:
         """Set the own availability by hand: available, away, dnd, offline; empty lets the devices decide."""
         await self.engine.signed_in().set_presence(show, status)
 

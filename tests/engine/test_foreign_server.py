@@ -30,9 +30,9 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 async def befriend(one: Person, other: Person) -> None:
     """Both put each other into their contact lists and see each other."""
-    await one.engine.signed_in().add_contact(other.address, "", ["Team"])
+    await one.engine.signed_in().contacts.add(other.address, "", ["Team"])
     await other.until(lambda: one.address in other.engine.signed_in().people.ids())
-    await other.engine.signed_in().add_contact(one.address, "", [])
+    await other.engine.signed_in().contacts.add(one.address, "", [])
     await one.until(lambda: one.show(other.address) == "available")
     await other.until(lambda: other.show(one.address) == "available")
 
@@ -150,11 +150,11 @@ async def test_a_blocked_person_is_not_heard(server: ForeignServer, tmp_path: Pa
         person_at(server, "bruno", tmp_path / "b") as bruno,
         person_at(server, "chiara", tmp_path / "c") as chiara,
     ):
-        await bruno.engine.signed_in().set_blocked(chiara.address, blocked=True)
+        await bruno.engine.signed_in().contacts.set_blocked(chiara.address, blocked=True)
         assert bruno.engine.signed_in().people.person(chiara.address).blocked
         await chiara.say(bruno.address, "blocked", "Hello?")
         await chiara.until(lambda: state_of(chiara, bruno.address) == "failed")
-        await bruno.engine.signed_in().set_blocked(chiara.address, blocked=False)
+        await bruno.engine.signed_in().contacts.set_blocked(chiara.address, blocked=False)
         await chiara.engine.signed_in().retry(bruno.address, "blocked")
         messages = await bruno.history(chiara.address, 1)
         assert [message.body for message in messages] == ["Hello?"]

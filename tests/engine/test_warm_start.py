@@ -37,7 +37,7 @@ async def test_cached_things_come_first(tmp_path: Path) -> None:
     data = tmp_path / "anita"
     with running_prosody(tmp_path / "prosody", PEOPLE) as server:
         async with person_at(server, "anita", data, remember=True) as anita:
-            await anita.engine.signed_in().add_contact(f"bruno@{server.domain}", "Bruno Keller", ["Team"])
+            await anita.engine.signed_in().contacts.add(f"bruno@{server.domain}", "Bruno Keller", ["Team"])
             await anita.until(lambda: anita.engine.groups() == ["Team"])
             await settled_messages(anita, f"bruno@{server.domain}", 210)
         address, authority = f"anita@{server.domain}", server.ca

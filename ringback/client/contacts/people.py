@@ -18,7 +18,7 @@ from ringback.client.host.wire import Number, Person, Presence, PresenceReason
 from ringback.client.messaging.stanzas import PresenceReceived, parse_jid
 from ringback.client.store.store import Store
 from ringback.rules.addresses import Jid
-from ringback.rules.shown_presence import DevicePresence, PresenceEvidence, ShownPresence, shown_presence
+from ringback.rules.shown_presence import DevicePresence, PresenceEvidence, Show, ShownPresence, shown_presence
 
 ROSTER = "jabber:iq:roster"
 FAVOURITES = "Favourites"
@@ -93,6 +93,7 @@ class People:
         self._photos: dict[str, str] = {}
         self._lost: datetime | None = None
         self.roster_version = ""
+        self.own_choice: tuple[Show | None, datetime | None] = (None, None)
 
     async def load(self) -> None:
         """Fill the book from the local store."""
@@ -162,11 +163,13 @@ class People:
         item = self._roster.get(person_id)
         devices = tuple(self._devices.get(person_id, {}).values())
         seen = self._seen.get(person_id)
+        is_own = person_id == str(self._own)
+        chosen, chosen_at = self.own_choice if is_own else (None, None)
         evidence = PresenceEvidence(
+            chosen=chosen,
+            chosen_at=chosen_at,
             devices=devices,
-            visible=bool(devices)
-            or person_id == str(self._own)
-            or (item is not None and item.subscription in ("to", "both")),
+            visible=bool(devices) or is_own or (item is not None and item.subscription in ("to", "both")),
             last_seen=seen[0] if seen else None,
             last_status=seen[1] if seen else "",
             connected_until=self._lost,

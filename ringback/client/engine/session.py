@@ -15,12 +15,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
-from xml.etree.ElementTree import Element, SubElement
+from xml.etree.ElementTree import Element
 
 import msgspec
 import structlog
 
-from ringback.client.contacts.people import ROSTER, Facts, People, read_roster, wire_presence
+from ringback.client.contacts.contact_list import BLOCKING, ContactList
+from ringback.client.contacts.people import Facts, People
 from ringback.client.engine.services import ServiceBoard
 from ringback.client.events import Events
 from ringback.client.host.wire import Conversation, Me, Message, Person, Service
@@ -30,16 +31,14 @@ from ringback.client.messaging.chats import Chats
 from ringback.client.messaging.connection import Connection, Target, Watcher
 from ringback.client.messaging.errors import MessagingError, NotConnectedError, RequestFailedError
 from ringback.client.messaging.happenings import Account, Acked, Arrived, Fence, Incoming, Lost, Resumed, Started
+from ringback.client.messaging.own_presence import Chosen, OwnPresence
 from ringback.client.messaging.photos import Photos
 from ringback.client.messaging.rooms import RoomBook
 from ringback.client.store.store import Store
 from ringback.rules.addresses import Jid
 from ringback.rules.reasons import Reason
 
-IDLE_SECONDS = 300
 REFRESH_SECONDS = 30.0
-_BLOCKING = "urn:xmpp:blocking"
-_CSI = "urn:xmpp:csi:0"
 
 log = structlog.get_logger(__name__)
 
@@ -49,14 +48,6 @@ _T = TypeVar("_T")
 def utc_now() -> datetime:
     """The time of the world."""
     return datetime.now(UTC)
-
-
-class OwnPresence(msgspec.Struct, kw_only=True):
-    """What the person chose; kept, so that do not disturb survives a reload."""
-
-    chosen: str = ""
-    status: str = ""
-    idle_since: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +73,13 @@ class Session:
         self.chats = Chats(own, store, self.events, self.people, self.rooms, utc_now)
         self.archives = Archives(own, self, store)
         self.photos = Photos(own, self, store, self.people)
-        self.presence = OwnPresence()
+        self.contacts = ContactList(self, self.people)
+        self.own_presence = OwnPresence(self, store)
         self._connection: Connection | None = None
         self._work: set[asyncio.Task[None]] = set()
         self._beginning: asyncio.Task[None] | None = None
         self._settled = False
+        self._caught_up: set[Jid] = set()
         self._flush_lock = asyncio.Lock()
         self.up = asyncio.Event()
 
@@ -95,8 +88,8 @@ class Session:
         await self.people.load()
         await self.rooms.load()
         await self.chats.load()
-        self.presence = await self.store.get("meta", "presence", OwnPresence) or OwnPresence()
-        self.presence.idle_since = ""
+        await self.own_presence.load()
+        self._own_choice_changed()
         self.people.connection_lost(datetime.fromtimestamp(0, UTC))
 
     # --- the view of the events
@@ -130,17 +123,13 @@ class Session:
     def me(self) -> Me:
         """The signed-in person as the page shows it."""
         own = self.people.person(str(self.own))
-        shown = self.people.shown(str(self.own))
-        chosen = self.presence.chosen
-        presence = wire_presence(shown)
-        if chosen == "offline" and self.ready:
-            presence = msgspec.structs.replace(presence, show="offline")
+        choice = self.own_presence.choice
         return Me(
             id=str(self.own),
             name=own.name,
-            presence=presence,
-            chosen=chosen if chosen in ("available", "away", "dnd", "offline") else "",  # type: ignore[arg-type]
-            status=self.presence.status,
+            presence=own.presence,
+            chosen=choice.chosen,
+            status=choice.status,
             photo=own.photo,
             title=own.title,
         )
@@ -229,6 +218,7 @@ class Session:
                     passed.set_result(None)
             case Started():
                 self._settled = False
+                self._caught_up.clear()
                 self.people.session_began()
                 self.rooms.session_began()
                 if self._beginning is not None:
@@ -237,7 +227,7 @@ class Session:
             case Resumed(unacked):
                 self.people.connection_lost(None)
                 self._spawn(self._flush(skip=unacked), "session outbox")
-                self._spawn(self._send_presence_now(), "session presence")
+                self.own_presence.send()
                 self.up.set()
             case Lost():
                 self.up.clear()
@@ -274,10 +264,11 @@ class Session:
         server = await self._ask(room_requests.features(self, Jid("", self.own.domain)), frozenset())
         if "urn:xmpp:carbons:2" in server | features:
             await self._ask(self.request("set", Element("{urn:xmpp:carbons:2}enable")), None)
-        await self._ask(self._get_roster(), None)
-        if _BLOCKING in server | features:
-            await self._ask(self._get_blocked(), None)
-        self._send_presence()
+        versions = self._connection is not None and "rosterver" in self._connection.features
+        await self._ask(self.contacts.fetch(versions=versions), None)
+        if BLOCKING in server | features:
+            await self._ask(self.contacts.fetch_blocked(), None)
+        self.own_presence.send()
         self.board.set("contacts", "up")
         if stanzas.ARCHIVE in features | server:
             await self._ask(self._catch_up(self.own), None)
@@ -296,23 +287,6 @@ class Session:
             self.board.set("messages", "up", reasons=(error.reason,))
             return otherwise
 
-    async def _get_roster(self) -> None:
-        query = Element(f"{{{ROSTER}}}query")
-        versions = self._connection is not None and "rosterver" in self._connection.features
-        if versions:
-            query.set("ver", self.people.roster_version)
-        answer = await self.request("get", query)
-        result = answer.find(f"{{{ROSTER}}}query")
-        if result is None:
-            return  # RFC 6121 section 2.6.3: what we have is what holds
-        # With pushes of changes instead of a whole list the server answers empty, as above.
-        await self.people.roster_arrived(read_roster(result), result.get("ver", ""), whole=True)
-
-    async def _get_blocked(self) -> None:
-        answer = await self.request("get", Element(f"{{{_BLOCKING}}}blocklist"))
-        rows = answer.iterfind(f"{{{_BLOCKING}}}blocklist/{{{_BLOCKING}}}item")
-        self.people.blocked_arrived([row.get("jid", "") for row in rows], whole=True)
-
     async def _catch_up(self, archive: Jid) -> None:
         async def take_over(batch: list[stanzas.Received]) -> None:
             first = await self.store.get("archive", str(archive), str) is None
@@ -327,6 +301,7 @@ class Session:
                     await self._invited(one.invitation)
 
         await self.archives.catch_up(archive, take_over)
+        self._caught_up.add(archive)
 
     async def _flush(self, skip: frozenset[str] = frozenset(), room: str = "") -> None:
         """Send the outbox: all of it, or a room's. ``skip``: what the library sends again by itself."""
@@ -353,7 +328,7 @@ class Session:
         for jid, title in await self._ask(self.rooms.bookmarked(), []):
             wanted.setdefault(str(jid), title)
         for name, title in wanted.items():
-            await self._return_to(Jid.parse(name), title)
+            self._spawn(self._return_to(Jid.parse(name), title), "room")
 
     async def _return_to(self, jid: Jid, title: str) -> None:
         try:
@@ -383,7 +358,7 @@ class Session:
         if kind == "presence":
             await self._presence(element)
         elif kind == "iq":
-            await self._pushed(element)
+            await self.contacts.pushed(element)
         elif not self.archives.collect(element):
             await self._message(element)
 
@@ -393,25 +368,10 @@ class Session:
             return
         self.people.presence_arrived(presence)
         person_id = str(presence.sender.bare)
-        item = self.people.item(person_id)
-        if presence.kind == "subscribe" and item is not None and (item.subscription == "to" or item.pending):
-            # Who wants to see a person lets that person see back, as colleagues expect.
-            self._subscription(person_id, "subscribed")
-            self.people.answered(person_id)
+        if presence.kind == "subscribe":
+            self.contacts.asked(person_id)
         if presence.photo is not None and presence.kind == "available":
             await self.photos.announced(person_id, "vcard", presence.photo)
-
-    async def _pushed(self, element: Element) -> None:
-        query = element.find(f"{{{ROSTER}}}query")
-        if query is not None:
-            await self.people.roster_arrived(read_roster(query), query.get("ver", ""), whole=False)
-        blocked = element.find(f"{{{_BLOCKING}}}block")
-        if blocked is not None:
-            self.people.blocked_arrived([row.get("jid", "") for row in blocked])
-        free = element.find(f"{{{_BLOCKING}}}unblock")
-        if free is not None:
-            names = [row.get("jid", "") for row in free]
-            self.people.blocked_arrived([], whole=not names, allowed=names)
 
     async def _message(self, element: Element) -> None:
         received = stanzas.read_message(element, self.own)
@@ -429,8 +389,8 @@ class Session:
         duty = await self.chats.arrived(received)
         if not received.carbon:
             self._receipt(duty.receipt_to, duty.receipt_for)
-        if received.stanza_id and self._settled and not received.carbon:
-            archive = received.sender.bare if received.kind == "groupchat" else self.own
+        archive = received.sender.bare if received.kind == "groupchat" else self.own
+        if received.stanza_id and archive in self._caught_up and not received.carbon:
             await self.archives.moved(archive, received.stanza_id)
 
     async def _invited(self, invitation: stanzas.Invitation) -> None:
@@ -502,97 +462,21 @@ class Session:
         room = self.rooms.is_room(conversation)
         self.send(stanzas.typing(jid, state, uuid.uuid4().hex, room=room))
 
-    async def set_presence(self, chosen: str, status: str | None) -> None:
+    async def set_presence(self, chosen: Chosen, status: str | None) -> None:
         """Set the own availability by hand (empty: the devices decide) and the status message."""
-        self.presence.chosen = chosen
-        if status is not None:
-            self.presence.status = status
-        await self.store.put("meta", "presence", self.presence)
-        self.events.me()
-        if self.ready:
-            self._send_presence()
+        await self.own_presence.choose(chosen, status)
+        self._own_choice_changed()
 
     def report_activity(self, idle_seconds: int) -> None:
-        """The person is at the keyboard, or not since so many seconds: away after five minutes (XEP-0319)."""
-        was = self.presence.idle_since
-        if idle_seconds < IDLE_SECONDS:
-            self.presence.idle_since = ""
-        elif not was:
-            since = datetime.fromtimestamp(utc_now().timestamp() - idle_seconds, UTC)
-            self.presence.idle_since = since.isoformat()
-        if bool(was) != bool(self.presence.idle_since) and self.ready:
-            self._send_presence()
-            if self._connection is not None and "csi" in self._connection.features:
-                self.send(Element(f"{{{_CSI}}}{'inactive' if self.presence.idle_since else 'active'}"))
+        """The person is at the keyboard, or not since so many seconds."""
+        tells = self._connection is not None and "csi" in self._connection.features
+        self.own_presence.report(idle_seconds, tells_server=tells)
 
-    async def _send_presence_now(self) -> None:
-        self._send_presence()
-
-    def _send_presence(self) -> None:
-        presence = Element(f"{{{stanzas.CLIENT}}}presence")
-        chosen, idle = self.presence.chosen, self.presence.idle_since
-        if chosen == "offline":
-            # RFC 6121 has no invisible state: who wants to be seen as offline sends unavailable and stays connected.
-            presence.set("type", "unavailable")
-        elif chosen in ("away", "dnd") or (idle and not chosen):
-            SubElement(presence, f"{{{stanzas.CLIENT}}}show").text = chosen or "away"
-        if self.presence.status:
-            SubElement(presence, f"{{{stanzas.CLIENT}}}status").text = self.presence.status
-        if idle and chosen in ("", "away"):
-            SubElement(presence, f"{{{stanzas.IDLE}}}idle", {"since": idle})
-        self.send(presence)
-
-    def _subscription(self, person: str, kind: str) -> None:
-        self.send(Element(f"{{{stanzas.CLIENT}}}presence", {"to": person, "type": kind}))
-
-    async def add_contact(self, person: str, name: str, groups: Sequence[str]) -> None:
-        """Put a person into the contact list and ask to see the presence."""
-        jid = stanzas.parse_jid(person)
-        if jid is None or not jid.local:
-            raise MessagingError(Reason.of("engine.address_wrong", address=person))
-        bare = str(jid.bare)
-        await self._set_item(bare, name or self.people.name(bare), groups)
-        self._subscription(bare, "subscribe")
-        if bare in self.people.ids() and self.people.person(bare).asks:
-            self._subscription(bare, "subscribed")
-            self.people.answered(bare)
-
-    async def change_contact(self, person: str, name: str | None, groups: Sequence[str] | None) -> None:
-        """Another name or other groups for a contact."""
-        item = self.people.item(person)
-        if item is None:
-            raise MessagingError(Reason.of("engine.no_contact", person=person))
-        await self._set_item(
-            person, name if name is not None else item.name, groups if groups is not None else item.groups
-        )
-
-    async def remove_contact(self, person: str) -> None:
-        """Take a person out of the contact list; the server ends the subscriptions."""
-        query = Element(f"{{{ROSTER}}}query")
-        SubElement(query, f"{{{ROSTER}}}item", {"jid": person, "subscription": "remove"})
-        await self.request("set", query)
-
-    async def _set_item(self, person: str, name: str, groups: Sequence[str]) -> None:
-        query = Element(f"{{{ROSTER}}}query")
-        item = SubElement(query, f"{{{ROSTER}}}item", {"jid": person})
-        if name:
-            item.set("name", name)
-        for group in dict.fromkeys(groups):
-            if group.strip():
-                SubElement(item, f"{{{ROSTER}}}group").text = group.strip()
-        await self.request("set", query)
-
-    def answer_request(self, person: str, allow: bool) -> None:
-        """Let a person see our presence, or not."""
-        self._subscription(person, "subscribed" if allow else "unsubscribed")
-        self.people.answered(person)
-
-    async def set_blocked(self, person: str, blocked: bool) -> None:
-        """Block or unblock a person (XEP-0191)."""
-        order = Element(f"{{{_BLOCKING}}}{'block' if blocked else 'unblock'}")
-        SubElement(order, f"{{{_BLOCKING}}}item", {"jid": person})
-        await self.request("set", order)
-        self.people.blocked_arrived([person] if blocked else [], allowed=[] if blocked else [person])
+    def _own_choice_changed(self) -> None:
+        choice = self.own_presence.choice
+        at = datetime.fromisoformat(choice.at) if choice.at else None
+        self.people.own_choice = (choice.chosen or None, at)
+        self.events.me()
 
     async def create_room(self, title: str, people: Sequence[str]) -> Conversation:
         """A group chat with people."""
@@ -642,10 +526,11 @@ class Session:
         if room is not None and not room.archive:
             return True
         archive = room.jid if room is not None else self.own
-        if oldest is not None and not oldest.stanza_id:
-            return True
-        before = oldest.stanza_id if oldest is not None else ""
-        page = await self.archives.older(archive, before, None if room is not None else jid)
+        partner = None if room is not None else jid
+        if oldest is not None and not oldest.stanza_id:  # an own message whose place in the archive nobody told us
+            page = await self.archives.until(archive, datetime.fromisoformat(oldest.message.at), partner)
+        else:
+            page = await self.archives.older(archive, oldest.stanza_id if oldest is not None else "", partner)
         await self.chats.all_arrived(page.messages, count_from=utc_now().isoformat())
         return page.complete
 

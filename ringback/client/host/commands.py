@@ -114,27 +114,27 @@ async def _get_person(engine: Engine, command: wire.GetPerson) -> Value:
 
 async def _add_contact(engine: Engine, command: wire.AddContact) -> Value:
     name = _short(command.name, TITLE_LIMIT, "name")
-    await engine.signed_in().add_contact(command.person, name, command.groups[:PEOPLE_LIMIT])
+    await engine.signed_in().contacts.add(command.person, name, command.groups[:PEOPLE_LIMIT])
     return None
 
 
 async def _change_contact(engine: Engine, command: wire.ChangeContact) -> Value:
-    await engine.signed_in().change_contact(command.person, command.name, command.groups)
+    await engine.signed_in().contacts.change(command.person, command.name, command.groups)
     return None
 
 
 async def _remove_contact(engine: Engine, command: wire.RemoveContact) -> Value:
-    await engine.signed_in().remove_contact(command.person)
+    await engine.signed_in().contacts.remove(command.person)
     return None
 
 
 async def _answer_request(engine: Engine, command: wire.AnswerRequest) -> Value:
-    engine.signed_in().answer_request(command.person, command.allow)
+    engine.signed_in().contacts.answer(command.person, allow=command.allow)
     return None
 
 
 async def _set_blocked(engine: Engine, command: wire.SetBlocked) -> Value:
-    await engine.signed_in().set_blocked(command.person, command.blocked)
+    await engine.signed_in().contacts.set_blocked(command.person, command.blocked)
     return None
 
 

@@ -97,9 +97,9 @@ class Archives:
         """One page before an archive id (empty: the newest), of one partner. Raises as ``catch_up``."""
         return await self._page(archive, before=before, partner=partner, limit=limit)
 
-    async def since(self, archive: Jid, moment: datetime, partner: Jid | None) -> Page:
-        """The first page of what was said since a moment."""
-        return await self._page(archive, start=moment, partner=partner)
+    async def until(self, archive: Jid, moment: datetime, partner: Jid | None) -> Page:
+        """The last page of what was said until a moment."""
+        return await self._page(archive, end=moment, before="", partner=partner)
 
     async def _forward(self, archive: Jid, position: str, take_over: TakeOver) -> None:
         for _ in range(PAGES_LIMIT):
@@ -130,19 +130,19 @@ class Archives:
         *,
         after: str | None = None,
         before: str | None = None,
-        start: datetime | None = None,
+        end: datetime | None = None,
         partner: Jid | None = None,
         limit: int = PAGE,
     ) -> Page:
         query_id = uuid.uuid4().hex
         query = Element(f"{{{ARCHIVE}}}query", {"queryid": query_id})
-        if partner is not None or start is not None:
+        if partner is not None or end is not None:
             form = SubElement(query, f"{{{_DATA}}}x", {"type": "submit"})
             _form_field(form, "FORM_TYPE", ARCHIVE, hidden=True)
             if partner is not None:
                 _form_field(form, "with", str(partner))
-            if start is not None:
-                _form_field(form, "start", start.isoformat().replace("+00:00", "Z"))
+            if end is not None:
+                _form_field(form, "end", end.isoformat().replace("+00:00", "Z"))
         paging = SubElement(query, f"{{{_RSM}}}set")
         SubElement(paging, f"{{{_RSM}}}max").text = str(limit)
         if after is not None:
