@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ringback.client.contacts.numbers import digits
@@ -115,9 +115,3 @@ class Directory:
 def photo_version(data: bytes) -> str:
     """A version for a picture that came without one."""
     return hashlib.sha256(data).hexdigest()[:16]
-
-
-def names_first(people: Sequence[Facts], own: Sequence[str]) -> list[Facts]:
-    """Directory rows without those that are own contacts, which are shown before them."""
-    taken = set(own)
-    return [row for row in people if row.jid not in taken]

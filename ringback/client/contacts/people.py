@@ -145,7 +145,7 @@ class People:
             photo=self._photos.get(person_id, ""),
             title=facts.title if facts else "",
             department=facts.department if facts else "",
-            manager=facts.manager if facts else "",
+            manager=self._manager(facts) if facts else "",
             mail=facts.mail if facts else "",
             numbers=_numbers(facts) if facts else [],
             groups=item.groups if item else [],
@@ -157,6 +157,11 @@ class People:
             blocked=person_id in self._blocked,
             source=facts.source if facts else "",
         )
+
+    def _manager(self, facts: Facts) -> str:
+        """Directories give the manager's user id: the name is shown where that colleague is known."""
+        colleague = f"{facts.manager}@{facts.jid.partition('@')[2]}"
+        return self.name(colleague) if facts.manager and colleague in self._facts else facts.manager
 
     def shown(self, person_id: str) -> ShownPresence:
         """The decision about a person's availability."""

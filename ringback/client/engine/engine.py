@@ -13,15 +13,15 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Self
 
-import msgspec
 import structlog
 
 import ringback
 from ringback.client.configuration.plan import Plan
-from ringback.client.contacts.directory import Directory, DirectoryError, names_first, photo_version
+from ringback.client.contacts.directory import Directory, DirectoryError
 from ringback.client.contacts.people import Facts
 from ringback.client.contacts.search import find_people, find_rooms
 from ringback.client.discovery import CachedDiscovery, Discovery
+from ringback.client.engine.directory_service import DirectoryService
 from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.progress import Progress
 from ringback.client.engine.session import Session, SessionSettings
@@ -52,6 +52,7 @@ from ringback.client.store.place import Claim, claim
 from ringback.client.store.store import Store, delete_store
 from ringback.net.names import NameClient
 from ringback.net.tls import client_context
+from ringback.protocols.uds.people import User
 from ringback.rules.addresses import AddressError, Jid, UserAddress
 from ringback.rules.reasons import Reason
 from ringback.rules.trace import Entry, Kind, Outcome
@@ -80,7 +81,7 @@ class Engine:
         self._background: set[asyncio.Task[None]] = set()
         self._first: asyncio.Future[Reason | None] | None = None
         self._refused: tuple[Reason, ssl.SSLCertVerificationError | None] | None = None
-        self._directory: Directory | None = None
+        self._directory: DirectoryService | None = None
         self._claim: Claim | None = None
         self._key: MasterKey | None = None
         self._machine: Store | None = None
@@ -400,7 +401,7 @@ class Engine:
             session.board.set("messages", "off", reasons=tuple(plan.reasons))
             self._first.set_result(None)
         if plan.call_managers:
-            self._spawn(self._run_directory(session, plan, names, password, proven), "directory")
+            self._spawn(self._run_directory(session, plan, names, password, proven.user), "directory")
         problem = await asyncio.shield(self._first)
         refused = self._refusal()
         if refused is not None:
@@ -546,44 +547,13 @@ class Engine:
     # --- the directory
 
     async def _run_directory(
-        self, session: Session, plan: Plan, names: NameClient, password: str, proven: Proven
+        self, session: Session, plan: Plan, names: NameClient, password: str, user: User | None
     ) -> None:
-        """Keep a connection to the call manager for as long as the person is signed in; learn about the contacts."""
+        """Keep a connection to the call manager for as long as the person is signed in."""
         async with CallManager(names, self._settings.ca_file, plan.call_managers, plan.user, password) as call_manager:
-            directory = self._directory = Directory(call_manager, plan.domain, plan.photo_template)
-            session.board.set("directory", "up", server=call_manager.server)
-            if proven.user is not None and (facts := directory.facts_of(proven.user.person)) is not None:
-                await session.learn([msgspec.structs.replace(facts, jid=str(session.own))])
-                await self._learn_photo(session, directory, facts)
-            known: set[str] = set()
-            while True:
-                unknown = [name for name in (str(session.own), *session.people.ids()) if name not in known]
-                known.update(unknown)
-                if unknown:
-                    await self._learn_about(session, directory, unknown)
-                await asyncio.sleep(1.0)
-
-    async def _learn_about(self, session: Session, directory: Directory, unknown: list[str]) -> None:
-        try:
-            for first in range(0, len(unknown), 20):
-                facts = await directory.lookup(unknown[first : first + 20])
-                await session.learn(facts)
-                for row in facts:
-                    await self._learn_photo(session, directory, row)
-        except DirectoryError as error:
-            session.board.set("directory", "failed", text=error.reason, reasons=(error.reason,))
-        else:
-            session.board.set("directory", "up", server=directory.server)
-
-    async def _learn_photo(self, session: Session, directory: Directory, facts: Facts) -> None:
-        if not facts.photo_uri:
-            return
-        with contextlib.suppress(
-            DirectoryError
-        ):  # a missing picture is no news; the search tells of a silent directory
-            data = await directory.photo(facts)
-            if data:
-                await session.photos.keep(facts.jid, data, photo_version(data))
+            directory = Directory(call_manager, plan.domain, plan.photo_template)
+            service = self._directory = DirectoryService(session, directory)
+            await service.run(user)
 
     async def search(self, query: str, limit: int = 20) -> SearchResults:
         """People and rooms: own contacts first, then the directory."""
@@ -591,29 +561,22 @@ class Engine:
         limit = max(1, min(limit, SEARCH_LIMIT))
         own = find_people(query, [session.people.person(name) for name in session.people.ids()], limit)
         rooms = find_rooms(query, session.conversations(), limit)
-        total, problem = None, None
-        people = own
-        if self._directory is not None and query.strip():
-            try:
-                found = await self._directory.search(query, limit)
-            except DirectoryError as error:
-                problem = error.reason
-                session.board.set("directory", "failed", text=problem, reasons=(problem,))
-            else:
-                total = found.total
-                session.board.set("directory", "up", server=self._directory.server)
-                await session.learn(found.people)
-                rows = names_first(found.people, [person.id for person in own])
-                me = str(session.own)
-                people = [*own, *(session.people.person(row.jid) for row in rows if row.jid != me)][:limit]
-        return SearchResults(query=query, people=people, conversations=rooms, total=total, problem=problem)
+        if self._directory is None or not query.strip():
+            return SearchResults(query=query, people=own, conversations=rooms, total=None)
+        try:
+            found = await self._directory.search(query, limit)
+        except DirectoryError as error:
+            return SearchResults(query=query, people=own, conversations=rooms, total=None, problem=error.reason)
+        taken = {str(session.own), *(person.id for person in own)}
+        others = [session.people.person(row.jid) for row in found.people if row.jid not in taken]
+        return SearchResults(query=query, people=[*own, *others][:limit], conversations=rooms, total=found.total)
 
     async def person_card(self, person_id: str) -> PersonCard:
         """All that is known of a person, with where it comes from."""
         session = self.signed_in()
         if self._directory is not None and session.people.facts(person_id) is None:
-            with contextlib.suppress(DirectoryError):
-                await session.learn(await self._directory.lookup([person_id]))
+            with contextlib.suppress(DirectoryError):  # its silence is shown as the state of the service
+                await self._directory.learn([person_id])
         person = session.people.person(person_id)
         sources = []
         if person.in_list:
@@ -627,9 +590,8 @@ class Engine:
         """The picture of a person; None where there is none."""
         session = self.signed_in()
         photo = await session.photos.get(person_id)
-        facts = session.people.facts(person_id)
-        if photo is None and self._directory is not None and facts is not None:
-            await self._learn_photo(session, self._directory, facts)
+        if photo is None and self._directory is not None:
+            await self._directory.learn_photo(person_id)
             photo = await session.photos.get(person_id)
         return photo
 
