@@ -389,7 +389,8 @@ class PresenceService:
 
 def compose(settings: PresenceSettings) -> tuple[list[Module], list[Component]]:
     """The features of this service, in the order in which they start."""
-    return standard_modules(archive=settings.archive), [RoomService(settings.conference_domain)]
+    rooms = RoomService(settings.conference_domain, archive=settings.archive)
+    return standard_modules(archive=settings.archive), [rooms]
 
 
 def _listener(address: str, port: int) -> socket.socket:

@@ -35,9 +35,10 @@ class Registry:
     The recent messages of a room are read when somebody comes in for the first time (``cold`` names those rooms).
     """
 
-    def __init__(self, domain: str, storage: Storage) -> None:
+    def __init__(self, domain: str, storage: Storage, *, archive: bool = True) -> None:
         self._domain = domain
         self._storage = storage
+        self._archive = archive
         self.rooms: dict[str, Room] = {}
         self.cold: set[str] = set()
 
@@ -54,13 +55,19 @@ class Registry:
             if not configuration.persistent:
                 self._drop(entry.room)
                 continue
-            room = Room(address, entry.salt, configuration)
+            room = Room(address, entry.salt, self.allowed(configuration))
             room.subject, room.subject_by, room.subject_at = entry.subject, entry.subject_by, entry.subject_at
             for line in entry.affiliations:
                 room.affiliations[line.jid] = Member(AFFILIATIONS[line.affiliation], line.nick, line.reason)
             self.rooms[entry.room] = room
             self.cold.add(entry.room)
         return newest
+
+    def allowed(self, configuration: RoomConfiguration) -> RoomConfiguration:
+        """A configuration as the deployment permits it: without an archive where nothing is to be kept."""
+        if self._archive or not configuration.archived:
+            return configuration
+        return msgspec.structs.replace(configuration, archived=False)
 
     async def warm(self, name: str) -> None:
         """Read the recent messages of a room, once."""
@@ -80,7 +87,7 @@ class Registry:
         owned = sum(1 for room in self.rooms.values() if room.affiliation(owner) is Affiliation.OWNER)
         if owned >= MOST_OWNED:
             raise StanzaError("not-allowed", "You own too many rooms")
-        room = Room(address, secrets.token_bytes(32))
+        room = Room(address, secrets.token_bytes(32), RoomConfiguration(archived=self._archive))
         room.locked = True
         room.set_affiliation(owner, Affiliation.OWNER)
         room.changes.room = True

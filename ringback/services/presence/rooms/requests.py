@@ -178,7 +178,7 @@ def _owner_set(service: RoomService, room: Room, query: etree._Element) -> None:
     if submitted.get("type") != "submit":
         raise StanzaError("bad-request", "The form is not submitted")
     fields = form.read_fields(submitted)
-    configuration = form.read(room.configuration, fields)
+    configuration = service.registry.allowed(form.read(room.configuration, fields))
     people = form.read_people(fields)
     if people.get(Affiliation.OWNER) == set():
         raise StanzaError("conflict", "A room must keep an owner")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import unicodedata
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -156,11 +155,11 @@ class Room:
         if not nick.strip() or len(nick.encode()) > NICK_LIMIT:
             raise StanzaError("jid-malformed", "This nickname is empty or too long")
         # A name that looks like another's is as good as that name for who wants to be taken for somebody else.
-        taken = self._looks.get(_look(nick))
+        taken = self._looks.get(wire.look(nick))
         if taken is not None and (taken != nick or self.occupants[taken].bare != bare):
             raise StanzaError("conflict", "Somebody in this room has this nickname")
         for other, member in self.affiliations.items():
-            if member.nick and other != bare and _look(member.nick) == _look(nick):
+            if member.nick and other != bare and wire.look(member.nick) == wire.look(nick):
                 raise StanzaError("conflict", "This nickname is reserved")
 
     def _seat(self, bare: str, nick: str, role: Role) -> Occupant:
@@ -168,7 +167,7 @@ class Room:
         element = b"<occupant-id xmlns='urn:xmpp:occupant-id:0' id='%b'/>" % digest.encode()
         occupant = Occupant(nick, bare, role, quote(f"{self.name}/{nick}"), element)
         self.occupants[nick] = occupant
-        self._looks[_look(nick)] = nick
+        self._looks[wire.look(nick)] = nick
         return occupant
 
     def _greet(self, newcomer: Client, own: Occupant) -> None:
@@ -190,7 +189,7 @@ class Room:
     def change_nick(self, client: Client, nick: str, content: bytes) -> None:
         """Somebody takes another nickname (section 7.6). Raises StanzaError (conflict, jid-malformed)."""
         occupant = self.present(client.full)
-        look = _look(nick)
+        look = wire.look(nick)
         if self._looks.get(look) == occupant.nick:
             del self._looks[look]  # another spelling of one's own name is free
         try:
@@ -198,10 +197,10 @@ class Room:
                 raise StanzaError("conflict", "Somebody in this room has this nickname")
             self._check_nick(client.bare, nick)
         finally:
-            self._looks[_look(occupant.nick)] = occupant.nick
+            self._looks[wire.look(occupant.nick)] = occupant.nick
         self._say_gone(occupant, {NEW_NICK}, nick=nick)
         del self.occupants[occupant.nick]
-        del self._looks[_look(occupant.nick)]
+        del self._looks[wire.look(occupant.nick)]
         renamed = self._seat(occupant.bare, nick, occupant.role)
         renamed.clients, renamed.shown = occupant.clients, occupant.shown
         renamed.shown[client.full] = content
@@ -233,7 +232,7 @@ class Room:
 
     def _unseat(self, occupant: Occupant) -> None:
         del self.occupants[occupant.nick]
-        del self._looks[_look(occupant.nick)]
+        del self._looks[wire.look(occupant.nick)]
         for full in occupant.clients:
             self._forget(full)
 
@@ -320,7 +319,7 @@ class Room:
         end = tail.rfind(b"</")
         if end < 0:
             raise StanzaError("bad-request", "This message is empty")
-        subject = _subject_of(stanza) if b"subject" in stanza.raw else None
+        subject = wire.subject_of(stanza) if b"subject" in stanza.raw else None
         if subject is not None:
             self._set_subject(occupant, subject, archive_id)
         head = b"<message from='%b' to='" % occupant.address
@@ -405,11 +404,6 @@ class Room:
             client.send(raw)
 
 
-def _look(nick: str) -> str:
-    """What a nickname looks like: compatibility forms and letter case do not tell names apart."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", nick).casefold())
-
-
 def _addressed(sender: bytes, receiver: Client, tail: bytes) -> bytes:
     return b"".join((b"<presence from='", sender, b"' to='", receiver.full_xml, tail))
 
@@ -417,11 +411,3 @@ def _addressed(sender: bytes, receiver: Client, tail: bytes) -> bytes:
 def _gone_tail(content: bytes, line: bytes, statuses: Iterable[int], occupant: Occupant) -> bytes:
     user = wire.user_element(line, statuses)
     return b"' type='unavailable'>%b%b%b</presence>" % (content, user, occupant.id_element)
-
-
-def _subject_of(stanza: Stanza) -> str | None:
-    """The subject that a message sets: it has a subject and neither body nor thread (section 8.1)."""
-    subject = stanza.text("{jabber:client}subject")
-    if subject is None or stanza.child("{jabber:client}body") is not None:
-        return None
-    return None if stanza.child("{jabber:client}thread") is not None else subject

@@ -38,10 +38,11 @@ _log = structlog.get_logger("ringback.services.presence.rooms")
 
 
 class RoomService:
-    """The component for rooms (``module.Component``)."""
+    """The component for rooms (``module.Component``). ``archive`` False: what is said in rooms is not kept."""
 
-    def __init__(self, domain: str, name: str = "Group chats") -> None:
+    def __init__(self, domain: str, name: str = "Group chats", *, archive: bool = True) -> None:
         self._domain = domain
+        self._archive = archive
         self._identity = Identity("conference", "text", name)
         self.clock = ArchiveClock(lane=1)
         self.asked: OrderedDict[tuple[str, str], tuple[Session, str, str]] = OrderedDict()
@@ -63,7 +64,7 @@ class RoomService:
     async def start(self, hub: Hub) -> None:
         """Bring the persistent rooms back."""
         self.hub = hub
-        self.registry = Registry(self._domain, hub.storage)
+        self.registry = Registry(self._domain, hub.storage, archive=self._archive)
         self.clock.passed(await self.registry.load())
 
     async def stop(self) -> None:

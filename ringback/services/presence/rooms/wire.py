@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -141,3 +142,16 @@ def delay_element(room: bytes, at: float) -> bytes:
 def stanza_id_element(room: bytes, archive_id: int) -> bytes:
     """The XEP-0359 element by which the room's archive knows a message."""
     return b"<stanza-id xmlns='urn:xmpp:sid:0' by='%b' id='%d'/>" % (room, archive_id)
+
+
+def look(nick: str) -> str:
+    """What a nickname looks like: compatibility forms and letter case do not tell names apart."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", nick).casefold())
+
+
+def subject_of(stanza: Stanza) -> str | None:
+    """The subject that a message sets: it has a subject and neither body nor thread (section 8.1)."""
+    subject = stanza.text("{jabber:client}subject")
+    if subject is None or stanza.child("{jabber:client}body") is not None:
+        return None
+    return None if stanza.child("{jabber:client}thread") is not None else subject
