@@ -160,6 +160,8 @@ class Splitter:
         self._out = out
         self._data = data
         try:
+            if self._depth == 0:
+                self._check_encoding(data)
             self._parser.Parse(data)
             self._keep_rest()
         except StreamError as error:
@@ -170,6 +172,12 @@ class Splitter:
             self._parts.clear()
             self._data = b""
         return out
+
+    def _check_encoding(self, data: bytes) -> None:
+        # Expat would take a byte order mark, or a zero beside the first "<", for UTF-16 whatever it was told.
+        before = self._base + self._held
+        if (before == 0 and data[0] in {0xFE, 0xFF}) or 0 in data[: max(0, 4 - before)]:
+            raise StreamError("unsupported-encoding", "XMPP is written in UTF-8")
 
     def _keep_rest(self) -> None:
         data, done = self._data, self._done
@@ -288,8 +296,6 @@ class Splitter:
             return StreamError("bad-namespace-prefix")
         if code == 18:
             return StreamError("unsupported-encoding")
-        if self._depth == 0 and self._data[:2] in {b"\xfe\xff", b"\xff\xfe"}:
-            return StreamError("unsupported-encoding", "XMPP is written in UTF-8")
         return StreamError("not-well-formed")
 
 
@@ -359,4 +365,4 @@ def _write(element: etree._Element, inherited: str, parts: list[bytes]) -> None:
 
 def quote_attribute(value: str) -> bytes:
     """As ``quote``, with white space kept through attribute-value normalisation."""
-    return quote(value).replace(b"\n", b"&#10;").replace(b"\t", b"&#9;").replace(b"\r", b"&#13;")
+    return quote(value).replace(b"\n", b"&#10;").replace(b"\t", b"&#9;")

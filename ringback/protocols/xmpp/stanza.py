@@ -21,7 +21,7 @@ XML_LANG: Final = "http://www.w3.org/XML/1998/namespace lang"
 
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=/>]+)\s*=\s*("[^"]*"|'[^']*')""")
 _NAME = re.compile(rb"<[^\s/>]+")
-_QUOTES: Final = {'"': "&quot;", "'": "&apos;"}
+_QUOTES: Final = {'"': "&quot;", "'": "&apos;", "\r": "&#13;"}
 _WRAP_HEAD: Final = b"<s xmlns='jabber:client'>"
 _PLAIN_TEXT = re.compile(r"[^&<>\"'\x00-\x1f\ufffe\uffff]*\Z")
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
