@@ -230,19 +230,23 @@ def test_a_bad_token_message_is_refused(data: bytes) -> None:
 @given(st.sampled_from([PLAIN, TOKEN, SCRAM, SCRAM_PLUS]), st.lists(st.binary(max_size=80), min_size=1, max_size=3))
 def test_any_bytes_give_a_step_or_the_documented_error(mechanism: str, messages: list[bytes]) -> None:
     exchange = exchange_for(mechanism, "example.com", BOUND)
+    condition = ""
     try:
         for message in messages:
             exchange.respond(message)
     except SaslError as error:
-        assert error.condition in {"malformed-request", "not-authorized", "invalid-authzid"}
+        condition = error.condition
+    assert condition in {"", "malformed-request", "not-authorized", "invalid-authzid"}
 
 
 @given(st.text(max_size=40))
 def test_base64_gives_bytes_or_the_documented_error(text: str) -> None:
+    condition = ""
     try:
         decode_base64(text)
     except SaslError as error:
-        assert error.condition in {"incorrect-encoding", "malformed-request"}
+        condition = error.condition
+    assert condition in {"", "incorrect-encoding", "malformed-request"}
 
 
 def test_an_empty_response_is_not_none() -> None:

@@ -63,6 +63,12 @@ class Conversation:
         return ended.error.condition if ended.error else ""
 
 
+def _opened() -> Conversation:
+    talk = Conversation()
+    talk.say(HEADER)
+    return talk
+
+
 def secured() -> Conversation:
     talk = Conversation(bindings={"tls-server-end-point": b"hash"})
     talk.say(HEADER)
@@ -153,7 +159,7 @@ EARLY = [
 
 
 @pytest.mark.parametrize("element", EARLY)
-@pytest.mark.parametrize("where", [lambda: _opened(), secured, authenticated])
+@pytest.mark.parametrize("where", [_opened, secured, authenticated])
 def test_nothing_is_served_before_its_time(where: object, element: bytes) -> None:
     talk = where()  # type: ignore[operator]
     if element == BIND and where is authenticated:
@@ -162,12 +168,6 @@ def test_nothing_is_served_before_its_time(where: object, element: bytes) -> Non
     talk.say(element)
     assert talk.condition() in {"not-authorized", "unsupported-stanza-type", "policy-violation"}
     assert not any(isinstance(event, Stanza) for event in talk.events)
-
-
-def _opened() -> Conversation:
-    talk = Conversation()
-    talk.say(HEADER)
-    return talk
 
 
 @pytest.mark.parametrize("element", [STARTTLS, PLAIN_AUTH, b"<x xmlns='urn:x'/>"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,15 +23,19 @@ STANZAS = (
     b"<presence a='/'></presence>",
     b"<presence to='a&gt;b' from=\"it's\"/>",
     b"<message to='b@x' id='\xc3\xa9'><body>h\xc3\xa9 &gt; &#x1F600;</body></message>",
-    b"<message to=\"q\"><forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' to='z'><body/>"
-    b"</message></forwarded></message >",
+    b"<message to=\"q\"><x xmlns='urn:x'><message xmlns='jabber:client' to='z'><body/></message></x></message >",
     b"<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>",
     b"<message><body><![CDATA[</message>]]></body></message>",
     b"<message\n\tto='x'\n>\n<body> </body>\n</message>",
 )
 CONDITIONS = {
-    "bad-format", "bad-namespace-prefix", "not-well-formed", "policy-violation", "restricted-xml", "unsupported-encoding",
-}  # fmt: skip
+    "bad-format",
+    "bad-namespace-prefix",
+    "not-well-formed",
+    "policy-violation",
+    "restricted-xml",
+    "unsupported-encoding",
+}
 
 
 def feed(chunks: list[bytes], limits: SplitterLimits | None = None, *, rest: bool = False) -> tuple[list[Item], str]:
@@ -44,7 +50,7 @@ def feed(chunks: list[bytes], limits: SplitterLimits | None = None, *, rest: boo
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     edges = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(edges)]
 
 
 def raws(items: list[Item]) -> list[bytes]:
