@@ -196,6 +196,7 @@ def _service(role: str, specification: Specification) -> Service:
             xmpp_port=xmpp,
             xmpps_port=xmpps,
             login_port=login,
+            archive=specification.archive,
             tls_required=not specification.plain,
             limits=msgspec.convert(specification.limits, Limits, strict=False),
         )

@@ -51,6 +51,7 @@ class Preferences:
 class ArchiveModule(Module):
     """Archives messages between people. Accounts without preferences keep everything."""
 
+    server_features: Sequence[str] = FEATURES  # where Profanity looks; XEP-0313 section 8 puts them on the account
     account_features: Sequence[str] = FEATURES
 
     def __init__(self) -> None:
