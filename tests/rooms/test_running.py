@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 
+from ringback.services.presence.rooms.registry import MOST_OWNED
 from tests.rooms.conftest import PEOPLE, SignIn
 from tests.support.people import NS, Person, RefusedError, named, sign_in, with_body
 from tests.support.services import OwnServer, presence_process, running_call_manager
@@ -153,6 +154,73 @@ async def test_hidden_rooms_are_not_listed_and_say_little_to_strangers(people: S
     assert info[0].find("{jabber:x:data}x") is None
     for name in (room, listed):
         await anita.ask("set", "<query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query>", name)
+
+
+async def test_voice_is_asked_for_and_given(people: SignIn, server: OwnServer) -> None:
+    room = f"stage@{server.rooms}"
+    anita, adam = await people("anita"), await people("adam")
+    await join(anita, room, "Anita")
+    await configure(anita, room, {"muc#roomconfig_moderatedroom": "1"})
+    await join(adam, room, "Adam")
+    adam.send(f"<message to='{room}' type='groupchat'><body>me too</body></message>")
+    refused = await adam.hear(named("message", type="error"))
+    assert refused.find("c:error/e:forbidden", NS) is not None
+    request = "<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field>"
+    role = "<field var='muc#role'><value>participant</value></field>"
+    adam.send(f"<message to='{room}'><x xmlns='jabber:x:data' type='submit'>{request}{role}</x></message>")
+    asked = await anita.hear(lambda m: m.find("{jabber:x:data}x") is not None)
+    assert asked.get("from") == room
+    grant = "<field var='muc#roomnick'><value>Adam</value></field>"
+    grant += "<field var='muc#request_allow'><value>true</value></field>"
+    anita.send(f"<message to='{room}'><x xmlns='jabber:x:data' type='submit'>{request}{grant}</x></message>")
+    await adam.hear(lambda p: (item := p.find("u:x/u:item", NS)) is not None and item.get("role") == "participant")
+    adam.send(f"<message to='{room}' type='groupchat'><body>me too</body></message>")
+    await anita.hear(with_body("me too"))
+
+
+async def test_an_invitation_can_be_declined_once(people: SignIn, server: OwnServer) -> None:
+    room = f"declined@{server.rooms}"
+    anita, adam, eve = await people("anita"), await people("adam"), await people("eve")
+    await join(anita, room, "Anita")
+    await configure(anita, room)
+    invite = f"<invite to='adam@{server.domain}'/>"
+    anita.send(f"<message to='{room}'><x xmlns='http://jabber.org/protocol/muc#user'>{invite}</x></message>")
+    await adam.hear(lambda m: m.find("u:x/u:invite", NS) is not None)
+    decline = f"<decline to='anita@{server.domain}'><reason>no time</reason></decline>"
+    for who in (adam, adam, eve):
+        who.send(f"<message to='{room}'><x xmlns='http://jabber.org/protocol/muc#user'>{decline}</x></message>")
+    told = await anita.hear(lambda m: m.find("u:x/u:decline", NS) is not None)
+    assert told.find("u:x/u:decline", NS).get("from") == f"adam@{server.domain}"  # type: ignore[union-attr]
+    for who in (adam, eve):  # who was not invited, or not any more, reaches nobody through the room
+        refused = await who.hear(named("message", type="error"))
+        assert refused.find("c:error/e:forbidden", NS) is not None
+    assert await anita.silent(lambda m: m.find("u:x/u:decline", NS) is not None)
+
+
+async def test_a_changed_configuration_is_told(people: SignIn, server: OwnServer) -> None:
+    room = f"changing@{server.rooms}"
+    anita, adam = await people("anita"), await people("adam")
+    await join(anita, room, "Anita")
+    await configure(anita, room)
+    await join(adam, room, "Adam")
+    await configure(anita, room, {"muc#roomconfig_whois": "anyone"})
+    told = await adam.hear(lambda m: named("message", sender=room)(m) and "104" in codes(m))
+    assert codes(told) == {"104", "172"}
+    with pytest.raises(RefusedError) as refusal:
+        await configure(adam, room, {"muc#roomconfig_roomname": "Mine"})
+    assert refusal.value.condition == "forbidden"
+    await configure(anita, room, {"muc#roomconfig_membersonly": "1"})
+    gone = await adam.hear(named("presence", type="unavailable", sender=f"{room}/Adam"))
+    assert codes(gone) == {"110", "322"}
+
+
+async def test_nobody_makes_rooms_without_end(people: SignIn, server: OwnServer) -> None:
+    eve = await people("eve")
+    for number in range(MOST_OWNED + 1):
+        eve.send(f"<presence to='flood-{number}@{server.rooms}/Eve'>{_JOIN}</presence>")
+    refused = await eve.hear(named("presence", type="error"))
+    assert refused.find("c:error/e:not-allowed", NS) is not None
+    assert refused.get("from", "").startswith(f"flood-{MOST_OWNED}@")
 
 
 async def test_an_invitation_waits_for_somebody_who_is_away(people: SignIn, server: OwnServer) -> None:

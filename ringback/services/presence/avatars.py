@@ -25,7 +25,7 @@ from ringback.storage.presence import private as store
 CARD = "vcard-temp"
 DATA = "urn:xmpp:avatar:data"
 METADATA = "urn:xmpp:avatar:metadata"
-UPDATE = "vcard-temp:x:update"
+UPDATE = b"vcard-temp:x:update"
 _TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"})
 _PHOTO = f"{{{CARD}}}PHOTO"
 
@@ -63,7 +63,7 @@ class AvatarModule(Module):
     def presence_filter(self, session: Session, stanza: Stanza) -> Stanza:
         """Add the hash of the picture where the client says nothing about one (XEP-0398 section 3.3)."""
         known = self._hashes.get(session.bare)
-        if not known or stanza.type or UPDATE.encode() in stanza.raw:
+        if not known or stanza.type or UPDATE in stanza.raw:
             return stanza
         child = b"<x xmlns='vcard-temp:x:update'><photo>%b</photo></x>" % quote(known)
         return Stanza("presence", stanza.attributes, append_child(stanza.raw, child))

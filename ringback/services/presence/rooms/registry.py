@@ -24,7 +24,7 @@ from ringback.storage.presence.archive import Archived
 from ringback.storage.presence.engine import Storage
 
 MOST_ROOMS = 20_000
-MOST_OWNED = 200  # rooms that one person may own
+MOST_OWNED = 200  # rooms that one person may make
 NAME_LIMIT = 256  # octets
 
 
@@ -41,6 +41,7 @@ class Registry:
         self._archive = archive
         self.rooms: dict[str, Room] = {}
         self.cold: set[str] = set()
+        self._owned: dict[str, set[str]] = {}
 
     async def load(self) -> int:
         """Bring the persistent rooms back; the greatest id of all archives."""
@@ -61,6 +62,8 @@ class Registry:
                 room.affiliations[line.jid] = Member(AFFILIATIONS[line.affiliation], line.nick, line.reason)
             self.rooms[entry.room] = room
             self.cold.add(entry.room)
+            for owner in room.owners:
+                self._owned.setdefault(owner, set()).add(entry.room)
         return newest
 
     def allowed(self, configuration: RoomConfiguration) -> RoomConfiguration:
@@ -84,14 +87,15 @@ class Registry:
             raise StanzaError("resource-constraint", "There are too many rooms")
         if len(address.local.encode()) > NAME_LIMIT:
             raise StanzaError("not-acceptable", "The name of this room is too long")
-        owned = sum(1 for room in self.rooms.values() if room.affiliation(owner) is Affiliation.OWNER)
-        if owned >= MOST_OWNED:
-            raise StanzaError("not-allowed", "You own too many rooms")
+        owned = self._owned.setdefault(owner, set())
+        if len(owned) >= MOST_OWNED:
+            raise StanzaError("not-allowed", "You have made too many rooms")
         room = Room(address, secrets.token_bytes(32), RoomConfiguration(archived=self._archive))
         room.locked = True
         room.set_affiliation(owner, Affiliation.OWNER)
         room.changes.room = True
         self.rooms[room.name] = room
+        owned.add(room.name)
         return room
 
     def keep(self, room: Room) -> None:
@@ -136,6 +140,10 @@ class Registry:
         """Forget a room with everything that was said in it; a later one of the same name is another room."""
         if self.rooms.get(room.name) is room:
             del self.rooms[room.name]
+            for owner in [owner for owner in room.affiliations if owner in self._owned]:
+                self._owned[owner].discard(room.name)
+                if not self._owned[owner]:
+                    del self._owned[owner]
             self.cold.discard(room.name)
             self._drop(room.name)
 
