@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -69,13 +72,18 @@ def announce(console: Console, composition: Composition, lab_json: Path, *, is_l
         )
     if inside := composition.name_servers.get("inside"):
         console.print(
-            f"Ask the doctor: ringback doctor {_anybody(composition)} --nameserver {inside} --ca {composition.ca_file}",
+            f"Ask the doctor: {_command()} doctor {_anybody(composition)} --nameserver {inside} --ca {composition.ca_file}",
             soft_wrap=True,
         )
     console.print(f"For programs: {lab_json}", soft_wrap=True)
     if is_lab:
         console.print("State is temporary; --data DIR keeps it." if temporary else "State is kept.", end=" ")
     console.print("Ctrl-C ends it.")
+
+
+def _command() -> str:
+    """How this program is called here: by its name where that works, else by its path."""
+    return "ringback" if shutil.which("ringback") else os.path.relpath(sys.argv[0])
 
 
 def _anybody(composition: Composition) -> str:
