@@ -71,10 +71,8 @@ def announce(console: Console, composition: Composition, lab_json: Path, *, is_l
             f"in a private window as {second.user}@{deployment.domain}."
         )
     if inside := composition.name_servers.get("inside"):
-        console.print(
-            f"Ask the doctor: {_command()} doctor {_anybody(composition)} --nameserver {inside} --ca {composition.ca_file}",
-            soft_wrap=True,
-        )
+        question = f"{_command()} doctor {_anybody(composition)} --nameserver {inside} --ca {composition.ca_file}"
+        console.print(f"Ask the doctor: {question}", soft_wrap=True)
     console.print(f"For programs: {lab_json}", soft_wrap=True)
     if is_lab:
         console.print("State is temporary; --data DIR keeps it." if temporary else "State is kept.", end=" ")

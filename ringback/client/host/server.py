@@ -31,6 +31,8 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 log = structlog.get_logger(__name__)
 
+_PLACES = ("/chats", "/contacts", "/settings")  # addresses inside the page: /chats/<id> and the like
+
 
 class EngineHost:
     """Serves pages and holds one engine for each browser session. ``stop`` mirrors ``start``."""
@@ -167,9 +169,9 @@ class EngineHost:
             )
         path = (root / request.match_info["path"]).resolve()
         if not path.is_relative_to(root) or not path.is_file():
-            if "." in request.path.rpartition("/")[2] and not request.path.startswith("/chats/"):
-                return _words(404, "There is no such file", "Go back to the start page.")
-            path = root / "index.html"  # a place inside the page: /chats/<id> and the like
+            if not request.path.startswith(_PLACES) and request.path != "/":
+                return _words(404, "There is no such page", "Go back to the start page.")
+            path = root / "index.html"
         return _static(request, path)
 
     # --- the interface
