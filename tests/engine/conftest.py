@@ -52,7 +52,8 @@ class Person:
         messages: list[Message] = []
         async with asyncio.timeout(SECONDS):
             while True:
-                messages = (await self.engine.signed_in().chats.history(conversation, None, 1000))[0]
+                kept = (await self.engine.signed_in().chats.history(conversation, None, 1000))[0]
+                messages = [message for message in kept if message.kind == "text"]
                 if len(messages) >= count:
                     return messages
                 await self.events.next()

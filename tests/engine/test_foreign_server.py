@@ -185,3 +185,19 @@ async def test_a_dead_server_is_named(server: ForeignServer, tmp_path: Path) -> 
             await engine.sign_in(f"anita@{server.domain}", PEOPLE["anita"])
     assert caught.value.fault is not None
     assert caught.value.fault.why.values["server"] == "127.0.0.1:1"
+
+
+async def test_another_machine_follows_into_a_group_and_out(server: ForeignServer, tmp_path: Path) -> None:
+    async with (
+        person_at(server, "anita", tmp_path / "desk") as desk,
+        person_at(server, "anita", tmp_path / "laptop") as laptop,
+    ):
+        talk = await desk.engine.signed_in().create_room("Two desks", [])
+        await laptop.until(lambda: joined(laptop, talk.id))
+        await desk.say(talk.id, "from-desk", "Both see this once")
+        messages = await laptop.history(talk.id, 1)
+        assert [(message.body, message.own) for message in messages] == [("Both see this once", True)]
+        await desk.engine.signed_in().rooms.rename(talk.id, "One desk")
+        await laptop.until(lambda: title(laptop, talk.id) == "One desk")
+        await laptop.engine.signed_in().leave_room(talk.id)
+        await desk.until(lambda: desk.engine.conversation(talk.id) is None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import ssl
 from collections.abc import Coroutine
 from types import TracebackType
@@ -54,6 +55,7 @@ from ringback.net.names import NameClient
 from ringback.net.tls import client_context
 from ringback.protocols.uds.people import User
 from ringback.rules.addresses import AddressError, Jid, UserAddress
+from ringback.rules.discovery_schedule import Occasion, next_discovery
 from ringback.rules.reasons import Reason
 from ringback.rules.trace import Entry, Kind, Outcome
 
@@ -402,6 +404,7 @@ class Engine:
             self._first.set_result(None)
         if plan.call_managers:
             self._spawn(self._run_directory(session, plan, names, password, proven.user), "directory")
+        self._spawn(self._keep_fresh(session, address, password, warm=patient), "plan")
         problem = await asyncio.shield(self._first)
         refused = self._refusal()
         if refused is not None:
@@ -419,6 +422,32 @@ class Engine:
         await self.accounts.signed_in(str(address), name, password if self._remember else None, self._manual)
         self._ready()
 
+    async def _keep_fresh(self, session: Session, address: UserAddress, password: str, *, warm: bool) -> None:
+        """Look again for servers and settings: soon after a warm start, then every few hours ("Fast Sign-In").
+
+        Nothing of it is shown unless it changed something; a look that fails leaves what works.
+        """
+        occasion = Occasion.CACHED_START if warm else Occasion.LOOKED_UP
+        while True:
+            due = next_discovery(occasion, random.random())  # noqa: S311 (a spread, not a secret)
+            await asyncio.sleep(due.seconds)
+            occasion = Occasion.LOOKED_UP
+            quiet = Progress(lambda: None, lambda _index, _entry: None)
+            quiet.begin(str(address))
+            try:
+                flow = SignInFlow(self._settings, self._manual, quiet)
+                discovery = await flow.find(address, None)
+                plan = (await flow.prove(discovery, password)).plan
+            except EngineError as error:
+                session.board.set("configuration", "waiting", text=error.reason, reasons=(error.reason, due.reason))
+                continue
+            session.board.set("configuration", "up", text=self._key.warning if self._key else None)
+            await self._remember_discovery(address, discovery)
+            if plan != self._plan and self.session is session:
+                self._plan = plan
+                if self._machine is not None:
+                    await self._machine.put("plan", str(address), plan)
+
     def _ready(self) -> None:
         if self.progress.now.phase == "ready":
             return
@@ -428,7 +457,8 @@ class Engine:
 
     async def _run_session(self, session: Session, plan: Plan, names: NameClient, password: str) -> None:
         async def targets() -> list[Target]:
-            return [Target(server) for server in plan.servers]
+            now = self._plan or plan  # a refresh may have brought other servers
+            return [Target(server) for server in now.servers]
 
         async def resolve(host: str) -> list[str]:
             answer = await names.addresses(host)

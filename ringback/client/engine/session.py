@@ -379,19 +379,39 @@ class Session:
             return
         if received.pubsub is not None:
             await self.photos.event(received.sender, received.pubsub)
+            if received.sender.bare == self.own:
+                await self._bookmarks_changed(received.pubsub)
             return
         if received.invitation is not None and not received.carbon:
             await self._invited(received.invitation)
             return
         conversation = str(received.sender.bare)
         if received.kind == "groupchat" and 104 in received.room_status:
-            self._spawn(self.rooms.renamed(conversation), "room renamed")
+            self._spawn(self._room_changed(conversation), "room renamed")
         duty = await self.chats.arrived(received)
         if not received.carbon:
             self._receipt(duty.receipt_to, duty.receipt_for)
         archive = received.sender.bare if received.kind == "groupchat" else self.own
         if received.stanza_id and archive in self._caught_up and not received.carbon:
             await self.archives.moved(archive, received.stanza_id)
+
+    async def _room_changed(self, conversation: str) -> None:
+        before = self.rooms.title(conversation)
+        await self.rooms.renamed(conversation)
+        title = self.rooms.title(conversation)
+        if title != before and before:
+            await self.chats.happened(conversation, Reason.of("engine.event.renamed", title=title))
+
+    async def _bookmarks_changed(self, event: Element) -> None:
+        """Another client of ours entered or left a group chat for good: follow it."""
+        kept, gone = room_requests.bookmark_event(event)
+        for mark in kept:
+            if mark.autojoin and not self.rooms.is_room(str(mark.jid)) and self._settled:
+                self._spawn(self._return_to(mark.jid, mark.name), "room")
+        for jid in (*gone, *(mark.jid for mark in kept if not mark.autojoin)):
+            if self.rooms.is_room(str(jid)):
+                await self.rooms.left_elsewhere(str(jid))
+                await self.chats.close_talk(str(jid))
 
     async def _invited(self, invitation: stanzas.Invitation) -> None:
         known = invitation.inviter.domain == self.own.domain or self.people.is_contact(str(invitation.inviter))
@@ -405,6 +425,8 @@ class Session:
     async def _accept(self, invitation: stanzas.Invitation) -> None:
         room = await self.rooms.accept(invitation)
         await self.chats.change(str(invitation.room), title=room.kept.title, joined=True)
+        inviter = self.people.name(str(invitation.inviter))
+        await self.chats.happened(str(invitation.room), Reason.of("engine.event.invited", name=inviter))
         await self._room_entered(str(invitation.room))
 
     def _receipt(self, to: str, message_id: str) -> None:
@@ -482,6 +504,7 @@ class Session:
         """A group chat with people."""
         room = await self.rooms.create(title, people)
         await self.chats.open(room.kept.jid, "room", title)
+        await self.chats.happened(room.kept.jid, Reason.of("engine.event.created", title=title))
         await self._room_entered(room.kept.jid)
         talk = self.conversation(room.kept.jid)
         if talk is None:

@@ -143,6 +143,24 @@ class Chats:
             talk.conversation = new
             await self._keep(talk)
 
+    async def happened(self, conversation_id: str, event: Reason) -> None:
+        """A quiet line among the messages: something happened to the conversation."""
+        async with self._lock:
+            talk = self._talk(conversation_id, room=self._rooms.is_room(conversation_id))
+            message = Message(
+                id=uuid.uuid4().hex,
+                conversation=conversation_id,
+                sender=conversation_id,
+                sender_name="",
+                own=False,
+                at=self._stamp(talk),
+                body="",
+                state="received",
+                kind="event",
+                event=event,
+            )
+            await self._save(KeptMessage(message=message))
+
     async def close_talk(self, conversation_id: str) -> None:
         """Take a conversation out of the list; its history stays, and a new message brings it back."""
         if (talk := self._talks.get(conversation_id)) is not None:
@@ -379,15 +397,17 @@ class Chats:
             if talk is None or kept is None or (kept.message.at <= talk.read_at and not talk.conversation.unread):
                 return None
             await self._read_until(talk, kept.message.at)
-            if not kept.message.own:
+            if not kept.message.own and kept.message.kind == "text":
                 return kept
             earlier = await self._store.history(conversation_id, 50, kept.message.at)
-            return next((one for one in reversed(earlier) if not one.message.own), None)
+            others = (one for one in reversed(earlier) if not one.message.own and one.message.kind == "text")
+            return next(others, None)
 
     async def _read_until(self, talk: Talk, at: str) -> None:
         talk.read_at = max(talk.read_at, at)
         kept = await self._store.history(talk.conversation.id, 200)
-        later = [one.message for one in kept if one.message.at > talk.read_at and not one.message.own]
+        news = [one.message for one in kept if one.message.kind == "text" and not one.message.own]
+        later = [message for message in news if message.at > talk.read_at]
         talk.conversation = msgspec.structs.replace(
             talk.conversation,
             unread=min(len(later), talk.conversation.unread),

@@ -6,13 +6,14 @@ RequestFailedError.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 from xml.etree.ElementTree import Element, SubElement
 
 from ringback.client.messaging.errors import RequestFailedError
 from ringback.client.messaging.port import Port
-from ringback.client.messaging.stanzas import ARCHIVE, CLIENT, CONFERENCE, MUC_USER, parse_jid
+from ringback.client.messaging.stanzas import ARCHIVE, CLIENT, CONFERENCE, MUC_USER, PUBSUB_EVENT, parse_jid
 from ringback.rules.addresses import Jid
 
 INFO = "http://jabber.org/protocol/disco#info"
@@ -156,8 +157,24 @@ async def bookmarks(port: Port) -> list[Bookmark]:
         if error.condition == "item-not-found":
             return []
         raise
+    return _read_bookmarks(answer.iterfind(f"{{{PUBSUB}}}pubsub/{{{PUBSUB}}}items/{{{PUBSUB}}}item"))
+
+
+def bookmark_event(event: Element) -> tuple[list[Bookmark], list[Jid]]:
+    """What a personal event says of bookmarks: those that came or changed, and those that went."""
+    kept: list[Bookmark] = []
+    gone: list[Jid] = []
+    for items in event.findall(f"{{{PUBSUB_EVENT}}}items"):
+        if items.get("node") == BOOKMARKS:
+            kept.extend(_read_bookmarks(items.iterfind(f"{{{PUBSUB_EVENT}}}item")))
+            rows = (parse_jid(row.get("id")) for row in items.iterfind(f"{{{PUBSUB_EVENT}}}retract"))
+            gone.extend(jid.bare for jid in rows if jid is not None)
+    return kept, gone
+
+
+def _read_bookmarks(items: Iterable[Element]) -> list[Bookmark]:
     found = []
-    for item in answer.iterfind(f"{{{PUBSUB}}}pubsub/{{{PUBSUB}}}items/{{{PUBSUB}}}item"):
+    for item in items:
         jid = parse_jid(item.get("id"))
         conference = item.find(f"{{{BOOKMARKS}}}conference")
         if jid is not None and conference is not None:
@@ -166,27 +183,27 @@ async def bookmarks(port: Port) -> list[Bookmark]:
     return found
 
 
-async def publish_bookmark(port: Port, room: Jid, name: str, nick: str) -> None:
+async def publish_bookmark(port: Port, room: Jid, name: str, nick: str, *, autojoin: bool = True) -> None:
     """Bookmark a room, private to the account (XEP-0402 section 4).
 
     "max" items is what the XEP wants; services that do not know the word want a number, or keep their own default.
     """
     for most in ("max", "128"):
         try:
-            await _publish_bookmark(port, room, name, nick, most)
+            await _publish_bookmark(port, room, name, nick, most, autojoin=autojoin)
         except RequestFailedError as error:
             if error.condition not in _OPTION_PROBLEMS:
                 raise
         else:
             return
-    await _publish_bookmark(port, room, name, nick, "")
+    await _publish_bookmark(port, room, name, nick, "", autojoin=autojoin)
 
 
-async def _publish_bookmark(port: Port, room: Jid, name: str, nick: str, most: str) -> None:
+async def _publish_bookmark(port: Port, room: Jid, name: str, nick: str, most: str, *, autojoin: bool) -> None:
     query = Element(f"{{{PUBSUB}}}pubsub")
     publish = SubElement(query, f"{{{PUBSUB}}}publish", {"node": BOOKMARKS})
     item = SubElement(publish, f"{{{PUBSUB}}}item", {"id": str(room)})
-    conference = SubElement(item, f"{{{BOOKMARKS}}}conference", {"name": name, "autojoin": "true"})
+    conference = SubElement(item, f"{{{BOOKMARKS}}}conference", {"name": name, "autojoin": str(autojoin).lower()})
     SubElement(conference, f"{{{BOOKMARKS}}}nick").text = nick
     options = SubElement(SubElement(query, f"{{{PUBSUB}}}publish-options"), f"{{{DATA}}}x", {"type": "submit"})
     _field(options, "FORM_TYPE", [PUBLISH_OPTIONS])

@@ -321,8 +321,20 @@ class RoomBook:
         self._port.send(Element(f"{{{CLIENT}}}presence", goodbye))
         self._rooms.pop(conversation, None)
         await self._store.remove("room", [conversation])
+        self._events.conversation(conversation)
+        # First "do not enter", which every service tells our other clients; not all of them tell of a removal.
+        with contextlib.suppress(RequestFailedError):
+            await ask.publish_bookmark(self._port, room.jid, room.kept.title, room.kept.nick, autojoin=False)
         with contextlib.suppress(RequestFailedError):
             await ask.remove_bookmark(self._port, room.jid)
+
+    async def left_elsewhere(self, conversation: str) -> None:
+        """Another client of ours left this room for good."""
+        if (room := self._rooms.pop(conversation, None)) is None:
+            return
+        goodbye = {"to": str(room.jid.with_resource(room.kept.nick)), "type": "unavailable"}
+        self._port.send(Element(f"{{{CLIENT}}}presence", goodbye))
+        await self._store.remove("room", [conversation])
         self._events.conversation(conversation)
 
     def _need(self, conversation: str) -> Room:
@@ -352,10 +364,6 @@ class RoomBook:
         except RequestFailedError as error:
             # The local store has the room; only other machines of this person will not know it.
             log.info("rooms.not_bookmarked", condition=error.condition)
-
-    def forget_elsewhere(self, conversation: str) -> Room | None:
-        """Another client of ours left this room."""
-        return self._rooms.pop(conversation, None)
 
 
 def room_address(text: str) -> Jid | None:

@@ -280,8 +280,12 @@ class Stream(ClientXMPP):
         if iq["type"] == "set":
             self._deliver(Arrived(iq.xml))
 
-    def _session_started_new(self, _: Any) -> None:
+    async def _session_started_new(self, _: Any) -> None:
         if not self.bound:
+            return
+        # Without the digest of our features (XEP-0115) in the presence nobody would send us personal events.
+        await self.plugin["xep_0115"].update_caps(broadcast=False)
+        if self.transport is None:
             return
         self.ready = True
         self._deliver(Started())
