@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from ringback.services.presence.module import Archive
     from ringback.services.presence.router import Router
 
-_SID: Final = b"urn:xmpp:sid:0"
 _STANZA_ID: Final = "{urn:xmpp:sid:0}stanza-id"
+_DELAY: Final = "{urn:xmpp:delay}delay"
 _BODY: Final = "{jabber:client}body"
 _KEPT_NAMESPACES: Final = (b"urn:xmpp:receipts", b"urn:xmpp:chat-markers:0")
 _NAMESPACE_DECLARATION: Final = frozenset({b"xmlns"})
@@ -120,9 +120,10 @@ class Messages:
             raise StanzaError("service-unavailable", "This client is not signed in")
         sender_account = session.account
         sender_account.note_answer(account.bare, session, router.tick)
-        if _SID in raw:
-            raw = _without_forged_ids(raw, router.domain)
-        kept = b"<body" in raw or any(namespace in raw for namespace in _KEPT_NAMESPACES)
+        # Names of elements can be written in one way only; a namespace may hide behind references.
+        if b"stanza-id" in raw or b"<delay" in raw or b":delay" in raw:
+            raw = _without_forgeries(raw, router.domain, account.bare)
+        kept = b"body" in raw or any(namespace in raw for namespace in _KEPT_NAMESPACES)
         copy = raw
         if kept and router.archive is not None and b"no-store" not in raw:
             raw, copy = self._archive(router.archive, session, stanza, account, raw)
@@ -252,7 +253,7 @@ class Messages:
         def arrive(account: Account) -> None:
             raw = stanza.raw
             archive = self._router.archive
-            kept = b"<body" in raw or any(namespace in raw for namespace in _KEPT_NAMESPACES)
+            kept = b"body" in raw or any(namespace in raw for namespace in _KEPT_NAMESPACES)
             if archive is not None and kept and b"no-store" not in raw:
                 ids = archive.archive_message(stanza, (bare,), str(sender), str(to))
                 raw = _with_id(raw, account.bare_xml, ids[0]) if ids[0] else raw
@@ -301,12 +302,12 @@ def _with_id(raw: bytes, owner: bytes, stanza_id: bytes) -> bytes:
     return append_child(raw, child)
 
 
-def _without_forged_ids(raw: bytes, domain: str) -> bytes:
-    """Remove stanza ids that claim to be given by us (XEP-0359 section 4): our domain or any account of it."""
-    if b"stanza-id" not in raw:
-        return raw
+def _without_forgeries(raw: bytes, domain: str, receiver: str) -> bytes:
+    """Remove what only the server may say: stanza ids given by us (XEP-0359 section 4: our domain or any account of
+    it), and delays noted by the server or by the receiver's account (XEP-0203)."""
     root = Stanza.parse(raw).element()
     forged = [child for child in root.findall(_STANZA_ID) if _is_ours(child.get("by", ""), domain)]
+    forged += [child for child in root.findall(_DELAY) if _speaks_for(child.get("from", ""), domain, receiver)]
     if not forged:
         return raw
     for child in forged:
@@ -326,3 +327,11 @@ def _is_ours(by: str, domain: str) -> bool:
     except AddressError:
         return True  # an address that cannot be read is nobody's
     return jid.domain == domain or jid.domain.endswith("." + domain)
+
+
+def _speaks_for(sender: str, domain: str, receiver: str) -> bool:
+    try:
+        jid = Jid.parse(sender) if sender else None
+    except AddressError:
+        return True
+    return jid is not None and (not jid.local or str(jid.bare) == receiver) and _is_ours(jid.domain, domain)
