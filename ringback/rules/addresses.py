@@ -20,6 +20,7 @@ _PLAIN_LOCAL = re.compile(r"[A-Za-z0-9._~#!$%*+=?^`{|}()\[\];,-]+\Z")
 _PLAIN_DOMAIN = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z"
 )
+_FULL_STOPS = (".", "\u3002", "\uff0e", "\uff61")  # what UTS 46 takes for a dot
 _PLAIN_RESOURCE = re.compile(r"[\x21-\x7e]+(?: [\x21-\x7e]+)*\Z")
 _LOCAL_FORBIDDEN = frozenset("\"&'/:<>@")  # RFC 7622 section 3.3.1
 
@@ -113,6 +114,8 @@ def parse_domain(text: str) -> str:
     name = text[:-1] if text.endswith(".") else text
     if not name:
         raise AddressError("The domain is missing")
+    if name.endswith(_FULL_STOPS):
+        raise AddressError(f"{text!r} ends in more than one dot")
     if len(name) <= 253 and _PLAIN_DOMAIN.match(name) and "xn--" not in name.lower():
         return name.lower()
     if name.startswith("["):
