@@ -11,10 +11,10 @@ import pytest
 
 import ringback.client
 from ringback.client.engine.engine import Engine
-from ringback.client.engine.errors import SignInError
+from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.settings import EngineSettings
 from ringback.client.host.wire import ManualSettings, SignInChanged
-from ringback.rules.addresses import HostPort
+from ringback.rules.addresses import HostPort, Jid
 from ringback.rules.catalogue import render
 from tests.engine.conftest import Person, person_in
 from tests.support.lab import RunningLab, running_lab
@@ -142,3 +142,62 @@ async def test_the_example_of_the_readme(lab: RunningLab) -> None:
             if person.id == "bruno@example.com" and person.presence.show == "dnd":
                 assert person.presence.status == "Busy"
                 break
+
+
+async def test_group_chats_follow_to_another_machine(lab: RunningLab, tmp_path: Path) -> None:
+    async with (
+        signed_in(lab, "chiara", tmp_path / "desk") as desk,
+        signed_in(lab, "chiara", tmp_path / "laptop") as laptop,
+        signed_in(lab, "emeka", tmp_path / "emeka") as emeka,
+    ):
+        talk = await desk.engine.signed_in().create_room("Timetable", [emeka.address])
+        for person in (laptop, emeka):
+            await person.until(lambda person=person: in_room(person, talk.id))  # type: ignore[misc]
+        await emeka.say(talk.id, "to-both", "For both machines")
+        for person in (desk, laptop):
+            messages = await person.history(talk.id, 1)
+            assert [(message.sender, message.body) for message in messages] == [(emeka.address, "For both machines")]
+        await desk.say(talk.id, "from-desk", "From the desk")
+        texts = await laptop.history(talk.id, 2)
+        assert [(message.body, message.own) for message in texts][1] == ("From the desk", True)
+        room = talk.id
+    async with signed_in(lab, "chiara", tmp_path / "train") as train:
+        await train.until(lambda: in_room(train, room))
+        kept = await train.history(room, 2)
+        assert [message.body for message in kept] == ["For both machines", "From the desk"]
+
+
+def in_room(person: Person, room: str) -> bool:
+    """Whether a person is in a group chat."""
+    talk = person.engine.conversation(room)
+    return talk is not None and talk.joined
+
+
+async def test_a_set_up_link_comes_before_the_typed_domain(lab: RunningLab, tmp_path: Path) -> None:
+    settings = EngineSettings(
+        data=tmp_path, name_server=HostPort.parse(lab.inside), ca_file=lab.ca_file, cloud_url="", use_keyring=False
+    )
+    async with Engine(settings) as engine:
+        await engine.find_services("ciscojabber://provision?ServicesDomain=example.com")
+        assert engine.snapshot().sign_in.phase == "address"
+        await engine.sign_in("anita@mail.example", "ringback")
+        assert engine.signed_in().own == Jid.parse("anita@example.com")
+        with pytest.raises(EngineError) as caught:
+            await engine.find_services("ciscojabber://something-else")
+        assert caught.value.reason.id == "engine.link_wrong"
+
+
+async def test_a_bootstrap_file_counts_at_the_first_launch(lab: RunningLab, tmp_path: Path) -> None:
+    bootstrap = tmp_path / "jabber-bootstrap.properties"
+    bootstrap.write_text("SERVICES_DOMAIN=example.com\n")
+    settings = EngineSettings(
+        data=tmp_path / "data", name_server=HostPort.parse(lab.inside), ca_file=lab.ca_file, cloud_url="",
+        use_keyring=False, bootstrap=bootstrap,
+    )  # fmt: skip
+    async with Engine(settings) as engine:
+        await engine.sign_in("anita@mail.example", "ringback")
+        assert "domain.services.bootstrap" in [reason.id for entry in engine.trace() for reason in entry.reasons]
+        await engine.sign_out()
+        bootstrap.write_text("SERVICES_DOMAIN=nowhere.example\n")
+        await engine.sign_in("anita@mail.example", "ringback")
+        assert engine.snapshot().sign_in.phase == "ready"

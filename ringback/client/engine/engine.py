@@ -21,13 +21,14 @@ from ringback.client.configuration.plan import Plan
 from ringback.client.contacts.directory import Directory, DirectoryError
 from ringback.client.contacts.people import Facts
 from ringback.client.contacts.search import find_people, find_rooms
-from ringback.client.discovery import CachedDiscovery, Discovery
+from ringback.client.discovery import Discovery
 from ringback.client.engine.directory_service import DirectoryService
 from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.progress import Progress
 from ringback.client.engine.session import Session, SessionSettings
 from ringback.client.engine.settings import EngineSettings
 from ringback.client.engine.signin import Proven, SignInFlow, manual_servers, name_server, presence_fault
+from ringback.client.engine.sources import LINK_SCHEMES, Sources
 from ringback.client.events import Events, Subscription
 from ringback.client.host.wire import (
     Conversation,
@@ -88,6 +89,7 @@ class Engine:
         self._key: MasterKey | None = None
         self._machine: Store | None = None
         self._accounts: Accounts | None = None
+        self._sources: Sources | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -106,6 +108,7 @@ class Engine:
         self._key = await asyncio.to_thread(load_master_key, folder, use_keyring=self._settings.use_keyring)
         self._machine = await Store.open(folder / "machine.db", self._key.key)
         self._accounts = Accounts(self._machine)
+        self._sources = Sources(self._machine, self._accounts, self._settings.bootstrap)
         self._manual = await self._accounts.manual()
         self.progress.set(known=await self._accounts.known(), manual=self._manual)
 
@@ -123,6 +126,13 @@ class Engine:
         if self._accounts is None:
             raise EngineError(Reason.of("engine.not_started"))
         return self._accounts
+
+    @property
+    def sources(self) -> Sources:
+        """What is kept for look-ups."""
+        if self._sources is None:
+            raise EngineError(Reason.of("engine.not_started"))
+        return self._sources
 
     # --- what is shown
 
@@ -199,7 +209,13 @@ class Engine:
     # --- signing in
 
     async def find_services(self, address: str) -> None:
-        """Begin with an address; returns when the work has begun. Raises EngineError for what is no address."""
+        """Begin with an address; returns when the work has begun. Raises EngineError for what is no address.
+
+        A set-up link in its place (``ciscojabber://provision?...``) is kept, and the address is still wanted.
+        """
+        if address.strip().lower().startswith(LINK_SCHEMES):
+            await self.sources.use_link(address.strip())
+            return
         await self._begin(self._find(self._parse(address)))
 
     async def sign_in_with(self, password: str, remember: bool = False) -> None:
@@ -280,7 +296,9 @@ class Engine:
         address = self.progress.now.address or f"test@{settings.voice_domain or 'localhost'}"
         trial.begin(address)
         with contextlib.suppress(SignInError):
-            await SignInFlow(self._settings, settings, trial).find(self._parse(address), None)
+            flow = SignInFlow(self._settings, settings, trial)
+            parsed = self._parse(address)
+            await flow.find(parsed, await self.sources.remembered(parsed, flow.servers, fresh=True))
         return trial.entries
 
     def _parse(self, address: str) -> UserAddress:
@@ -329,21 +347,11 @@ class Engine:
         self._discovery = None
         self.progress.begin(str(address))
         flow = self._flow = SignInFlow(self._settings, self._manual, self.progress)
-        cache = await self._cached_discovery(address)
-        self._discovery = await flow.find(address, cache)
-        await self._remember_discovery(address, self._discovery)
+        self._discovery = await flow.find(address, await self.sources.remembered(address, flow.servers))
+        await self.sources.found(address, self._discovery)
         account = await self.accounts.get(str(address))
         name = account.name if account is not None else ""
         self.progress.set(phase="credentials", who_asks=flow.who_asks(self._discovery), name=name)
-
-    async def _cached_discovery(self, address: UserAddress) -> CachedDiscovery | None:
-        if self._machine is None:
-            return None
-        return await self._machine.get("discovery", address.domain, CachedDiscovery)
-
-    async def _remember_discovery(self, address: UserAddress, discovery: Discovery) -> None:
-        if self._machine is not None and discovery.remember is not None:
-            await self._machine.put("discovery", address.domain, discovery.remember)
 
     async def _prove(self, flow: SignInFlow, discovery: Discovery, password: str) -> None:
         proven = await flow.prove(discovery, password)
@@ -355,9 +363,10 @@ class Engine:
         self.progress.begin(str(address))
         self._known_password = password
         flow = self._flow = SignInFlow(self._settings, self._manual, self.progress)
-        plan = await self._kept_plan(address)
+        plan = await self.sources.plan(address)
         if plan is None:
-            discovery = self._discovery = await flow.find(address, await self._cached_discovery(address))
+            known = await self.sources.remembered(address, flow.servers)
+            discovery = self._discovery = await flow.find(address, known)
             await self._prove(flow, discovery, password)
             return
         await self._open_session(address, plan)
@@ -369,9 +378,6 @@ class Engine:
             if error.fault is None:
                 await self.accounts.forget_password(str(address))
             raise
-
-    async def _kept_plan(self, address: UserAddress) -> Plan | None:
-        return await self._machine.get("plan", str(address), Plan) if self._machine is not None else None
 
     async def _open_session(self, address: UserAddress, plan: Plan) -> None:
         if self._key is None:
@@ -416,8 +422,7 @@ class Engine:
             raise SignInError(problem, presence_fault(plan.domain, problem))
         self.progress.step("identity", "done")
         self.progress.step("connecting", "done")
-        if self._machine is not None:
-            await self._machine.put("plan", str(address), plan)
+        await self.sources.keep_plan(address, plan)
         name = session.people.name(str(session.own))
         await self.accounts.signed_in(str(address), name, password if self._remember else None, self._manual)
         self._ready()
@@ -436,17 +441,16 @@ class Engine:
             quiet.begin(str(address))
             try:
                 flow = SignInFlow(self._settings, self._manual, quiet)
-                discovery = await flow.find(address, None)
+                discovery = await flow.find(address, await self.sources.remembered(address, flow.servers, fresh=True))
                 plan = (await flow.prove(discovery, password)).plan
             except EngineError as error:
                 session.board.set("configuration", "waiting", text=error.reason, reasons=(error.reason, due.reason))
                 continue
             session.board.set("configuration", "up", text=self._key.warning if self._key else None)
-            await self._remember_discovery(address, discovery)
+            await self.sources.found(address, discovery)
             if plan != self._plan and self.session is session:
                 self._plan = plan
-                if self._machine is not None:
-                    await self._machine.put("plan", str(address), plan)
+                await self.sources.keep_plan(address, plan)
 
     def _ready(self) -> None:
         if self.progress.now.phase == "ready":
@@ -490,7 +494,8 @@ class Engine:
 
     def connecting(self, target: Target, address: str) -> None:
         """An attempt begins."""
-        self.progress.step("connecting", "active", target.server.host)
+        if self._phase() != "ready":
+            self.progress.step("connecting", "active", target.server.host)
         if self.session is not None:
             self.session.board.set("messages", "connecting", server=str(target.server))
 
@@ -647,8 +652,7 @@ class Engine:
         """Delete all that is kept here of an account, but for stores that other sessions have open."""
         parsed = str(self._parse(address))
         await self.accounts.forget(parsed)
-        if self._machine is not None:
-            await self._machine.remove("plan", [parsed])
+        await self.sources.forget(parsed)
         taken = await asyncio.to_thread(claim, self._settings.data, parsed)
         try:
             await asyncio.to_thread(delete_store, taken.path)

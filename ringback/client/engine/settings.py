@@ -13,8 +13,8 @@ from ringback.rules.addresses import HostPort
 class EngineSettings:
     """``data``: the folder of the stores. ``name_server``: None asks the system's. ``cloud_url``: empty never asks.
 
-    ``ca_file``: authorities to trust beside the system's. ``use_keyring``: False keeps the key in a file. ``device``:
-    part of the resource by which the person's other clients know this one.
+    ``ca_file``: authorities to trust beside the system's. ``use_keyring``: False keeps the key in a file.
+    ``bootstrap``: the file that an installer left, read at the first launch only.
     """
 
     data: Path
@@ -22,3 +22,4 @@ class EngineSettings:
     ca_file: Path | None = None
     cloud_url: str = DOCUMENTED_CLOUD_URL
     use_keyring: bool = True
+    bootstrap: Path | None = None

@@ -14,7 +14,7 @@ from yarl import URL
 
 from ringback.client.configuration.fetch import ConfigurationFaultError, ConfigurationFetcher
 from ringback.client.configuration.plan import XMPP_PORT, Plan
-from ringback.client.discovery import CachedDiscovery, Discovery, DiscoverySettings, Remembered, discover
+from ringback.client.discovery import Discovery, DiscoverySettings, Remembered, discover
 from ringback.client.discovery.ledger import Ledger
 from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.progress import Progress
@@ -81,11 +81,11 @@ class SignInFlow:
         """Raises EngineError where a setting by hand is no server."""
         self._settings = settings
         self._manual = manual
-        self._servers = manual_servers(manual)
+        self.servers = manual_servers(manual)
         self._progress = progress
         self.names = NameClient(name_server(settings, manual))
 
-    async def find(self, address: UserAddress, cache: CachedDiscovery | None) -> Discovery:
+    async def find(self, address: UserAddress, remembered: Remembered) -> Discovery:
         """Find who checks the password. Raises SignInError with the fault."""
         progress = self._progress
         progress.step("services", "active", *self._asked_names(address))
@@ -94,7 +94,7 @@ class SignInFlow:
             DiscoverySettings(
                 nameserver=self.names.nameserver, cloud_url=self._settings.cloud_url, ca_file=self._settings.ca_file
             ),
-            Remembered(manual=self._servers, cache=cache if self._servers is None else None),
+            remembered,
             on_entry=self._heard,
         )
         progress.set(suggestion=discovery.suggestion)
@@ -127,9 +127,9 @@ class SignInFlow:
         return next((row.state for row in self._progress.now.steps if row.id == step), "")
 
     def _asked_names(self, address: UserAddress) -> Sequence[str]:
-        if self._servers is None:
+        if self.servers is None:
             return ()
-        return [str(server) for server in self._servers.servers] or [address.domain]
+        return [str(server) for server in self.servers.servers] or [address.domain]
 
     def who_asks(self, discovery: Discovery) -> str:
         """The host that will check the password, for the sign-in card."""
@@ -207,7 +207,7 @@ class SignInFlow:
                 str(address), discovery.servers[0] if discovery.servers else HostPort(domain, 0)
             )
             raise SignInError(fault.what, fault)
-        by_hand = self._servers is not None
+        by_hand = self.servers is not None
         # An old presence record names the log-in service's port; XMPP is at its own.
         servers = [str(one if by_hand else HostPort(one.host, XMPP_PORT)) for one in discovery.servers]
         if not servers:

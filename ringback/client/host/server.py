@@ -45,6 +45,7 @@ class EngineHost:
             ca_file=settings.ca_file,
             cloud_url=settings.cloud_url,
             use_keyring=settings.use_keyring,
+            bootstrap=settings.bootstrap,
         )
         self._sessions = BrowserSessions(engine, settings.grace)
         self._runner: web.AppRunner | None = None

@@ -19,6 +19,7 @@ class HostSettings:
     ``address`` and ``port`` to bind: where the port is taken, the next free one of ``tries`` is. ``token`` is wanted
     from a browser once. ``data``: the folder of the stores. ``name_server``: None asks the system's. ``cas_url``: None
     asks the documented cloud, empty none. ``grace``: seconds that an engine lives on without any tab.
+    ``bootstrap``: the file that an installer left.
     """
 
     data: Path
@@ -32,6 +33,7 @@ class HostSettings:
     page: Path = PAGE
     grace: float = 600.0
     use_keyring: bool = True
+    bootstrap: Path | None = None
 
     @property
     def cloud_url(self) -> str:

@@ -1,0 +1,103 @@
+"""What is known before anybody is asked, and kept for the next start: set-up link, bootstrap file, caches, plans.
+
+The bootstrap file of an installation counts at the first launch only (A10): from the first look-up that succeeded on,
+what that one found is kept in its place. A set-up link stays until another one is used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from ringback.client.configuration.plan import Plan
+from ringback.client.discovery import CachedDiscovery, Discovery, Remembered
+from ringback.client.engine.errors import EngineError
+from ringback.client.identity.accounts import Accounts
+from ringback.client.store.store import Store
+from ringback.rules.addresses import UserAddress
+from ringback.rules.authenticator import ManualServers
+from ringback.rules.reasons import Reason
+from ringback.rules.services_domain import (
+    Bootstrap,
+    Provision,
+    ProvisionError,
+    parse_bootstrap,
+    parse_configuration_url,
+)
+
+LINK_SCHEMES = ("ciscojabber:", "ringback:")
+
+log = structlog.get_logger(__name__)
+
+
+class Sources:
+    """The sources kept in the machine's store."""
+
+    def __init__(self, store: Store, accounts: Accounts, bootstrap: Path | None) -> None:
+        self._store = store
+        self._accounts = accounts
+        self._bootstrap = bootstrap
+
+    async def remembered(
+        self, address: UserAddress, manual: ManualServers | None, *, fresh: bool = False
+    ) -> Remembered:
+        """The evidence at hand for a look-up; ``fresh`` leaves out what an earlier one found.
+
+        Raises EngineError where the bootstrap file can't be read.
+        """
+        known = {row.address.rpartition("@")[2] for row in await self._accounts.known()}
+        cache = await self._store.get("discovery", address.domain, CachedDiscovery)
+        return Remembered(
+            manual=manual,
+            provision=await self._provision(),
+            bootstrap=await self._first_launch(),
+            cache=cache if manual is None and not fresh else None,
+            known_domains=frozenset(known),
+        )
+
+    async def use_link(self, text: str) -> None:
+        """Keep a set-up link. Raises EngineError for what is none."""
+        try:
+            parse_configuration_url(text)
+        except ProvisionError as error:
+            raise EngineError(Reason.of("engine.link_wrong", why=error)) from error
+        await self._store.put("settings", "link", text)
+
+    async def found(self, address: UserAddress, discovery: Discovery) -> None:
+        """Keep what a look-up found."""
+        if discovery.remember is None:
+            return
+        await self._store.put("discovery", address.domain, discovery.remember)
+        await self._store.put("settings", "launched", True)
+
+    async def plan(self, address: UserAddress) -> Plan | None:
+        """The plan of the person's last session."""
+        return await self._store.get("plan", str(address), Plan)
+
+    async def keep_plan(self, address: UserAddress, plan: Plan) -> None:
+        """Keep a plan for the next start."""
+        await self._store.put("plan", str(address), plan)
+
+    async def forget(self, address: str) -> None:
+        """Delete what is kept of a person."""
+        await self._store.remove("plan", [address])
+
+    async def _provision(self) -> Provision | None:
+        link = await self._store.get("settings", "link", str)
+        try:
+            return parse_configuration_url(link) if link else None
+        except ProvisionError as error:  # written by a version that understood it
+            log.warning("engine.link_unreadable", why=str(error))
+            return None
+
+    async def _first_launch(self) -> Bootstrap | None:
+        if self._bootstrap is None or await self._store.get("settings", "launched", bool):
+            return None
+        try:
+            return parse_bootstrap(await asyncio.to_thread(self._bootstrap.read_text, "utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError, ProvisionError) as error:
+            raise EngineError(Reason.of("engine.bootstrap_wrong", file=self._bootstrap.name, why=error)) from error
