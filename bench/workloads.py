@@ -163,7 +163,7 @@ async def messages(target: Target, door: Door, units: int, *, pairs: int = 10, b
 
 
 async def group(target: Target, door: Door, units: int, *, people: int = 20, batch: int = 2) -> Measured:
-    """Deliveries in a group chat where everybody writes in turn."""
+    """Deliveries in a group chat where everybody writes in turn; with a batch of 1 all have one before the next."""
     sessions = await _sign_in_all(door, target.accounts[:people], target.mechanism)
     room = f"bench@{target.rooms}"
     try:
@@ -183,13 +183,14 @@ async def group(target: Target, door: Door, units: int, *, people: int = 20, bat
             )
             for session in sessions
         ]
-        return await _measured(target, Pump(sources, sessions, b"</body>", 10 * batch * people), units)
+        window = 10 * batch * people if batch > 1 else 1
+        return await _measured(target, Pump(sources, sessions, b"</body>", window), units)
     finally:
         await _close_all(sessions)
 
 
 async def presence(target: Target, door: Door, units: int, *, people: int = 20, batch: int = 2) -> Measured:
-    """Deliveries of presence among people who all have each other in their contact lists."""
+    """Deliveries of presence among people who all have each other as contacts; ``batch`` as for ``group``."""
     sessions = await _sign_in_all(door, target.accounts[:people], target.mechanism)
     try:
         await _befriend(sessions)
@@ -214,7 +215,8 @@ async def presence(target: Target, door: Door, units: int, *, people: int = 20, 
             )
             for number, session in enumerate(sessions)
         ]
-        return await _measured(target, Pump(sources, sessions, b"</status>", 10 * batch * people), units)
+        window = 10 * batch * people if batch > 1 else 1
+        return await _measured(target, Pump(sources, sessions, b"</status>", window), units)
     finally:
         await _close_all(sessions)
 
