@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import ssl
 from collections.abc import Coroutine
 from types import TracebackType
 from typing import Self
@@ -22,10 +21,11 @@ from ringback.client.contacts.directory import Directory, DirectoryError
 from ringback.client.contacts.people import Facts
 from ringback.client.contacts.search import find_people, find_rooms
 from ringback.client.discovery import Discovery
+from ringback.client.engine.connector import Connector
 from ringback.client.engine.directory_service import DirectoryService
 from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.progress import Progress
-from ringback.client.engine.session import Session, SessionSettings
+from ringback.client.engine.session import Session
 from ringback.client.engine.settings import EngineSettings
 from ringback.client.engine.signin import Proven, SignInFlow, manual_servers, name_server, presence_fault
 from ringback.client.engine.sources import LINK_SCHEMES, Sources
@@ -46,14 +46,11 @@ from ringback.client.host.wire import (
 )
 from ringback.client.identity.accounts import Accounts
 from ringback.client.identity.callmanager import CallManager
-from ringback.client.messaging.connection import Target
-from ringback.client.messaging.happenings import Account
 from ringback.client.messaging.photos import Photo
 from ringback.client.store.keys import MasterKey, load_master_key
 from ringback.client.store.place import Claim, claim
 from ringback.client.store.store import Store, delete_store
 from ringback.net.names import NameClient
-from ringback.net.tls import client_context
 from ringback.protocols.uds.people import User
 from ringback.rules.addresses import AddressError, Jid, UserAddress
 from ringback.rules.discovery_schedule import Occasion, next_discovery
@@ -80,10 +77,8 @@ class Engine:
         self._known_password = ""
         self._remember = False
         self._task: asyncio.Task[None] | None = None
-        self._session_task: asyncio.Task[None] | None = None
+        self._connector: Connector | None = None
         self._background: set[asyncio.Task[None]] = set()
-        self._first: asyncio.Future[Reason | None] | None = None
-        self._refused: tuple[Reason, ssl.SSLCertVerificationError | None] | None = None
         self._directory: DirectoryService | None = None
         self._claim: Claim | None = None
         self._key: MasterKey | None = None
@@ -268,7 +263,8 @@ class Engine:
 
     async def try_again(self) -> None:
         """Run a failed sign-in again; once signed in: try to connect at once instead of waiting."""
-        if self.session is not None and self.progress.now.phase == "ready":
+        connector = self._connector
+        if self.session is not None and connector is not None and connector.running and self._phase() == "ready":
             self.session.try_now()
             return
         if self._known_password:
@@ -401,25 +397,21 @@ class Engine:
         if session is None:
             return
         self.progress.step("connecting", "active", *(server.host for server in plan.servers[:2]))
-        self._first = asyncio.get_running_loop().create_future()
-        self._refused = None
-        if plan.messages:
-            self._session_task = asyncio.create_task(self._run_session(session, plan, names, password), name="session")
-        else:
-            session.board.set("messages", "off", reasons=tuple(plan.reasons))
-            self._first.set_result(None)
+        connector = self._connector = Connector(
+            session, self.progress, names, self._settings.ca_file, lambda: self._plan or plan,
+            lambda: self._spawn(self._password_changed(), "signed out"), self._manual.internet_protocol,
+        )  # fmt: skip
+        connector.start(password)
         if plan.call_managers:
             self._spawn(self._run_directory(session, plan, names, password, proven.user), "directory")
         self._spawn(self._keep_fresh(session, address, password, warm=patient), "plan")
-        problem = await asyncio.shield(self._first)
-        refused = self._refusal()
-        if refused is not None:
-            reason, certificate = refused
-            if certificate is None and reason.id == "presence.password_refused":
-                raise SignInError(Reason.of("engine.password_wrong", address=str(address)))
-            raise SignInError(reason, presence_fault(plan.domain, reason))
-        if problem is not None and not patient:
-            raise SignInError(problem, presence_fault(plan.domain, problem))
+        try:
+            await connector.first()
+        except SignInError as error:
+            if not patient or error.fault is None or not connector.running:
+                raise
+            # what is kept is shown already, and the connection goes on trying
+        self._known_password = password
         self.progress.step("identity", "done")
         self.progress.step("connecting", "done")
         await self.sources.keep_plan(address, plan)
@@ -459,87 +451,8 @@ class Engine:
         self.progress.set(phase="ready")
         self.events.tell(Welcome(snapshot=self.snapshot()))
 
-    async def _run_session(self, session: Session, plan: Plan, names: NameClient, password: str) -> None:
-        async def targets() -> list[Target]:
-            now = self._plan or plan  # a refresh may have brought other servers
-            return [Target(server) for server in now.servers]
-
-        async def resolve(host: str) -> list[str]:
-            answer = await names.addresses(host)
-            if not answer.addresses:
-                raise OSError(f"{answer.outcome}")
-            return list(answer.addresses)
-
-        def tls() -> ssl.SSLContext:
-            return client_context(self._settings.ca_file)
-
-        account = Account(session.own, password)
-        session.board.set("messages", "connecting", server=str(plan.servers[0]) if plan.servers else plan.domain)
-        try:
-            await session.run(SessionSettings(account, targets, resolve, tls), self)
-        except Exception as error:  # told to the person; the rest of the page goes on
-            log.exception("engine.session_failed")
-            reason = Reason.of("engine.internal", work="messages", kind=type(error).__name__)
-            session.board.set("messages", "failed", text=reason, reasons=(reason,))
-            self._settle_first(reason)
-
-    def _refusal(self) -> tuple[Reason, ssl.SSLCertVerificationError | None] | None:
-        return self._refused
-
-    def _settle_first(self, problem: Reason | None) -> None:
-        if self._first is not None and not self._first.done():
-            self._first.set_result(problem)
-
-    # --- what the connection tells (Watcher)
-
-    def connecting(self, target: Target, address: str) -> None:
-        """An attempt begins."""
-        if self._phase() != "ready":
-            self.progress.step("connecting", "active", target.server.host)
-        if self.session is not None:
-            self.session.board.set("messages", "connecting", server=str(target.server))
-
-    def connected(self, target: Target, address: str, took: float, mechanism: str, tls: str) -> None:
-        """A session stands."""
-        answer = ", ".join(part for part in (mechanism, tls) if part)
-        self._note_attempt(target, address, took, Outcome.OK, answer)
-        if self.session is not None:
-            self.session.board.set("messages", "up", server=str(target.server))
-        self._settle_first(None)
-
-    def failed(self, target: Target, address: str, took: float, reason: Reason) -> None:
-        """An attempt ended without a session."""
-        self._note_attempt(target, address, took, Outcome.FAILED, "", (reason,))
-
-    def waiting(self, seconds: float, reason: Reason) -> None:
-        """The next round begins after so many seconds."""
-        if self.session is not None:
-            self.session.board.set("messages", "waiting", text=reason, retry_in=seconds, reasons=(reason,))
-        self._settle_first(reason)
-
-    def refused(self, reason: Reason, certificate: ssl.SSLCertVerificationError | None) -> None:
-        """The server does not want us: nothing is tried by itself."""
-        self._refused = (reason, certificate)
-        if self.session is not None:
-            self.session.board.set("messages", "failed", text=reason, reasons=(reason,))
-        if self._first is not None and self._first.done():
-            self._spawn(self._signed_out_by_server(reason), "signed out")
-        self._settle_first(reason)
-
-    def _note_attempt(
-        self, target: Target, address: str, took: float, outcome: Outcome, answer: str, reasons: tuple[Reason, ...] = ()
-    ) -> None:
-        if len(self.progress.entries) > 500:  # a long outage must not fill memory
-            return
-        self.progress.note(
-            Kind.ASKED, Reason.of("engine.trace.presence", server=target.server.host), outcome=outcome,
-            question=f"XMPP {target.server}", server=address, answer=answer, took=took, reasons=reasons,
-        )  # fmt: skip
-
-    async def _signed_out_by_server(self, reason: Reason) -> None:
-        """A later refusal: the password was changed. Ask for it, with the address still there."""
-        if reason.id != "presence.password_refused":
-            return
+    async def _password_changed(self) -> None:
+        """The password is not right any more: ask for the new one, with the address still there."""
         address = self.progress.now.address
         await self._end_session()
         await self.accounts.forget_password(address)
@@ -559,15 +472,10 @@ class Engine:
 
     async def _end_session(self) -> None:
         session, self.session = self.session, None
-        task, self._session_task = self._session_task, None
-        if session is not None:
-            await session.stop()
-        current = asyncio.current_task()
-        others = [one for one in (task, *self._background) if one is not None and one is not current]
-        if task is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(3.0):
-                    await asyncio.wait([task])
+        connector, self._connector = self._connector, None
+        if connector is not None:
+            await connector.stop()
+        others = [one for one in self._background if one is not asyncio.current_task()]
         for one in others:
             one.cancel()
         await asyncio.gather(*others, return_exceptions=True)

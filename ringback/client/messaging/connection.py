@@ -103,19 +103,20 @@ class Connection:
 
     async def run(self) -> None:
         """Connect and stay connected until cancelled, or until the server refuses this person."""
-        failures = 0
+        failures, had_session = 0, False
         self._stream = Stream(self._account, self._tls(), self._deliver)
         try:
             while not self._stopping.is_set():
                 self._retry.clear()
                 end = await self._round(self._stream)
                 if end is None:
-                    failures = 0
+                    failures, had_session = 0, True
                     end = await self._keep(self._stream)
                     self._deliver(Lost(end.reason))
                 if self._stopping.is_set():
                     return
-                if end.final:
+                # A certificate that turned bad under a running session is the server's trouble and may pass.
+                if end.final and not (had_session and end.certificate is not None):
                     self._watcher.refused(end.reason, end.certificate)
                     return
                 failures += 1
