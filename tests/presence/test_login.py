@@ -1,0 +1,132 @@
+"""Signing in: by the log-in service and its token, by SCRAM, and with what must not work."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+import aiohttp
+import pytest
+import slixmpp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringback.protocols import soap_login as soap
+from tests.presence.conftest import PEOPLE
+from tests.presence.talk import authenticate, open_stream
+from tests.support.services import OwnServer
+
+
+async def call(own: OwnServer, request: soap.Request | bytes, path: str = soap.PATHS[0]) -> tuple[int, bytes]:
+    body = request if isinstance(request, bytes) else soap.render_request(request)
+    context = ssl.create_default_context(cafile=str(own.ca))
+    url = f"https://{own.address}:{own.login_port}{path}"
+    async with aiohttp.ClientSession() as session, session.post(url, data=body, ssl=context) as response:
+        return response.status, await response.read()
+
+
+class TestLoginService:
+    """interfaces: /EPASSoap/service/v80."""
+
+    async def test_a_password_gives_a_key_the_configuration_and_tokens(self, own: OwnServer) -> None:
+        status, body = await call(own, soap.LoginRequest("anita", PEOPLE["anita"]), soap.PATHS[1])
+        assert status == 200
+        key = soap.parse_session_key(body)
+        _, body = await call(own, soap.ConfigRequest(key))
+        assert soap.parse_config(body)["Presence.Domain"] == own.domain
+        _, body = await call(own, soap.TokenRequest(key))
+        token = soap.parse_token(body)
+        assert await by_token(own, "anita", token) == "success"
+        assert await by_token(own, "anita", token) == "not-authorized", "it works once"
+        _, body = await call(own, soap.TokenRequest(key))
+        assert await by_token(own, "bernd", soap.parse_token(body)) == "not-authorized"
+
+    @pytest.mark.parametrize(
+        "request_",
+        [
+            soap.LoginRequest("anita", "wrong"),
+            soap.LoginRequest("nobody", "wrong"),
+            soap.LoginRequest("an ita", "wrong"),
+            soap.TokenRequest("00000000-0000-0000-0000-000000000000"),
+            soap.ConfigRequest("x"),
+        ],
+    )
+    async def test_a_refusal_says_invalid_request(self, own: OwnServer, request_: soap.Request) -> None:
+        status, body = await call(own, request_)
+        assert status == 200
+        with pytest.raises(soap.RefusedError, match="Invalid request"):
+            soap.parse_session_key(body) if isinstance(request_, soap.LoginRequest) else soap.parse_token(body)
+
+    async def test_nonsense_is_refused(self, own: OwnServer) -> None:
+        for body in (b"", b"<", b"<a/>", b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"):
+            assert (await call(own, body))[0] == 200
+        assert (await call(own, b"x" * 100_000))[0] == 413
+
+
+class TestMessages:
+    """The SOAP messages, read and written."""
+
+    @pytest.mark.parametrize(
+        "request_", [soap.LoginRequest("anita", "p<&>ä", "CUPC", "9"), soap.ConfigRequest("k"), soap.TokenRequest("k")]
+    )
+    def test_requests_come_back(self, request_: soap.Request) -> None:
+        assert soap.parse_request(soap.render_request(request_)) == request_
+        assert soap.action_of(request_).startswith("urn:cisco:epas:soap/EpasSoapServiceInterface/")
+
+    def test_answers_come_back(self) -> None:
+        assert soap.parse_session_key(soap.render_session_key("k")) == "k"
+        assert soap.parse_token(soap.render_token("t")) == "t"
+        assert soap.parse_config(soap.render_config({"A": "1", "B": "<2>"})) == {"A": "1", "B": "<2>"}
+        assert "p" not in repr(soap.LoginRequest("u", "p"))[13:]
+
+    def test_a_document_type_is_refused(self) -> None:
+        body = b"<!DOCTYPE a SYSTEM 'file:///etc/passwd'>" + soap.render_request(soap.TokenRequest("k"))[38:]
+        with pytest.raises(soap.MalformedSoapError):
+            soap.parse_request(body)
+
+    @given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda part: soap.render_token("t")[:-40] + part))
+    def test_any_bytes_give_a_result_or_the_documented_error(self, body: bytes) -> None:
+        for parse in (soap.parse_request, soap.parse_session_key, soap.parse_config, soap.parse_token):
+            try:
+                parse(body)
+            except soap.SoapLoginError as error:
+                assert str(error)  # noqa: PT017 - most inputs are refused, and each refusal says why
+
+
+async def by_token(own: OwnServer, user: str, token: str) -> str:
+    """Whether a token signs this user in."""
+    talk = await open_stream(own, user)
+    result = await authenticate(talk, "CISCO-VTG-TOKEN", f"userid={user}@{own.domain}\0token={token}")
+    await talk.leave()
+    return result
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"])
+@pytest.mark.parametrize("good", [True, False])
+async def test_a_foreign_client_signs_in(own: OwnServer, mechanism: str, good: bool) -> None:
+    """slixmpp, by STARTTLS; it keeps to the mechanism and does not take a weaker one."""
+    over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    password = PEOPLE["anita"] if good else "wrong"
+    client = slixmpp.ClientXMPP(f"anita@{own.domain}", password, sasl_mech=mechanism)
+    client.ca_certs = own.ca
+    if mechanism.endswith("PLUS"):
+        client.ssl_context.maximum_version = ssl.TLSVersion.TLSv1_2  # it knows tls-unique only
+
+    def tell(result: str) -> None:
+        if not over.done():
+            over.set_result(result)
+
+    client.add_event_handler("session_start", lambda _: tell("in"))
+    client.add_event_handler("failed_all_auth", lambda _: tell("refused"))
+    client.connect(own.address, own.port)
+    async with asyncio.timeout(10):
+        assert await over == ("in" if good else "refused")
+    await client.disconnect()
+
+
+async def test_another_spelling_of_a_name_is_not_the_person(own: OwnServer) -> None:
+    """Directories fold accents; addresses do not."""
+    talk = await open_stream(own, "anita")
+    for user in ("änita", "anitа", "anita\u200d"):
+        assert await authenticate(talk, "PLAIN", f"\0{user}\0{PEOPLE['anita']}") == "not-authorized"
+    await talk.leave()
