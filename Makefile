@@ -15,7 +15,7 @@ run: $(STAMP)/product page
 	@exec $(BIN)/ringback lab $(ARGS)
 
 test: $(STAMP)/test-packages $(STAMP)/dev check page
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(STAMP)/dev page
 	$(BIN)/ruff check .
