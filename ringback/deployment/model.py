@@ -111,9 +111,11 @@ class PresenceOptions(Entity, frozen=True, kw_only=True):
     """Rules of the presence service for everybody.
 
     ``several_clients``: ``documented`` sends an answer to the client that answered last, ``all`` to every client.
+    ``archive``: keep messages, so that clients catch up with what they missed.
     """
 
     several_clients: Literal["documented", "all"] = "documented"
+    archive: bool = True
     conference_domain: str = ""
 
 

@@ -140,6 +140,7 @@ class Context:
                 application_user=_PRESENCE_APPLICATION,
                 application_password=self._folder.secret(_PRESENCE_APPLICATION),
                 delivery_rule=_DELIVERY_RULES[self.deployment.presence.several_clients],
+                archive=self.deployment.presence.archive,
             ),
             self._roster_seeds(),
         )
