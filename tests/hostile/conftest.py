@@ -1,6 +1,7 @@
 """The server under attack, and two people who have nothing to do with it and must not notice.
 
-``RINGBACK_HOSTILE_SERVER=prosody`` or ``ejabberd`` sets the suite on that server instead of ours, to see what it fails.
+``RINGBACK_HOSTILE_SERVER=prosody`` or ``ejabberd`` sets the suite on that server instead of ours, to see what it fails;
+``RINGBACK_HOSTILE_PATIENCE`` are the seconds to wait for an answer then.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             foreign.tls_port,
             ssl.create_default_context(cafile=str(foreign.ca)),
             PEOPLE,
+            negotiation_time=NEGOTIATION_TIME,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
 import re
 import secrets
 import socket
@@ -12,7 +13,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Self
 
-PATIENCE = 8.0  # seconds for an answer on a busy machine
+PATIENCE = float(os.environ.get("RINGBACK_HOSTILE_PATIENCE", "8"))  # seconds for an answer on a busy machine
 
 HEADER = (
     "<?xml version='1.0'?><stream:stream to='{domain}' version='1.0' xmlns='jabber:client' "
