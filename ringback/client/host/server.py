@@ -185,7 +185,7 @@ class EngineHost:
             return _words(503, "Too many browsers are open here", "Close one and try again.")
         if session is None:
             return _words(401, "Open Ringback with its own link", "The session of this browser is over.")
-        socket = TabSocket(session.engine)
+        socket = TabSocket(session.engine, lambda: self._note_account(session))
         self._sockets.add(socket)
         self._sessions.opened(session)
         try:

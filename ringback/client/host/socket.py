@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import structlog
@@ -30,7 +31,9 @@ log = structlog.get_logger(__name__)
 class TabSocket:
     """Serves one tab until it goes."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, welcomed: Callable[[], Awaitable[None]]) -> None:
+        """``welcomed`` is called after each new snapshot: somebody signed in or out."""
+        self._welcomed = welcomed
         self._engine = engine
         self._events = Subscription(engine.events)
         self._socket = web.WebSocketResponse(heartbeat=PING_SECONDS, max_msg_size=MESSAGE_LIMIT, compress=False)
@@ -66,6 +69,8 @@ class TabSocket:
             async for event in subscription:
                 async with asyncio.timeout(SEND_SECONDS):
                     await self._socket.send_str(wire.encode_event(event))
+                if isinstance(event, wire.Welcome):
+                    await self._welcomed()
         except (EventsLostError, TimeoutError):
             log.info("host.tab_too_slow")
             await self._socket.close(code=WSCloseCode.TRY_AGAIN_LATER)

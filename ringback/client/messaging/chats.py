@@ -20,11 +20,11 @@ import msgspec
 from ringback.client.events import Events
 from ringback.client.host.wire import Conversation, Message, MessageState
 from ringback.client.messaging.stanzas import Received
+from ringback.client.messaging.typing import Typing
 from ringback.client.store.store import KeptMessage, Store
 from ringback.rules.addresses import Jid
 from ringback.rules.reasons import Reason
 
-TYPING_SECONDS = 30.0
 LIVE_AGE = timedelta(minutes=1)
 _RANK: dict[MessageState, int] = {"failed": 0, "sending": 1, "sent": 2, "delivered": 3, "read": 4, "received": 5}
 
@@ -82,7 +82,7 @@ class Chats:
         self._rooms = rooms
         self._now = now
         self._talks: dict[str, Talk] = {}
-        self._typing: dict[tuple[str, str], asyncio.TimerHandle] = {}
+        self._typing = Typing(events)
         self._lock = asyncio.Lock()
 
     async def load(self) -> None:
@@ -91,9 +91,7 @@ class Chats:
 
     def close(self) -> None:
         """Let go of the timers."""
-        for handle in self._typing.values():
-            handle.cancel()
-        self._typing.clear()
+        self._typing.close()
 
     # --- reading
 
@@ -109,7 +107,7 @@ class Chats:
         shown = talk.conversation
         if shown.kind == "person":
             shown = msgspec.structs.replace(shown, title=self._people.name(conversation_id))
-        return msgspec.structs.replace(shown, typing=[who for where, who in self._typing if where == conversation_id])
+        return msgspec.structs.replace(shown, typing=self._typing.who(conversation_id))
 
     async def history(self, conversation_id: str, before: str | None, limit: int) -> tuple[list[Message], bool]:
         """Messages before a message, or the newest, oldest first; and whether that is all that is kept here."""
@@ -321,7 +319,7 @@ class Chats:
             ),
             live=live,
         )
-        self._stop_typing(conversation_id, sender)
+        self._typing.ended(conversation_id, sender)
         await self._count(talk, message, count_from)
         if received.wants_receipt and not own and not room and received.id and (count_from is None or at > count_from):
             return Duties(receipt_to=str(received.sender), receipt_for=received.id)
@@ -487,21 +485,10 @@ class Chats:
         who = str(received.sender.bare)
         if received.kind == "groupchat":
             who, _ = self._rooms.speaker(received.sender, received.occupant)
-        if received.state != "composing":
-            self._stop_typing(conversation_id, who)
-            return
-        if (running := self._typing.pop((conversation_id, who), None)) is not None:
-            running.cancel()
-        loop = asyncio.get_running_loop()
-        handle = loop.call_later(TYPING_SECONDS, self._stop_typing, conversation_id, who)
-        self._typing[conversation_id, who] = handle
-        self._events.conversation(conversation_id)
-
-    def _stop_typing(self, conversation_id: str, who: str) -> None:
-        handle = self._typing.pop((conversation_id, who), None)
-        if handle is not None:
-            handle.cancel()
-            self._events.conversation(conversation_id)
+        if received.state == "composing":
+            self._typing.began(conversation_id, who)
+        else:
+            self._typing.ended(conversation_id, who)
 
     def _stamp(self, talk: Talk) -> str:
         """The time of something that happens now: never before what the conversation already shows."""
