@@ -50,6 +50,12 @@ class Management:
             return True
         return False
 
+    def should_ask(self) -> bool:
+        """Whether stanzas were sent since an acknowledgement was last asked for; then it counts as asked for."""
+        asks = self._unasked > 0
+        self._unasked = 0
+        return asks
+
     def acknowledge(self, text: str | None) -> None:
         """The other side says ``h``. Raises StreamError where it is no number or counts what was never sent."""
         handled = parse_count(text)

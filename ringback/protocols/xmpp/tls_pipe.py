@@ -11,7 +11,7 @@ import ssl
 from contextlib import suppress
 from typing import Final
 
-_CHUNK: Final = 65536
+_CHUNK: Final = 16_384  # the largest TLS record
 
 
 class TlsError(Exception):

@@ -119,7 +119,8 @@ class Messages:
         if missing and kind != "chat":
             raise StanzaError("service-unavailable", "This client is not signed in")
         sender_account = session.account
-        sender_account.note_answer(account.bare, session, router.tick)
+        if b"body" in raw:  # receipts and markers go out by themselves: they are no answer of the person
+            sender_account.note_answer(account.bare, session, router.tick)
         # Names of elements can be written in one way only; a namespace may hide behind references.
         if b"stanza-id" in raw or b"<delay" in raw or b":delay" in raw:
             raw = _without_forgeries(raw, router.domain, account.bare)

@@ -64,8 +64,11 @@ class Offline:
                 self._router.storage.write(delete_messages, {"of": account.bare, "upto": last})
             else:
                 self._router.kept_already(session, sent)
+                for other in account.ready[:1]:
+                    self.deliver(other)
 
         session.confirm(confirmed)
+        session.ask_acknowledgement()
 
 
 def delayed(raw: bytes, domain: str, received: float) -> bytes:

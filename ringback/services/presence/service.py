@@ -42,6 +42,7 @@ from ringback.storage.presence.migrate import upgrade
 _BACKLOG: Final = 4096  # connections that may wait to be accepted
 _TICK: Final = 1.0
 _REST_EVERY: Final = 10  # ticks; a stream without a byte for so long gives its parser back
+_ACKNOWLEDGE_EVERY: Final = 5  # ticks; clients acknowledge only when they are asked
 _UNLOAD_EVERY: Final = 60  # ticks
 _ASK_AGAIN: Final = 10  # ticks
 _FEATURES: Final = (
@@ -246,6 +247,8 @@ class PresenceService:
 
     def _bind(self, connection: Connection, resource: str, account: Account) -> None:
         stream = connection.stream
+        # It may have been unloaded between loading and now.
+        account = self.router.accounts.loaded.setdefault(account.bare, account)
         try:
             jid = account.jid.with_resource(resource or secrets.token_hex(8))
         except AddressError as error:
@@ -379,6 +382,9 @@ class PresenceService:
             count += 1
             if count % _REST_EVERY == 0:
                 self._rest_idle_streams()
+            if count % _ACKNOWLEDGE_EVERY == 0:
+                for session in self.router.by_full.values():
+                    session.ask_acknowledgement()
             if count % _UNLOAD_EVERY == 0:
                 self.router.accounts.unload_idle(lambda account: account.offline_busy)
             if not self._credentials.scram_known and count % _ASK_AGAIN == 0:

@@ -127,6 +127,12 @@ class ClientSession:
             if wire is not None:
                 wire.end(StreamError("policy-violation", "Too many stanzas were not acknowledged"))
 
+    def ask_acknowledgement(self) -> None:
+        """Ask the client what it has handled, where something is open that was not asked for yet."""
+        management = self.management
+        if management is not None and self.wire is not None and management.should_ask():
+            self.wire.write(_ASK)
+
     def send_presence(self, sender: bytes, raw: bytes) -> None:
         """As ``send``, but the last presence of each sender waits while the client is inactive (XEP-0352)."""
         if not self.inactive:
