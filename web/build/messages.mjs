@@ -10,6 +10,8 @@ const WEB = dirname(dirname(fileURLToPath(import.meta.url)));
 const OWN = join(WEB, "src", "messages");
 const REASONS = join(WEB, "..", "ringback", "rules", "catalogue", "en");
 const SOURCE_LANGUAGE = "en";
+// Reasons have a room of their own: `trace.typed` is a sentence of the engine and a word of the page.
+const PREFIX = "reason:";
 const PSEUDO = "en-XA";
 
 const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
@@ -77,8 +79,8 @@ function reasonMessages() {
   const merged = {};
   for (const file of readdirSync(REASONS).filter((name) => name.endsWith(".json")).sort()) {
     for (const [id, message] of Object.entries(compile(readJson(join(REASONS, file)), file))) {
-      if (merged[id]) throw new Error(`${file}: the reason ${id} has a sentence in another file already`);
-      merged[id] = message;
+      if (merged[PREFIX + id]) throw new Error(`${file}: the reason ${id} has a sentence in another file already`);
+      merged[PREFIX + id] = message;
     }
   }
   return merged;

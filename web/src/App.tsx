@@ -35,6 +35,9 @@ function useDark(): boolean {
   return theme === "dark" || (theme === "system" && system);
 }
 
+/** The language with the region of the browser, which knows whether a day has 12 or 24 hours. */
+const regionOf = (code: string) => navigator.languages.find((accepted) => accepted.split("-")[0] === code) ?? (code === "en-XA" ? "en" : code);
+
 /** Which of the two: enter as soon as the first service is up. */
 function Where({ dark }: { dark: boolean }) {
   const signIn = useSignIn();
@@ -57,7 +60,7 @@ export function App({ engine }: { engine: Engine }) {
   }, [dark, density, language, textSize]);
   if (!messages) return null;
   return (
-    <IntlProvider locale={language.code === "en-XA" ? "en" : language.code} messages={messages} onError={() => undefined}>
+    <IntlProvider locale={regionOf(language.code)} messages={messages} onError={() => undefined}>
       <LanguageContext.Provider value={language}>
         <EngineContext.Provider value={engine}>
           <Announcer>

@@ -1,9 +1,11 @@
 declare module "virtual:messages/*" {
-  const messages: import("./texts/catalogue").Catalogue;
+  import type { MessageFormatElement } from "@formatjs/icu-messageformat-parser";
+  const messages: Record<string, MessageFormatElement[]>;
   export default messages;
 }
 declare module "virtual:reasons/*" {
-  const messages: import("./texts/catalogue").Catalogue;
+  import type { MessageFormatElement } from "@formatjs/icu-messageformat-parser";
+  const messages: Record<string, MessageFormatElement[]>;
   export default messages;
 }
 declare module "*.module.css" {

@@ -53,7 +53,9 @@ function PersonDetail({ id }: { id: string }) {
 
 function MemberRow({ member }: { member: Member }) {
   const { t } = useTexts();
-  const person = usePerson(member.id);
+  const known = usePerson(member.id);
+  const me = useMe();
+  const person = member.id === me?.id ? me : known;
   return (
     <li>
       <Avatar person={person ?? member} size={36} presence={person?.presence} />
@@ -104,7 +106,9 @@ function RoomDetail({ room }: { room: Conversation }) {
           without={room.members.map((member) => member.id)}
           named={false}
           least={1}
-          onDone={async (people) => void (await engine.inviteToRoom(room.id, people))}
+          onDone={async (people) => {
+            await engine.inviteToRoom(room.id, people);
+          }}
           onClose={close}
         />
       )}

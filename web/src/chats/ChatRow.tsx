@@ -79,10 +79,10 @@ export const ChatRow = memo(function ChatRow({ chat, current }: { chat: Conversa
               {chat.draft && !current ? (
                 <>
                   <span className={shell.draft}>{t("chats.draftWord")}&nbsp;</span>
-                  <span>{chat.draft}</span>
+                  <span dir="auto">{chat.draft}</span>
                 </>
               ) : (
-                <span>{preview(texts, chat)}</span>
+                <span dir="auto">{preview(texts, chat)}</span>
               )}
             </span>
           </span>

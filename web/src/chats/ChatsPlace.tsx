@@ -1,8 +1,9 @@
 /** Chats: the list, and the conversation that is open. */
-import { Chat24Regular } from "@fluentui/react-icons";
 import { Button } from "@fluentui/react-button";
+import { Chat24Regular } from "@fluentui/react-icons";
+import { useEffect, useState } from "react";
 
-import { useConversation } from "../engine/hooks";
+import { useConversation, useEngine, useLink, useMe, usePerson } from "../engine/hooks";
 import { setPreferences, usePreferences } from "../engine/prefs";
 import { Empty } from "../parts/Empty";
 import { useWide } from "../parts/useMedia";
@@ -12,7 +13,6 @@ import { useTexts } from "../texts/texts";
 import { ChatDetail } from "./ChatDetail";
 import { ChatList } from "./ChatList";
 import { ConversationPane } from "./ConversationPane";
-import { useState } from "react";
 
 interface Props {
   id: string | null;
@@ -21,7 +21,17 @@ interface Props {
 
 export function ChatsPlace({ id, onNewChat }: Props) {
   const { t } = useTexts();
+  const engine = useEngine();
+  const link = useLink();
   const conversation = useConversation(id ?? "");
+  const person = usePerson(id ?? "");
+  const me = useMe();
+  // A link to a contact or colleague whose chat was closed, or never begun, opens it.
+  const colleague = id !== null && id.includes("@") && id.split("@")[1] === me?.id.split("@")[1];
+  const begin = link.open && !conversation && (person || colleague) ? id : null;
+  useEffect(() => {
+    if (begin) engine.openChat(begin).catch(() => undefined);
+  }, [engine, begin]);
   const wide = useWide();
   const { detail: kept } = usePreferences();
   const [opened, setOpened] = useState(false);

@@ -72,7 +72,7 @@ function useDraft(conversation: Conversation) {
 }
 
 export function Composer({ conversation }: { conversation: Conversation }) {
-  const { t, reason } = useTexts();
+  const { t, refused } = useTexts();
   const engine = useEngine();
   const link = useLink();
   const phone = usePhone();
@@ -99,7 +99,7 @@ export function Composer({ conversation }: { conversation: Conversation }) {
     if (!ready) return;
     setProblem("");
     pause();
-    engine.sendMessage(conversation.id, text.trim()).catch((error: { reason?: never }) => setProblem(reason(error.reason) || t("state.failed")));
+    engine.sendMessage(conversation.id, text.trim()).catch((error: unknown) => setProblem(refused(error)));
     setText("");
   };
   const key = (event: KeyboardEvent) => {
@@ -131,7 +131,7 @@ export function Composer({ conversation }: { conversation: Conversation }) {
         id="composer"
         ref={field}
         rows={1}
-        dir="auto"
+        dir={text ? "auto" : undefined}
         value={text}
         maxLength={20_000}
         placeholder={link.open ? t("composer.to", { name: title }) : t("composer.offline")}

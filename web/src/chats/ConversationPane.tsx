@@ -87,7 +87,7 @@ function Header({ conversation, detail, onDetail }: Props) {
 }
 
 export function ConversationPane({ conversation, detail, onDetail }: Props) {
-  const { t, reason } = useTexts();
+  const { t, refused } = useTexts();
   const engine = useEngine();
   const link = useLink();
   const thread = useThread(conversation.id);
@@ -96,8 +96,8 @@ export function ConversationPane({ conversation, detail, onDetail }: Props) {
   useEffect(() => {
     if (!link.open || thread.loaded) return;
     setFailed(null);
-    engine.loadHistory(id, false).catch((error: { reason?: never }) => setFailed(reason(error.reason) || t("history.failed")));
-  }, [engine, id, link.open, thread.loaded, reason, t]);
+    engine.loadHistory(id, false).catch((error: unknown) => setFailed(refused(error)));
+  }, [engine, id, link.open, thread.loaded, refused]);
   return (
     <main className={shell.main} id="main" tabIndex={-1} data-pane="main" aria-label={t("conversation.with", { name: conversation.title })}>
       <Header conversation={conversation} detail={detail} onDetail={onDetail} />

@@ -53,7 +53,7 @@ function usePeopleFound(query: string, without: readonly string[]): Person[] {
 
 export function PeopleDialog({ title, action, without, named, least, onDone, onClose }: Props) {
   const texts = useTexts();
-  const { t, reason } = texts;
+  const { t, refused } = texts;
   const [query, setQuery] = useState("");
   const [picked, setPicked] = useState<readonly Person[]>([]);
   const [name, setName] = useState("");
@@ -76,7 +76,7 @@ export function PeopleDialog({ title, action, without, named, least, onDone, onC
       );
       onClose();
     } catch (error) {
-      setProblem(reason((error as { reason?: never }).reason) || t("link.lost"));
+      setProblem(refused(error));
       setBusy(false);
     }
   };
@@ -85,7 +85,7 @@ export function PeopleDialog({ title, action, without, named, least, onDone, onC
       <DialogSurface>
         <DialogBody>
           <DialogTitle>{title}</DialogTitle>
-          <DialogContent className={css.tall}>
+          <DialogContent className={`${css.tall ?? ""} ${css.inDialog ?? ""}`}>
             {picked.length > 0 && (
               <div className={css.picked} role="group" aria-label={t("people.chosen")}>
                 {picked.map((person) => (
@@ -98,6 +98,7 @@ export function PeopleDialog({ title, action, without, named, least, onDone, onC
               </div>
             )}
             <Field label={t("people.find")}>
+              {/* eslint-disable-next-line jsx-a11y/no-autofocus -- the one thing to do in a dialog that was just opened */}
               <Input value={query} onChange={(_, data) => setQuery(data.value)} autoFocus autoComplete="off" />
             </Field>
             <div className={css.choices} role="group" aria-label={t("search.people")}>

@@ -13,7 +13,7 @@ import { useTexts } from "../texts/texts";
 import type { Person } from "../wire";
 
 export function AddContactDialog({ onClose }: { onClose: () => void }) {
-  const { t, reason } = useTexts();
+  const { t, refused } = useTexts();
   const engine = useEngine();
   const groups = useGroups();
   const me = useMe();
@@ -39,15 +39,16 @@ export function AddContactDialog({ onClose }: { onClose: () => void }) {
     };
   }, [engine, wanted]);
   const add = (id: string, name: string) => {
-    engine.addContact(id, name, group ? [group] : []).then(onClose, (error: { reason?: never }) => setProblem(reason(error.reason) || t("link.lost")));
+    engine.addContact(id, name, group ? [group] : []).then(onClose, (error: unknown) => setProblem(refused(error)));
   };
   return (
     <Dialog open onOpenChange={(_, data) => !data.open && onClose()}>
       <DialogSurface>
         <DialogBody>
           <DialogTitle>{t("contact.add")}</DialogTitle>
-          <DialogContent className={chats.tall}>
+          <DialogContent className={`${chats.tall ?? ""} ${chats.inDialog ?? ""}`}>
             <Field label={t("contact.addBy")} validationState={problem ? "error" : "none"} validationMessage={problem || undefined}>
+              {/* eslint-disable-next-line jsx-a11y/no-autofocus -- the one thing to do in a dialog that was just opened */}
               <Input value={query} autoFocus autoComplete="off" onChange={(_, data) => setQuery(data.value)} />
             </Field>
             {groups.length > 0 && (

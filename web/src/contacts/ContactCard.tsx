@@ -10,7 +10,7 @@ import {
 } from "@fluentui/react-icons";
 import { useEffect, useState } from "react";
 
-import { useEngine, useLink, usePerson } from "../engine/hooks";
+import { useEngine, useLink, useMe, usePeople, usePerson } from "../engine/hooks";
 import { go } from "../engine/place";
 import { Avatar } from "../parts/Avatar";
 import { Bones } from "../parts/Bones";
@@ -31,20 +31,24 @@ import css from "./contacts.module.css";
 function useCard(id: string) {
   const engine = useEngine();
   const link = useLink();
-  const { reason, t } = useTexts();
+  const { refused } = useTexts();
   const [card, setCard] = useState<PersonCard | null>(null);
   const [problem, setProblem] = useState("");
   useEffect(() => {
     if (!link.open) return undefined;
     let current = true;
     engine.getPerson(id).then(
-      (got) => current && (setCard(got), setProblem("")),
-      (error: { reason?: never }) => current && setProblem(reason(error.reason) || t("link.lost")),
+      (got) => {
+        if (!current) return;
+        setCard(got);
+        setProblem("");
+      },
+      (error: unknown) => current && setProblem(refused(error)),
     );
     return () => {
       current = false;
     };
-  }, [engine, id, link.open, reason, t]);
+  }, [engine, id, link.open, refused]);
   return { card, problem };
 }
 
@@ -76,9 +80,12 @@ function Actions({ person }: { person: Person }) {
 
 function Work({ person }: { person: Person }) {
   const { t } = useTexts();
+  const me = useMe();
+  // The directory names a manager by user name only.
+  const manager = [...usePeople(), ...(me ? [me] : [])].find((one) => one.id.split("@")[0] === person.manager)?.name ?? person.manager;
   const facts = [
     { icon: <Building20Regular aria-hidden />, value: person.department, name: t("contact.department") },
-    { icon: <Person20Regular aria-hidden />, value: person.manager, name: t("contact.manager") },
+    { icon: <Person20Regular aria-hidden />, value: manager, name: t("contact.manager") },
   ].filter((fact) => fact.value);
   if (!facts.length) return null;
   return (

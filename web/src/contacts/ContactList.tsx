@@ -44,7 +44,7 @@ function GroupSection({ group, open }: { group: Group; open: string | null }) {
 }
 
 function Directory({ open }: { open: string | null }) {
-  const { t, reason, number } = useTexts();
+  const { t, reason, number, refused } = useTexts();
   const engine = useEngine();
   const me = useMe();
   const [query, setQuery] = useState("");
@@ -61,14 +61,14 @@ function Directory({ open }: { open: string | null }) {
     const timer = window.setTimeout(() => {
       engine.search(wanted, 50).then(
         (results) => current && setAnswer(results),
-        (error: { reason?: never }) => current && setFailed(reason(error.reason) || t("link.lost")),
+        (error: unknown) => current && setFailed(refused(error)),
       );
     }, 120);
     return () => {
       current = false;
       window.clearTimeout(timer);
     };
-  }, [engine, wanted, reason, t]);
+  }, [engine, wanted, refused]);
   const people = (answer?.people ?? []).filter((person) => person.id !== me?.id);
   return (
     <>

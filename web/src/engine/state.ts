@@ -49,7 +49,8 @@ export function apply(state: State, event: AnyEvent): string[] {
       state.signIn = event.sign_in;
       return ["signIn"];
     case "TraceGrew":
-      state.trace = [...state.trace.slice(0, event.first), ...event.entries];
+      // Entries are told again, at their place, when the answer is there; the first one begins a new trace.
+      state.trace = event.first ? spliced(state.trace, event.first, event.entries) : event.entries;
       return ["trace"];
     case "PeopleChanged":
       for (const person of event.people) state.people.set(person.id, person);
@@ -76,6 +77,12 @@ export function apply(state: State, event: AnyEvent): string[] {
       return [];
   }
 }
+
+const spliced = <Item>(items: readonly Item[], at: number, put: readonly Item[]): Item[] => [
+  ...items.slice(0, at),
+  ...put,
+  ...items.slice(at + put.length),
+];
 
 function welcome(state: State, snapshot: Snapshot): string[] {
   const another = state.me?.id !== snapshot.me?.id;

@@ -15,9 +15,9 @@ interface Props {
 }
 
 export function ConfirmDialog({ title, text, yes, no, onDone, onClose }: Props) {
-  const { t, reason } = useTexts();
+  const { refused } = useTexts();
   const [problem, setProblem] = useState("");
-  const act = () => onDone().then(onClose, (error: { reason?: never }) => setProblem(reason(error.reason) || t("link.lost")));
+  const act = () => onDone().then(onClose, (error: unknown) => setProblem(refused(error)));
   return (
     <Dialog open modalType="alert" onOpenChange={(_, data) => !data.open && onClose()}>
       <DialogSurface>

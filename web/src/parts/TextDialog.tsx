@@ -17,12 +17,12 @@ interface Props {
 }
 
 export function TextDialog({ title, label, value, onDone, onClose }: Props) {
-  const { t, reason } = useTexts();
+  const { t, refused } = useTexts();
   const [text, setText] = useState(value);
   const [problem, setProblem] = useState("");
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    onDone(text.trim()).then(onClose, (error: { reason?: never }) => setProblem(reason(error.reason) || t("link.lost")));
+    onDone(text.trim()).then(onClose, (error: unknown) => setProblem(refused(error)));
   };
   return (
     <Dialog open onOpenChange={(_, data) => !data.open && onClose()}>
@@ -32,6 +32,7 @@ export function TextDialog({ title, label, value, onDone, onClose }: Props) {
             <DialogTitle>{title}</DialogTitle>
             <DialogContent>
               <Field label={label} validationState={problem ? "error" : "none"} validationMessage={problem || undefined}>
+                {/* eslint-disable-next-line jsx-a11y/no-autofocus -- the one thing to do in a dialog that was just opened */}
                 <Input value={text} maxLength={80} onChange={(_, data) => setText(data.value)} autoFocus />
               </Field>
             </DialogContent>

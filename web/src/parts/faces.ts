@@ -4,7 +4,7 @@ const TONES = 8;
 export function initials(name: string): string {
   const words = name.split(/[\s@.]+/u).filter((word) => /\p{L}|\p{N}/u.test(word));
   const letters = words.length > 1 ? [words[0], words.at(-1)] : words;
-  return letters.map((word) => [...(word ?? "")][0] ?? "").join("").toLocaleUpperCase();
+  return letters.map((word) => Array.from(word ?? "")[0] ?? "").join("").toLocaleUpperCase();
 }
 
 /** One of the avatar's tones, the same for the same id always. */

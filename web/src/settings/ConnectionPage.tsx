@@ -24,11 +24,11 @@ const glyphs: Record<Service["state"], React.ReactElement> = {
 
 function ServiceRow({ service }: { service: Service }) {
   const texts = useTexts();
-  const { t, reason, moment } = texts;
+  const { t, reason, short } = texts;
   const [why, setWhy] = useState(false);
   const name = serviceName(texts, service.id);
   const state = t(`service.state.${service.state}`);
-  const since = service.since ? t("service.since", { state, time: moment(service.since) }) : state;
+  const since = service.since ? t("service.since", { state, time: short(service.since) }) : state;
   return (
     <li data-state={service.state}>
       {glyphs[service.state]}

@@ -51,6 +51,10 @@ function Menu({ me, onClose }: { me: Me; onClose: () => void }) {
     void engine.setShow(show);
     onClose();
   };
+  const openSettings = () => {
+    onClose();
+    go("settings");
+  };
   return (
     <div className={css.menu}>
       <StatusForm me={me} onDone={onClose} />
@@ -67,7 +71,7 @@ function Menu({ me, onClose }: { me: Me; onClose: () => void }) {
         </button>
       </div>
       <div className={css.foot}>
-        <button type="button" className={css.choice} onClick={() => [onClose(), go("settings")]}>
+        <button type="button" className={css.choice} onClick={openSettings}>
           <Settings20Regular aria-hidden />
           {t("place.settings")}
         </button>

@@ -35,9 +35,9 @@ export function Panes({ list, main, detail }: { list: ReactNode; main: ReactNode
   return (
     <div className={css.panes} data-detail={detail ? "" : undefined} style={{ "--list-width": `${width}px` } as CSSProperties}>
       {list}
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- a separator with a value is a widget (ARIA 1.2) */}
       <div
         className={css.splitter}
-        // eslint-disable-next-line jsx-a11y/no-noninteractive-element-to-interactive-role, jsx-a11y/no-noninteractive-tabindex
         role="separator"
         // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a separator that can be moved takes the focus
         tabIndex={0}

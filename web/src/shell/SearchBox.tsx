@@ -113,7 +113,6 @@ export function SearchBox() {
         {!phone && <kbd aria-hidden>Ctrl K</kbd>}
       </div>
       <div className={css.found} hidden={!shown}>
-        {/* eslint-disable-next-line jsx-a11y/interactive-supports-focus -- the focus stays in the field (aria-activedescendant) */}
         <div id="search-found" role="listbox" aria-label={t("search.results")} className={css.rows}>
           {found.people.length > 0 && (
             <div role="group" aria-label={t("search.people")}>

@@ -18,12 +18,15 @@ import { useActivity } from "./useActivity";
 import { useKeys } from "./useKeys";
 import { useTitle } from "./useTitle";
 
+/** As a style: a class would be given to everything that opens over the page too. */
+const fill = { blockSize: "100%", background: "transparent" };
+
 const SettingsPlace = lazy(() => import("../settings/SettingsPlace"));
 
 export default function Shell({ dark }: { dark: boolean }) {
   const { language } = useTexts();
   return (
-    <FluentProvider theme={dark ? darkTheme : lightTheme} dir={language.direction} className="app-root">
+    <FluentProvider theme={dark ? darkTheme : lightTheme} dir={language.direction} style={fill}>
       <Window />
     </FluentProvider>
   );

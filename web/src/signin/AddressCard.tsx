@@ -18,7 +18,7 @@ interface Props {
 }
 
 export function AddressCard({ signIn, address, onAddress, onAdvanced }: Props) {
-  const { t, reason } = useTexts();
+  const { t, refused } = useTexts();
   const engine = useEngine();
   const [problem, setProblem] = useState("");
   const submit = (event: FormEvent) => {
@@ -29,7 +29,7 @@ export function AddressCard({ signIn, address, onAddress, onAdvanced }: Props) {
       return;
     }
     setProblem("");
-    engine.findServices(wanted).catch((error: { reason?: never }) => setProblem(reason(error.reason) || t("link.lost")));
+    engine.findServices(wanted).catch((error: unknown) => setProblem(refused(error)));
   };
   return (
     <section className={css.card}>

@@ -12,7 +12,7 @@ export function Frame({ children, wide = false }: { children: ReactNode; wide?: 
   const { t, language } = useTexts();
   return (
     <div className={css.frame}>
-      <svg className={css.watermark} viewBox="0 0 32 32" aria-hidden>
+      <svg className={css.watermark} viewBox="6 6 17 15" preserveAspectRatio="xMinYMin slice" aria-hidden>
         <path d="M8.2 15.8a7.9 7.9 0 1 0 15.6 0M13 8v5.6M19 8v5.6" />
       </svg>
       <header className={css.top}>

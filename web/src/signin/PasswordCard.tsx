@@ -10,7 +10,7 @@ import css from "./card.module.css";
 import { Button, CheckField, TextField } from "./controls";
 
 export function PasswordCard({ signIn, onTrace }: { signIn: SignIn; onTrace: () => void }) {
-  const { t, reason } = useTexts();
+  const { t, reason, refused } = useTexts();
   const engine = useEngine();
   const [password, setPassword] = useState("");
   const [remember, setRemember] = useState(false);
@@ -32,9 +32,9 @@ export function PasswordCard({ signIn, onTrace }: { signIn: SignIn; onTrace: () 
     }
     setProblem("");
     setBusy(true);
-    engine.signInWith(password, remember).catch((error: { reason?: never }) => {
+    engine.signInWith(password, remember).catch((error: unknown) => {
       setBusy(false);
-      setProblem(reason(error.reason) || t("link.lost"));
+      setProblem(refused(error));
     });
   };
   return (

@@ -11,7 +11,6 @@ type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & { kind?: "primary" 
 
 export function Button({ kind = "plain", large = false, icon, children, className = "", ...rest }: ButtonProps) {
   return (
-    // eslint-disable-next-line react/button-has-type -- the caller gives it, and it is a plain button else
     <button type="button" {...rest} className={`${css.button ?? ""} ${className}`} data-kind={kind} data-large={large || undefined}>
       {icon}
       {children}

@@ -1,9 +1,9 @@
 /** Sentences for views: `t` for the page's own, `reason` for the engine's, and times in the person's habit. */
-import type { MessageFormatElement } from "@formatjs/icu-messageformat-parser";
 import { createContext, useContext, useMemo } from "react";
 import type { IntlShape } from "react-intl";
 import { useIntl } from "react-intl";
 
+import { RefusedError } from "../engine/link";
 import type { Reason } from "../wire";
 import type { Language, MessageId } from "./catalogue";
 import { languages } from "./catalogue";
@@ -16,6 +16,8 @@ export interface Texts {
   language: Language;
   t: (id: MessageId, values?: Values) => string;
   reason: (reason: Reason | null | undefined) => string;
+  /** What to say of a command that was not done. */
+  refused: (error: unknown) => string;
   /** 10:42 */
   clock: (at: string | number) => string;
   /** Today 10:42, Yesterday, Thu, 12 Nov: as short as the distance allows. */
@@ -37,22 +39,20 @@ const startOfDay = (at: Date) => new Date(at.getFullYear(), at.getMonth(), at.ge
 /** Whole days between then and now, by the calendar. */
 export const daysAgo = (at: Date, now: Date) => Math.round((startOfDay(now) - startOfDay(at)) / DAY);
 
+type Parsed = Exclude<IntlShape["messages"][string], string>;
+
 /** Arguments that a message counts with: they come as text from the engine. */
-function numbersOf(elements: readonly MessageFormatElement[]): string[] {
-  const PLURAL = 6;
-  const NUMBER = 2;
-  return elements.flatMap((element) => {
-    const type: number = element.type;
-    return type === PLURAL || type === NUMBER ? [(element as { value: string }).value] : [];
-  });
+function numbersOf(elements: Parsed): string[] {
+  return elements.flatMap((element) => ("options" in element && "offset" in element ? [element.value] : []));
 }
 
 function reasonText(intl: IntlShape, reason: Reason, isolate: (value: string) => string): string {
-  const message = intl.messages[reason.id];
+  const id = `reason:${reason.id}`;
+  const message = intl.messages[id];
   if (!message) return [reason.id, ...Object.values(reason.values)].join(" · ");
   const counted = typeof message === "string" ? [] : numbersOf(message);
   const values = Object.entries(reason.values).map(([name, value]) => [name, counted.includes(name) ? Number(value) : isolate(value)]);
-  return intl.formatMessage({ id: reason.id }, Object.fromEntries(values) as Values);
+  return intl.formatMessage({ id }, Object.fromEntries(values) as Values);
 }
 
 function makeTexts(intl: IntlShape, language: Language): Texts {
@@ -72,6 +72,7 @@ function makeTexts(intl: IntlShape, language: Language): Texts {
     t,
     clock,
     reason: (reason) => (reason ? reasonText(intl, reason, isolate) : ""),
+    refused: (error) => (error instanceof RefusedError && error.reason ? reasonText(intl, error.reason, isolate) : t("link.lost")),
     short: (at) => {
       const days = daysAgo(new Date(at), new Date());
       if (days <= 0) return clock(at);
@@ -80,10 +81,7 @@ function makeTexts(intl: IntlShape, language: Language): Texts {
     },
     day: (at) => relativeDay(new Date(at), { weekday: "long", day: "numeric", month: "long" }),
     moment: (at) => `${relativeDay(new Date(at), { weekday: "short", day: "numeric", month: "short" })} ${clock(at)}`,
-    seconds: (seconds) =>
-      intl.formatNumber(seconds, {
-        ...{ style: "unit", unit: "second", unitDisplay: "short", maximumFractionDigits: seconds < 1 ? 2 : 1 },
-      }),
+    seconds: (seconds) => t("time.seconds", { seconds: intl.formatNumber(seconds, { maximumFractionDigits: seconds < 1 ? 2 : 1 }) }),
     list: (items) => intl.formatList([...items], { type: "conjunction" }),
     number: (value) => intl.formatNumber(value),
   };

@@ -1,0 +1,105 @@
+"""A person at a browser: opens the page, signs in, writes and reads, by the words that are on the screen."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.support.lab import RunningLab
+
+ARTEFACTS = Path(__file__).resolve().parents[2] / "test-artefacts"
+PASSWORD = "ringback"
+MODIFIED = 15_000  # ms that a change may take to be seen on a busy machine
+
+NAMES = {
+    "anita": "Anita Berg",
+    "bruno": "Bruno Keller",
+    "chiara": "Chiara Moretti",
+    "dolores": "Dolores Vega",
+    "emeka": "Emeka Okoro",
+    "fatima": "Fatima El-Amin",
+}
+
+
+@dataclass(slots=True)
+class Person:
+    """Somebody with a browser window of their own."""
+
+    user: str
+    page: Page
+    url: str
+
+    @property
+    def name(self) -> str:
+        """The name that others see."""
+        return NAMES[self.user]
+
+    @property
+    def address(self) -> str:
+        """The work address."""
+        return f"{self.user}@example.com"
+
+    def open(self) -> None:
+        """Open the page with the link that the lab printed."""
+        self.page.goto(self.url)
+
+    def sign_in(self) -> None:
+        """From the address to the page."""
+        self.open()
+        self.page.get_by_label("Work address").fill(self.address)
+        self.page.get_by_role("button", name="Continue").click()
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name="Sign in").click()
+        expect(self.page.get_by_role("navigation", name="Places")).to_be_visible(timeout=MODIFIED)
+
+    def go(self, path: str, query: str = "") -> None:
+        """A place of the page by its URL."""
+        self.page.goto(self.url.partition("/?")[0] + path + query)
+
+    def open_chat(self, other: Person) -> None:
+        """The conversation with another person, by its link."""
+        self.go(f"/chats/{other.address}/")
+        expect(self.composer).to_be_visible(timeout=MODIFIED)
+
+    @property
+    def composer(self) -> Locator:
+        """Where one writes."""
+        return self.page.get_by_role("textbox", name=re.compile("^Message "))
+
+    @property
+    def messages(self) -> Locator:
+        """The lines of the open conversation."""
+        return self.page.get_by_role("list", name="Messages")
+
+    def write(self, text: str) -> None:
+        """Write a message and send it with Enter."""
+        self.composer.fill(text)
+        self.composer.press("Enter")
+
+    def sees(self, text: str) -> None:
+        """Wait until a message is in the open conversation, once."""
+        expect(self.messages.get_by_text(text, exact=True)).to_have_count(1, timeout=MODIFIED)
+
+    def row(self, name: str) -> Locator:
+        """A row of the list at the side."""
+        return self.page.get_by_role("region").get_by_role("link", name=re.compile(f"^{re.escape(name)},")).first
+
+    def picture(self, name: str) -> None:
+        """Keep what is on the screen as an artefact."""
+        ARTEFACTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=ARTEFACTS / f"{name}.png")
+
+    def fits(self) -> None:
+        """Nothing is wider than the window."""
+        assert self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def arrive(browser: Browser, lab: RunningLab, user: str, **context: object) -> Person:
+    """A person with a new browser profile, not signed in yet."""
+    options = {"viewport": {"width": 1440, "height": 900}, "locale": "en-GB", **context}
+    page = browser.new_context(**options).new_page()  # type: ignore[arg-type]
+    page.set_default_timeout(MODIFIED)
+    return Person(user, page, lab.url)

@@ -1,0 +1,104 @@
+"""Every view in light, dark and right to left: axe finds nothing, and nothing is wider than the window."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Arrive
+from tests.browser.people import MODIFIED, Person
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+ROOT = Path(__file__).resolve().parents[2]
+PLACES = [
+    "/chats/",
+    "/chats/bruno@example.com/",
+    "/contacts/",
+    "/contacts/bruno@example.com/",
+    "/settings/appearance/",
+    "/settings/connection/",
+    "/settings/keyboard/",
+]
+WIDTHS = [(360, 740), (390, 844), (768, 1024), (1024, 768), (1440, 900), (1920, 1080)]
+
+
+def violations(one: Person) -> list[dict[str, Any]]:
+    """What axe finds on the page that is shown, in short."""
+    found = Axe().run(one.page).response["violations"]
+    return [{"rule": each["id"], "where": [node["target"] for node in each["nodes"]][:5]} for each in found]
+
+
+def settled(one: Person) -> None:
+    """The view is there: its heading, and no skeleton."""
+    expect(one.page.get_by_role("main").first).to_be_visible(timeout=MODIFIED)
+    expect(one.page.get_by_role("status", name="Loading")).to_have_count(0, timeout=MODIFIED)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "query"), [("light", ""), ("dark", ""), ("light", "?lang=ar"), ("dark", "?lang=de")]
+)
+def test_axe_finds_nothing_in_any_view(person: Arrive, scheme: str, query: str) -> None:
+    anita = person("anita", color_scheme=scheme)
+    anita.open()
+    found = {"address": violations(anita)}
+    anita.sign_in()
+    name = f"{scheme}{query.replace('?lang=', '-')}"
+    for place in PLACES:
+        anita.go(place, query)
+        settled(anita)
+        found[place] = violations(anita)
+        anita.fits()
+        anita.picture(f"view{place.rstrip('/').replace('/', '-')}-{name}")
+    if query == "?lang=ar":
+        assert anita.page.evaluate("document.documentElement.dir") == "rtl"
+    assert {place: each for place, each in found.items() if each} == {}
+
+
+def test_every_width_fits(person: Arrive) -> None:
+    anita = person("anita")
+    anita.open()
+    for width, height in WIDTHS:
+        anita.page.set_viewport_size({"width": width, "height": height})
+        anita.fits()
+        anita.picture(f"sign-in-{width}")
+    anita.page.set_viewport_size({"width": 1440, "height": 900})
+    anita.sign_in()
+    for width, height in WIDTHS:
+        anita.page.set_viewport_size({"width": width, "height": height})
+        for place in PLACES:
+            anita.go(place)
+            settled(anita)
+            anita.fits()
+            anita.picture(f"width-{width}{place.rstrip('/').replace('/', '-')}")
+
+
+def test_a_phone_shows_one_pane_at_a_time(person: Arrive) -> None:
+    anita = person("anita", viewport={"width": 390, "height": 844}, has_touch=True)
+    anita.sign_in()
+    anita.go("/chats/bruno@example.com/")
+    expect(anita.composer).to_be_visible()
+    expect(anita.page.get_by_role("navigation", name="Places")).to_be_hidden()
+    anita.page.get_by_role("button", name="Back").click()
+    expect(anita.page.get_by_role("navigation", name="Places")).to_be_visible()
+    expect(anita.composer).to_have_count(0)
+
+
+def test_longer_words_and_forced_colours_are_seen_too(person: Arrive) -> None:
+    anita = person("anita", forced_colors="active")
+    anita.sign_in()
+    for place in PLACES:
+        anita.go(place, "?lang=en-XA")
+        settled(anita)
+        anita.fits()
+        anita.picture(f"pseudo-forced{place.rstrip('/').replace('/', '-')}")
+
+
+def test_the_pages_types_are_those_of_the_host() -> None:
+    subprocess.run([sys.executable, str(ROOT / "scripts" / "generate_types.py"), "--check"], check=True)
