@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 import uvloop
@@ -22,6 +22,7 @@ from ringback.rules.catalogue import render
 
 _PASSWORD_VARIABLE = "RINGBACK_PASSWORD"  # noqa: S105 - the name of a variable, not a password
 
+Chosen = Literal["available", "away", "dnd", "offline"]
 AsOption = Annotated[str, typer.Option("--as", metavar="ADDRESS", help="Who you are: your work address.")]
 NameServerOption = Annotated[
     str, typer.Option("--nameserver", metavar="HOST:PORT", help="Ask this name server in place of the system's.")
@@ -55,22 +56,19 @@ def presence(
     address: Annotated[str, typer.Argument(help="Whose presence; without it everybody in your list.")] = "",
     *,
     own: AsOption,
-    show: Annotated[str, typer.Option("--set", help="Set your own instead: available, away, dnd or offline.")] = "",
-    status: Annotated[str, typer.Option("--status", help="Your status message, with --set.")] = "",
+    show: Annotated[Chosen | None, typer.Option("--set", help="Set your own instead, until Ctrl-C.")] = None,
+    status: Annotated[str, typer.Option("--status", help="Set your status message, until Ctrl-C.")] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Go on telling changes until Ctrl-C.")] = False,
     nameserver: NameServerOption = "",
     ca: CaOption = None,
     server: ServerOption = "",
 ) -> None:
     """Print who is available, a line a person: address, availability, status message, separated by tabs."""
-    if show not in {"", "available", "away", "dnd", "offline"}:
-        _fail(f"--set is available, away, dnd or offline, not {show!r}", 2)
 
     async def look(me: Me) -> None:
         if show or status:
-            await me.set_presence(show, status or None)
-            if not watch:
-                return
+            await me.set_presence(show or "", status or None)
+            await asyncio.Event().wait()  # what was set by hand ends with the session
         chosen = [person for person in me.people() if address in {"", person.id}]
         if address and not chosen:
             _fail(f"{address} is not in the contact list of {me.address}: their presence can't be seen", 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -54,7 +55,7 @@ _INBOUND: Final = {
 }
 
 
-def _table(rows: dict[str, tuple[tuple[State, ...], tuple[int, ...]]]) -> dict[tuple[State, str], Transition]:
+def _table(rows: Mapping[str, tuple[tuple[State, ...], tuple[int, ...]]]) -> dict[tuple[State, str], Transition]:
     return {
         (before, kind): Transition(after, bool(passes))
         for kind, (states, passing) in rows.items()
