@@ -121,7 +121,7 @@ async def sign_in(
         async with Engine(settings) as engine:
             if server:
                 await engine.set_manual(ManualSettings(mode="manual", account="xmpp", presence=server))
-            await engine.sign_in(address, password)
             me = Me(engine)
+            await engine.sign_in(address, password)
             await me.settled()
             yield me

@@ -39,6 +39,7 @@ from ringback.rules.addresses import Jid
 from ringback.rules.reasons import Reason
 
 REFRESH_SECONDS = 30.0
+FENCE_SECONDS = 60.0
 
 log = structlog.get_logger(__name__)
 
@@ -163,7 +164,11 @@ class Session:
             raise NotConnectedError
         fence = Fence(asyncio.get_running_loop().create_future())
         self._connection.inbox.put_nowait(fence)
-        await fence.passed
+        try:
+            async with asyncio.timeout(FENCE_SECONDS):
+                await fence.passed
+        except TimeoutError as error:  # the session ended meanwhile
+            raise NotConnectedError from error
 
     # --- the life of the session
 
@@ -175,7 +180,9 @@ class Session:
         ticker = asyncio.create_task(self._tick(), name="session clock")
         try:
             await connection.run()
-            await asyncio.wait_for(connection.inbox.join(), 5.0)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(5.0):
+                    await connection.inbox.join()
         finally:
             self.up.clear()
             for task in (consumer, ticker, *self._work):
