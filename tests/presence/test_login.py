@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -12,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.protocols import soap_login as soap
+from ringback.services.presence.throttle import Throttle
 from tests.presence.conftest import PEOPLE
 from tests.presence.talk import authenticate, open_stream
-from tests.support.services import OwnServer
+from tests.support.services import OwnServer, running_presence
 
 
 async def call(own: OwnServer, request: soap.Request | bytes, path: str = soap.PATHS[0]) -> tuple[int, bytes]:
@@ -61,6 +63,19 @@ class TestLoginService:
         for body in (b"", b"<", b"<a/>", b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"):
             assert (await call(own, body))[0] == 200
         assert (await call(own, b"x" * 100_000))[0] == 413
+
+
+def test_a_pair_that_failed_too_often_waits_and_others_do_not() -> None:
+    throttle = Throttle(most=3, window=60)
+    for _ in range(3):
+        assert throttle.allows("anita", "127.0.0.1", 5)
+        throttle.failed("anita", "127.0.0.1", 5)
+    assert not throttle.allows("anita", "127.0.0.1", 64.9)
+    assert throttle.allows("anita", "127.0.0.2", 6)
+    assert throttle.allows("bernd", "127.0.0.1", 6)
+    assert throttle.allows("anita", "127.0.0.1", 65)
+    throttle.succeeded("anita", "127.0.0.1")
+    assert throttle.allows("anita", "127.0.0.1", 6)
 
 
 class TestMessages:
@@ -130,3 +145,18 @@ async def test_another_spelling_of_a_name_is_not_the_person(own: OwnServer) -> N
     for user in ("änita", "anitа", "anita\u200d"):
         assert await authenticate(talk, "PLAIN", f"\0{user}\0{PEOPLE['anita']}") == "not-authorized"
     await talk.leave()
+
+
+async def test_guessing_is_slowed_down_for_the_one_who_guesses(tmp_path: Path) -> None:
+    """Also with SCRAM, whose failures no call manager sees; a service of its own, for the pause lasts a minute."""
+    with running_presence(tmp_path, {"anita": "right", "bernd": "right"}) as server:
+        results = []
+        for _ in range(4):
+            talk = await open_stream(server, "anita")
+            results += [await authenticate(talk, "PLAIN", "\0anita\0wrong") for _ in range(3)]
+            await talk.leave()
+        assert results[:3] == ["not-authorized"] * 3
+        assert results[-2:] == ["temporary-auth-failure"] * 2
+        talk = await open_stream(server, "bernd")
+        assert await authenticate(talk, "PLAIN", "\0bernd\0right") == "success"
+        await talk.leave()

@@ -177,6 +177,10 @@ class TestMessages:
         await desk.until("<body>second</body>")
         copy = await phone.until(r"<message from='(.*?)'[^>]*><received xmlns='urn:xmpp:carbons:2'>.*?second")
         assert copy[1] == desk.bare
+        phone.send(f"<message to='{anita.jid}' type='chat'><received xmlns='urn:xmpp:receipts' id='1'/></message>")
+        await anita.until("urn:xmpp:receipts")
+        anita.message(desk.bare, "still to the desk")
+        await desk.until("<body>still to the desk</body>")
         phone.message(anita.bare, "now here")
         await anita.until("now here")
         anita.message(desk.bare, "third")

@@ -14,6 +14,7 @@ from ringback.protocols.xmpp.server_stream import (
     Acknowledged,
     AcknowledgementWanted,
     Authenticated,
+    AuthenticationFailed,
     BindWanted,
     ClientState,
     EnableWanted,
@@ -188,7 +189,7 @@ def test_failed_attempts_come_to_an_end() -> None:
     talk = secured()
     for _ in range(3):
         talk.say(PLAIN_AUTH)
-        talk.note(talk.stream.checked(good=False))
+        assert talk.note(talk.stream.checked(good=False)) == [AuthenticationFailed("anita")]
         assert b"<not-authorized/>" in talk.sent
         assert talk.stream.state is State.OFFERED
     talk.say(PLAIN_AUTH)

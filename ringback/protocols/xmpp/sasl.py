@@ -100,6 +100,8 @@ class Exchange:
 
     def __init__(self, domain: str) -> None:
         self.domain = domain
+        self.user = ""
+        """Who is claimed (localpart), once it was said."""
 
     def begin(self, data: bytes | None) -> Step:
         """The initial response, or None where the client sent none (then an empty challenge asks for it)."""
@@ -141,27 +143,23 @@ class Exchange:
 class PlainExchange(Exchange):
     """RFC 4616."""
 
-    _user_name = ""
-
     def respond(self, data: bytes) -> Step:
         text = _text(data)
         parts = text.split("\0")
         if len(parts) != 3 or not parts[1] or not parts[2]:
             raise SaslError("malformed-request")
-        self._user_name = self._user(parts[1])
-        self._check_authorisation(parts[0], self._user_name)
-        return CheckPassword(self._user_name, parts[2])
+        self.user = self._user(parts[1])
+        self._check_authorisation(parts[0], self.user)
+        return CheckPassword(self.user, parts[2])
 
     def answer_checked(self, *, good: bool) -> Step:
         if not good:
             raise SaslError("not-authorized")
-        return Success(self._user_name)
+        return Success(self.user)
 
 
 class TokenExchange(Exchange):
     """CISCO-VTG-TOKEN: a one-time token that the log-in service gave over HTTPS."""
-
-    _user_name = ""
 
     def respond(self, data: bytes) -> Step:
         fields = dict(part.partition("=")[::2] for part in _text(data).split("\0"))
@@ -173,13 +171,13 @@ class TokenExchange(Exchange):
             user = identity
         elif domain.lower() != self.domain:
             raise SaslError("not-authorized")
-        self._user_name = self._user(user)
-        return CheckToken(self._user_name, token)
+        self.user = self._user(user)
+        return CheckToken(self.user, token)
 
     def answer_checked(self, *, good: bool) -> Step:
         if not good:
             raise SaslError("not-authorized")
-        return Success(self._user_name)
+        return Success(self.user)
 
 
 class ScramExchange(Exchange):
@@ -189,7 +187,6 @@ class ScramExchange(Exchange):
         super().__init__(domain)
         self._plus = plus
         self._bindings = bindings
-        self._user_name = ""
         self._binding = b""
         self._client_first = b""
         self._server_first = b""
@@ -214,14 +211,14 @@ class ScramExchange(Exchange):
             raise SaslError("malformed-request")  # also a mandatory extension (m=) stands here: none is known
         if not all(0x21 <= byte <= 0x7E for byte in fields[1][2:]):
             raise SaslError("malformed-request")
-        self._user_name = self._user(_unescaped(fields[0][2:]))
+        self.user = self._user(_unescaped(fields[0][2:]))
         if identity:
             if identity[:2] != b"a=":
                 raise SaslError("malformed-request")
-            self._check_authorisation(_unescaped(identity[2:]), self._user_name)
+            self._check_authorisation(_unescaped(identity[2:]), self.user)
         self._client_first = bare
         self._nonce = fields[1][2:] + secrets.token_urlsafe(18).encode()
-        return FindVerifier(self._user_name)
+        return FindVerifier(self.user)
 
     def _channel_data(self, flag: bytes) -> bytes:
         """What the client must have bound to; checks the flag as RFC 5802 section 6 says."""
@@ -265,7 +262,7 @@ class ScramExchange(Exchange):
         if not good:
             raise SaslError("not-authorized")
         server_signature = hmac.digest(verifier.server_key, message, "sha256")
-        return Success(self._user_name, b"v=" + base64.b64encode(server_signature))
+        return Success(self.user, b"v=" + base64.b64encode(server_signature))
 
 
 def exchange_for(mechanism: str, domain: str, bindings: ChannelBindings) -> Exchange:

@@ -105,6 +105,13 @@ class Authenticated:
 
 
 @dataclass(frozen=True, slots=True)
+class AuthenticationFailed:
+    """Somebody could not prove to be this user (localpart)."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
 class BindWanted:
     """Answer with ``bound`` or ``bind_refused``; ``resource`` is empty where the server shall choose."""
 
@@ -160,6 +167,7 @@ Event = (
     | SecureNow
     | LookUp
     | Authenticated
+    | AuthenticationFailed
     | BindWanted
     | ResumeWanted
     | EnableWanted
@@ -499,6 +507,8 @@ class ServerStream:
         self._out.append(
             b"<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><%b/>%b</failure>" % (error.condition.encode(), text)
         )
+        if self._exchange is not None and self._exchange.user and error.condition == "not-authorized":
+            self._events.append(AuthenticationFailed(self._exchange.user))
         self._exchange = None
         self.state = State.OFFERED
         if error.condition != "aborted":

@@ -19,6 +19,7 @@ from ringback.protocols.xmpp.server_stream import (
     Acknowledged,
     AcknowledgementWanted,
     Authenticated,
+    AuthenticationFailed,
     BindWanted,
     ClientState,
     EnableWanted,
@@ -65,6 +66,9 @@ class Node(Protocol):
 
     def signed_in(self, connection: Connection) -> None:
         """It is not an unauthenticated one any more."""
+
+    def refused(self, connection: Connection, user: str) -> None:
+        """Somebody could not prove to be this user."""
 
     def closed(self, connection: Connection) -> None:
         """Forget a connection."""
@@ -342,6 +346,8 @@ class Connection(asyncio.BufferedProtocol):
             node.look_up(self, event.question)
         elif isinstance(event, Authenticated):
             node.signed_in(self)
+        elif isinstance(event, AuthenticationFailed):
+            node.refused(self, event.user)
         elif isinstance(event, BindWanted):
             self.pause(PAUSED_BY_LOOKUP)
             node.bind(self, event.resource)
@@ -349,9 +355,12 @@ class Connection(asyncio.BufferedProtocol):
             node.resume_session(self, event)
         elif isinstance(event, Ended):
             self._finish(event)
-        elif session is None:
-            return
-        elif isinstance(event, AcknowledgementWanted):
+        elif session is not None:
+            self._manage(session, event)
+
+    def _manage(self, session: ClientSession, event: Event) -> None:
+        node = self._node
+        if isinstance(event, AcknowledgementWanted):
             node.answer_acknowledgement(session)
         elif isinstance(event, Acknowledged):
             try:

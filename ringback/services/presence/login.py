@@ -21,12 +21,11 @@ from ringback.rules.addresses import AddressError, Jid
 from ringback.services.presence.credentials import Credentials
 from ringback.services.presence.errors import CredentialsUnavailableError
 from ringback.services.presence.settings import PresenceSettings
+from ringback.services.presence.throttle import Throttle
 
 _KEY_LIFE: Final = 12 * 3600.0  # seconds
 _TOKEN_LIFE: Final = 60.0
 _MOST_KEPT: Final = 200_000
-_FAILURES: Final = 10  # wrong passwords of a user in _FAILURE_WINDOW seconds
-_FAILURE_WINDOW: Final = 60.0
 
 _log = structlog.get_logger("ringback.presence.login")
 
@@ -61,7 +60,7 @@ class Login:
         self._credentials = credentials
         self._keys = _Tickets(_KEY_LIFE)
         self._tokens = _Tickets(_TOKEN_LIFE)
-        self._failures: dict[str, tuple[int, float]] = {}
+        self._throttle = Throttle()
         self._runner: web.AppRunner | None = None
         self.address = ("", 0)
 
@@ -105,7 +104,7 @@ class Login:
             return _answer(soap.render_refusal("login"))
         try:
             if isinstance(asked, soap.LoginRequest):
-                return _answer(await self._login(asked))
+                return _answer(await self._login(asked, request.remote or ""))
         except CredentialsUnavailableError:
             return web.Response(status=503, headers={"Retry-After": "5"})
         now = asyncio.get_running_loop().time()
@@ -116,21 +115,17 @@ class Login:
             return _answer(soap.render_token(self._tokens.give(user, secrets.token_urlsafe(24), now)))
         return _answer(soap.render_config(self._properties()))
 
-    async def _login(self, asked: soap.LoginRequest) -> bytes:
+    async def _login(self, asked: soap.LoginRequest, address: str) -> bytes:
         now = asyncio.get_running_loop().time()
         try:
             user = Jid.parse(f"{asked.user.partition('@')[0]}@{self._settings.domain}").local
         except AddressError:
             return soap.render_refusal("login")
-        count, since = self._failures.get(user, (0, now))
-        if since + _FAILURE_WINDOW <= now:
-            count, since = 0, now
-        if count >= _FAILURES or not await self._credentials.check_password(user, asked.password):
-            if len(self._failures) >= _MOST_KEPT:
-                self._failures.clear()
-            self._failures[user] = (count + 1, since)
+        allowed = self._throttle.allows(user, address, now)
+        if not allowed or not await self._credentials.check_password(user, asked.password):
+            self._throttle.failed(user, address, now)
             return soap.render_refusal("login")
-        self._failures.pop(user, None)
+        self._throttle.succeeded(user, address)
         return soap.render_session_key(self._keys.give(user, _uuid(), now))
 
     def _properties(self) -> dict[str, str]:

@@ -36,6 +36,7 @@ from ringback.services.presence.rooms.service import RoomService
 from ringback.services.presence.router import Router
 from ringback.services.presence.session import ClientSession
 from ringback.services.presence.settings import Limits, PresenceSettings
+from ringback.services.presence.throttle import Throttle
 from ringback.storage.presence.engine import Storage
 from ringback.storage.presence.migrate import upgrade
 
@@ -66,6 +67,7 @@ class PresenceService:
         self._context = server_context(settings.identity)
         self._end_point = _end_point_binding(settings)
         self._credentials = Credentials(settings)
+        self._throttle = Throttle()
         self._login = Login(settings, self._credentials)
         self._endpoints: tuple[Endpoint, ...] = ()
         self._servers: list[asyncio.Server] = []
@@ -201,6 +203,11 @@ class PresenceService:
     def signed_in(self, connection: Connection) -> None:
         """It counts as a person's from now on."""
         _count_down(self._unauthenticated, connection.address)
+        self._throttle.succeeded(connection.stream.user, connection.address)
+
+    def refused(self, connection: Connection, user: str) -> None:
+        """Count a failed attempt."""
+        self._throttle.failed(user, connection.address, self._loop.time())
 
     def closed(self, connection: Connection) -> None:
         """Forget a connection."""
@@ -215,6 +222,9 @@ class PresenceService:
         self._spawn(self._look_up(connection, question), "look up credentials")
 
     async def _look_up(self, connection: Connection, question: CheckPassword | CheckToken | FindVerifier) -> None:
+        if not self._throttle.allows(question.user, connection.address, self._loop.time()):
+            connection.lookup_failed()
+            return
         try:
             if isinstance(question, FindVerifier):
                 verifier = await self._credentials.verifier(question.user)
