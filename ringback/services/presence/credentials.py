@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import hashlib
 import socket
 from collections.abc import Mapping
@@ -146,7 +147,7 @@ class Credentials:
         # Nobody's password is asked for as well, so that an unknown name takes as long as a wrong password.
         home = known or self._first_node()
         auth = _basic(user, password)
-        status, body = await self._get(home, f"/cucm-uds/user/{quote(user, safe='')}", auth)
+        status, body = await self._get_at_home(home, f"/cucm-uds/user/{quote(user, safe='')}", auth)
         if known is None:
             return False
         if status == 200:
@@ -191,7 +192,7 @@ class Credentials:
             return None
         settings = self._settings
         auth = _basic(settings.application_user, settings.application_password)
-        status, body = await self._get(home, f"/ringback/credentials/{quote(user, safe='')}", auth)
+        status, body = await self._get_at_home(home, f"/ringback/credentials/{quote(user, safe='')}", auth)
         if status == 404:
             return None
         if status != 200:
@@ -243,6 +244,22 @@ class Credentials:
         if not name:
             return asked
         return f"{name}:{link.port or 8443}"
+
+    async def _get_at_home(self, home: str, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """Ask the person's node; where it is down the others, of which only a yes counts: they may be of another
+        cluster and not know the person."""
+        try:
+            return await self._get(home, path, headers)
+        except CredentialsUnavailableError:
+            for name, address in self._settings.call_managers:
+                other = f"{name}:{address.port}"
+                if other == home:
+                    continue
+                with contextlib.suppress(CredentialsUnavailableError):
+                    status, body = await self._get(other, path, headers)
+                    if status == 200:
+                        return status, body
+            raise
 
     async def _get(self, node: str, path: str, headers: Mapping[str, str] | None) -> tuple[int, bytes]:
         if self._session is None:
