@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from ringback.protocols.xmpp.errors import StanzaError
 from ringback.protocols.xmpp.sasl import CheckPassword, FindVerifier, make_verifier
-from ringback.protocols.xmpp.server_stream import (
+from ringback.protocols.xmpp.server_stream import ServerStream, State, StreamSettings
+from ringback.protocols.xmpp.stanza import Stanza
+from ringback.protocols.xmpp.stream_events import (
     Acknowledged,
     AcknowledgementWanted,
     Authenticated,
@@ -23,11 +25,7 @@ from ringback.protocols.xmpp.server_stream import (
     LookUp,
     ResumeWanted,
     SecureNow,
-    ServerStream,
-    State,
-    StreamSettings,
 )
-from ringback.protocols.xmpp.stanza import Stanza
 
 HEADER = (
     b"<?xml version='1.0'?><stream:stream xmlns='jabber:client' "

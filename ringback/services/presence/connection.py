@@ -15,7 +15,9 @@ import structlog
 
 from ringback.protocols.xmpp.errors import StreamError
 from ringback.protocols.xmpp.sasl import CheckPassword, CheckToken, FindVerifier, Verifier
-from ringback.protocols.xmpp.server_stream import (
+from ringback.protocols.xmpp.server_stream import ServerStream, State, StreamSettings
+from ringback.protocols.xmpp.stanza import Stanza
+from ringback.protocols.xmpp.stream_events import (
     Acknowledged,
     AcknowledgementWanted,
     Authenticated,
@@ -28,11 +30,7 @@ from ringback.protocols.xmpp.server_stream import (
     LookUp,
     ResumeWanted,
     SecureNow,
-    ServerStream,
-    State,
-    StreamSettings,
 )
-from ringback.protocols.xmpp.stanza import Stanza
 from ringback.protocols.xmpp.tls_pipe import TlsError, TlsPipe
 from ringback.services.presence.session import ClientSession
 from ringback.services.presence.settings import Limits

@@ -19,9 +19,10 @@ from ringback.net.tls import server_context
 from ringback.protocols.xmpp.errors import StanzaError, StreamError
 from ringback.protocols.xmpp.management import Management
 from ringback.protocols.xmpp.sasl import PLAIN, SCRAM, SCRAM_PLUS, TOKEN, CheckPassword, CheckToken, FindVerifier
-from ringback.protocols.xmpp.server_stream import EnableWanted, ResumeWanted, StreamSettings, management_failed
+from ringback.protocols.xmpp.server_stream import StreamSettings, management_failed
 from ringback.protocols.xmpp.splitter import SplitterLimits
 from ringback.protocols.xmpp.stanza import Stanza
+from ringback.protocols.xmpp.stream_events import EnableWanted, ResumeWanted
 from ringback.protocols.xmpp.tls_pipe import TlsPipe
 from ringback.rules.addresses import AddressError
 from ringback.services.presence.account import Account
