@@ -31,7 +31,9 @@ WIDTHS = [(360, 740), (390, 844), (768, 1024), (1024, 768), (1440, 900), (1920, 
 
 def violations(one: Person) -> list[dict[str, Any]]:
     """What axe finds on the page that is shown, in short."""
-    found = Axe().run(one.page).response["violations"]
+    # The component library keeps the focus inside its layers with hidden stops that pass it on at once; they have no
+    # content, and axe takes them for hidden content.
+    found = Axe().run(one.page, context={"exclude": [["[data-tabster-dummy]"]]}).response["violations"]
     return [{"rule": each["id"], "where": [node["target"] for node in each["nodes"]][:5]} for each in found]
 
 

@@ -1,5 +1,4 @@
 /** All conversations: pinned first, then the newest; filters instead of further places. */
-import { useArrowNavigationGroup } from "@fluentui/react-tabster";
 import { Button } from "@fluentui/react-button";
 import { Chat24Regular, Compose20Regular } from "@fluentui/react-icons";
 import { useMemo, useState } from "react";
@@ -8,6 +7,8 @@ import { useConversations } from "../engine/hooks";
 import { Chips } from "../parts/Chips";
 import { Empty } from "../parts/Empty";
 import { IconButton } from "../parts/IconButton";
+import { useArrowKeys } from "../parts/useArrowKeys";
+import { ListPane } from "../shell/ListPane";
 import shell from "../shell/shell.module.css";
 import { useTexts } from "../texts/texts";
 import type { Conversation } from "../wire";
@@ -28,13 +29,13 @@ export function ChatList({ open, onNewChat }: { open: string | null; onNewChat: 
   const { t } = useTexts();
   const chats = useConversations();
   const [filter, setFilter] = useState<Filter>("all");
-  const arrows = useArrowNavigationGroup({ axis: "vertical", memorizeCurrent: true });
+  const arrows = useArrowKeys<HTMLDivElement>();
   const sorted = useMemo(() => sortChats(chats).filter((chat) => passes[filter](chat) || chat.id === open), [chats, filter, open]);
   const pinned = sorted.filter((chat) => chat.pinned);
   const recent = sorted.filter((chat) => !chat.pinned);
   const rows = (list: readonly Conversation[]) => list.map((chat) => <ChatRow key={chat.id} chat={chat} current={chat.id === open} />);
   return (
-    <section className={shell.list} aria-labelledby="chats-title" data-pane="list">
+    <ListPane title="chats-title" alone={open === null}>
       <div className={shell.head}>
         <h1 id="chats-title">{t("place.chats")}</h1>
         <IconButton icon={<Compose20Regular className="flip" />} label={t("newChat")} onClick={onNewChat} />
@@ -74,6 +75,6 @@ export function ChatList({ open, onNewChat }: { open: string | null; onNewChat: 
         )}
         {chats.length > 0 && !sorted.length && <Empty icon={<Chat24Regular />} title={t(`chats.none.${filter}`)} help={t("chats.none.filter")} />}
       </div>
-    </section>
+    </ListPane>
   );
 }

@@ -18,7 +18,7 @@ import { useChatTitle } from "./useChatTitle";
 const EmojiPicker = lazy(() => import("./EmojiPicker"));
 
 const PAUSE = 4000;
-const KEEP_DRAFT = 600;
+const KEEP_DRAFT = 300;
 
 /** Tell once that typing began, and that it paused. */
 function useTypingNotice(conversation: string) {
@@ -62,12 +62,19 @@ function useDraft(conversation: Conversation) {
     }, KEEP_DRAFT);
     return () => window.clearTimeout(timer);
   }, [engine, id, text]);
-  useEffect(
-    () => () => {
-      if (current.current !== kept.current) engine.setConversation(id, { draft: current.current }).catch(() => undefined);
-    },
-    [engine, id],
-  );
+  useEffect(() => {
+    const keep = () => {
+      if (current.current === kept.current) return;
+      kept.current = current.current;
+      engine.setConversation(id, { draft: current.current }).catch(() => undefined);
+    };
+    // Going to another chat, and closing or reloading the page, must not lose the last words.
+    window.addEventListener("pagehide", keep);
+    return () => {
+      window.removeEventListener("pagehide", keep);
+      keep();
+    };
+  }, [engine, id]);
   return [text, setText] as const;
 }
 
@@ -148,7 +155,7 @@ export function Composer({ conversation }: { conversation: Conversation }) {
           <PopoverTrigger disableButtonEnhancement>
             <Button appearance="subtle" icon={<Emoji20Regular />} aria-label={t("emoji")} title={t("emoji")} />
           </PopoverTrigger>
-          <PopoverSurface className={css.emojiSurface}>
+          <PopoverSurface className={css.emojiSurface} aria-label={t("emoji")}>
             <Suspense fallback={<Spinner size="tiny" />}>
               <EmojiPicker onPick={insert} />
             </Suspense>

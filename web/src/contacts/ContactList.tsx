@@ -1,5 +1,4 @@
 /** The list of contacts with its filters, and those who ask to see one's presence. */
-import { useArrowNavigationGroup } from "@fluentui/react-tabster";
 import { Button } from "@fluentui/react-button";
 import { ChevronDown16Regular, ChevronRight16Regular, People24Regular, PersonAdd20Regular, Search20Regular } from "@fluentui/react-icons";
 import { Input } from "@fluentui/react-input";
@@ -11,7 +10,9 @@ import { Bones } from "../parts/Bones";
 import { Chips } from "../parts/Chips";
 import { Empty } from "../parts/Empty";
 import { IconButton } from "../parts/IconButton";
+import { useArrowKeys } from "../parts/useArrowKeys";
 import { Notice } from "../parts/Notice";
+import { ListPane } from "../shell/ListPane";
 import shell from "../shell/shell.module.css";
 import { useTexts } from "../texts/texts";
 import type { Person, SearchResults } from "../wire";
@@ -123,13 +124,13 @@ export function ContactList({ open }: { open: string | null }) {
   const features = useFeatures();
   const [filter, setFilter] = useState<Filter>("list");
   const [adding, setAdding] = useState(false);
-  const arrows = useArrowNavigationGroup({ axis: "vertical", memorizeCurrent: true });
+  const arrows = useArrowKeys<HTMLDivElement>();
   const available = useMemo(
     () => people.filter((person) => person.in_list && isAvailable(person)).sort((a, b) => a.name.localeCompare(b.name)),
     [people],
   );
   return (
-    <section className={shell.list} aria-labelledby="contacts-title" data-pane="list">
+    <ListPane title="contacts-title" alone={open === null}>
       <div className={shell.head}>
         <h1 id="contacts-title">{t("place.contacts")}</h1>
         <IconButton icon={<PersonAdd20Regular />} label={t("contact.add")} onClick={() => setAdding(true)} />
@@ -152,6 +153,6 @@ export function ContactList({ open }: { open: string | null }) {
         {filter === "directory" && <Directory open={open} />}
       </div>
       {adding && <AddContactDialog onClose={() => setAdding(false)} />}
-    </section>
+    </ListPane>
   );
 }

@@ -11,9 +11,7 @@ import shell from "../shell/shell.module.css";
 import { useTexts } from "../texts/texts";
 import type { Person } from "../wire";
 import css from "./contacts.module.css";
-
-/** The group that the engine takes as the person's favourites. */
-const FAVOURITES = "Favourites";
+import { FAVOURITES } from "./groups";
 
 type Dialog = "" | "name" | "group" | "remove" | "block";
 

@@ -12,7 +12,7 @@ const person = (id: string, change: Partial<Person> = {}): Person => ({
 
 test("favourites come first, then groups by name, then those without a group", () => {
   const groups = groupPeople(
-    [person("b", { groups: ["Sales"] }), person("a", { groups: ["Depot", "Sales"], favourite: true }), person("c")],
+    [person("b", { groups: ["Sales"] }), person("a", { groups: ["Depot", "Sales", "Favourites"], favourite: true }), person("c")],
     ["Empty"],
   );
   expect(groups.map((group) => [group.name, group.favourite, group.people.map((one) => one.id)])).toEqual([

@@ -1,6 +1,9 @@
 /** How the contact list is laid out: favourites, own groups, and those in no group. Pure. */
 import type { Person } from "../wire";
 
+/** The group that the engine takes for favourites: it is shown first, under its own name in each language. */
+export const FAVOURITES = "Favourites";
+
 export interface Group {
   /** A group's name; empty: those in no group. */
   name: string;
@@ -21,8 +24,9 @@ const group = (name: string, favourite: boolean, people: readonly Person[]): Gro
 export function groupPeople(people: readonly Person[], groups: readonly string[]): Group[] {
   const listed = people.filter((person) => person.in_list);
   const favourites = listed.filter((person) => person.favourite);
-  const names = [...new Set([...groups, ...listed.flatMap((person) => person.groups)])].sort((a, b) => a.localeCompare(b));
-  const loose = listed.filter((person) => !person.groups.length);
+  const all = new Set([...groups, ...listed.flatMap((person) => person.groups)]);
+  const names = [...all].filter((name) => name !== FAVOURITES).sort((a, b) => a.localeCompare(b));
+  const loose = listed.filter((person) => person.groups.every((name) => name === FAVOURITES));
   return [
     ...(favourites.length ? [group("", true, favourites)] : []),
     ...names.map((name) => group(name, false, listed.filter((person) => person.groups.includes(name)))),

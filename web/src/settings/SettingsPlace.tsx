@@ -13,6 +13,7 @@ import type { MouseEvent, ReactElement } from "react";
 import { go, placePath } from "../engine/place";
 import { IconButton } from "../parts/IconButton";
 import { useNarrow } from "../parts/useMedia";
+import { ListPane } from "../shell/ListPane";
 import { Panes } from "../shell/Panes";
 import shell from "../shell/shell.module.css";
 import type { MessageId } from "../texts/catalogue";
@@ -45,7 +46,7 @@ export default function SettingsPlace({ id }: { id: string | null; onKeyboard: (
   return (
     <Panes
       list={
-        <section className={shell.list} aria-labelledby="settings-title" data-pane="list">
+        <ListPane title="settings-title" alone={id === null}>
           <div className={shell.head}>
             <h1 id="settings-title">{t("place.settings")}</h1>
           </div>
@@ -57,7 +58,7 @@ export default function SettingsPlace({ id }: { id: string | null; onKeyboard: (
               </a>
             ))}
           </nav>
-        </section>
+        </ListPane>
       }
       main={
         <main className={shell.main} id="main" tabIndex={-1} data-pane="main">

@@ -103,7 +103,7 @@ export function MyPresence() {
           </span>
         </button>
       </PopoverTrigger>
-      <PopoverSurface>
+      <PopoverSurface aria-label={texts.t("me.presence")}>
         <Menu me={me} onClose={() => setOpen(false)} />
       </PopoverSurface>
     </Popover>

@@ -46,9 +46,11 @@ function Window() {
       <a className={css.skip} href="#main">
         {t("skip.main")}
       </a>
-      <a className={css.skip} href="#composer">
-        {t("skip.composer")}
-      </a>
+      {place.name === "chats" && place.id && (
+        <a className={css.skip} href="#composer">
+          {t("skip.composer")}
+        </a>
+      )}
       <TopBar />
       <Rail place={place} />
       <div className={css.sheet}>
