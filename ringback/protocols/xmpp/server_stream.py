@@ -54,6 +54,25 @@ from ringback.protocols.xmpp.stream_events import (
 )
 from ringback.rules.addresses import AddressError, parse_domain
 
+__all__ = [
+    "Acknowledged",
+    "AcknowledgementWanted",
+    "Authenticated",
+    "AuthenticationFailed",
+    "BindWanted",
+    "ClientState",
+    "EnableWanted",
+    "Ended",
+    "Event",
+    "LookUp",
+    "ResumeWanted",
+    "SecureNow",
+    "ServerStream",
+    "State",
+    "StreamSettings",
+    "management_failed",
+]
+
 TLS_NS: Final = "urn:ietf:params:xml:ns:xmpp-tls"
 SASL_NS: Final = "urn:ietf:params:xml:ns:xmpp-sasl"
 BIND_NS: Final = "urn:ietf:params:xml:ns:xmpp-bind"
