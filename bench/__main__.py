@@ -134,10 +134,15 @@ def main() -> int:
     connections = 200 if options.short else options.connections
     wanted = [name for name in options.servers.split(",") if name]
     words = [word for word in options.workloads.split(",") if word]
-    starts = {key: start for key, start in _starts(200).items() if not wanted or key in wanted}
+    starts = {
+        key: start
+        for key, start in _starts(40 if options.short else 200, cheap=options.short).items()
+        if not wanted or key in wanted
+    }
     chosen = [
         one for one in _workloads(0.05 if options.short else 1) if not words or any(word in one.name for word in words)
     ]
+    idle = [key for key in _CLEAR if key in starts][: 1 if options.short else None]
     note = machine()
     with tempfile.TemporaryDirectory(prefix="ringback-bench-") as name:
         folder = Path(name)
@@ -150,7 +155,7 @@ def main() -> int:
                 }
                 results = uvloop.run(_rounds(chosen, running, rounds))
         if not words or any(word in "idle connection" for word in words):
-            results += _idle(folder, [key for key in _CLEAR if key in starts], connections, min(rounds, 3))
+            results += _idle(folder, idle, connections, min(rounds, 3))
     show(results, note)
     print(save(results, note, options.results))
     return 0

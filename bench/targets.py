@@ -32,7 +32,8 @@ Start = Callable[[Path], AbstractContextManager["Target"]]
 @dataclass(frozen=True, slots=True)
 class Target:
     """A server under measurement. ``processes`` maps a role to the process that plays it; ``mechanism`` is for sign-ins
-    that aren't measured; ``token``, where the server has one, fetches a one-time token for an account."""
+    that aren't measured; ``token``, where the server has one, fetches a one-time token for an account; ``finish`` lets
+    go of what that needed."""
 
     name: str
     configuration: str
@@ -43,6 +44,7 @@ class Target:
     accounts: tuple[Account, ...]
     mechanism: Mechanism = "PLAIN"
     token: Callable[[Account], Awaitable[str]] | None = field(default=None, repr=False)
+    finish: Callable[[], Awaitable[None]] | None = field(default=None, repr=False)
 
 
 @contextlib.contextmanager
@@ -85,6 +87,7 @@ def ringback(folder: Path, people: int, *, archive: bool = False, cheap: bool = 
             accounts=tuple(Account(user, own.domain, password) for user, password in _people(people).items()),
             mechanism="SCRAM-SHA-256",
             token=desk.fetch,
+            finish=desk.close,
         )
 
 
@@ -105,6 +108,12 @@ class TokenDesk:
             self._keys[account.user] = soap.parse_session_key(body)
         body = await self._post(soap.render_request(soap.TokenRequest(self._keys[account.user])))
         return soap.parse_token(body)
+
+    async def close(self) -> None:
+        """End the kept connection; the next token opens another."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
     async def _post(self, body: bytes) -> bytes:
         if self._session is None or self._session.closed:

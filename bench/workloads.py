@@ -276,7 +276,8 @@ async def sign_ins(
 ) -> Measured:
     """Full sign-ins: connection, stream, SASL, resource, contact list, presence, end. Without a mechanism: the one-time
     token, whose log-in by SOAP belongs to the cost."""
-    names = itertools.cycle(target.accounts[:100])
+    accounts = target.accounts[: min(100, units)]
+    names = itertools.cycle(accounts)
     left = iter(range(units))
 
     async def worker(number: int) -> None:
@@ -299,17 +300,21 @@ async def sign_ins(
             await session.until(_OWN_PRESENCE)
             await session.close()
 
-    await _first_sign_ins(target, door, mechanism)
-    meter = Meter(target)
-    async with asyncio.TaskGroup() as tasks:
-        for number in range(workers):
-            tasks.create_task(worker(number), name=f"sign-ins {number}")
-    return meter.stop(units)
+    try:
+        await _first_sign_ins(target, door, mechanism, accounts)
+        meter = Meter(target)
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(workers):
+                tasks.create_task(worker(number), name=f"sign-ins {number}")
+        return meter.stop(units)
+    finally:
+        if target.finish is not None:
+            await target.finish()
 
 
-async def _first_sign_ins(target: Target, door: Door, mechanism: Mechanism | None) -> None:
+async def _first_sign_ins(target: Target, door: Door, mechanism: Mechanism | None, accounts: Sequence[Account]) -> None:
     """The generator's key derivation, which a client does once, is out of the way before the clock starts."""
-    for account in target.accounts[:100]:
+    for account in accounts:
         if mechanism is None:
             if target.token is not None:
                 await target.token(account)

@@ -78,7 +78,7 @@ def test_a_flood_of_presence(sign_in: SignIn) -> None:
 
 
 def test_a_flood_of_requests(sign_in: SignIn, server: Server) -> None:
-    mallory = sign_in("mallory")
+    mallory = sign_in("emil")
     mallory.send("".join(f"<iq type='get' id='f{n}'><query xmlns='jabber:iq:roster'/></iq>" for n in range(1500)))
     mallory.send(
         "".join(
