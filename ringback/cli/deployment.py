@@ -1,4 +1,4 @@
-"""``ringback lab``, ``serve`` and ``check``: a deployment file, rehearsed, run or read."""
+"""``ringback lab`` and ``serve``: a deployment file, rehearsed or run."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 import uvloop
 from rich.console import Console
 
+from ringback.cli.check import fail, read_file
 from ringback.cli.log import set_up_log
-from ringback.deployment import Deployment, DeploymentError, load
+from ringback.deployment import Deployment, DeploymentError
 from ringback.lab.announce import LAB_JSON, announce, write_lab_json
 from ringback.lab.compose import Composition, compose
 from ringback.lab.loopback import moved
@@ -47,11 +48,11 @@ def lab(
         typer.echo(BUILT_IN.read_text("utf-8"), nl=False)
         return
     source = file or BUILT_IN
-    deployment = _read(source)
+    deployment = read_file(source)
     try:
         deployment = moved(deployment, loopback)
     except ValueError as error:
-        _fail(str(error))
+        fail(str(error))
     _run(deployment, source, data, log, only=frozenset(), token=token, is_lab=True)
 
 
@@ -65,27 +66,12 @@ def serve(
     log: LogOption = "info",
 ) -> None:
     """Run the roles of a deployment file: all in one process, or one node."""
-    deployment = _read(file)
+    deployment = read_file(file)
     only = frozenset(node or ())
     if unknown := only.difference(entry.name for entry in deployment.node):
         known = ", ".join(entry.name for entry in deployment.node)
-        _fail(f"{file} has no node {min(unknown)!r}; it has: {known}")
+        fail(f"{file} has no node {min(unknown)!r}; it has: {known}")
     _run(deployment, file, data, log, only=only, token="", is_lab=False)
-
-
-def check(file: Annotated[Path, typer.Argument(help="A deployment file.")]) -> None:
-    """Read a deployment file and say what is wrong with it, with lines."""
-    deployment = _read(file)
-    typer.echo(f"{file} is good: {len(deployment.node)} nodes, {len(deployment.person)} people")
-
-
-def _read(file: Path) -> Deployment:
-    try:
-        return load(file)
-    except DeploymentError as error:
-        _fail(str(error))
-    except OSError as error:
-        _fail(f"{file} can't be read: {error.strerror}")
 
 
 def _run(
@@ -98,7 +84,7 @@ def _run(
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_until_told(composition, folder, is_lab=is_lab, temporary=data is None))
         except (StartError, DeploymentError) as error:
-            _fail(str(error))
+            fail(str(error))
         except KeyboardInterrupt:
             raise typer.Exit(0) from None
 
@@ -120,12 +106,7 @@ def _folder(data: Path | None) -> Iterator[DataFolder]:
         try:
             yield DataFolder(data)
         except OSError as error:
-            _fail(f"The data folder {data} can't be used: {error.strerror}")
+            fail(f"The data folder {data} can't be used: {error.strerror}")
         return
     with tempfile.TemporaryDirectory(prefix="ringback-", ignore_cleanup_errors=True) as path:
         yield DataFolder(Path(path), kept=False)
-
-
-def _fail(words: str) -> NoReturn:
-    typer.echo(words, err=True)
-    raise typer.Exit(2)

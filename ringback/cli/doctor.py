@@ -7,12 +7,13 @@ import ssl
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 import uvloop
 from rich.console import Console
 
+from ringback.cli.check import fail
 from ringback.cli.log import set_up_log
 from ringback.client.discovery import DiscoverySettings
 from ringback.planning.doctor import DoctorReport, DoctorSettings, run_doctor
@@ -42,15 +43,15 @@ def doctor(
         person = UserAddress.parse(address)
         server = HostPort.parse(nameserver, 53) if nameserver else None
     except AddressError as error:
-        _fail(str(error))
+        fail(str(error))
     if ca is not None and not ca.is_file():
-        _fail(f"There is no file {ca}")
+        fail(f"There is no file {ca}")
     secret = _read_password() if password else ""
     look = DiscoverySettings() if cloud is None else replace(DiscoverySettings(), cloud_url=cloud)
     try:
         report = _run(person, server, ca, look, secret)
     except (OSError, ssl.SSLError) as error:
-        _fail(f"The authorities in {ca} can't be read: {error}")
+        fail(f"The authorities in {ca} can't be read: {error}")
     if as_json:
         typer.echo(report_json(report))
     else:
@@ -70,8 +71,3 @@ def _read_password() -> str:
     if sys.stdin.isatty():
         return str(typer.prompt("Password", hide_input=True, err=True))
     return sys.stdin.readline().rstrip("\n")
-
-
-def _fail(words: str) -> NoReturn:
-    typer.echo(words, err=True)
-    raise typer.Exit(2)

@@ -1,34 +1,51 @@
-"""``ringback``: the one command. Each verb is a module of its own, imported when it is used."""
+"""``ringback``: the one command. Only the module of the typed verb is imported: a script feels the difference."""
 
 from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Final
 
 import typer
 
 from ringback import __version__
-from ringback.cli import deployment, doctor, talk
 
-app = typer.Typer(
-    name="ringback",
-    help="Open unified communications: from an e-mail-like address to messages, presence and calls.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command("lab")(deployment.lab)
-app.command("serve")(deployment.serve)
-app.command("check")(deployment.check)
-app.command("doctor")(doctor.doctor)
-app.command("message")(talk.message)
-app.command("presence")(talk.presence)
+_VERBS: Final = {
+    "lab": "ringback.cli.deployment",
+    "serve": "ringback.cli.deployment",
+    "check": "ringback.cli.check",
+    "doctor": "ringback.cli.doctor",
+    "message": "ringback.cli.talk",
+    "presence": "ringback.cli.talk",
+}
 
 
-@app.command("version")
 def version() -> None:
     """Print the version."""
     typer.echo(f"ringback {__version__}")
 
 
+def make_app(typed: str) -> typer.Typer:
+    """The command line with the verb that was typed, or with all of them where it is none (for the help)."""
+    app = typer.Typer(
+        name="ringback",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+
+    @app.callback(help="Open unified communications: from an e-mail-like address to messages, presence and calls.")
+    def ringback() -> None:
+        pass
+
+    for verb, module in _VERBS.items():
+        if typed == verb or typed not in _VERBS:
+            app.command(verb)(getattr(import_module(module), verb))
+    app.command("version")(version)
+    return app
+
+
 def main() -> None:
     """Run the command line."""
-    app()
+    make_app(sys.argv[1] if len(sys.argv) > 1 else "")(prog_name="ringback")

@@ -7,11 +7,12 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import typer
 import uvloop
 
+from ringback.cli.check import fail
 from ringback.cli.log import set_up_log
 from ringback.client import Me, sign_in
 from ringback.client.engine.errors import EngineError, SignInError
@@ -44,7 +45,7 @@ def message(
     """Send a message and end when the server took it. The password is read from RINGBACK_PASSWORD or asked for."""
     body = sys.stdin.read().rstrip("\n") if text == "-" else text
     if not body:
-        _fail("There is nothing to send", 2)
+        fail("There is nothing to send", 2)
 
     async def send(me: Me) -> None:
         await me.send(address, body)
@@ -71,7 +72,7 @@ def presence(
             await asyncio.Event().wait()  # what was set by hand ends with the session
         chosen = [person for person in me.people() if address in {"", person.id}]
         if address and not chosen:
-            _fail(f"{address} is not in the contact list of {me.address}: their presence can't be seen", 1)
+            fail(f"{address} is not in the contact list of {me.address}: their presence can't be seen", 1)
         for person in chosen:
             typer.echo(_line(person))
         if watch:
@@ -98,17 +99,12 @@ def _signed_in(own: str, nameserver: str, ca: Path | None, server: str, work: Ca
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run())
     except AddressError as error:
-        _fail(str(error), 2)
+        fail(str(error), 2)
     except SignInError as error:
         fault = error.fault
         said = (fault.what, fault.why, fault.do_first) if fault else (error.reason,)
-        _fail("\n".join(render(reason) for reason in said), 1)
+        fail("\n".join(render(reason) for reason in said), 1)
     except (EngineError, MessagingError) as error:
-        _fail(render(error.reason), 1)
+        fail(render(error.reason), 1)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
-
-
-def _fail(words: str, status: int) -> NoReturn:
-    typer.echo(words, err=True)
-    raise typer.Exit(status)
