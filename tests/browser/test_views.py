@@ -68,6 +68,7 @@ def test_every_width_fits(person: Arrive) -> None:
     anita.open()
     for width, height in WIDTHS:
         anita.page.set_viewport_size({"width": width, "height": height})
+        expect(anita.page.get_by_label("Work address")).to_be_visible(timeout=MODIFIED)
         anita.fits()
         anita.picture(f"sign-in-{width}")
     anita.page.set_viewport_size({"width": 1440, "height": 900})

@@ -6,7 +6,7 @@ import { Spinner } from "@fluentui/react-spinner";
 import type { KeyboardEvent } from "react";
 import { lazy, Suspense, useEffect, useLayoutEffect, useRef, useState } from "react";
 
-import { useEngine, useLink } from "../engine/hooks";
+import { useEngine, useOnline } from "../engine/hooks";
 import { usePreferences } from "../engine/prefs";
 import { IconButton } from "../parts/IconButton";
 import { usePhone } from "../parts/useMedia";
@@ -81,7 +81,7 @@ function useDraft(conversation: Conversation) {
 export function Composer({ conversation }: { conversation: Conversation }) {
   const { t, refused } = useTexts();
   const engine = useEngine();
-  const link = useLink();
+  const online = useOnline();
   const phone = usePhone();
   const title = useChatTitle(conversation);
   const { enterSends } = usePreferences();
@@ -141,7 +141,7 @@ export function Composer({ conversation }: { conversation: Conversation }) {
         dir={text ? "auto" : undefined}
         value={text}
         maxLength={20_000}
-        placeholder={link.open ? t("composer.to", { name: title }) : t("composer.offline")}
+        placeholder={online ? t("composer.to", { name: title }) : t("composer.offline")}
         aria-label={t("composer.to", { name: title })}
         onChange={(event) => {
           setText(event.target.value);

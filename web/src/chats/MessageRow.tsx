@@ -2,7 +2,7 @@
 import { CheckmarkCircle16Regular, Checkmark16Regular, Clock16Regular, ErrorCircle16Filled, Eye16Regular } from "@fluentui/react-icons";
 import { memo } from "react";
 
-import { useEngine, useLink, usePerson } from "../engine/hooks";
+import { useEngine, useOnline, usePerson } from "../engine/hooks";
 import { Avatar } from "../parts/Avatar";
 import type { Texts } from "../texts/texts";
 import { useTexts } from "../texts/texts";
@@ -43,12 +43,12 @@ const glyphs: Partial<Record<Message["state"], React.ReactNode>> = {
 function OwnState({ message, room }: { message: Message; room: boolean }) {
   const texts = useTexts();
   const { store } = useEngine();
-  const link = useLink();
+  const online = useOnline();
   const names = message.read_by.map((id) => store.state.people.get(id)?.name ?? id);
   return (
     <span className={css.state} title={names.length ? texts.list(names) : undefined} data-state={message.state}>
       {glyphs[message.state]}
-      {stateWords(texts, message, room, link.open)}
+      {stateWords(texts, message, room, online)}
     </span>
   );
 }

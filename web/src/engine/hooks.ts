@@ -40,6 +40,13 @@ export function useServices() {
   return useMemo(() => [...store.state.services.values()], [store, version]);
 }
 
+/** Whether a message that is written now goes out now: the engine is there, and it is connected. */
+export function useOnline(): boolean {
+  const link = useLink();
+  const messages = useServices().find((service) => service.id === "messages");
+  return link.open && messages?.state === "up";
+}
+
 export function usePeople(): readonly Person[] {
   const { store } = useEngine();
   const version = useVersion("people");

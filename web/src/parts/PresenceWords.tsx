@@ -3,10 +3,12 @@ import { useTexts } from "../texts/texts";
 import type { Presence } from "../wire";
 import css from "./presence.module.css";
 import { presenceTime, showName } from "./presenceWords";
+import { useMinute } from "./useMinute";
 
 export function PresenceWords({ presence, status = true }: { presence: Presence; status?: boolean }) {
   const texts = useTexts();
-  const time = presenceTime(texts, presence, Date.now());
+  const minute = useMinute();
+  const time = presenceTime(texts, presence, minute);
   return (
     <span className={css.words}>
       <b className={css[presence.show]}>{showName(texts, presence.show)}</b>

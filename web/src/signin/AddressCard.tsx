@@ -24,7 +24,8 @@ export function AddressCard({ signIn, address, onAddress, onAdvanced }: Props) {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const wanted = address.trim();
-    if (!/^[^@\s]+@[^@\s]+$/u.test(wanted)) {
+    // A set-up link from the IT department is taken in the same field.
+    if (!/^(?:[^@\s]+@[^@\s]+|[a-z]+:\/\/\S+)$/iu.test(wanted)) {
       setProblem(wanted ? t("signin.address.incomplete", { example: "anita@example.com" }) : t("signin.address.missing"));
       return;
     }
@@ -41,8 +42,10 @@ export function AddressCard({ signIn, address, onAddress, onAdvanced }: Props) {
             label={t("signin.address")}
             hint={t("signin.address.hint")}
             problem={problem}
-            type="email"
+            type="text"
             inputMode="email"
+            autoCapitalize="none"
+            spellCheck={false}
             autoComplete="username"
             // eslint-disable-next-line jsx-a11y/no-autofocus -- the one thing to do here
             autoFocus
