@@ -35,6 +35,7 @@ _STANZA_STARTS: Final = {
 _USUAL_ROOT: Final = {None: CLIENT_NS, "stream": STREAM_NS}
 _USUAL_HEAD: Final = b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
 _USUAL_PREFIXES: Final = (b"stream:",)
+_FIRST_BYTES: Final = b"< \t\r\n\xef"  # white space, and the mark of UTF-8
 _PARTS_JOINED: Final = 64
 _ENTITY_ERRORS: Final = frozenset({11, 12, 13, 15})  # undefined, recursive, async, binary entity
 
@@ -174,10 +175,14 @@ class Splitter:
         return out
 
     def _check_encoding(self, data: bytes) -> None:
-        # Expat would take a byte order mark, or a zero beside the first "<", for UTF-16 whatever it was told.
-        before = self._base + self._held
-        if (before == 0 and data[0] in {0xFE, 0xFF}) or 0 in data[: max(0, 4 - before)]:
+        # Expat would take a byte order mark, or a zero beside the first letter, for UTF-16 whatever it was told.
+        if self._base + self._held > 1:
+            return
+        start = (b"".join(self._parts) if self._base == 0 else b" ") + data[:2]
+        if start[0] in {0, 0xFE, 0xFF} or (start[1:2] == b"\0" and start[0] in _FIRST_BYTES):
             raise StreamError("unsupported-encoding", "XMPP is written in UTF-8")
+        if start[0] not in _FIRST_BYTES:
+            raise StreamError("not-well-formed")
 
     def _keep_rest(self) -> None:
         data, done = self._data, self._done
@@ -187,7 +192,7 @@ class Splitter:
             rest = data[finished:] if finished else data
             if self._start < 0 and rest:
                 rest = rest.lstrip()  # white space between stanzas, as sent to keep a connection alive
-                if self._depth == 1 and rest and (rest[0] != 0x3C or _begins_cdata(rest)):
+                if self._depth == 1 and _is_text(rest):
                     raise StreamError("bad-format", "Text may not stand between stanzas")
                 done += len(data) - finished - len(rest)
             self._parts = [rest] if rest else []
@@ -290,6 +295,11 @@ class Splitter:
             raise StreamError("bad-format", "Text may not stand between stanzas")
 
     def _translated(self, code: int) -> StreamError:
+        if self._depth == 1 and self._start < 0:
+            # Text between stanzas is the fault, however much of what follows came with it.
+            whole = b"".join((*self._parts, self._data))
+            if _is_text(whole[self._done - self._base :].lstrip()):
+                return StreamError("bad-format", "Text may not stand between stanzas")
         if code in _ENTITY_ERRORS:
             return StreamError("restricted-xml", "Entities are not allowed")
         if code in {27, 28, 38, 39, 40}:
@@ -299,8 +309,9 @@ class Splitter:
         return StreamError("not-well-formed")
 
 
-def _begins_cdata(rest: bytes) -> bool:
-    return len(rest) > 2 and rest[:9] == b"<![CDATA["[: len(rest)]
+def _is_text(rest: bytes) -> bool:
+    """Whether what follows a stanza, less white space, is text (a CDATA section is)."""
+    return bool(rest) and (rest[0] != 0x3C or (len(rest) > 2 and rest[:9] == b"<![CDATA["[: len(rest)]))
 
 
 def _refuse(*_arguments: object) -> None:

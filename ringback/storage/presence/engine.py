@@ -301,9 +301,11 @@ async def _insert_blocks(connection: AsyncConnection, statement: Insert, rows: l
     quote = connection.dialect.identifier_preparer.quote
     columns = ", ".join(quote(name) for name in names)
     sql = f"INSERT INTO {quote(table.name)} ({columns}) VALUES {', '.join([marks] * _BLOCK)}"  # noqa: S608 - our tables
-    for first in range(0, len(rows), _BLOCK):
-        values = tuple(row[name] for row in rows[first : first + _BLOCK] for name in names)
-        await connection.exec_driver_sql(sql, values)
+    blocks = [
+        tuple(row[name] for row in rows[first : first + _BLOCK] for name in names)
+        for first in range(0, len(rows), _BLOCK)
+    ]
+    await connection.exec_driver_sql(sql, blocks)  # one way to the driver's thread and back for all of them
 
 
 def create_engine(url: str) -> AsyncEngine:
