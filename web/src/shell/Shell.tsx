@@ -5,6 +5,7 @@ import { lazy, Suspense, useState } from "react";
 import { ChatsPlace } from "../chats/ChatsPlace";
 import { NewChatDialog } from "../chats/NewChatDialog";
 import { ContactsPlace } from "../contacts/ContactsPlace";
+import { useConversation } from "../engine/hooks";
 import { usePlace } from "../engine/place";
 import { useTexts } from "../texts/texts";
 import { darkTheme, lightTheme } from "../theme/theme";
@@ -35,6 +36,7 @@ export default function Shell({ dark }: { dark: boolean }) {
 function Window() {
   const { t } = useTexts();
   const place = usePlace();
+  const conversation = useConversation(place.id ?? "");
   const [dialog, setDialog] = useState<"" | "keyboard" | "newChat">("");
   const close = () => setDialog("");
   useTitle(place);
@@ -46,7 +48,7 @@ function Window() {
       <a className={css.skip} href="#main">
         {t("skip.main")}
       </a>
-      {place.name === "chats" && place.id && (
+      {place.name === "chats" && conversation && (
         <a className={css.skip} href="#composer">
           {t("skip.composer")}
         </a>

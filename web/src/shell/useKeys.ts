@@ -1,5 +1,5 @@
 /** The keys that work everywhere. */
-import { useEffect } from "react";
+import { useLayoutEffect } from "react";
 
 import { useEngine } from "../engine/hooks";
 import { go, readPlace } from "../engine/place";
@@ -27,7 +27,8 @@ const isWriting = (target: EventTarget | null) =>
 
 export function useKeys({ onHelp, onNewChat }: Actions): void {
   const engine = useEngine();
-  useEffect(() => {
+  // Before the first paint: whoever sees the window may type.
+  useLayoutEffect(() => {
     const mac = navigator.platform.startsWith("Mac");
     const search = () => document.getElementById("search")?.focus();
     const step = (by: number, unreadOnly: boolean) => {
