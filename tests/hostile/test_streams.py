@@ -244,6 +244,7 @@ def test_plaintext_at_the_door_of_direct_tls_ends_the_connection(server: Server,
                 pass
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1], ids=["1.0", "1.1"])
 def test_old_tls_is_refused(server: Server, version: ssl.TLSVersion) -> None:
     """RFC 8996."""

@@ -26,9 +26,8 @@ def test_a_person_at_profanity(own: OwnServer, server: Server, tmp_path: Path) -
             profanity.shows(r"Roster item added: adam@example\.com")
             profanity.type("/sub request adam@example.com")
             adam.expect(r"<presence(?=[^>]*type=['\"]subscribe['\"])[^>]*>")
-            adam.send(
-                "<presence type='subscribed' to='anita@example.com'/><presence type='subscribe' to='anita@example.com'/>"
-            )
+            for kind in ("subscribed", "subscribe"):
+                adam.send(f"<presence type='{kind}' to='anita@example.com'/>")
             profanity.shows(r"authorization request from adam@example\.com")
             profanity.type("/sub allow adam@example.com")
             adam.expect(r"<presence(?=[^>]*type=['\"]subscribed['\"])[^>]*>")
