@@ -7,9 +7,10 @@ re-connections wait exponentially longer, with jitter, so that an office does no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from ringback.rules.addresses import HostPort
 from ringback.rules.reasons import Reason
 
 
@@ -63,6 +64,48 @@ def next_step(evidence: FailoverEvidence) -> FailoverDecision:
             continue
         return FailoverDecision(step, (Reason.of(f"failover.{step}"),))
     return FailoverDecision(FailoverStep.PERSON, (Reason.of("failover.person"),))
+
+
+@dataclass(frozen=True, slots=True)
+class RoundEvidence:
+    """What is known when a round of tries begins.
+
+    ``servers``: the primary first, then its backups. ``holder``: the server that keeps the session that was open, if
+    one is kept; ``location``: where that server wants it to be resumed (XEP-0198 section 5), if it said so.
+    """
+
+    servers: tuple[HostPort, ...]
+    holder: HostPort | None = None
+    location: HostPort | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One server to try, and why it has this place in the order."""
+
+    server: HostPort
+    reason: Reason
+
+
+def order_tries(evidence: RoundEvidence) -> tuple[Try, ...]:
+    """Each server once, in the order to try; empty where none is known.
+
+    A session goes on where it is kept, so that place comes first. All others follow the documented sequence; the steps
+    with a new sign-in add nothing to those with the session, because a server that can't resume it signs in anew over
+    the same connection (XEP-0198 section 5).
+    """
+    tries: dict[HostPort, Reason] = {}
+    if evidence.holder is not None and evidence.location is not None:
+        tries[evidence.location] = Reason.of("failover.location", server=evidence.location)
+    if evidence.holder is not None:
+        tries.setdefault(evidence.holder, Reason.of("failover.holder", server=evidence.holder))
+    primary, secondary = evidence.servers[:1], evidence.servers[1:]
+    known = FailoverEvidence(has_secondary=bool(secondary), has_session=evidence.holder is not None)
+    while (decision := next_step(known)).step is not FailoverStep.PERSON:
+        for server in secondary if decision.step.on_secondary else primary:
+            tries.setdefault(server, decision.reasons[0])
+        known = replace(known, failed=decision.step)
+    return tuple(Try(server, reason) for server, reason in tries.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 from ringback.client.contacts.numbers import digits, shown_number
 from ringback.client.contacts.search import matches
 from ringback.client.host.wire import MessageState
-from ringback.client.messaging.backoff import Backoff
 from ringback.client.messaging.chats import further
+from ringback.rules.addresses import HostPort
 from ringback.rules.catalogue import render
+from ringback.rules.failover import RoundEvidence, order_tries
 from ringback.rules.name_search import fold
 from ringback.rules.reasons import Reason
 from ringback.rules.shown_presence import (
@@ -89,12 +91,39 @@ def test_a_late_receipt_takes_nothing_back(first: MessageState, later: list[Mess
     assert state == max([first, *later], key=order.index)
 
 
-@given(st.integers(1, 10_000), st.floats(0, 1))
-def test_waiting_grows_to_its_limit(failures: int, chance: float) -> None:
-    backoff = Backoff(1.0, 60.0)
-    wait = backoff.wait(failures, chance)
-    assert 0.1 <= wait <= 60.0
-    assert backoff.wait(failures + 1, chance) >= wait
+PRIMARY, BACKUP, THIRD = (HostPort(f"im{number}.example.com", 5222) for number in (1, 2, 3))
+
+
+def tries(*servers: HostPort, **known: HostPort) -> list[tuple[HostPort, str]]:
+    """The order of a round with the ids of its reasons."""
+    return [(each.server, each.reason.id) for each in order_tries(RoundEvidence(servers, **known))]
+
+
+def test_a_round_follows_the_profile_and_a_session_is_looked_for_where_it_is_kept() -> None:
+    assert tries() == []
+    assert tries(PRIMARY, BACKUP, THIRD) == [
+        (PRIMARY, "failover.primary"), (BACKUP, "failover.secondary"), (THIRD, "failover.secondary"),
+    ]  # fmt: skip
+    assert tries(PRIMARY, BACKUP, THIRD, holder=BACKUP) == [
+        (BACKUP, "failover.holder"), (PRIMARY, "failover.session-primary"), (THIRD, "failover.session-secondary"),
+    ]  # fmt: skip
+    assert tries(PRIMARY, BACKUP, holder=PRIMARY, location=THIRD) == [
+        (THIRD, "failover.location"), (PRIMARY, "failover.holder"), (BACKUP, "failover.session-secondary"),
+    ]  # fmt: skip
+    assert tries(PRIMARY, location=THIRD) == [(PRIMARY, "failover.primary")]
+
+
+_hosts = st.sampled_from((PRIMARY, BACKUP, THIRD))
+
+
+@given(st.lists(_hosts, max_size=5).map(tuple), st.none() | _hosts, st.none() | _hosts)
+def test_every_server_is_tried_once_for_a_reason_that_can_be_shown(
+    servers: tuple[HostPort, ...], holder: HostPort | None, location: HostPort | None
+) -> None:
+    found = order_tries(RoundEvidence(servers, holder, location))
+    wanted = {*servers, *((holder, location) if holder else ())} - {None}
+    assert Counter(each.server for each in found) == Counter(wanted)
+    assert all(render(each.reason) for each in found)
 
 
 def test_search_needs_neither_accents_nor_case() -> None:

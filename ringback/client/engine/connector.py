@@ -24,6 +24,7 @@ from ringback.client.messaging.connection import Target
 from ringback.client.messaging.happenings import Account
 from ringback.net.names import NameClient
 from ringback.net.tls import client_context
+from ringback.rules.failover import Wait
 from ringback.rules.reasons import Reason
 from ringback.rules.trace import Kind, Outcome
 
@@ -137,9 +138,10 @@ class Connector:
         """An attempt ended without a session."""
         self._note(target, address, took, Outcome.FAILED, "", (reason,))
 
-    def waiting(self, seconds: float, reason: Reason) -> None:
-        """The next round begins after so many seconds."""
-        self._session.board.set("messages", "waiting", text=reason, retry_in=seconds, reasons=(reason,))
+    def waiting(self, wait: Wait, reason: Reason) -> None:
+        """The next round begins after the wait."""
+        reasons = (reason, wait.reason)
+        self._session.board.set("messages", "waiting", text=reason, retry_in=wait.seconds, reasons=reasons)
         self._settle(reason)
 
     def refused(self, reason: Reason, certificate: ssl.SSLCertVerificationError | None) -> None:
@@ -155,5 +157,6 @@ class Connector:
         if len(self._progress.entries) < TRACE_LIMIT:
             self._progress.note(
                 Kind.ASKED, Reason.of("engine.trace.presence", server=target.server.host), outcome=outcome,
-                question=f"XMPP {target.server}", server=address, answer=answer, took=took, reasons=reasons,
+                question=f"XMPP {target.server}", server=address, answer=answer, took=took,
+                reasons=(*target.reasons, *reasons),
             )  # fmt: skip

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from ringback.client.contacts.directory import Directory, DirectoryError, Found, photo_version
 from ringback.client.engine.session import Session
-from ringback.client.messaging.backoff import Backoff
 from ringback.protocols.uds.people import User
+from ringback.rules.failover import Backoff, next_wait
 
 LOOK_SECONDS = 1.0  # how soon somebody new in the contact list gets a name and a picture
 FRESH_SECONDS = 8 * 3600.0  # after so long the directory is asked again about everybody
 _BATCH = 20
+_BACKOFF = Backoff(first=5.0, longest=300.0)
 
 
 class DirectoryService:
     """Searches, and learns about contacts as they come."""
 
-    def __init__(self, session: Session, directory: Directory) -> None:
+    def __init__(self, session: Session, directory: Directory, pick: Callable[[], float] = random.random) -> None:
+        """``pick`` gives random numbers from 0 up to 1."""
         self._session = session
+        self._pick = pick
         self._directory = directory
         self._asked: dict[str, float] = {}
 
@@ -38,11 +42,12 @@ class DirectoryService:
                 await self._learn_unknown()
             except DirectoryError as error:
                 failures += 1
-                wait = Backoff(5.0, 300.0).wait(failures, 0.5)
-                session.board.set("directory", "waiting", text=error.reason, retry_in=wait, reasons=(error.reason,))
+                again = next_wait(failures, self._pick(), _BACKOFF)
+                seconds, reasons = again.seconds, (error.reason, again.reason)
+                session.board.set("directory", "waiting", text=error.reason, retry_in=seconds, reasons=reasons)
             else:
-                wait, failures = LOOK_SECONDS, 0
-            await asyncio.sleep(wait)
+                seconds, failures = LOOK_SECONDS, 0
+            await asyncio.sleep(seconds)
 
     async def _learn_unknown(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -1,9 +1,9 @@
 """The connection of one person to a presence service: it connects, keeps, resumes and re-makes the stream.
 
 slixmpp speaks the stream (TLS, SASL, binding, stream management); this class decides when and where to connect. One
-task, ``run``, owns everything. Each attempt goes through the targets in order; of each, through its addresses; of each,
-through the names that its certificate may carry: the domain (RFC 6120 section 13.7.2.1) and, where the configuration or
-the person named the host, that host.
+task, ``run``, owns everything. Each round goes through the targets in the order of ``rules.failover``; of each, through
+its addresses; of each, through the names that its certificate may carry: the domain (RFC 6120 section 13.7.2.1) and,
+where the configuration or the person named the host, that host.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import random
 import ssl
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
 import structlog
 
-from ringback.client.messaging.backoff import Backoff
 from ringback.client.messaging.errors import NotConnectedError, RequestFailedError
 from ringback.client.messaging.happenings import Account, Incoming, Lost
 from ringback.client.messaging.stream import Stream, StreamEnd
 from ringback.rules.addresses import HostPort, Jid
+from ringback.rules.failover import Backoff, RoundEvidence, Wait, next_wait, order_tries
 from ringback.rules.reasons import Reason
 
 ATTEMPT_SECONDS = 15.0  # from the first packet to a session, one address
@@ -38,10 +38,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A place where the presence service may answer. ``direct_tls``: TLS from the first byte (XEP-0368)."""
+    """A place where the presence service may answer. ``direct_tls``: TLS from the first byte (XEP-0368).
+
+    ``reasons`` tell why it is tried at this place in the order; they are filled in when a round begins.
+    """
 
     server: HostPort
     direct_tls: bool = False
+    reasons: tuple[Reason, ...] = ()
 
 
 class Watcher(Protocol):
@@ -56,8 +60,8 @@ class Watcher(Protocol):
     def failed(self, target: Target, address: str, took: float, reason: Reason) -> None:
         """An attempt ended without a session."""
 
-    def waiting(self, seconds: float, reason: Reason) -> None:
-        """All targets failed; the next round begins after so many seconds."""
+    def waiting(self, wait: Wait, reason: Reason) -> None:
+        """All targets failed, the last one for ``reason``; the next round begins after the wait."""
 
     def refused(self, reason: Reason, certificate: ssl.SSLCertVerificationError | None) -> None:
         """The password or the certificate was not accepted: no further attempt is made by itself."""
@@ -74,17 +78,21 @@ class Connection:
         tls: Callable[[], ssl.SSLContext],
         watcher: Watcher,
         backoff: Backoff | None = None,
+        pick: Callable[[], float] = random.random,
     ) -> None:
+        """``pick`` gives random numbers from 0 up to 1, which spread the returns of many clients."""
         self._account = account
         self._targets = targets
         self._resolve = resolve
         self._tls = tls
         self._watcher = watcher
         self._backoff = backoff or Backoff()
+        self._pick = pick
         self._stream: Stream | None = None
         self._retry = asyncio.Event()
         self._stopping = asyncio.Event()
         self._last_name: dict[HostPort, str] = {}
+        self._holder: Target | None = None
         self.inbox: asyncio.Queue[Incoming] = asyncio.Queue()
 
     @property
@@ -120,10 +128,10 @@ class Connection:
                     self._watcher.refused(end.reason, end.certificate)
                     return
                 failures += 1
-                wait = self._backoff.wait(failures, random.random())  # noqa: S311 (a spread, not a secret)
+                wait = next_wait(failures, self._pick(), self._backoff)
                 self._watcher.waiting(wait, end.reason)
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait):
+                    async with asyncio.timeout(wait.seconds):
                         await self._retry.wait()
         finally:
             await self._stream.close()
@@ -162,7 +170,7 @@ class Connection:
     async def _round(self, stream: Stream) -> StreamEnd | None:
         """Try every target once. None: a session stands."""
         try:
-            targets = await self._targets()
+            targets = self._ordered(stream, await self._targets())
         except NotConnectedError as error:
             return StreamEnd(error.reason)
         end = StreamEnd(Reason.of("presence.no_server"))
@@ -181,6 +189,23 @@ class Connection:
                 end = outcome
         return end
 
+    def _ordered(self, stream: Stream, targets: list[Target]) -> list[Target]:
+        """The targets of a round: where the session is kept first, then primary and backups."""
+        holder = self._holder if stream.resumable else None
+        known = {target.server: target for target in targets}
+        tries = order_tries(
+            RoundEvidence(
+                tuple(known),
+                holder.server if holder is not None else None,
+                stream.location if holder is not None else None,
+            )
+        )
+        usual = holder or Target(HostPort("", 0))  # a location that is no target speaks as the holder does
+        return [
+            replace(known.get(each.server, replace(usual, server=each.server)), reasons=(each.reason,))
+            for each in tries
+        ]
+
     async def _attempt(self, stream: Stream, target: Target, address: str) -> StreamEnd | None:
         names = [self._account.jid.domain]
         if target.server.host not in names:
@@ -195,6 +220,7 @@ class Connection:
             took = time.monotonic() - started
             if failed is None:
                 self._last_name[target.server] = name
+                self._holder = target
                 self._watcher.connected(target, address, took, stream.mechanism, stream.tls_version)
                 return None
             self._watcher.failed(target, address, took, failed.reason)

@@ -29,7 +29,7 @@ from slixmpp.xmlstream.matcher import MatchXPath
 from ringback.client.messaging.errors import RequestFailedError
 from ringback.client.messaging.happenings import Account, Acked, Arrived, Incoming, Resumed, Started
 from ringback.client.messaging.stanzas import CLIENT
-from ringback.rules.addresses import Jid
+from ringback.rules.addresses import AddressError, HostPort, Jid
 from ringback.rules.reasons import Reason
 
 _MECHANISMS = frozenset(
@@ -43,6 +43,7 @@ _MECHANISMS = frozenset(
         "PLAIN",  # slixmpp uses it on an encrypted stream only
     }
 )
+CLIENT_PORT = 5222
 _CLOSE_SECONDS = 2.0
 _HOSTNAME_MISMATCH = 62  # X509_V_ERR_HOSTNAME_MISMATCH
 _ADDRESS_MISMATCH = 64  # X509_V_ERR_IP_ADDRESS_MISMATCH
@@ -100,6 +101,7 @@ class Stream(ClientXMPP):
         self._held = False
         self._shaking_hands = False
         self.ready = False
+        self.location: HostPort | None = None
         self.mechanism = ""
         self.whitespace_keepalive = False
         self.enable_plaintext = False
@@ -122,6 +124,7 @@ class Stream(ClientXMPP):
         for event, handler in (
             ("stream_negotiated", self._session_started_new),
             ("session_resumed", self._session_resumed_old),
+            ("sm_enabled", self._resumption_offered),
             ("stanza_acked", self._stanza_acked),
             ("connection_failed", self._connection_failed),
             ("ssl_invalid_chain", self._certificate_refused),
@@ -146,6 +149,11 @@ class Stream(ClientXMPP):
         """The version of TLS in use, or empty."""
         socket: object = self.socket
         return (socket.version() or "") if isinstance(socket, ssl.SSLObject) else ""
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a session is kept that a new connection may go on with (XEP-0198 section 5)."""
+        return bool(self.plugin["xep_0198"].sm_id)
 
     async def open(
         self, address: str, port: int, direct_tls: bool, expected_name: str, seconds: float
@@ -297,6 +305,14 @@ class Stream(ClientXMPP):
         self._deliver(Resumed(unacked))
         self.send("<r xmlns='urn:xmpp:sm:3'/>")
         self._settle(None)
+
+    def _resumption_offered(self, enabled: StanzaBase) -> None:
+        text = enabled.xml.get("location", "")
+        try:
+            self.location = HostPort.parse(text, CLIENT_PORT) if text else None
+        except AddressError:
+            log.info("presence.location_unreadable")
+            self.location = None
 
     def _stanza_acked(self, stanza: StanzaBase) -> None:
         if isinstance(stanza, Message) and stanza["id"]:
