@@ -167,6 +167,32 @@ async def test_group_chats_follow_to_another_machine(lab: RunningLab, tmp_path: 
         assert [message.body for message in kept] == ["For both machines", "From the desk"]
 
 
+async def test_who_left_a_group_is_not_listed_and_the_group_keeps_an_owner(lab: RunningLab, tmp_path: Path) -> None:
+    async with (
+        signed_in(lab, "anita", tmp_path / "anita") as anita,
+        signed_in(lab, "bruno", tmp_path / "bruno") as bruno,
+        signed_in(lab, "chiara", tmp_path / "chiara") as chiara,
+    ):
+        talk = await anita.engine.signed_in().create_room("Handover", [bruno.address, chiara.address])
+        for guest in (bruno, chiara):
+            await guest.until(lambda guest=guest: in_room(guest, talk.id))  # type: ignore[misc]
+        await chiara.engine.signed_in().leave_room(talk.id)
+        for other in (anita, bruno):
+            await other.until(lambda other=other: roles(other, talk.id).keys() == {anita.address, bruno.address})  # type: ignore[misc]
+        assert chiara.engine.conversation(talk.id) is None
+        await anita.engine.signed_in().leave_room(talk.id)
+        await bruno.until(lambda: roles(bruno, talk.id) == {bruno.address: "owner"})
+        await bruno.engine.signed_in().rooms.rename(talk.id, "Only me")
+    async with signed_in(lab, "anita", tmp_path / "anita") as anita:
+        assert anita.engine.conversation(talk.id) is None
+
+
+def roles(person: Person, room: str) -> dict[str, str]:
+    """Who belongs to a group chat, as what."""
+    talk = person.engine.conversation(room)
+    return {member.id: member.role for member in talk.members} if talk is not None else {}
+
+
 def in_room(person: Person, room: str) -> bool:
     """Whether a person is in a group chat."""
     talk = person.engine.conversation(room)

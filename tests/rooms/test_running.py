@@ -107,6 +107,36 @@ async def test_a_group_chat_from_its_making_to_its_end(people: SignIn, server: O
     assert refusal.value.condition == "item-not-found"
 
 
+async def test_a_member_gives_up_the_own_place(people: SignIn, server: OwnServer) -> None:
+    room, remove = f"leaving@{server.rooms}", "<query xmlns='jabber:iq:register'><remove/></query>"
+    members = "<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member'/></query>"
+    anita, adam, eve = await people("anita"), await people("adam"), await people("eve")
+    await join(anita, room, "Anita")
+    await configure(anita, room, _AD_HOC)
+    for name in ("adam", "eve"):
+        await admin(anita, room, f"<item jid='{name}@{server.domain}' affiliation='member'/>")
+    await join(adam, room, "Adam")
+    await adam.ask("set", remove, room)
+    assert codes(await adam.hear(named("presence", type="unavailable", sender=f"{room}/Adam"))) == {"110", "321"}
+    gone = await anita.hear(named("presence", type="unavailable", sender=f"{room}/Adam"))
+    item = gone.find("u:x/u:item", NS)
+    assert item is not None
+    assert (item.get("affiliation"), item.get("jid", "").partition("/")[0]) == ("none", f"adam@{server.domain}")
+    # Who is away gives it up as well, and the others are told.
+    await eve.ask("set", remove, room)
+    told = await anita.hear(lambda m: m.find(f"u:x/u:item[@jid='eve@{server.domain}']", NS) is not None)
+    assert (told.tag.rpartition("}")[2], told.get("from")) == ("message", room)
+    assert list((await anita.ask("get", members, room))[0]) == []
+    for person, query, condition in (
+        (adam, remove, "registration-required"),
+        (anita, remove, "conflict"),  # a room keeps an owner
+        (adam, "<query xmlns='jabber:iq:register'><nick>Eve</nick></query>", "service-unavailable"),
+    ):
+        with pytest.raises(RefusedError) as refusal:
+            await person.ask("set", query, room)
+        assert refusal.value.condition == condition
+
+
 async def test_a_lost_client_leaves_no_ghost(people: SignIn, server: OwnServer) -> None:
     room = f"ghosts@{server.rooms}"
     anita, adam = await people("anita"), await people("adam", "phone")

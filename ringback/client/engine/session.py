@@ -371,7 +371,10 @@ class Session:
 
     async def _presence(self, element: Element) -> None:
         presence = stanzas.read_presence(element)
-        if presence is None or self.rooms.presence_arrived(presence):
+        if presence is None:
+            return
+        if self.rooms.presence_arrived(presence):
+            await self.rooms.forget_lost()
             return
         self.people.presence_arrived(presence)
         person_id = str(presence.sender.bare)
@@ -393,6 +396,9 @@ class Session:
             await self._invited(received.invitation)
             return
         conversation = str(received.sender.bare)
+        if received.affiliation and received.occupant is not None and not received.sender.resource:
+            self.rooms.affiliation_told(conversation, received.occupant, received.affiliation)
+            return
         if received.kind == "groupchat" and 104 in received.room_status:
             self._spawn(self._room_changed(conversation), "room renamed")
         duty = await self.chats.arrived(received)

@@ -22,9 +22,11 @@ ADMIN = "http://jabber.org/protocol/muc#admin"
 OWNER = "http://jabber.org/protocol/muc#owner"
 CONFIG = "http://jabber.org/protocol/muc#roomconfig"
 DATA = "jabber:x:data"
+REGISTER = "jabber:iq:register"
 PUBSUB = "http://jabber.org/protocol/pubsub"
 PUBLISH_OPTIONS = f"{PUBSUB}#publish-options"
 BOOKMARKS = "urn:xmpp:bookmarks:1"
+BELONGING = ("owner", "admin", "member")  # affiliations of those who belong to a room
 _OPTION_PROBLEMS = ("resource-constraint", "bad-request", "not-acceptable", "conflict", "feature-not-implemented")
 
 _ROLES: dict[str, Literal["owner", "moderator", "member"]] = {
@@ -101,11 +103,21 @@ async def affiliations(port: Port, room: Jid, affiliation: str) -> list[str]:
     return [str(jid.bare) for jid in rows if jid is not None]
 
 
-async def make_member(port: Port, room: Jid, person: Jid) -> None:
-    """Let a person in (section 9.3)."""
+async def set_affiliation(port: Port, room: Jid, person: Jid, affiliation: str) -> None:
+    """Let a person in, make one an owner, and so on (sections 9 and 10)."""
     query = Element(f"{{{ADMIN}}}query")
-    SubElement(query, f"{{{ADMIN}}}item", {"affiliation": "member", "jid": str(person)})
+    SubElement(query, f"{{{ADMIN}}}item", {"affiliation": affiliation, "jid": str(person)})
     await port.request("set", query, room)
+
+
+async def give_up_place(port: Port, room: Jid, own: Jid) -> None:
+    """Stop to belong to a room: as Prosody and our own rooms let members do it, else as owners and admins can."""
+    query = Element(f"{{{REGISTER}}}query")
+    SubElement(query, f"{{{REGISTER}}}remove")
+    try:
+        await port.request("set", query, room)
+    except RequestFailedError:
+        await set_affiliation(port, room, own, "none")
 
 
 def invitation(room: Jid, person: Jid, title: str) -> Element:

@@ -80,6 +80,7 @@ class RoomBook:
         self._events = events
         self._name_of = name_of
         self._rooms: dict[str, Room] = {}
+        self._lost: list[str] = []
         self.service: Jid | None = None
 
     async def load(self) -> None:
@@ -160,11 +161,14 @@ class RoomBook:
                 room.joined = False
                 if inside.status & {_KICKED, _BANNED, _REMOVED}:
                     self._rooms.pop(room.kept.jid, None)
+                    self._lost.append(room.kept.jid)
+            elif inside.affiliation not in ask.BELONGING:
+                room.affiliations.pop(person, None)
         else:
             room.occupants[nick] = Occupant(nick, person, inside.role, inside.affiliation)
             if person:
                 room.kept.people[nick] = person
-                if inside.affiliation in ("owner", "admin", "member"):
+                if inside.affiliation in ask.BELONGING:
                     room.affiliations[person] = inside.affiliation
             if own:
                 room.kept.nick = nick
@@ -172,6 +176,23 @@ class RoomBook:
                 _settle(room, None)
         self._events.conversation(room.kept.jid)
         return True
+
+    async def forget_lost(self) -> None:
+        """Forget on the disk as well the rooms that we were put out of."""
+        lost, self._lost = self._lost, []
+        if lost:
+            await self._store.remove("room", lost)
+
+    def affiliation_told(self, conversation: str, person: Jid, affiliation: str) -> None:
+        """The room says how somebody who is not in it belongs to it now (XEP-0045 section 9.3)."""
+        room = self._rooms.get(conversation)
+        if room is None:
+            return
+        if affiliation in ask.BELONGING:
+            room.affiliations[str(person)] = affiliation
+        else:
+            room.affiliations.pop(str(person), None)
+        self._events.conversation(conversation)
 
     def session_began(self) -> None:
         """A new session is in no room yet."""
@@ -260,10 +281,11 @@ class RoomBook:
             await self._keep(room)
 
     async def _affiliations(self, room: Room) -> None:
-        for affiliation in ("owner", "admin", "member"):
+        for affiliation in ask.BELONGING:
             with contextlib.suppress(RequestFailedError):  # some rooms tell members only to owners
                 found = await ask.affiliations(self._port, room.jid, affiliation)
-                room.affiliations.update(dict.fromkeys(found, affiliation))
+                others = {person: known for person, known in room.affiliations.items() if known != affiliation}
+                room.affiliations = others | dict.fromkeys(found, affiliation)
         self._events.conversation(room.kept.jid)
 
     async def _keep(self, room: Room) -> None:
@@ -301,7 +323,7 @@ class RoomBook:
             if jid is None:
                 raise MessagingError(Reason.of("engine.address_wrong", address=person))
             with contextlib.suppress(RequestFailedError):  # only owners and admins may; the invitation may do it too
-                await ask.make_member(self._port, room.jid, jid.bare)
+                await ask.set_affiliation(self._port, room.jid, jid.bare, "member")
                 room.affiliations.setdefault(str(jid.bare), "member")
             self._port.send(ask.invitation(room.jid, jid.bare, room.kept.title))
         self._events.conversation(conversation)
@@ -315,11 +337,13 @@ class RoomBook:
         await self._bookmark(room)
 
     async def leave(self, conversation: str) -> None:
-        """Leave a room for good: it does not come back at the next sign-in."""
+        """Leave a room for good: it does not come back at the next sign-in, and its lists do not name us any more."""
         room = self._need(conversation)
-        goodbye = {"to": str(room.jid.with_resource(room.kept.nick)), "type": "unavailable"}
-        self._port.send(Element(f"{{{CLIENT}}}presence", goodbye))
-        self._rooms.pop(conversation, None)
+        with contextlib.suppress(RequestFailedError):  # some services let nobody do this; then the room lists us on
+            await self._give_up_place(room)
+        if self._rooms.pop(conversation, None) is not None:
+            goodbye = {"to": str(room.jid.with_resource(room.kept.nick)), "type": "unavailable"}
+            self._port.send(Element(f"{{{CLIENT}}}presence", goodbye))
         await self._store.remove("room", [conversation])
         self._events.conversation(conversation)
         # First "do not enter", which every service tells our other clients; not all of them tell of a removal.
@@ -327,6 +351,18 @@ class RoomBook:
             await ask.publish_bookmark(self._port, room.jid, room.kept.title, room.kept.nick, autojoin=False)
         with contextlib.suppress(RequestFailedError):
             await ask.remove_bookmark(self._port, room.jid)
+
+    async def _give_up_place(self, room: Room) -> None:
+        """Stop to belong to the room. The only owner makes somebody else one, so that the others keep all powers."""
+        own = str(self._own)
+        owners = {person for person, affiliation in room.affiliations.items() if affiliation == "owner"}
+        if owners == {own}:
+            here = {occupant.person for occupant in room.occupants.values()}
+            others = sorted(person for person in room.affiliations if person != own)
+            heir = next((person for person in others if person in here), others[0] if others else None)
+            if heir is not None:
+                await ask.set_affiliation(self._port, room.jid, Jid.parse(heir), "owner")
+        await ask.give_up_place(self._port, room.jid, self._own)
 
     async def left_elsewhere(self, conversation: str) -> None:
         """Another client of ours left this room for good."""

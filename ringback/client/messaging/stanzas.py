@@ -72,6 +72,7 @@ class Received:
     state: ChatState = ""
     invitation: Invitation | None = None
     occupant: Jid | None = None
+    affiliation: str = ""
     room_status: frozenset[int] = frozenset()
     error: str = ""
     error_text: str = ""
@@ -204,6 +205,7 @@ def _read_plain(element: Element, own: Jid) -> Received | None:
         state=next((state for state in _STATES if element.find(tag(STATES, state)) is not None), ""),
         invitation=_invitation_of(element, sender),
         occupant=_occupant_of(room),
+        affiliation=_affiliation_of(room),
         room_status=_status_of(room),
         error=error,
         error_text=error_text,
@@ -252,6 +254,11 @@ def _invitation_of(element: Element, sender: Jid) -> Invitation | None:
     if direct is not None and room is not None:
         return Invitation(room.bare, sender.bare, direct.get("reason", ""), direct.get("password", ""))
     return None
+
+
+def _affiliation_of(room: Element | None) -> str:
+    item = room.find(tag(MUC_USER, "item")) if room is not None else None
+    return item.get("affiliation", "") if item is not None else ""
 
 
 def _occupant_of(room: Element | None) -> Jid | None:

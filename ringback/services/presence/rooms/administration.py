@@ -19,6 +19,7 @@ from ringback.services.presence.rooms.powers import (
 )
 from ringback.services.presence.rooms.room import BANNED, KICKED, LOST_MEMBERSHIP, NOW_MEMBERS_ONLY, Room
 
+REGISTER = "jabber:iq:register"
 LIST_LIMIT = 2000  # affiliations of one room
 _ITEM = f"{{{wire.MUC_ADMIN}}}item"
 _REASON = f"{{{wire.MUC_ADMIN}}}reason"
@@ -101,6 +102,22 @@ def change(room: Room, actor: str, query: etree._Element) -> None:
             apply_role(room, plan, by)
         else:
             apply_affiliation(room, plan, by)
+
+
+def give_up(room: Room, actor: str, query: etree._Element) -> None:
+    """Let somebody give up the own place in the room (XEP-0077 section 3.2, in a room). Raises StanzaError.
+
+    XEP-0045 leaves affiliations to admins; without this, whoever left a closed group for good would stay in its lists.
+    """
+    if [str(child.tag) for child in query] != [f"{{{REGISTER}}}remove"]:
+        raise StanzaError("service-unavailable", "Rooms only let people give up their place, not take one")
+    own = actor.partition("/")[0]
+    if room.affiliation(own) in (Affiliation.NONE, Affiliation.OUTCAST):
+        raise StanzaError("registration-required", "You have no place in this room")
+    if room.owners == [own]:
+        raise StanzaError("conflict", "A room must keep an owner")
+    occupant = room.occupant_of(actor)
+    apply_affiliation(room, AffiliationChange(own, Affiliation.NONE, "", ""), occupant.nick if occupant else "")
 
 
 def _planned(room: Room, actor: str, item: etree._Element) -> RoleChange | AffiliationChange:

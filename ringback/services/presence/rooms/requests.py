@@ -113,6 +113,9 @@ def _of_room(service: RoomService, session: Session, kind: str, room: Room, tag:
         case "set", "{http://jabber.org/protocol/muc#admin}query":
             administration.change(room, session.full, payload)
             return b""
+        case "set", "{jabber:iq:register}query":
+            administration.give_up(room, session.full, payload)
+            return b""
         case "get", "{http://jabber.org/protocol/muc#owner}query":
             _require_owner(room, session)
             return b"<query xmlns='%b'>%b</query>" % (wire.MUC_OWNER.encode(), form.render(room))
