@@ -51,13 +51,10 @@ def query(
 async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
     opened = await Storage.open(f"sqlite+aiosqlite:///{tmp_path / 'a.db'}", prepare=upgrade)
     for number in range(1, 11):
-        row = {
-            "owner": "a@x",
-            "id": number * IDS_PER_MICROSECOND,
-            "peer": "b@x" if number % 2 else "c@x",
-            "resource": "r",
-            "stanza": b"<message xmlns='jabber:client'><body>%d</body></message>" % number,
-        }
+        peer = "b@x" if number % 2 else "c@x"
+        sides = [opened.addresses.number(address) for address in ("a@x", peer)]
+        stanza = b"<message xmlns='jabber:client'><body>%d</body></message>" % number
+        row = (number * IDS_PER_MICROSECOND, *sides, True, True, "", "r", stanza)
         opened.write(archive.APPEND, row)
     yield opened
     await opened.close()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from ringback.storage.presence import archive, offline, pep, private, rooms, roster
+from ringback.storage.presence import archive, offline, pep, private, rooms, roster, tables
 from ringback.storage.presence.core import metadata
+from ringback.storage.presence.engine import Storage
 from ringback.storage.presence.migrate import upgrade
+from ringback.storage.presence.rows import named
 from ringback.storage.presence.tables import IDS_PER_MICROSECOND
 
 
@@ -42,26 +45,43 @@ async def test_migrations_make_exactly_the_tables_of_the_code(connection: AsyncC
 
 async def test_a_second_upgrade_changes_nothing(database_url: str, engine: AsyncEngine) -> None:
     async with engine.begin() as opened:
-        await opened.execute(archive.APPEND, [_row(1)])
+        await _append(opened, _row(1))
     await upgrade(database_url)
     async with engine.begin() as opened:
         assert len(await archive.read(opened, "a@x", archive.Window(), 10, newest=False)) == 1
 
 
-def _row(number: int, owner: str = "a@x", peer: str = "b@x", resource: str = "") -> dict[str, object]:
-    return {
-        "owner": owner,
-        "id": number * IDS_PER_MICROSECOND + (owner != "a@x"),
-        "peer": peer,
-        "resource": resource,
-        "stanza": b"<message>%d</message>" % number,
-    }
+ADDRESSES = ("a@x", "b@x", "c@x", "other@x")
+
+
+async def _append(connection: AsyncConnection, *rows: tuple[object, ...]) -> None:
+    people = [{"number": number, "address": address} for number, address in enumerate(ADDRESSES)]
+    await connection.execute(insert(tables.archive_addresses), people)
+    await connection.execute(archive.APPEND, named(archive.APPEND, rows))
+
+
+def _row(
+    number: int, sender: str = "a@x", receiver: str = "b@x", *, keeps: tuple[bool, bool] = (True, True)
+) -> tuple[object, ...]:
+    sides = (ADDRESSES.index(sender), ADDRESSES.index(receiver))
+    return (number * IDS_PER_MICROSECOND, *sides, *keeps, "nick", "desk", b"<message>%d</message>" % number)
 
 
 @pytest.fixture
 async def filled(connection: AsyncConnection) -> AsyncConnection:
-    rows = [_row(number, peer="b@x" if number % 2 else "c@x") for number in range(1, 11)]
-    await connection.execute(archive.APPEND, [*rows, _row(5, owner="other@x")])
+    """Ten messages of a with b (odd) and c (even), to and fro; and others that are not in a's archive."""
+    rows = [
+        _row(number, *(("a@x", peer) if number % 4 < 2 else (peer, "a@x")))
+        for number in range(1, 11)
+        for peer in ("b@x" if number % 2 else "c@x",)
+    ]
+    await _append(
+        connection,
+        *rows,
+        _row(20, "b@x", "other@x"),
+        _row(21, "a@x", "other@x", keeps=(False, True)),
+        _row(22, "other@x", "a@x", keeps=(True, False)),
+    )
     return connection
 
 
@@ -77,7 +97,10 @@ async def filled(connection: AsyncConnection) -> AsyncConnection:
         (archive.Window(before=3 * IDS_PER_MICROSECOND), 100, True, [1, 2]),
         (archive.Window(wanted=(2 * IDS_PER_MICROSECOND, 9 * IDS_PER_MICROSECOND)), 100, False, [2, 9]),
         (archive.Window(peer="nobody@x"), 100, False, []),
-        (archive.Window(resource="nick"), 100, False, []),
+        (archive.Window(peer="other@x"), 100, False, []),
+        (archive.Window(resource="nick"), 100, False, [2, 3, 6, 7, 10]),
+        (archive.Window(peer="b@x", resource="desk"), 100, True, [1, 5, 9]),
+        (archive.Window(peer="b@x", resource="nobody"), 100, False, []),
     ],
 )
 async def test_archive_windows(
@@ -89,15 +112,67 @@ async def test_archive_windows(
         assert await archive.count(filled, "a@x", window) == len(expected)
 
 
+async def test_each_side_reads_its_own_of_what_is_kept_once(filled: AsyncConnection) -> None:
+    async def of(owner: str, window: archive.Window) -> list[tuple[int, str, str]]:
+        found = await archive.read(filled, owner, window, 100, newest=False)
+        return [(message.microseconds, message.peer, message.resource) for message in found]
+
+    assert await of("b@x", archive.Window()) == [
+        (1, "a@x", "nick"), (3, "a@x", "desk"), (5, "a@x", "nick"), (7, "a@x", "desk"), (9, "a@x", "nick"),
+        (20, "other@x", "desk"),
+    ]  # fmt: skip
+    assert await of("other@x", archive.Window(peer="a@x")) == [(21, "a@x", "nick"), (22, "a@x", "desk")]
+    unit = IDS_PER_MICROSECOND
+    assert await archive.known(filled, "a@x", (21 * unit, 22 * unit)) == frozenset()
+    assert await archive.known(filled, "other@x", (21 * unit, 22 * unit, unit)) == {21 * unit, 22 * unit}
+
+
 async def test_archive_ends_and_forgetting(filled: AsyncConnection) -> None:
     unit = IDS_PER_MICROSECOND
     assert await archive.bounds(filled, "a@x") == (unit, 10 * unit)
+    assert await archive.bounds(filled, "other@x") == (20 * unit, 22 * unit)
     assert await archive.bounds(filled, "nobody@x") is None
     assert await archive.known(filled, "a@x", (unit, 99 * unit)) == {unit}
-    assert await archive.newest_id(filled) == 10 * unit
-    await filled.execute(archive.FORGET, [{"of": "a@x"}])
-    assert await archive.count(filled, "a@x", archive.Window()) == 0
-    assert await archive.count(filled, "other@x", archive.Window()) == 1
+    assert await archive.newest_id(filled) == 22 * unit
+    await filled.execute(archive.FORGET, [{"of": "other@x"}])
+    assert await archive.count(filled, "other@x", archive.Window()) == 1  # what it sent: rooms only receive
+    assert await archive.count(filled, "a@x", archive.Window()) == 10
+
+
+@pytest.mark.parametrize(("window", "index"), [(archive.Window(), "sender"), (archive.Window(peer="b@x"), "pair")])
+async def test_pages_are_found_by_an_index(tmp_path: Path, window: archive.Window, index: str) -> None:
+    """Long archives stay quick: SQLite looks at the rows of the page only, in order, and sorts but the page."""
+    made = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'plan.db'}")
+    query = archive.page(window, "a@x", 10, newest=True)
+    text = query.compile(dialect=made.dialect, compile_kwargs={"literal_binds": True})
+    async with made.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+        plan = " ".join(row[-1] for row in await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}"))
+    await made.dispose()
+    assert f"archive_{index} (" in plan
+    assert "SCAN archive" not in plan
+    assert plan.count("TEMP B-TREE") == plan.count("SCAN anon") == 2, plan
+
+
+async def test_addresses_keep_their_numbers(database_url: str) -> None:
+    for _ in range(2):
+        storage = await Storage.open(database_url, prepare=upgrade)
+        assert [storage.addresses.number(address) for address in ADDRESSES[:3]] == [1, 2, 3]
+        assert storage.addresses.number("a@x") == 1
+        await storage.close()
+
+
+async def test_rows_of_all_lengths_of_blocks_are_written(database_url: str) -> None:
+    storage = await Storage.open(database_url, prepare=upgrade)
+    numbers = [storage.addresses.number(address) for address in ("a@x", "b@x")]
+    for number in range(1, 300):
+        storage.write(archive.APPEND, (number, *numbers, True, True, "", "", b"%d" % number))
+        if number in (1, 130):
+            await storage.durable()
+    async with storage.read() as connection:
+        found = await archive.read(connection, "b@x", archive.Window(), 1000, newest=True)
+    assert [message.stanza for message in found] == [b"%d" % number for number in range(1, 300)]
+    await storage.close()
 
 
 async def test_preferences_are_replaced(connection: AsyncConnection) -> None:

@@ -1,7 +1,7 @@
 """The message archive of accounts (XEP-0313): keeps what the router hands over and answers its owners.
 
-A message is kept once for each side, as the bytes that were routed. The write is queued with the others of its moment
-and committed in a group; the router holds the sender's acknowledgement until then.
+A message is kept once for both sides under one id, as the bytes that were routed. The write is queued with the others
+of its moment and committed in a group; the router holds the sender's acknowledgement until then.
 """
 
 from __future__ import annotations
@@ -94,22 +94,36 @@ class ArchiveModule(Module):
 
     def archive_message(self, stanza: Stanza, owners: Sequence[str], sender: str, to: str) -> Sequence[bytes]:
         """See ``module.Archive``."""
-        raw = stanza.raw
-        now = self._hub.now()
-        ids: list[bytes] = []
-        rows = []
-        for owner in owners:
-            peer, _, resource = (to if sender.partition("/")[0] == owner else sender).partition("/")
-            preferences = self._preferences.get(owner)
-            if preferences is not None and not preferences.keeps(peer):
-                ids.append(b"")
-                continue
-            archive_id = self._clock.next(now)
-            rows.append({"owner": owner, "id": archive_id, "peer": peer, "resource": resource, "stanza": raw})
-            ids.append(b"%d" % archive_id)
-        if rows:
-            self._hub.storage.write(store.APPEND, *rows)
-        return ids
+        bare, _, resource = sender.partition("/")
+        receiver = owners[-1]
+        both = len(owners) > 1
+        alone = not both and receiver == bare  # to oneself: kept once, as the sender's
+        sender_keeps = (both or alone) and self._keeps(bare, receiver)
+        receiver_keeps = not alone and self._keeps(receiver, bare)
+        if not (sender_keeps or receiver_keeps):
+            return (b"",) * len(owners)
+        archive_id = self._clock.next(self._hub.now())
+        storage = self._hub.storage
+        number = storage.addresses.number
+        row = (
+            archive_id,
+            number(bare),
+            number(receiver),
+            sender_keeps,
+            receiver_keeps,
+            resource,
+            to.partition("/")[2],
+            stanza.raw,
+        )
+        storage.write(store.APPEND, row)
+        found = b"%d" % archive_id
+        if sender_keeps and receiver_keeps:
+            return (found, found)
+        return (found if sender_keeps else b"", found if receiver_keeps else b"") if both else (found,)
+
+    def _keeps(self, owner: str, peer: str) -> bool:
+        preferences = self._preferences.get(owner)
+        return preferences is None or preferences.keeps(peer)
 
     async def _query(self, iq: Iq) -> bytes:
         session = iq.session

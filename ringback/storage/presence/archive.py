@@ -1,19 +1,51 @@
-"""Reading and writing the message archive (XEP-0313): one table for accounts and rooms."""
+"""Reading and writing the message archive (XEP-0313): one table for accounts and rooms.
+
+A message is one row for both who keep it. So whatever an owner asks is asked twice, of what the owner sent and of what
+the owner received, each in the order of an index, and joined.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    ScalarSelect,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ringback.storage.presence.tables import IDS_PER_MICROSECOND, archive, archive_preferences, upsert
+from ringback.storage.presence.tables import (
+    IDS_PER_MICROSECOND,
+    archive,
+    archive_addresses,
+    archive_preferences,
+    upsert,
+)
 
 APPEND = insert(archive)
-"""Takes rows of owner, id, peer, resource and stanza."""
+"""Takes tuples: id, numbers of sender and receiver, whether each keeps it, their resources, the stanza."""
 
-FORGET = delete(archive).where(archive.c.owner == bindparam("of"))
-"""Takes ``of``: the owner whose archive goes (a room that is destroyed)."""
+
+def _number(address: Any) -> ScalarSelect[int]:
+    columns = archive_addresses.c
+    return select(columns.number).where(columns.address == address).scalar_subquery()
+
+
+FORGET = delete(archive).where(
+    archive.c.receiver == _number(bindparam("of", type_=archive_addresses.c.address.type)),
+    archive.c.receiver_keeps.is_(true()),
+)
+"""Takes ``of``: the room whose archive goes because it is destroyed."""
 
 SET_PREFERENCES = upsert(archive_preferences)
 """Takes rows of owner, rule, always and never; replaces."""
@@ -49,56 +81,70 @@ class Window:
     resource: str = ""
     wanted: tuple[int, ...] = ()
 
-    def clause(self, owner: str) -> ColumnElement[bool]:
-        """The WHERE clause."""
-        parts = [archive.c.owner == owner]
+    def sides(self, owner: str, *columns: ColumnElement[Any], full: bool = False) -> list[Select[Any]]:
+        """Selects of what the owner sent and of what the owner received, disjoint. ``full`` adds the other side's
+        bare JID, resource and the stanza to the columns."""
+        return [self._side(owner, columns, full=full, sent=sent) for sent in (True, False)]
+
+    def _side(self, owner: str, columns: tuple[ColumnElement[Any], ...], *, full: bool, sent: bool) -> Select[Any]:
+        own, other = ("sender", "receiver") if sent else ("receiver", "sender")
+        table = archive.c
+        peer, resource = table[other], table[f"{other}_resource"]
+        if full:
+            address = select(archive_addresses.c.address).where(archive_addresses.c.number == peer)
+            columns = (*columns, address.scalar_subquery().label("peer"), resource.label("resource"), table.stanza)
+        query = select(*columns).where(table[own] == _number(owner), table[f"{own}_keeps"].is_(true()))
         if self.wanted:
-            parts.append(archive.c.id.in_(self.wanted))
+            query = query.where(table.id.in_(self.wanted))
         if self.peer:
-            parts.append(archive.c.peer == self.peer)
+            query = query.where(peer == _number(self.peer))
         if self.resource:
-            parts.append(archive.c.resource == self.resource)
+            query = query.where(resource == self.resource)
         if self.start is not None:
-            parts.append(archive.c.id >= self.start * IDS_PER_MICROSECOND)
+            query = query.where(table.id >= self.start * IDS_PER_MICROSECOND)
         if self.end is not None:
-            parts.append(archive.c.id < (self.end + 1) * IDS_PER_MICROSECOND)
+            query = query.where(table.id < (self.end + 1) * IDS_PER_MICROSECOND)
         if self.after is not None:
-            parts.append(archive.c.id > self.after)
+            query = query.where(table.id > self.after)
         if self.before is not None:
-            parts.append(archive.c.id < self.before)
-        return and_(*parts)
+            query = query.where(table.id < self.before)
+        return query
+
+
+def page(window: Window, owner: str, limit: int, *, newest: bool) -> CompoundSelect[Any]:
+    """Selects the fields of ``Archived``: the newest or the oldest of the window, in that order."""
+    order = archive.c.id.desc() if newest else archive.c.id
+    sides = window.sides(owner, archive.c.id, full=True)
+    both = union_all(*(select(side.order_by(order).limit(limit).subquery()) for side in sides))
+    place = both.selected_columns.id
+    return both.order_by(place.desc() if newest else place).limit(limit)
 
 
 async def read(connection: AsyncConnection, owner: str, window: Window, limit: int, *, newest: bool) -> list[Archived]:
     """At most ``limit`` messages, in the order of time: the newest of the window, or the oldest."""
-    order = archive.c.id.desc() if newest else archive.c.id
-    query = (
-        select(archive.c.id, archive.c.peer, archive.c.resource, archive.c.stanza)
-        .where(window.clause(owner))
-        .order_by(order)
-        .limit(limit)
-    )
+    query = page(window, owner, limit, newest=newest)
     found = [Archived(*row) for row in (await connection.execute(query))]
     return found[::-1] if newest else found
 
 
 async def count(connection: AsyncConnection, owner: str, window: Window) -> int:
     """How many messages the window holds."""
-    query = select(func.count()).select_from(archive).where(window.clause(owner))
-    return int((await connection.execute(query)).scalar_one())
+    query = union_all(*window.sides(owner, func.count(archive.c.id)))
+    return sum((await connection.execute(query)).scalars())
 
 
 async def known(connection: AsyncConnection, owner: str, ids: tuple[int, ...]) -> frozenset[int]:
     """Those of the ids that are in the owner's archive."""
-    query = select(archive.c.id).where(archive.c.owner == owner, archive.c.id.in_(ids))
+    query = union_all(*Window(wanted=ids).sides(owner, archive.c.id))
     return frozenset((await connection.execute(query)).scalars())
 
 
 async def bounds(connection: AsyncConnection, owner: str) -> tuple[int, int] | None:
     """The first and the last id of an archive; None where it is empty."""
-    query = select(func.min(archive.c.id), func.max(archive.c.id)).where(archive.c.owner == owner)
-    first, last = (await connection.execute(query)).one()
-    return None if first is None else (first, last)
+    ends = (func.min(archive.c.id), func.max(archive.c.id))
+    query = union_all(*(side for end in ends for side in Window().sides(owner, end)))
+    found = [end for end in (await connection.execute(query)).scalars() if end is not None]
+    return (min(found), max(found)) if found else None
 
 
 async def newest_id(connection: AsyncConnection) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
@@ -22,14 +22,15 @@ import structlog
 from sqlalchemy import event
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.sql import Executable, Insert
+from sqlalchemy.sql import Executable
 
+from ringback.storage.presence.addresses import AddressBook
 from ringback.storage.presence.core import metadata
+from ringback.storage.presence.file_writer import FileWriter
+from ringback.storage.presence.rows import Row, named
 
 T = TypeVar("T")
-Row = Mapping[str, Any]
 
-_BLOCK: Final = 32  # rows that one statement inserts into SQLite
 _LARGEST_GROUP: Final = 2000  # rows in one transaction: bounds the latency of those who wait
 _RETRY: Final = (0.05, 0.2, 1.0)  # seconds between tries while the database refuses; the last repeats
 
@@ -72,7 +73,7 @@ class _Transaction:
 class Storage:
     """An open database. Make it with ``Storage.open``; close it with ``close``."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, url: str) -> None:
         self.engine = engine
         self._queue: deque[_Write | _Transaction] = deque()
         self._submitted = 0
@@ -80,8 +81,9 @@ class Storage:
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
         self._wake = asyncio.Event()
         self._closing = False
-        self._in_blocks = engine.dialect.name == "sqlite"
+        self._file = FileWriter(url, _set_pragmas) if engine.dialect.name == "sqlite" else None
         self._task: asyncio.Task[None] | None = None
+        self.addresses = AddressBook(self.write)
 
     @classmethod
     async def open(cls, url: str, *, prepare: Callable[[str], Awaitable[None]] | None = None) -> Storage:
@@ -94,10 +96,12 @@ class Storage:
         engine = create_engine(url)
         try:
             await create_missing(engine)
+            storage = cls(engine, url)
+            async with engine.connect() as connection:
+                await storage.addresses.load(connection)
         except BaseException:
             await engine.dispose()
             raise
-        storage = cls(engine)
         storage._task = asyncio.create_task(storage._run(), name="presence storage writer")
         return storage
 
@@ -115,6 +119,8 @@ class Storage:
                 operation.future.set_exception(StorageClosedError())
         self._queue.clear()
         self._waiting.clear()
+        if self._file is not None:
+            await self._file.close()
         await self.engine.dispose()
 
     @property
@@ -129,6 +135,8 @@ class Storage:
 
     def write(self, statement: Executable, *rows: Row) -> int:
         """Queue a statement (insert, update, delete with bind parameters) for each row; its ticket.
+
+        An insert takes mappings, or tuples with a value for every column in the order of the table.
 
         Hot path: keep the statement object in a constant, so that rows of one statement share one ``executemany``.
         Statements run in the order in which they are queued. A row that the database refuses for its content
@@ -246,15 +254,12 @@ class Storage:
             attempt += 1
 
     async def _write_all(self, writes: list[_Write]) -> None:
+        if self._file is not None:
+            await self._file.write([(write.statement, write.rows) for write in writes])
+            return
         async with self.engine.begin() as connection:
             for operation in writes:
-                statement, rows = operation.statement, operation.rows
-                if self._in_blocks and isinstance(statement, Insert) and len(rows) >= _BLOCK:
-                    whole = len(rows) - len(rows) % _BLOCK
-                    await _insert_blocks(connection, statement, rows[:whole])
-                    rows = rows[whole:]
-                if rows:
-                    await connection.execute(statement, rows)
+                await connection.execute(operation.statement, named(operation.statement, operation.rows))
 
     async def _one_by_one(self, writes: list[_Write]) -> list[_Write]:
         """Write every row in a transaction of its own and drop those that are refused; what is left to try again."""
@@ -262,7 +267,7 @@ class Storage:
             for position, row in enumerate(operation.rows):
                 try:
                     async with self.engine.begin() as connection:
-                        await connection.execute(operation.statement, row)
+                        await connection.execute(operation.statement, named(operation.statement, [row]))
                 except (IntegrityError, DataError) as error:
                     _log.error("storage.row_refused", statement=str(operation.statement), error=type(error).__name__)
                 except (SQLAlchemyError, OSError):
@@ -289,39 +294,21 @@ class Storage:
             self._waiting.popleft()[1]()
 
 
-async def _insert_blocks(connection: AsyncConnection, statement: Insert, rows: list[Row]) -> None:
-    """Insert a multiple of ``_BLOCK`` rows, so many with each statement.
-
-    SQLite's driver gives the interpreter lock away and takes it back for every statement that it runs; row by row the
-    writer's thread and the loop's would spend more time on the lock than on the rows.
-    """
-    table = statement.table
-    names = [column.name for column in table.columns if column.name in rows[0]]
-    marks = f"({', '.join('?' * len(names))})"
-    quote = connection.dialect.identifier_preparer.quote
-    columns = ", ".join(quote(name) for name in names)
-    sql = f"INSERT INTO {quote(table.name)} ({columns}) VALUES {', '.join([marks] * _BLOCK)}"  # noqa: S608 - our tables
-    blocks = [
-        tuple(row[name] for row in rows[first : first + _BLOCK] for name in names)
-        for first in range(0, len(rows), _BLOCK)
-    ]
-    await connection.exec_driver_sql(sql, blocks)  # one way to the driver's thread and back for all of them
-
-
 def create_engine(url: str) -> AsyncEngine:
     """An engine with the settings that this service needs; SQLite in WAL mode."""
     if not url.startswith("sqlite"):
         return create_async_engine(url, pool_size=5, max_overflow=5, pool_pre_ping=True)
     engine = create_async_engine(url, connect_args={"timeout": 30})
 
-    def pragmas(connection: Any, _record: object) -> None:
-        cursor = connection.cursor()
-        for pragma in _PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    event.listen(engine.sync_engine, "connect", pragmas)
+    event.listen(engine.sync_engine, "connect", _set_pragmas)
     return engine
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
 
 
 async def create_missing(engine: AsyncEngine) -> None:

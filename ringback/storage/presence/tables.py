@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     TextClause,
     bindparam,
     text,
+    true,
 )
 
 from ringback.storage.presence.core import metadata
@@ -25,20 +27,38 @@ from ringback.storage.presence.core import metadata
 IDS_PER_MICROSECOND = 64
 """How many archive ids one microsecond has room for."""
 
+archive_addresses = Table(
+    "archive_addresses",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("address", Text, nullable=False, unique=True),
+)
+"""The bare JIDs that the archive names."""
+
 archive = Table(
     "archive",
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
-    Column("owner", Text, nullable=False),
-    Column("peer", Text, nullable=False),
-    Column("resource", Text, nullable=False),
+    Column("sender", Integer, ForeignKey(archive_addresses.c.number), nullable=False),
+    Column("receiver", Integer, ForeignKey(archive_addresses.c.number), nullable=False),
+    Column("sender_keeps", Boolean, nullable=False),
+    Column("receiver_keeps", Boolean, nullable=False),
+    Column("sender_resource", Text, nullable=False),
+    Column("receiver_resource", Text, nullable=False),
     Column("stanza", LargeBinary, nullable=False),
-    Index("archive_owner", "owner", "id"),
-    Index("archive_peer", "owner", "peer", "id"),
 )
-"""``peer`` is the other side's bare JID; in a room's archive the sender's real one, and ``resource`` the nickname.
+"""A message is one row in the archives of both sides, or of one: ``sender_keeps``, ``receiver_keeps``.
 
-Ids grow over all owners, so that rows are appended: keyed by owner and id they cost SQLite twice the time."""
+``sender`` and ``receiver`` are numbers of ``archive_addresses``. What is said in a room is kept by the room, as its
+receiver; the sender is the speaker's real address and ``sender_resource`` the nickname. Who writes to their own address
+keeps that as the sender. Ids grow over all archives, so that rows are appended: keyed by owner and id they cost SQLite
+twice the time.
+"""
+
+for _side in ("sender", "receiver"):
+    _keeps = archive.c[f"{_side}_keeps"].is_(true())
+    Index(f"archive_{_side}", archive.c[_side], archive.c.id, sqlite_where=_keeps, postgresql_where=_keeps)
+Index("archive_pair", archive.c.sender, archive.c.receiver, archive.c.id)
 
 archive_preferences = Table(
     "archive_preferences",

@@ -154,13 +154,8 @@ class Registry:
 
     def archive(self, room: Room, archive_id: int, bare: str, nick: str, stanza: bytes) -> None:
         """Write down what somebody said; ``bare`` is the real address."""
-        row = {
-            "owner": room.name,
-            "id": archive_id,
-            "peer": bare,
-            "resource": nick,
-            "stanza": stanza,
-        }
+        number = self._storage.addresses.number
+        row = (archive_id, number(bare), number(room.name), False, True, nick, "", stanza)
         self._storage.write(archive.APPEND, row)
 
 

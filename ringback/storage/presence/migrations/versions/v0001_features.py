@@ -32,15 +32,25 @@ def _octets(name: str) -> sa.Column[bytes]:
 def upgrade() -> None:
     """Make the tables."""
     op.create_table(
+        "archive_addresses",
+        sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("address", sa.Text, nullable=False, unique=True),
+    )
+    op.create_table(
         "archive",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
-        _text("owner"),
-        _text("peer"),
-        _text("resource"),
+        sa.Column("sender", sa.Integer, sa.ForeignKey("archive_addresses.number"), nullable=False),
+        sa.Column("receiver", sa.Integer, sa.ForeignKey("archive_addresses.number"), nullable=False),
+        _flag("sender_keeps"),
+        _flag("receiver_keeps"),
+        _text("sender_resource"),
+        _text("receiver_resource"),
         _octets("stanza"),
     )
-    op.create_index("archive_owner", "archive", ["owner", "id"])
-    op.create_index("archive_peer", "archive", ["owner", "peer", "id"])
+    for side in ("sender", "receiver"):
+        keeps = sa.column(f"{side}_keeps").is_(sa.true())
+        op.create_index(f"archive_{side}", "archive", [side, "id"], sqlite_where=keeps, postgresql_where=keeps)
+    op.create_index("archive_pair", "archive", ["sender", "receiver", "id"])
     op.create_table("archive_preferences", _key("owner"), _text("rule"), _text("always"), _text("never"))
     op.create_table(
         "rooms",
@@ -90,5 +100,6 @@ def downgrade() -> None:
         "rooms",
         "archive_preferences",
         "archive",
+        "archive_addresses",
     ):
         op.drop_table(name)
