@@ -104,6 +104,7 @@ class Context:
                     for other in self.deployment.cluster
                     if other.name != cluster.name
                 ),
+                trusted_addresses=self._trusted_addresses(),
                 # Everybody is found by a search in every cluster; only those at home sign in and have devices there.
                 people=tuple(self._person(person, node.cluster) for person in self.deployment.person),
                 devices=tuple(device for person in at_home for device in _devices(person)),
@@ -170,6 +171,11 @@ class Context:
 
     def _home(self, person: Person) -> str:
         return person.cluster or self.deployment.cluster[0].name
+
+    def _trusted_addresses(self) -> frozenset[str]:
+        """Where presence nodes ask from, but no web client does, whose users only the call manager slows down."""
+        presence = {node.address for node in self.deployment.nodes("presence")}
+        return frozenset(presence - {node.address for node in self.deployment.nodes("web")})
 
     def _call_managers(self, cluster: str) -> tuple[Node, ...]:
         return tuple(node for node in self.deployment.nodes("call-manager") if node.cluster == cluster)

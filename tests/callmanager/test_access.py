@@ -60,6 +60,14 @@ async def test_many_wrong_passwords_have_to_wait(running: Running) -> None:
     assert (await running.get(running.uds("/user/zoe"), login=("zoe", "zoe-pw")))[0] == 429
 
 
+async def test_a_presence_node_may_be_wrong_often(launch: Launch) -> None:
+    """It asks for everybody and slows down by itself who guesses."""
+    running = await launch(trusted_addresses=frozenset({"127.0.0.1"}))
+    statuses = [(await running.get(running.uds("/user/zoe"), login=("zoe", f"guess {n}")))[0] for n in range(120)]
+    assert set(statuses) == {401}
+    assert (await running.get(running.uds("/user/zoe"), login=("zoe", "zoe-pw")))[0] == 200
+
+
 async def test_an_unknown_user_cannot_be_told_from_a_wrong_password(running: Running) -> None:
     known = await running.get(running.uds("/user/anita"), login=("anita", "wrong"))
     unknown = await running.get(running.uds("/user/nobody"), login=("nobody", "wrong"))

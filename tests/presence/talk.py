@@ -14,6 +14,8 @@ from lxml import etree
 from tests.support.services import OwnServer
 
 PATIENCE = 8.0
+_SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+_OUTCOME = r"<(success)[^>]*></success>|<failure[^>]*><([\w-]+)/>.*?</failure>"
 _HEADER = (
     "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' "
     "to='{domain}' version='1.0'>"
@@ -89,11 +91,11 @@ class Talk:
         self._writer.close()
 
 
-async def open_stream(server: OwnServer, user: str) -> Talk:
-    """Up to the offer of mechanisms."""
+async def open_stream(server: OwnServer, user: str, source: str = "127.0.0.1") -> Talk:
+    """Up to the offer of mechanisms; ``source`` is the address of the client."""
     context = ssl.create_default_context(cafile=str(Path(server.ca)))
     reader, writer = await asyncio.open_connection(
-        server.address, server.tls_port, ssl=context, server_hostname=server.domain
+        server.address, server.tls_port, ssl=context, server_hostname=server.domain, local_addr=(source, 0)
     )
     talk = Talk(reader, writer, user, server.domain)
     talk.send(_HEADER.format(domain=server.domain))
@@ -103,10 +105,26 @@ async def open_stream(server: OwnServer, user: str) -> Talk:
 
 async def authenticate(talk: Talk, mechanism: str, response: str) -> str:
     """One attempt with one message: ``success`` or the condition of the failure."""
-    encoded = base64.b64encode(response.encode()).decode()
-    talk.send(f"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='{mechanism}'>{encoded}</auth>")
-    match = await talk.until(r"<(success)[^>]*></success>|<failure[^>]*><([\w-]+)/>.*?</failure>")
+    talk.send(f"<auth xmlns='{_SASL}' mechanism='{mechanism}'>{_encoded(response)}</auth>")
+    match = await talk.until(_OUTCOME)
     return match[1] or match[2]
+
+
+async def guess_by_scram(talk: Talk, user: str) -> str:
+    """One attempt by SCRAM with a proof that is none: the condition of the failure."""
+    first = _encoded(f"n,,n={user},r=nonce")
+    talk.send(f"<auth xmlns='{_SASL}' mechanism='SCRAM-SHA-256'>{first}</auth>")
+    match = await talk.until(rf"<challenge[^>]*>(?P<data>[^<]*)</challenge>|{_OUTCOME}")
+    if match["data"] is None:
+        return match[3]
+    nonce = base64.b64decode(match["data"]).decode().partition(",")[0]
+    final = _encoded(f"c=biws,{nonce},p={_encoded('x' * 32)}")
+    talk.send(f"<response xmlns='{_SASL}'>{final}</response>")
+    return (await talk.until(_OUTCOME))[2]
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 async def connect(server: OwnServer, user: str, password: str) -> Talk:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ringback.protocols import soap_login as soap
 from ringback.services.presence.throttle import Throttle
 from tests.presence.conftest import PEOPLE
-from tests.presence.talk import authenticate, open_stream
+from tests.presence.talk import authenticate, guess_by_scram, open_stream
 from tests.support.services import OwnServer, running_presence
 
 
@@ -67,15 +67,15 @@ class TestLoginService:
 
 def test_a_pair_that_failed_too_often_waits_and_others_do_not() -> None:
     throttle = Throttle(most=3, window=60)
-    for _ in range(3):
-        assert throttle.allows("anita", "127.0.0.1", 5)
-        throttle.failed("anita", "127.0.0.1", 5)
-    assert not throttle.allows("anita", "127.0.0.1", 64.9)
-    assert throttle.allows("anita", "127.0.0.2", 6)
-    assert throttle.allows("bernd", "127.0.0.1", 6)
-    assert throttle.allows("anita", "127.0.0.1", 65)
+    assert [throttle.begins("anita", "127.0.0.1", 5) for _ in range(4)] == [True, True, True, False]
+    assert not throttle.begins("anita", "127.0.0.1", 64.9)
+    assert throttle.begins("anita", "127.0.0.2", 6)
+    assert throttle.begins("bernd", "127.0.0.1", 6)
+    throttle.undecided("anita", "127.0.0.1")
+    assert [throttle.begins("anita", "127.0.0.1", 7) for _ in range(2)] == [True, False]
     throttle.succeeded("anita", "127.0.0.1")
-    assert throttle.allows("anita", "127.0.0.1", 6)
+    assert [throttle.begins("anita", "127.0.0.1", 8) for _ in range(4)] == [True, True, True, False]
+    assert throttle.begins("anita", "127.0.0.1", 68)
 
 
 class TestMessages:
@@ -106,6 +106,14 @@ class TestMessages:
                 parse(body)
             except soap.SoapLoginError as error:
                 assert str(error)  # noqa: PT017 - most inputs are refused, and each refusal says why
+
+
+async def by_password(own: OwnServer, user: str, password: str) -> str:
+    """Whether a password signs this user in."""
+    talk = await open_stream(own, user)
+    result = await authenticate(talk, "PLAIN", f"\0{user}\0{password}")
+    await talk.leave()
+    return result
 
 
 async def by_token(own: OwnServer, user: str, token: str) -> str:
@@ -149,14 +157,39 @@ async def test_another_spelling_of_a_name_is_not_the_person(own: OwnServer) -> N
 
 async def test_guessing_is_slowed_down_for_the_one_who_guesses(tmp_path: Path) -> None:
     """Also with SCRAM, whose failures no call manager sees; a service of its own, for the pause lasts a minute."""
-    with running_presence(tmp_path, {"anita": "right", "bernd": "right"}) as server:
-        results = []
-        for _ in range(4):
-            talk = await open_stream(server, "anita")
-            results += [await authenticate(talk, "PLAIN", "\0anita\0wrong") for _ in range(3)]
+    people = {"anita": "right", "bernd": "right", "carla": "right"}
+    with running_presence(tmp_path, people) as server:
+        for user, by_scram in (("anita", False), ("carla", True)):
+            results = []
+            for _ in range(4):
+                talk = await open_stream(server, user)
+                for _ in range(3):
+                    guess = guess_by_scram(talk, user) if by_scram else authenticate(talk, "PLAIN", f"\0{user}\0wrong")
+                    results.append(await guess)
+                await talk.leave()
+            assert results[:8] == ["not-authorized"] * 8
+            assert results[-2:] == ["temporary-auth-failure"] * 2
+            assert await by_password(server, user, "right") == "temporary-auth-failure", "nor is a right one tried"
+        assert await by_password(server, "bernd", "right") == "success"
+
+
+async def test_guesses_sent_together_count_too(tmp_path: Path) -> None:
+    with running_presence(tmp_path, {"anita": "right"}) as server:
+        talks = [await open_stream(server, "anita") for _ in range(20)]
+        results = await asyncio.gather(*(authenticate(talk, "PLAIN", "\0anita\0wrong") for talk in talks))
+        assert results.count("temporary-auth-failure") == 10
+        for talk in talks:
             await talk.leave()
-        assert results[:3] == ["not-authorized"] * 3
-        assert results[-2:] == ["temporary-auth-failure"] * 2
-        talk = await open_stream(server, "bernd")
-        assert await authenticate(talk, "PLAIN", "\0bernd\0right") == "success"
-        await talk.leave()
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_who_guesses_elsewhere_keeps_nobody_out(tmp_path: Path, trusted: bool) -> None:
+    """Where the call manager knows the presence node; a stranger's guesses count for everybody at that address."""
+    addresses = ("127.0.0.1",) if trusted else ()
+    with running_presence(tmp_path, {"anita": "right"}, trusted=addresses) as server:
+        for _ in range(4):
+            talk = await open_stream(server, "anita", source="127.0.0.7")
+            for _ in range(3):
+                await authenticate(talk, "PLAIN", "\0anita\0wrong")
+            await talk.leave()
+        assert await by_password(server, "anita", "right") == ("success" if trusted else "temporary-auth-failure")

@@ -25,6 +25,7 @@ from ringback.deployment.authority import Authority
 from ringback.net.service import Endpoint, Service
 from ringback.net.tls import Identity
 from ringback.rules.addresses import HostPort
+from ringback.rules.session_routing import DeliveryRule
 from ringback.services.callmanager.service import CallManager
 from ringback.services.callmanager.settings import (
     ApplicationUser,
@@ -53,6 +54,8 @@ class Specification(msgspec.Struct, frozen=True):
     plain: bool
     archive: bool
     database: str
+    delivery: str = "documented"
+    trusted: tuple[str, ...] = ()
     call_manager_port: int = 0
     ports: tuple[int, int, int] = (0, 0, 0)
 
@@ -83,15 +86,18 @@ def running_presence(
     hashing: PasswordHashing = CHEAP,
     limits: Mapping[str, float] | None = None,
     database: str = "",
+    delivery: str = "documented",
+    trusted: tuple[str, ...] = (),
 ) -> Iterator[OwnServer]:
     """Both services with these people (user name to password), ended with the block.
 
     ``plain`` allows SCRAM and the token without TLS (for measurements only); ``limits`` are fields of ``Limits``;
-    ``database`` is the presence service's SQLAlchemy URL, else a SQLite file in the folder.
+    ``database`` is the presence service's SQLAlchemy URL, else a SQLite file in the folder; ``delivery`` is the rule
+    for several clients, ``trusted`` the addresses whose wrong passwords the call manager does not count.
     """
-    with running_call_manager(folder, people, domain=domain, hashing=hashing) as (bare, call_manager):
+    with running_call_manager(folder, people, domain=domain, hashing=hashing, trusted=trusted) as (bare, call_manager):
         specification = msgspec.structs.replace(
-            bare, plain=plain, archive=archive, limits=dict(limits or {}), database=database
+            bare, plain=plain, archive=archive, limits=dict(limits or {}), database=database, delivery=delivery
         )
         with presence_process(specification) as (process, own):
             yield replace(own, pid=process.pid, call_manager_pid=call_manager.pid)
@@ -99,7 +105,12 @@ def running_presence(
 
 @contextlib.contextmanager
 def running_call_manager(
-    folder: Path, people: Mapping[str, str], *, domain: str = "example.com", hashing: PasswordHashing = CHEAP
+    folder: Path,
+    people: Mapping[str, str],
+    *,
+    domain: str = "example.com",
+    hashing: PasswordHashing = CHEAP,
+    trusted: tuple[str, ...] = (),
 ) -> Iterator[tuple[Specification, Popen[bytes]]]:
     """The call manager alone, and what a presence process is to be made from."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -108,7 +119,7 @@ def running_call_manager(
     authority.issue("presence", [_PRESENCE, domain, f"conference.{domain}"], ["127.0.0.1"])
     specification = Specification(
         folder=str(folder), people=dict(people), domain=domain, hashing=msgspec.to_builtins(hashing), limits={},
-        plain=False, archive=True, database="",
+        plain=False, archive=True, database="", trusted=trusted,
     )  # fmt: skip
     with _role("call-manager", specification) as (process, endpoints):
         port = next(row.port for row in endpoints if row.service == "uds")
@@ -178,6 +189,7 @@ def _service(role: str, specification: Specification) -> Service:
                 ),
                 application_users=(ApplicationUser(*_APPLICATION),),
                 hashing=PasswordHashing(**specification.hashing),
+                trusted_addresses=frozenset(specification.trusted),
             )
         )
     xmpp, xmpps, login = specification.ports
@@ -197,6 +209,7 @@ def _service(role: str, specification: Specification) -> Service:
             xmpps_port=xmpps,
             login_port=login,
             archive=specification.archive,
+            delivery_rule=DeliveryRule(specification.delivery),
             tls_required=not specification.plain,
             limits=msgspec.convert(specification.limits, Limits, strict=False),
         )

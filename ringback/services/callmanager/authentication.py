@@ -4,7 +4,8 @@ Theory of operation. Checking a password costs about 20 ms by design, so it is d
 queue, once for equal questions that arrive together, and a right answer is remembered for a minute under a keyed hash
 of the password (the key lives and dies with the process). An unknown user costs the same as a wrong password. After
 some wrong ones a user from an address has to wait, and so does an address that tries many users. A try is counted when
-it begins and given back when it was right, so that tries sent together count too.
+it begins and given back when it was right, so that tries sent together count too. Addresses of presence nodes are not
+counted: they ask for everybody, and know who it is that guesses.
 """
 
 from __future__ import annotations
@@ -57,12 +58,21 @@ class Proven:
 class Authenticator:
     """Checks passwords of one kind of users (person or application)."""
 
-    def __init__(self, store: Store, kind: str, threads: Executor, decoy: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        kind: str,
+        threads: Executor,
+        decoy: str,
+        clock: Callable[[], float],
+        trusted: frozenset[str] = frozenset(),
+    ) -> None:
         self._store = store
         self._kind = kind
         self._threads = threads
         self._decoy = decoy
         self._clock = clock
+        self._trusted = trusted
         self._secret = secrets.token_bytes(32)
         self._remembered: OrderedDict[_Key, tuple[float, Proven]] = OrderedDict()
         self._pending: dict[_Key, asyncio.Task[Proven | None]] = {}
@@ -100,12 +110,14 @@ class Authenticator:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _begin(self, key: _Key, password: str, address: str, now: float) -> asyncio.Task[Proven | None]:
-        if wait := max(self._by_user.wait((key[0], address), now), self._by_address.wait(address, now)):
+        counted = address not in self._trusted
+        if counted and (wait := max(self._by_user.wait((key[0], address), now), self._by_address.wait(address, now))):
             raise TooManyTriesError(wait)
         if len(self._pending) >= _PENDING:
             raise TooManyTriesError(5)
-        self._by_user.count((key[0], address), now)
-        self._by_address.count(address, now)
+        if counted:
+            self._by_user.count((key[0], address), now)
+            self._by_address.count(address, now)
         task = asyncio.create_task(self._prove(key[0], password), name=f"password check of {self._kind}")
         self._pending[key] = task
 

@@ -123,7 +123,8 @@ class CallManager:
 
     async def _guard(self, stack: AsyncExitStack, store: Store, cost: Cost, threads: ThreadPoolExecutor) -> Guard:
         decoy = await make_decoy(cost, threads)
-        people = Authenticator(store, PERSON, threads, decoy, time.monotonic)
+        trusted = self._settings.trusted_addresses
+        people = Authenticator(store, PERSON, threads, decoy, time.monotonic, trusted)
         applications = Authenticator(store, APPLICATION, threads, decoy, time.monotonic)
         stack.push_async_callback(people.close)
         stack.push_async_callback(applications.close)

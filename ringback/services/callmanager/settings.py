@@ -146,7 +146,9 @@ class CallManagerSettings:
     binds. A port of 0 takes a free one, which then stands in the URLs. ``servers`` are the names of all nodes of the
     cluster, the publisher first (empty: this node); all of them share ``database_url``. ``files`` are further
     files served as they are, by path. ``idle_seconds`` is how long a connection may take for a request, from its start
-    or its last answer on; a session ends ``session_seconds`` after its last use.
+    or its last answer on; a session ends ``session_seconds`` after its last use. ``trusted_addresses`` are those of
+    presence nodes, which ask with the passwords of everybody and slow down those who guess by themselves: from there
+    wrong passwords are not counted, or a stranger could keep a person out by guessing at a presence node.
     """
 
     node: str
@@ -173,3 +175,4 @@ class CallManagerSettings:
     search: SearchPolicy = SearchPolicy()
     session_seconds: float = 1800.0
     idle_seconds: float = 30.0
+    trusted_addresses: frozenset[str] = frozenset()

@@ -18,6 +18,7 @@ import contextlib
 import hashlib
 import socket
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
@@ -113,8 +114,12 @@ class Credentials:
 
     async def start(self) -> None:
         """Open the connection pool."""
+        source = _source(self._settings)
         connector = aiohttp.TCPConnector(
-            ssl=client_context(self._settings.ca_file), limit=64, resolver=_NodeResolver(self._nodes)
+            ssl=client_context(self._settings.ca_file),
+            limit=64,
+            resolver=_NodeResolver(self._nodes),
+            local_addr=None if source is None else (source, 0),
         )
         self._session = aiohttp.ClientSession(
             connector=connector, timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
@@ -275,6 +280,18 @@ class Credentials:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             _log.warning("credentials.call_manager_unreachable", node=node, error=type(error).__name__)
             raise CredentialsUnavailableError(f"{node} does not answer") from error
+
+
+def _source(settings: PresenceSettings) -> str | None:
+    """The node's own address, from which call managers know it (a machine may have several); None to let the system
+    choose, where the call managers can't be reached from it."""
+    try:
+        own = ip_address(settings.address)
+        others = [ip_address(address.host) for _, address in settings.call_managers]
+    except ValueError:
+        return None
+    reachable = all(own.version == other.version and own.is_loopback == other.is_loopback for other in others)
+    return settings.address if reachable and not own.is_unspecified else None
 
 
 def _parse(body: bytes) -> etree._Element:

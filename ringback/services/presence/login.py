@@ -55,12 +55,12 @@ class _Tickets:
 class Login:
     """The service: ``start`` binds, ``stop`` ends it."""
 
-    def __init__(self, settings: PresenceSettings, credentials: Credentials) -> None:
+    def __init__(self, settings: PresenceSettings, credentials: Credentials, throttle: Throttle) -> None:
         self._settings = settings
         self._credentials = credentials
         self._keys = _Tickets(_KEY_LIFE)
         self._tokens = _Tickets(_TOKEN_LIFE)
-        self._throttle = Throttle()
+        self._throttle = throttle
         self._runner: web.AppRunner | None = None
         self.address = ("", 0)
 
@@ -69,14 +69,13 @@ class Login:
         app = web.Application(client_max_size=soap.LARGEST)
         for path in soap.PATHS:
             app.router.add_post(path, self._serve)
-        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=15.0)
+        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=15.0, shutdown_timeout=0.5)
         await self._runner.setup()
         site = web.TCPSite(
             self._runner,
             self._settings.address,
             self._settings.login_port,
             ssl_context=server_context(self._settings.identity),
-            shutdown_timeout=0.5,
         )
         await site.start()
         self.address = self._runner.addresses[0][:2]
@@ -121,9 +120,14 @@ class Login:
             user = Jid.parse(f"{asked.user.partition('@')[0]}@{self._settings.domain}").local
         except AddressError:
             return soap.render_refusal("login")
-        allowed = self._throttle.allows(user, address, now)
-        if not allowed or not await self._credentials.check_password(user, asked.password):
-            self._throttle.failed(user, address, now)
+        if not self._throttle.begins(user, address, now):
+            return soap.render_refusal("login")
+        try:
+            good = await self._credentials.check_password(user, asked.password)
+        except CredentialsUnavailableError:
+            self._throttle.undecided(user, address)
+            raise
+        if not good:
             return soap.render_refusal("login")
         self._throttle.succeeded(user, address)
         return soap.render_session_key(self._keys.give(user, _uuid(), now))

@@ -69,7 +69,7 @@ class PresenceService:
         self._end_point = _end_point_binding(settings)
         self._credentials = Credentials(settings)
         self._throttle = Throttle()
-        self._login = Login(settings, self._credentials)
+        self._login = Login(settings, self._credentials, self._throttle)
         self._endpoints: tuple[Endpoint, ...] = ()
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
@@ -207,8 +207,8 @@ class PresenceService:
         self._throttle.succeeded(connection.stream.user, connection.address)
 
     def refused(self, connection: Connection, user: str) -> None:
-        """Count a failed attempt."""
-        self._throttle.failed(user, connection.address, self._loop.time())
+        """Note a failed attempt; it was counted when it began."""
+        _log.info("presence.sign_in_refused", user=user, address=connection.address)
 
     def closed(self, connection: Connection) -> None:
         """Forget a connection."""
@@ -223,7 +223,7 @@ class PresenceService:
         self._spawn(self._look_up(connection, question), "look up credentials")
 
     async def _look_up(self, connection: Connection, question: CheckPassword | CheckToken | FindVerifier) -> None:
-        if not self._throttle.allows(question.user, connection.address, self._loop.time()):
+        if not self._throttle.begins(question.user, connection.address, self._loop.time()):
             connection.lookup_failed()
             return
         try:
@@ -237,6 +237,7 @@ class PresenceService:
             else:
                 good = self._login.take_token(question.user, question.token)
         except CredentialsUnavailableError:
+            self._throttle.undecided(question.user, connection.address)
             if connection.open:
                 connection.lookup_failed()
             return

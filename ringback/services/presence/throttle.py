@@ -1,4 +1,7 @@
-"""Slow down those who guess: so many failures of one address for one user, then a pause for that pair only."""
+"""Slow down those who guess: so many tries of one address for one user, then a pause for that pair only.
+
+A try counts when it begins and is forgotten when it was right, so that many tries sent together count too.
+"""
 
 from __future__ import annotations
 
@@ -9,30 +12,35 @@ _MOST_KEPT: Final = 100_000
 
 
 class Throttle:
-    """Counts failures by key in a window of time. ``most`` failures in ``window`` seconds close it for its rest."""
+    """Counts tries by key in a window of time. ``most`` tries in ``window`` seconds close it for its rest."""
 
-    __slots__ = ("_failures", "_most", "_window")
+    __slots__ = ("_most", "_tries", "_window")
 
     def __init__(self, most: int = 10, window: float = 60.0) -> None:
         self._most = most
         self._window = window
-        self._failures: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
+        self._tries: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
 
-    def allows(self, user: str, address: str, now: float) -> bool:
-        """Whether another attempt may be looked at."""
-        count, since = self._failures.get((user, address), (0, now))
-        return count < self._most or since + self._window <= now
-
-    def succeeded(self, user: str, address: str) -> None:
-        """An attempt was good: earlier failures were slips."""
-        self._failures.pop((user, address), None)
-
-    def failed(self, user: str, address: str, now: float) -> None:
-        """An attempt failed."""
+    def begins(self, user: str, address: str, now: float) -> bool:
+        """Whether this try may be looked at; if so it counts as failed until told otherwise."""
         key = (user, address)
-        count, since = self._failures.pop(key, (0, now))
+        count, since = self._tries.get(key, (0, now))
         if since + self._window <= now:
             count, since = 0, now
-        self._failures[key] = (count + 1, since)
-        if len(self._failures) > _MOST_KEPT:
-            self._failures.popitem(last=False)
+        if count >= self._most:
+            return False
+        self._tries[key] = (count + 1, since)
+        self._tries.move_to_end(key)
+        if len(self._tries) > _MOST_KEPT:
+            self._tries.popitem(last=False)
+        return True
+
+    def succeeded(self, user: str, address: str) -> None:
+        """A try was right: earlier failures were slips."""
+        self._tries.pop((user, address), None)
+
+    def undecided(self, user: str, address: str) -> None:
+        """Nobody could tell whether the try was right: it does not count."""
+        count, since = self._tries.get((user, address), (0, 0.0))
+        if count:
+            self._tries[user, address] = (count - 1, since)
