@@ -174,7 +174,7 @@ async def test_guessing_is_slowed_down_for_the_one_who_guesses(tmp_path: Path) -
 
 
 async def test_guesses_sent_together_count_too(tmp_path: Path) -> None:
-    with running_presence(tmp_path, {"anita": "right"}) as server:
+    with running_presence(tmp_path, {"anita": "right"}, trusted=("127.0.0.1",)) as server:
         talks = [await open_stream(server, "anita") for _ in range(20)]
         results = await asyncio.gather(*(authenticate(talk, "PLAIN", "\0anita\0wrong") for talk in talks))
         assert results.count("temporary-auth-failure") == 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 from lxml import etree
 
@@ -256,6 +257,43 @@ class TestMessages:
         for number in range(50):
             text += (await fritz.until(f"number {number};"))[0]
         assert text.count("number") == 50
+
+    async def test_a_new_message_does_not_overtake_those_that_waited(self, enter: SignIn) -> None:
+        """Somebody goes on writing while the person comes in, to any address of the person."""
+        anita = await enter("anita")
+        waited, late = 900, 300
+        for number in range(waited):
+            anita.message("dora@example.com", f"number {number};")
+        await anita.settle()
+        dora = await enter("dora", available=False)
+        dora.send("<presence/>")
+        for number in range(waited, waited + late):
+            anita.message("dora@example.com" if number % 2 else dora.jid, f"number {number};")
+            if number % 10 == 0:
+                await anita.settle()
+        text = ""
+        while f"number {waited + late - 1};" not in text:
+            text += await dora.settle()
+        numbers = [int(number) for number in re.findall(r"<body>number (\d+);", text)]
+        assert numbers == list(range(waited + late))
+
+    async def test_what_came_while_an_acknowledgement_was_open_is_handed_over_after_it(self, enter: SignIn) -> None:
+        anita, dora = await enter("anita"), await enter("dora", available=False)
+        await dora.ask("<query xmlns='jabber:iq:roster'/>")
+        anita.message(dora.bare, "first")
+        await anita.settle()
+        dora.send("<enable xmlns='urn:xmpp:sm:3'/><presence/>")
+        await dora.until("<body>first</body>")
+        dora.send("<presence type='unavailable'/>")
+        await dora.settle()
+        anita.message(dora.bare, "second")
+        await anita.settle()
+        dora.send("<presence/>")
+        assert "second" not in await dora.settle(), "one batch after the other"
+        dora.send("<a xmlns='urn:xmpp:sm:3' h='3'/>")
+        await dora.until("<body>second</body>")
+        dora.send("<a xmlns='urn:xmpp:sm:3' h='7'/>")
+        await dora.settle()
 
 
 async def test_an_inactive_client_is_spared_presence(enter: SignIn) -> None:

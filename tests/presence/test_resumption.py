@@ -46,6 +46,8 @@ class TestResumption:
         assert "one</body>" not in text
         again.send(f"<message to='{anita.bare}' type='chat'><body>back</body></message>")
         await anita.until(rf"from='{bernd.jid}'.*?back")
+        again.send(f"<a {SM} h='3'/>")  # one, the answer to a ping, two: nothing is left for later tests
+        await again.settle()
         await again.leave()
 
     async def test_only_the_same_person_resumes_and_only_once(self, own: OwnServer, enter: SignIn) -> None:

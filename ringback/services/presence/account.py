@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from ringback.protocols.xmpp.stanza import quote
@@ -20,6 +21,7 @@ class Account:
         "answering",
         "bare",
         "bare_xml",
+        "behind_offline",
         "carbons",
         "last_active",
         "last_status",
@@ -51,7 +53,9 @@ class Account:
         self.waiting = 0
         """How many messages wait in offline storage."""
         self.offline_busy = False
-        """Whether a session is being given the offline messages."""
+        """Whether a session is being given the offline messages, up to its acknowledgement."""
+        self.behind_offline: list[Callable[[], None]] | None = None
+        """A list while the offline messages are read: newer ones must not overtake them, and go on by these calls."""
 
     @property
     def jid(self) -> Jid:

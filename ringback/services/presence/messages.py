@@ -50,13 +50,14 @@ class Messages:
             stanza = Stanza("message", stanza.attributes, raw)
         target = self._by_full.get(address)
         account = target.account if target is not None else self._loaded.get(address)
-        if account is None or session.deferred:
+        if account is None or session.deferred or account.behind_offline is not None:
             self._receive_slowly(session, stanza, address)
         else:
             self._receive_for(session, stanza, account, target)
 
     def _receive_slowly(self, session: ClientSession, stanza: Stanza, address: str) -> None:
-        """The address is not in its normal form, not loaded, not a person's, or the full JID of nobody."""
+        """The address is not in its normal form, not loaded, not a person's, or the full JID of nobody; or offline
+        messages go first."""
         router = self._router
         to = router.address(address)
         if to.domain != router.domain:
@@ -66,7 +67,7 @@ class Messages:
             raise StanzaError("service-unavailable", "The server takes no messages")
         target = self._by_full.get(str(to)) if to.resource else None
         account = self._loaded.get(str(to.bare))
-        if account is not None and not session.deferred:
+        if account is not None and not session.deferred and account.behind_offline is None:
             self._receive_for(session, stanza, account, target, missing=bool(to.resource) and target is None)
             return
         session.deferred += 1
@@ -74,6 +75,8 @@ class Messages:
         async def later() -> None:
             try:
                 found = await router.accounts.load(str(to.bare))
+                if found is not None:
+                    await router.offline.handed_over(found)
                 now = self._by_full.get(str(to)) if to.resource else None
                 self._receive_loaded(session, stanza, found, now, missing=bool(to.resource) and now is None)
             except CredentialsUnavailableError:
@@ -252,6 +255,9 @@ class Messages:
             return
 
         def arrive(account: Account) -> None:
+            if account.behind_offline is not None:
+                account.behind_offline.append(lambda: arrive(account))
+                return
             raw = stanza.raw
             archive = self._router.archive
             kept = b"body" in raw or any(namespace in raw for namespace in _KEPT_NAMESPACES)
