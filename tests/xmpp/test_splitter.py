@@ -26,6 +26,8 @@ STANZAS = (
     b"<message to=\"q\"><x xmlns='urn:x'><message xmlns='jabber:client' to='z'><body/></message></x></message >",
     b"<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>",
     b"<message><body><![CDATA[</message>]]></body></message>",
+    b"<message><body><![CDATA[it's < a 'quoted]]></body></message>",
+    b"<presence to='a>b>c>d>e>f'/>",
     b"<message\n\tto='x'\n>\n<body> </body>\n</message>",
 )
 CONDITIONS = {
@@ -38,8 +40,11 @@ CONDITIONS = {
 }
 
 
-def feed(chunks: list[bytes], limits: SplitterLimits | None = None, *, rest: bool = False) -> tuple[list[Item], str]:
+def feed(
+    chunks: list[bytes], limits: SplitterLimits | None = None, *, rest: bool = False, defers: bool | None = None
+) -> tuple[list[Item], str]:
     splitter = Splitter(limits or SplitterLimits())
+    splitter.defers = splitter.defers if defers is None else defers
     items: list[Item] = []
     for chunk in chunks:
         items += splitter.feed(chunk)
@@ -61,21 +66,28 @@ def raws(items: list[Item]) -> list[bytes]:
     st.lists(st.tuples(st.sampled_from(STANZAS), st.sampled_from([b"", b" ", b"\n", b"  \n"])), max_size=12),
     st.lists(st.integers(0, 100_000), max_size=40),
     st.booleans(),
+    st.sampled_from([None, True]),
 )
-def test_any_chunking_gives_the_same_stanzas(parts: list[tuple[bytes, bytes]], places: list[int], rest: bool) -> None:
+def test_any_chunking_gives_the_same_stanzas(
+    parts: list[tuple[bytes, bytes]], places: list[int], rest: bool, defers: bool | None
+) -> None:
     data = HEADER + b"".join(stanza + space for stanza, space in parts) + b"</stream:stream>"
-    items, error = feed(cut(data, places), rest=rest)
+    items, error = feed(cut(data, places), rest=rest, defers=defers)
     assert error == ""
     assert isinstance(items[0], Opened)
     assert isinstance(items[-1], Closed)
     assert raws(items) == [stanza for stanza, _ in parts]
 
 
-@given(st.binary(max_size=300), st.lists(st.integers(0, 1000), max_size=8), st.booleans())
-def test_any_bytes_give_items_or_a_documented_error(data: bytes, places: list[int], header: bool) -> None:
-    whole, error = feed([HEADER + data if header else data])
+@given(
+    st.binary(max_size=300), st.lists(st.integers(0, 1000), max_size=8), st.booleans(), st.sampled_from([None, True])
+)
+def test_any_bytes_give_items_or_a_documented_error(
+    data: bytes, places: list[int], header: bool, defers: bool | None
+) -> None:
+    whole, error = feed([HEADER + data if header else data], defers=defers)
     assert error == "" or error in CONDITIONS
-    pieces, error_of_pieces = feed(cut(HEADER + data if header else data, places))
+    pieces, error_of_pieces = feed(cut(HEADER + data if header else data, places), defers=defers)
     assert pieces == whole
     assert error_of_pieces == error
 
@@ -176,3 +188,22 @@ def test_an_idle_stream_gives_its_parser_back_and_goes_on() -> None:
         assert raws(splitter.feed(b" <presence/><message>x</mess")) == [b"<presence/>"]
         splitter.rest()
         assert raws(splitter.feed(b"age>")) == [b"<message>x</message>"]
+
+
+@pytest.mark.parametrize("defers", [None, True])
+def test_every_stanza_comes_out_with_its_last_byte(defers: bool | None) -> None:
+    """Byte by byte: an expat that puts unfinished tags off must not keep a stanza back."""
+    splitter = Splitter(SplitterLimits())
+    splitter.defers = splitter.defers if defers is None else defers
+    for number in HEADER:
+        opened = splitter.feed(bytes([number]))
+    assert [type(item) for item in opened] == [Opened]
+    for stanza in STANZAS:
+        for number in stanza[:-1]:
+            assert splitter.feed(bytes([number])) == []
+        assert raws(splitter.feed(stanza[-1:])) == [stanza]
+
+
+def test_a_tag_without_end_is_refused_also_where_it_is_held_back() -> None:
+    _, error = feed([HEADER, b"<message a='", *[b"x" * 1000] * 20], defers=True)
+    assert error == "policy-violation"

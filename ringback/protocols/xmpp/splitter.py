@@ -9,7 +9,9 @@ things need care:
 * A slice leaves the stream that it was written for, so it must not lean on what that stream's root declared. A slice
   that may use a prefix of the root, or whose root has another default namespace, or whose own name has a prefix, is
   written anew (``canonical``). Real clients never come this way.
-* Expat looks at an unfinished tag again with every chunk, so an unfinished tag may not be long.
+* Expat looks at an unfinished tag again with every chunk, so an unfinished tag may not be long. Newer versions (and
+  older ones with the mend of CVE-2023-52425) put that off until the tag has doubled, which would leave a whole
+  stanza lying. Where Python can switch that off it is; where it can't (Debian 12), expat gets no unfinished tag.
 
 RFC 6120 section 11.1 forbids comments, processing instructions, document types and entities: each ends the stream
 with ``restricted-xml`` before expat could expand anything.
@@ -17,6 +19,7 @@ with ``restricted-xml`` before expat could expand anything.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 from xml.parsers import expat
@@ -37,6 +40,9 @@ _USUAL_HEAD: Final = b"<stream:stream xmlns='jabber:client' xmlns:stream='http:/
 _USUAL_PREFIXES: Final = (b"stream:",)
 _FIRST_BYTES: Final = b"< \t\r\n\xef"  # white space, and the mark of UTF-8
 _PARTS_JOINED: Final = 64
+_WHOLE_TAG: Final = re.compile(rb"""<(?:[^'">]+|'[^']*'|"[^"]*")*+>""")
+_CAN_DEFER: Final = not hasattr(expat.ParserCreate(), "SetReparseDeferralEnabled")
+"""Whether expat may put off looking at an unfinished tag and nobody can tell it not to."""
 _ENTITY_ERRORS: Final = frozenset({11, 12, 13, 15})  # undefined, recursive, async, binary entity
 
 
@@ -80,6 +86,7 @@ class Splitter:
     __slots__ = (
         "_attributes",
         "_base",
+        "_cdata",
         "_data",
         "_depth",
         "_done",
@@ -90,14 +97,20 @@ class Splitter:
         "_out",
         "_parser",
         "_parts",
+        "_pending",
         "_prefixes",
         "_start",
+        "defers",
         "error",
         "limits",
     )
 
-    def __init__(self, limits: SplitterLimits) -> None:
+    def __init__(self, limits: SplitterLimits, *, defers: bool = _CAN_DEFER) -> None:
+        """``defers`` True keeps unfinished tags from expat, whatever its version."""
         self.limits = limits
+        self.defers = defers
+        self._pending = b""  # an unfinished tag that expat has not seen
+        self._cdata = False
         self.error: StreamError | None = None
         self._depth = 0
         self._namespaces: dict[str | None, str] = {}
@@ -119,6 +132,9 @@ class Splitter:
         parser = expat.ParserCreate("utf-8", " ")
         if hasattr(parser, "SetReparseDeferralEnabled"):
             parser.SetReparseDeferralEnabled(False)  # a stanza must come out with its last byte; tags are limited here
+        if self.defers:
+            parser.StartCdataSectionHandler = self._cdata_started
+            parser.EndCdataSectionHandler = self._cdata_ended
         parser.StartElementHandler = self._started
         parser.EndElementHandler = self._ended
         parser.StartDoctypeDeclHandler = _refuse
@@ -133,7 +149,7 @@ class Splitter:
     @property
     def idle(self) -> bool:
         """Whether nothing is unfinished, so that ``rest`` gives memory back."""
-        return self._depth == 1 and not self._parts and self.error is None
+        return self._depth == 1 and not self._parts and not self._pending and self.error is None
 
     def rest(self) -> None:
         """Let the parser go until the next byte: an idle stream keeps only what its root declared."""
@@ -157,6 +173,10 @@ class Splitter:
             return []
         if self._parser is None:
             self._wake()
+        if self.defers:
+            data = self._without_unfinished_tag(data)
+            if not data:
+                return []
         out: list[Item] = []
         self._out = out
         self._data = data
@@ -173,6 +193,29 @@ class Splitter:
             self._parts.clear()
             self._data = b""
         return out
+
+    def _without_unfinished_tag(self, data: bytes) -> bytes:
+        """What expat may see of the bytes held back and these; the unfinished tag at the end is held back."""
+        data = self._pending + data
+        self._pending = b""
+        # A "<" stands in tags and CDATA sections only, so the last one begins the last tag.
+        at = data.rfind(b"<")
+        if self._cdata or at < 0 or b"<![CDATA[" in data:
+            return data
+        tail = data[at:]
+        whole = b"?>" in tail if tail[1:2] == b"?" else tail[1:2] == b"!" or _WHOLE_TAG.match(tail)
+        if whole:
+            return data
+        self._pending = tail
+        if len(tail) > self.limits.tag:
+            self.error = StreamError("policy-violation", "A tag is too long")
+        return data[:at]
+
+    def _cdata_started(self) -> None:
+        self._cdata = True
+
+    def _cdata_ended(self) -> None:
+        self._cdata = False
 
     def _check_encoding(self, data: bytes) -> None:
         # Expat would take a byte order mark, or a zero beside the first letter, for UTF-16 whatever it was told.
