@@ -59,9 +59,14 @@ class Person:
         """A place of the page by its URL."""
         self.page.goto(self.url.partition("/?")[0] + path + query)
 
+    def see(self, place: str) -> None:
+        """A place by its name in the rail."""
+        self.page.get_by_role("navigation", name="Places").get_by_role("link", name=re.compile(f"^{place}")).click()
+        expect(self.page.get_by_role("heading", name=place, level=1)).to_be_visible()
+
     def open_chat(self, other: Person) -> None:
         """The conversation with another person, by its link."""
-        self.go(f"/chats/{other.address}/")
+        self.go(f"/chats/{other.address}")
         expect(self.composer).to_be_visible(timeout=MODIFIED)
 
     @property

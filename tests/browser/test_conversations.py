@@ -17,7 +17,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 def test_people_see_each_other_come_and_go(person: Arrive) -> None:
     anita, bruno = person("anita"), person("bruno")
     anita.sign_in()
-    anita.go("/contacts/")
+    # Nobody wrote yet: the first thing to see is who is available.
+    expect(anita.page).to_have_title("Contacts · Ringback")
     bruno_row = anita.page.get_by_role("link", name=re.compile("^Bruno Keller,")).first
     expect(bruno_row).to_contain_text("Offline")
     bruno.sign_in()
@@ -41,6 +42,7 @@ def test_chat_both_ways_with_typing_and_read_marks(person: Arrive) -> None:
     anita, bruno = person("anita"), person("bruno", color_scheme="dark")
     anita.sign_in()
     bruno.sign_in()
+    bruno.see("Chats")
     anita.open_chat(bruno)
     anita.write("Is the 04:37 path free?")
     row = bruno.row("Anita Berg")
@@ -65,6 +67,7 @@ def test_group_chat_of_three(person: Arrive) -> None:
     anita, bruno, chiara = person("anita"), person("bruno"), person("chiara")
     for one in (anita, bruno, chiara):
         one.sign_in()
+        one.see("Chats")
     anita.page.get_by_role("button", name="New chat").first.click()
     for name in ("Bruno Keller", "Chiara Moretti"):
         anita.page.get_by_label("Find people").fill(name)
@@ -111,7 +114,7 @@ def test_reload_loses_nothing(person: Arrive) -> None:
     )
     dolores.composer.fill("Half a thought")
     expect(dolores.page.get_by_role("button", name="Send")).to_be_enabled()
-    dolores.go("/contacts/")
+    dolores.go("/contacts")
     dolores.open_chat(emeka)
     expect(dolores.composer).to_have_value("Half a thought")
     dolores.sees(texts[-1])

@@ -13,6 +13,7 @@ import { usePhone } from "../parts/useMedia";
 import { useTexts } from "../texts/texts";
 import type { Conversation } from "../wire";
 import css from "./chats.module.css";
+import { keepLastWords, takeLastWords } from "./lastWords";
 import { useChatTitle } from "./useChatTitle";
 
 const EmojiPicker = lazy(() => import("./EmojiPicker"));
@@ -49,7 +50,7 @@ function useTypingNotice(conversation: string) {
 
 function useDraft(conversation: Conversation) {
   const engine = useEngine();
-  const [text, setText] = useState(conversation.draft);
+  const [text, setText] = useState(() => takeLastWords(conversation.id) ?? conversation.draft);
   const kept = useRef(conversation.draft);
   const current = useRef(text);
   const { id } = conversation;
@@ -68,10 +69,11 @@ function useDraft(conversation: Conversation) {
       kept.current = current.current;
       engine.setConversation(id, { draft: current.current }).catch(() => undefined);
     };
-    // Going to another chat, and closing or reloading the page, must not lose the last words.
-    window.addEventListener("pagehide", keep);
+    // Going to another chat, and reloading the page, must not lose the last words.
+    const leave = () => keepLastWords(id, current.current);
+    window.addEventListener("pagehide", leave);
     return () => {
-      window.removeEventListener("pagehide", keep);
+      window.removeEventListener("pagehide", leave);
       keep();
     };
   }, [engine, id]);

@@ -93,13 +93,14 @@ export function ConversationPane({ conversation, detail, onDetail }: Props) {
   const thread = useThread(conversation.id);
   const [failed, setFailed] = useState<string | null>(null);
   const { id } = conversation;
+  const title = useChatTitle(conversation);
   useEffect(() => {
     if (!link.open || thread.loaded) return;
     setFailed(null);
     engine.loadHistory(id, false).catch((error: unknown) => setFailed(refused(error)));
   }, [engine, id, link.open, thread.loaded, refused]);
   return (
-    <main className={shell.main} id="main" tabIndex={-1} data-pane="main" aria-label={t("conversation.with", { name: conversation.title })}>
+    <main className={shell.main} id="main" tabIndex={-1} data-pane="main" aria-label={t("conversation.with", { name: title })}>
       <Header conversation={conversation} detail={detail} onDetail={onDetail} />
       {failed && !thread.loaded && <Notice kind="warning" title={t("history.failed")} text={failed} />}
       <MessageList conversation={conversation} thread={thread} />

@@ -3,8 +3,8 @@ import { Button } from "@fluentui/react-button";
 import { ArrowDown16Regular, Chat24Regular } from "@fluentui/react-icons";
 import type { KeyboardEvent } from "react";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import type { VListHandle } from "virtua";
-import { VList } from "virtua";
+import type { VirtualizerHandle } from "virtua";
+import { Virtualizer } from "virtua";
 
 import { useEngine } from "../engine/hooks";
 import type { Thread } from "../engine/state";
@@ -15,6 +15,7 @@ import type { Conversation } from "../wire";
 import css from "./chats.module.css";
 import { MessageRow } from "./MessageRow";
 import { makeRows } from "./rows";
+import { useChatTitle } from "./useChatTitle";
 
 const NEAR_END = 48;
 const NEAR_START = 400;
@@ -22,7 +23,8 @@ const NEAR_START = 400;
 export function MessageList({ conversation, thread }: { conversation: Conversation; thread: Thread }) {
   const { t } = useTexts();
   const engine = useEngine();
-  const list = useRef<VListHandle>(null);
+  const title = useChatTitle(conversation);
+  const list = useRef<VirtualizerHandle>(null);
   const atEnd = useRef(true);
   const placed = useRef(false);
   const firstKey = useRef<string | null>(null);
@@ -94,7 +96,7 @@ export function MessageList({ conversation, thread }: { conversation: Conversati
     return (
       <div className={css.log}>
         {thread.loaded ? (
-          <Empty icon={<Chat24Regular />} title={t("conversation.empty", { name: conversation.title })} help={t("conversation.empty.help")} />
+          <Empty icon={<Chat24Regular />} title={t("conversation.empty", { name: title })} help={t("conversation.empty.help")} />
         ) : (
           <Bones rows={5} />
         )}
@@ -105,7 +107,9 @@ export function MessageList({ conversation, thread }: { conversation: Conversati
     // eslint-disable-next-line jsx-a11y/no-static-element-interactions -- arrows move among the messages in it
     <div className={css.log} onKeyDown={keys}>
       <div className={css.list} role="list" aria-label={t("messages")}>
-        <VList ref={list} shift={prepended} onScroll={scrolled} className={css.virtual} keepMounted={stop >= 0 ? [stop] : []}>
+        {/* It grows where there are few messages, so that they stand beside the composer. */}
+        <div className={css.above} role="presentation" />
+        <Virtualizer ref={list} shift={prepended} onScroll={scrolled} keepMounted={stop >= 0 ? [stop] : []}>
           {rows.map((row, index) => (
             <MessageRow
               key={row.key}
@@ -114,10 +118,11 @@ export function MessageList({ conversation, thread }: { conversation: Conversati
               total={rows.length}
               stop={index === stop}
               room={conversation.kind === "room"}
+              partner={conversation.kind === "person" ? title : ""}
               onFocus={setFocused}
             />
           ))}
-        </VList>
+        </Virtualizer>
       </div>
       {awayFromEnd && (
         <Button className={css.latest} size="small" shape="circular" icon={<ArrowDown16Regular />} onClick={toLatest}>

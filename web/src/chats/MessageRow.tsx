@@ -18,12 +18,14 @@ interface Props {
   /** The one row that Tab reaches. */
   stop: boolean;
   room: boolean;
+  /** In a chat of two the name of the other, which the directory may have told since; else empty. */
+  partner: string;
   onFocus: (index: number) => void;
 }
 
-function Face({ message }: { message: Message }) {
+function Face({ message, name }: { message: Message; name: string }) {
   const person = usePerson(message.sender);
-  return <Avatar person={person ?? { id: message.sender, name: message.sender_name }} size={36} presence={person?.presence} named />;
+  return <Avatar person={person ?? { id: message.sender, name }} size={36} presence={person?.presence} named />;
 }
 
 export function stateWords(texts: Texts, message: Message, room: boolean, open: boolean): string {
@@ -87,13 +89,12 @@ function Body({ body }: { body: string }) {
   );
 }
 
-function accessibleName(texts: Texts, message: Message, room: boolean): string {
-  const who = message.own ? texts.t("you") : message.sender_name;
+function accessibleName(texts: Texts, message: Message, who: string, room: boolean): string {
   const state = message.own ? stateWords(texts, message, room, true) : "";
   return [who, texts.moment(message.at), message.body, state].filter(Boolean).join(", ");
 }
 
-export const MessageRow = memo(function MessageRow({ row, index, total, stop, room, onFocus }: Props) {
+export const MessageRow = memo(function MessageRow({ row, index, total, stop, room, partner, onFocus }: Props) {
   const texts = useTexts();
   const { t, clock, reason, day } = texts;
   const place = { role: "listitem", "aria-setsize": total, "aria-posinset": index + 1 } as const;
@@ -128,6 +129,7 @@ export const MessageRow = memo(function MessageRow({ row, index, total, stop, ro
     );
   }
   const { message, first, last } = row;
+  const who = message.own ? t("you") : partner || message.sender_name;
   return (
     <div
       {...place}
@@ -138,15 +140,15 @@ export const MessageRow = memo(function MessageRow({ row, index, total, stop, ro
       data-message={message.id}
       // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- arrows move among messages; one of them is the tab stop
       tabIndex={stop ? 0 : -1}
-      aria-label={accessibleName(texts, message, room)}
+      aria-label={accessibleName(texts, message, who, room)}
       onFocus={() => onFocus(index)}
     >
-      <span className={css.side}>{first && !message.own ? <Face message={message} /> : !first && <time>{clock(message.at)}</time>}</span>
+      <span className={css.side}>{first && !message.own ? <Face message={message} name={who} /> : !first && <time>{clock(message.at)}</time>}</span>
       <div className={css.content}>
         {first && (
           <div className={css.by}>
             <b>
-              <bdi>{message.own ? t("you") : message.sender_name}</bdi>
+              <bdi>{who}</bdi>
             </b>
             <time dateTime={message.at} title={texts.moment(message.at)}>
               {clock(message.at)}

@@ -1,13 +1,16 @@
 /** Who is typing: a row of fixed height, so that nothing jumps; it is not announced. */
 import { useEngine } from "../engine/hooks";
 import { useTexts } from "../texts/texts";
+import { useChatTitle } from "./useChatTitle";
 import type { Conversation } from "../wire";
 import css from "./chats.module.css";
 
 export function Typing({ conversation }: { conversation: Conversation }) {
   const { t, list } = useTexts();
   const { store } = useEngine();
+  const title = useChatTitle(conversation);
   const nameOf = (id: string) =>
+    (id === conversation.id ? title : undefined) ??
     store.state.people.get(id)?.name ?? conversation.members.find((member) => member.id === id)?.name ?? id.split("@")[0] ?? id;
   const { typing } = conversation;
   return (

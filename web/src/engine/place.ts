@@ -19,8 +19,8 @@ export function readPlace(path: string): Place {
   return { name: known, id: id ? decodeURIComponent(id) : null };
 }
 
-/** The path of a place. The slash at its end keeps the dots of an address from looking like a file to servers. */
-export const placePath = (name: PlaceName, id?: string | null): string => (id ? `/${name}/${encodeURIComponent(id)}/` : `/${name}`);
+/** The path of a place. */
+export const placePath = (name: PlaceName, id?: string | null): string => (id ? `/${name}/${encodeURIComponent(id).replaceAll("%40", "@")}` : `/${name}`);
 
 /** Go to a place; `replace` leaves no step for the back button. */
 export function go(name: PlaceName, id?: string | null, replace = false): void {

@@ -6,12 +6,13 @@ import { Popover, PopoverSurface, PopoverTrigger } from "@fluentui/react-popover
 import type { FormEvent } from "react";
 import { useState } from "react";
 
-import { useEngine, useMe } from "../engine/hooks";
+import { useEngine, useLink, useMe, useOnline, useServices } from "../engine/hooks";
 import { go } from "../engine/place";
 import { Avatar } from "../parts/Avatar";
 import { IconButton } from "../parts/IconButton";
 import { PresenceBadge } from "../parts/PresenceBadge";
 import { showName } from "../parts/presenceWords";
+import { WhyButton, WhyCard } from "../parts/Why";
 import { useTexts } from "../texts/texts";
 import type { Me } from "../wire";
 import css from "./topbar.module.css";
@@ -43,7 +44,25 @@ function StatusForm({ me, onDone }: { me: Me; onDone: () => void }) {
   );
 }
 
-function Menu({ me, onClose }: { me: Me; onClose: () => void }) {
+/** Why nobody sees one: the connection in whose place nothing can be claimed. */
+function NotSeen() {
+  const { t, reason } = useTexts();
+  const link = useLink();
+  const messages = useServices().find((service) => service.id === "messages");
+  const [open, setOpen] = useState(false);
+  const since = link.open ? (messages?.since ?? null) : link.lostAt === null ? null : new Date(link.lostAt).toISOString();
+  const said = link.open && messages ? [messages.text, ...messages.reasons].map((one) => reason(one)).filter(Boolean) : [t("me.notSeen.link")];
+  return (
+    <div>
+      <p className={css.notSeen}>
+        {t("me.notSeen.help")} <WhyButton open={open} onToggle={() => setOpen(!open)} />
+      </p>
+      {open && <WhyCard title={t("why.presence", { presence: t("me.notSeen") })} lines={[...new Set(said)].map((one) => ({ said: one, at: since }))} onClose={() => setOpen(false)} />}
+    </div>
+  );
+}
+
+function Menu({ me, seen, onClose }: { me: Me; seen: boolean; onClose: () => void }) {
   const texts = useTexts();
   const { t } = texts;
   const engine = useEngine();
@@ -57,6 +76,7 @@ function Menu({ me, onClose }: { me: Me; onClose: () => void }) {
   };
   return (
     <div className={css.menu}>
+      {!seen && <NotSeen />}
       <StatusForm me={me} onDone={onClose} />
       <div role="radiogroup" aria-label={t("me.presence")}>
         {choices.map((show) => (
@@ -87,14 +107,17 @@ function Menu({ me, onClose }: { me: Me; onClose: () => void }) {
 export function MyPresence() {
   const texts = useTexts();
   const me = useMe();
+  const seen = useOnline();
   const [open, setOpen] = useState(false);
   if (!me) return null;
-  const words = [showName(texts, me.presence.show), me.status].filter(Boolean).join(" · ");
+  // Without a connection nobody is told anything: what is set holds again when it is back.
+  const presence = seen ? me.presence : { ...me.presence, show: "unknown" as const, since: null, until: null };
+  const words = [seen ? showName(texts, presence.show) : texts.t("me.notSeen"), me.status].filter(Boolean).join(" · ");
   return (
     <Popover open={open} onOpenChange={(_, data) => setOpen(data.open)} positioning="below-end" trapFocus>
       <PopoverTrigger disableButtonEnhancement>
         <button type="button" className={css.me} aria-label={texts.t("me.menu", { name: me.name, presence: words })}>
-          <Avatar person={me} size={34} presence={me.presence} />
+          <Avatar person={me} size={34} presence={presence} />
           <span className={css.who}>
             <b>
               <bdi>{me.name}</bdi>
@@ -104,7 +127,7 @@ export function MyPresence() {
         </button>
       </PopoverTrigger>
       <PopoverSurface aria-label={texts.t("me.presence")}>
-        <Menu me={me} onClose={() => setOpen(false)} />
+        <Menu me={me} seen={seen} onClose={() => setOpen(false)} />
       </PopoverSurface>
     </Popover>
   );

@@ -16,6 +16,7 @@ import css from "./shell.module.css";
 import { TopBar } from "./TopBar";
 import { useArrivals } from "./useArrivals";
 import { useActivity } from "./useActivity";
+import { useLanding } from "./useLanding";
 import { useKeys } from "./useKeys";
 import { useTitle } from "./useTitle";
 
@@ -36,6 +37,7 @@ export default function Shell({ dark }: { dark: boolean }) {
 function Window() {
   const { t } = useTexts();
   const place = usePlace();
+  useLanding();
   const conversation = useConversation(place.id ?? "");
   const [dialog, setDialog] = useState<"" | "keyboard" | "newChat">("");
   const close = () => setDialog("");
