@@ -41,6 +41,7 @@ class DomainSource(StrEnum):
     """Where a domain came from."""
 
     TYPED = "typed"
+    MANUAL = "manual"
     URL = "url"
     BOOTSTRAP = "bootstrap"
     CACHE = "cache"
@@ -82,7 +83,10 @@ class Bootstrap:
 
 @dataclass(frozen=True, slots=True)
 class DomainEvidence:
-    """All that can name a domain. ``cached_source`` tells where the cached services domain had come from."""
+    """All that can name a domain. ``cached_source`` tells where the cached services domain had come from.
+
+    ``manual_voice_domain`` is what the person entered among the connection settings.
+    """
 
     typed: UserAddress | None = None
     provision: Provision | None = None
@@ -91,6 +95,7 @@ class DomainEvidence:
     cached_source: DomainSource = DomainSource.NONE
     cached_voice_domain: str = ""
     configuration_voice_domain: str = ""
+    manual_voice_domain: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,8 @@ def _services_domain(evidence: DomainEvidence) -> tuple[str, DomainSource]:
 
 
 def _voice_domain(evidence: DomainEvidence, domain: str) -> tuple[str, DomainSource]:
+    if evidence.manual_voice_domain:
+        return evidence.manual_voice_domain, DomainSource.MANUAL
     if evidence.provision is not None and evidence.provision.voice_services_domain:
         return evidence.provision.voice_services_domain, DomainSource.URL
     if evidence.bootstrap is not None and evidence.bootstrap.voice_services_domain:

@@ -59,6 +59,11 @@ def test_the_services_domain(evidence: DomainEvidence, domain: str, source: Doma
             "v2.example",
             DomainSource.BOOTSTRAP,
         ),
+        (
+            DomainEvidence(TYPED, Provision(voice_services_domain="v1.example"), manual_voice_domain="v0.example"),
+            "v0.example",
+            DomainSource.MANUAL,
+        ),
         (DomainEvidence(TYPED, configuration_voice_domain="v3.example"), "v3.example", DomainSource.CONFIGURATION),
         (
             DomainEvidence(TYPED, cached_domain="example.com", cached_voice_domain="v4.example"),

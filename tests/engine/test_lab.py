@@ -6,16 +6,24 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Literal
 
+import msgspec
 import pytest
 
 import ringback.client
+from ringback.client.configuration.fetch import ConfigurationFetcher
+from ringback.client.discovery.ledger import Ledger
 from ringback.client.engine.engine import Engine
 from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.settings import EngineSettings
 from ringback.client.host.wire import ManualSettings, SignInChanged
-from ringback.rules.addresses import HostPort, Jid
+from ringback.client.identity.callmanager import CallManager
+from ringback.net.names import NameClient
+from ringback.rules.addresses import HostPort, Jid, UserAddress
+from ringback.rules.authenticator import Authenticator, AuthenticatorDecision, AuthenticatorSource
 from ringback.rules.catalogue import render
+from ringback.rules.precedence import ValueSource
 from tests.engine.conftest import Person, person_in
 from tests.support.lab import RunningLab, running_lab
 
@@ -211,6 +219,91 @@ async def test_a_set_up_link_comes_before_the_typed_domain(lab: RunningLab, tmp_
         with pytest.raises(EngineError) as caught:
             await engine.find_services("ciscojabber://something-else")
         assert caught.value.reason.id == "engine.link_wrong"
+
+
+@contextlib.asynccontextmanager
+async def started(lab: RunningLab, data: Path, manual: ManualSettings) -> AsyncIterator[Engine]:
+    """An engine in the office with connection settings."""
+    settings = EngineSettings(
+        data=data, name_server=HostPort.parse(lab.inside), ca_file=lab.ca_file, cloud_url="", use_keyring=False
+    )
+    async with Engine(settings) as engine:
+        await engine.set_manual(manual)
+        yield engine
+
+
+def asked(engine: Engine) -> dict[str, str]:
+    """Every question of the trace with its answer's outcome."""
+    return {entry.question: entry.outcome for entry in engine.trace() if entry.question}
+
+
+async def test_the_voice_services_domain_can_be_typed(lab: RunningLab, tmp_path: Path) -> None:
+    async with started(lab, tmp_path, ManualSettings(voice_domain="example.com")) as engine:
+        events = engine.subscribe()
+        await engine.find_services("anita@mail.example")
+        async with asyncio.timeout(15):
+            while engine.snapshot().sign_in.phase in ("address", "finding"):
+                await events.next()
+        assert engine.snapshot().sign_in.phase == "credentials"
+        assert asked(engine)["_cisco-uds._tcp.example.com SRV"] == "ok"
+        assert "domain.voice.manual" in [reason.id for entry in engine.trace() for reason in entry.reasons]
+        with pytest.raises(EngineError) as caught:
+            await engine.set_manual(ManualSettings(voice_domain="not a domain"))
+        assert caught.value.reason.values["field"] == "voice_domain"
+
+
+async def test_a_voice_services_domain_of_the_configuration_counts_at_the_next_look(
+    lab: RunningLab, tmp_path: Path
+) -> None:
+    async with started(lab, tmp_path, ManualSettings()) as engine:
+        await engine.sign_in("anita@example.com", "ringback")
+        address = UserAddress.parse("anita@example.com")
+        plan = await engine.sources.plan(address)
+        assert plan is not None
+        named = msgspec.structs.replace(plan, voice_domain="voice.example.com")
+        await engine.sources.keep_plan(address, named)
+        with pytest.raises(SignInError):  # no such records there, and what was kept belongs to another domain
+            await engine.sign_in("anita@example.com", "ringback")
+        assert "domain.voice.configuration" in [reason.id for entry in engine.trace() for reason in entry.reasons]
+        assert "_cisco-uds._tcp.voice.example.com SRV" in asked(engine)
+
+
+async def test_files_come_from_the_server_that_was_entered(lab: RunningLab, tmp_path: Path) -> None:
+    by_hand = ManualSettings(
+        mode="manual", account="callmanager", call_manager="cm1.example.com", configuration="cm-berlin.example.com"
+    )
+    async with started(lab, tmp_path, by_hand) as engine:
+        await engine.sign_in("anita@example.com", "ringback")
+        assert asked(engine)["GET https://cm-berlin.example.com:6972/jabber-config.xml"] == "ok"
+
+
+@pytest.mark.parametrize(("protocol", "phase"), [("ipv4", "ready"), ("ipv6", "failed")])
+async def test_the_chosen_internet_protocol_is_kept_to(
+    lab: RunningLab, tmp_path: Path, protocol: Literal["ipv4", "ipv6"], phase: str
+) -> None:
+    async with started(lab, tmp_path, ManualSettings(internet_protocol=protocol)) as engine:
+        with contextlib.suppress(SignInError):
+            await engine.sign_in("anita@example.com", "ringback")
+        assert engine.snapshot().sign_in.phase == phase
+
+
+async def test_the_settings_of_a_group_come_before_those_of_all(lab: RunningLab, tmp_path: Path) -> None:
+    async with signed_in(lab, "hana", tmp_path) as hana:
+        assert [outcome for question, outcome in asked(hana.engine).items() if question.endswith("/sales.xml")] == [
+            "ok"
+        ]
+        plan = await hana.engine.sources.plan(UserAddress.parse("hana@example.com"))
+        assert plan is not None
+    names = NameClient(HostPort.parse(lab.inside))
+    async with CallManager(names, lab.ca_file, plan.call_managers, plan.user, "ringback") as call_manager:
+        user = await call_manager.user()
+        discovered = AuthenticatorDecision(Authenticator.PROFILE, AuthenticatorSource.RECORDS, ())
+        fetcher = ConfigurationFetcher(call_manager, Ledger())
+        settings = (await fetcher.fetch(user, "example.com", plan.call_managers, discovered)).settings
+    told = {name: (setting.value, setting.source) for name, setting in settings.items()}
+    assert told["Set_Status_Inactive_Timeout"] == ("5", ValueSource.GROUP_FILE)
+    assert told["Set_Status_Away_On_Inactive"] == ("true", ValueSource.FILE)
+    assert told["File_Transfer_Enabled"] == ("false", ValueSource.GROUP_FILE)
 
 
 async def test_a_bootstrap_file_counts_at_the_first_launch(lab: RunningLab, tmp_path: Path) -> None:

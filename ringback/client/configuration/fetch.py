@@ -6,6 +6,7 @@ can't be read is a fault, because going on without it would hide a setting that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from yarl import URL
@@ -16,9 +17,10 @@ from ringback.client.identity.callmanager import CallManager, CallManagerError
 from ringback.protocols.device_config import DeviceConfig, DeviceConfigError
 from ringback.protocols.jabber_config import JabberConfig, JabberConfigError, group_file
 from ringback.protocols.service_profile import Product, ServiceProfile, ServiceProfileError
-from ringback.protocols.uds.devices import Devices
+from ringback.protocols.uds.devices import Device, Devices
 from ringback.protocols.uds.people import User
 from ringback.rules import faults
+from ringback.rules.addresses import AddressError, parse_domain
 from ringback.rules.authenticator import AuthenticatorDecision, ProductType, decide_by_profile
 from ringback.rules.precedence import Setting, ValueSource
 from ringback.rules.product_mode import ModeEvidence, decide_mode
@@ -26,7 +28,14 @@ from ringback.rules.reasons import Reason
 from ringback.rules.trace import Fault, Kind, Outcome
 
 PHOTO = "UdsPhotoUriWithToken"
-_TOLD = ("PresenceDomain", PHOTO, "Telephony_Enabled", "IM_Enabled", "InvalidCertificateBehavior")
+_TOLD = (
+    "PresenceDomain",
+    "VoiceServicesDomain",
+    PHOTO,
+    "Telephony_Enabled",
+    "IM_Enabled",
+    "InvalidCertificateBehavior",
+)
 _PRODUCTS = {
     Product.ON_PREMISES: ProductType.ON_PREMISES,
     Product.CLOUD: ProductType.CLOUD,
@@ -54,7 +63,9 @@ class Fetched:
 class ConfigurationFetcher:
     """Fetches for one person whose password the call manager has accepted. Raises ConfigurationFaultError."""
 
-    def __init__(self, call_manager: CallManager, ledger: Ledger) -> None:
+    def __init__(self, call_manager: CallManager, ledger: Ledger, places: Sequence[URL] = ()) -> None:
+        """``places``: folders of configuration files entered by hand, instead of those that the call manager names."""
+        self._places = places
         self._call_manager = call_manager
         self._ledger = ledger
 
@@ -102,6 +113,7 @@ class ConfigurationFetcher:
             messages=mode.messages,
             reasons=list(mode.reasons),
             name=user.person.name,
+            voice_domain=_domain_of(settings.get("VoiceServicesDomain")),
         )
         return Fetched(plan, decision, settings)
 
@@ -134,10 +146,13 @@ class ConfigurationFetcher:
     async def _configuration_files(
         self, user: User, devices: Devices | None
     ) -> tuple[JabberConfig | None, JabberConfig | None]:
-        base = _file_base(user, devices)
+        common, base = None, None
+        for base in self._places or _file_base(user, devices):
+            common = await self._jabber_config(base / "jabber-config.xml", Reason.of("engine.trace.config"))
+            if common is not None:
+                break
         if base is None:
             return None, None
-        common = await self._jabber_config(base / "jabber-config.xml", Reason.of("engine.trace.config"))
         name = await self._group_name(devices)
         if not name:
             return common, None
@@ -146,9 +161,13 @@ class ConfigurationFetcher:
     async def _group_name(self, devices: Devices | None) -> str:
         """The group file that a softphone's support field names."""
         for device in devices.devices if devices is not None else ():
-            if not device.name.upper().startswith("CSF") or not device.provision:
+            if not device.name.upper().startswith("CSF"):
                 continue
-            body = await self._file(Reason.of("engine.trace.device", device=device.name), device.provision[0])
+            text = Reason.of("engine.trace.device", device=device.name)
+            body = None
+            for place in await self._file_places(device):
+                if (body := await self._file(text, place)) is not None:
+                    break
             if body is None:
                 continue
             try:
@@ -157,6 +176,21 @@ class ConfigurationFetcher:
                 text = Reason.of("engine.trace.device_unreadable", device=device.name)
                 self._ledger.note(Kind.CHECKED, text, outcome=Outcome.FAILED, answer=str(error))
         return ""
+
+    async def _file_places(self, device: Device) -> list[str]:
+        """Where a device's file is, over TLS first. Only the device's own document tells, not the list of devices."""
+        line = self._ledger.ask(
+            Reason.of("engine.trace.device_place", device=device.name),
+            f"GET device {device.name}",
+            server=self._call_manager.server,
+        )
+        try:
+            places = (await self._call_manager.device(device.id)).provision
+        except CallManagerError as error:
+            self._ledger.answer(line, Outcome.FAILED, error.detail)
+            return []
+        self._ledger.answer(line, Outcome.OK if places else Outcome.NONE, ", ".join(places) or "none")
+        return sorted(places, key=lambda place: not place.startswith("https:"))
 
     async def _jabber_config(self, url: URL, text: Reason) -> JabberConfig | None:
         body = await self._file(text, str(url))
@@ -195,12 +229,20 @@ class ConfigurationFetcher:
             )
 
 
-def _file_base(user: User, devices: Devices | None) -> URL | None:
+def _domain_of(setting: Setting | None) -> str:
+    """A domain among the settings; empty where it is none."""
+    try:
+        return parse_domain(setting.value.strip()) if setting is not None and setting.value.strip() else ""
+    except AddressError:
+        return ""
+
+
+def _file_base(user: User, devices: Devices | None) -> Sequence[URL]:
     """Where the files are: beside the service profile, else beside a device's file."""
     for uri in (
         user.service_profile_uri,
         *(uri for one in (devices.devices if devices else ()) for uri in one.provision),
     ):
         if uri:
-            return URL(uri).parent
-    return None
+            return (URL(uri).parent,)
+    return ()

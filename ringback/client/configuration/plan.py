@@ -21,7 +21,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Where the services of a person are. ``presence`` and ``call_managers`` are in the order to try.
 
     ``presence``: ``host:port``; ``call_managers``: base addresses of the user data service; ``domain``: of the person's
-    Jabber identifier. ``photo_template`` holds ``%%uid%%``. ``mode`` is the product mode's word.
+    Jabber identifier. ``photo_template`` holds ``%%uid%%``. ``mode`` is the product mode's word. ``voice_domain``
+    is the domain whose SRV records the next look-up asks, where the configuration names one.
     """
 
     user: str
@@ -33,6 +34,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     messages: bool = True
     reasons: list[Reason] = msgspec.field(default_factory=list)
     name: str = ""
+    voice_domain: str = ""
 
     @property
     def servers(self) -> list[HostPort]:

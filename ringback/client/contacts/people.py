@@ -158,10 +158,18 @@ class People:
             source=facts.source if facts else "",
         )
 
+    def managers(self, people: Iterable[str]) -> list[str]:
+        """The managers of these people, as far as the directory told of them."""
+        return [manager for manager in map(self._manager_id, people) if manager]
+
+    def _manager_id(self, person_id: str) -> str:
+        """Directories give the manager's user id: the colleague of that name."""
+        facts = self._facts.get(person_id)
+        return f"{facts.manager}@{facts.jid.partition('@')[2]}" if facts is not None and facts.manager else ""
+
     def _manager(self, facts: Facts) -> str:
-        """Directories give the manager's user id: the name is shown where that colleague is known."""
-        colleague = f"{facts.manager}@{facts.jid.partition('@')[2]}"
-        return self.name(colleague) if facts.manager and colleague in self._facts else facts.manager
+        colleague = self._manager_id(facts.jid)
+        return self.name(colleague) if colleague in self._facts else facts.manager
 
     def shown(self, person_id: str) -> ShownPresence:
         """The decision about a person's availability."""
@@ -282,8 +290,8 @@ class People:
         changed = {row.jid: row for row in facts if self._facts.get(row.jid) != row}
         self._facts.update(changed)
         await self._store.put_all("facts", changed.items())
-        for person_id in changed:
-            if person_id in self._roster or person_id in self._asks:
+        for person_id in self.ids():
+            if person_id in changed or self._manager_id(person_id) in changed:
                 self._changed(person_id)
 
     async def photo_arrived(self, person_id: str, version: str) -> None:

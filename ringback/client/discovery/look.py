@@ -15,8 +15,8 @@ from ringback.client.discovery.evidence import Gatherer
 from ringback.client.discovery.home import Candidate, HomeFinder, HomeResult
 from ringback.client.discovery.ledger import Ledger
 from ringback.client.discovery.model import CachedDiscovery, Discovery, DiscoverySettings, OnEntry, Remembered
+from ringback.client.names import ChosenNames
 from ringback.net.fetch import Fetcher
-from ringback.net.names import NameClient
 from ringback.rules import faults
 from ringback.rules.addresses import HostPort, UserAddress
 from ringback.rules.authenticator import (
@@ -107,6 +107,7 @@ class _Attempt:
                 cached_source=cache.services_source if cache is not None else DomainSource.NONE,
                 cached_voice_domain=cache.voice_domain if cache is not None else "",
                 configuration_voice_domain=kept.configuration_voice_domain,
+                manual_voice_domain=kept.manual_voice_domain,
             )
         )
         both = domains.voice_domain != domains.services_domain
@@ -120,8 +121,11 @@ class _Attempt:
 
     async def _choose(self, domains: DomainDecision, cache: CachedDiscovery | None) -> _Choice:
         kept = self._remembered
-        if cache is not None and cache.services_domain != domains.services_domain:
-            cache = None  # what was kept belongs to another company
+        if cache is not None and (cache.services_domain, cache.voice_domain or domains.voice_domain) != (
+            domains.services_domain,
+            domains.voice_domain,
+        ):
+            cache = None  # what was kept belongs to another company, or to the records of another domain
         evidence = AuthenticatorEvidence(
             manual=kept.manual,
             cached_cloud=cache.cloud if cache is not None else CloudAnswer.NOT_ASKED,
@@ -233,7 +237,7 @@ async def discover(
     """
     settings = settings or DiscoverySettings()
     ledger = Ledger(on_entry)
-    names = NameClient(settings.nameserver, timeout=settings.question_timeout)
+    names = ChosenNames(settings.nameserver, settings.internet_protocol, timeout=settings.question_timeout)
     async with Fetcher(names, ca_file=settings.ca_file, timeout=settings.request_timeout) as fetcher:
         attempt = _Attempt(address, settings, remembered or Remembered(), ledger, fetcher, pick)
         try:

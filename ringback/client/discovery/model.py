@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ringback.client.names import InternetProtocol
 from ringback.rules.addresses import HostPort, UserAddress
 from ringback.rules.authenticator import AuthenticatorDecision, CachedRecords, CloudAnswer, ManualServers
 from ringback.rules.reachability import CertificateFacts
@@ -28,6 +29,7 @@ class DiscoverySettings:
     ``question_timeout`` for one try of a DNS question, ``request_timeout`` for one HTTPS request; ``cloud_grace`` is
     how much longer than the name server, where that found records, the cloud may take. ``uds_port`` is where call
     managers usually listen: tried for a diagnosis where an SRV record names another port that is closed.
+    ``internet_protocol`` is the only one over which servers are reached.
     """
 
     nameserver: HostPort | None = None
@@ -38,6 +40,7 @@ class DiscoverySettings:
     request_timeout: float = 5.0
     cloud_grace: float = 3.0
     uds_port: int = 8443
+    internet_protocol: InternetProtocol = "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,9 @@ class CachedDiscovery:
 class Remembered:
     """All that can be known before anybody is asked.
 
+    ``configuration_voice_domain`` is what the company's configuration of last time named, ``manual_voice_domain`` what
+    the person entered.
+
     ``bootstrap`` is given at the first launch only (A10). ``known_domains`` are those of people who signed in here
     before: a mistyped one is recognised by them.
     """
@@ -64,6 +70,7 @@ class Remembered:
     bootstrap: Bootstrap | None = None
     cache: CachedDiscovery | None = None
     configuration_voice_domain: str = ""
+    manual_voice_domain: str = ""
     known_domains: frozenset[str] = frozenset()
 
 

@@ -7,11 +7,9 @@ right any more ends the session.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import structlog
 
@@ -45,7 +43,6 @@ class Connector:
         ca_file: Path | None,
         plan: Callable[[], Plan],
         password_refused: Callable[[], None],
-        protocol: Literal["both", "ipv4", "ipv6"] = "both",
     ) -> None:
         self._session = session
         self._progress = progress
@@ -53,7 +50,6 @@ class Connector:
         self._ca_file = ca_file
         self._plan = plan
         self._password_refused = password_refused
-        self._protocol = protocol
         self._first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
 
@@ -102,11 +98,9 @@ class Connector:
 
     async def _resolve(self, host: str) -> list[str]:
         answer = await self._names.addresses(host)
-        version = {"ipv4": 4, "ipv6": 6}.get(self._protocol)
-        found = [one for one in answer.addresses if version is None or ipaddress.ip_address(one).version == version]
-        if not found:
-            raise OSError(str(answer.outcome) if not answer.addresses else f"no {self._protocol} address")
-        return found
+        if not answer.addresses:
+            raise OSError(answer.detail or str(answer.outcome))
+        return list(answer.addresses)
 
     def _settle(self, problem: Reason | None) -> None:
         if self._first.done():

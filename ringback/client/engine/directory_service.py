@@ -21,7 +21,7 @@ _BACKOFF = Backoff(first=5.0, longest=300.0)
 
 
 class DirectoryService:
-    """Searches, and learns about contacts as they come."""
+    """Searches, and learns about contacts, people written with and managers as they come."""
 
     def __init__(self, session: Session, directory: Directory, pick: Callable[[], float] = random.random) -> None:
         """``pick`` gives random numbers from 0 up to 1."""
@@ -51,7 +51,10 @@ class DirectoryService:
 
     async def _learn_unknown(self) -> None:
         now = asyncio.get_running_loop().time()
-        wanted = (str(self._session.own), *self._session.people.ids())
+        session = self._session
+        partners = (name for name in session.chats.ids() if not session.rooms.is_room(name))
+        shown = (str(session.own), *session.people.ids(), *partners)
+        wanted = dict.fromkeys((*shown, *session.people.managers(shown)))
         unknown = [name for name in wanted if now - self._asked.get(name, -FRESH_SECONDS) >= FRESH_SECONDS]
         for first in range(0, len(unknown), _BATCH):
             batch = unknown[first : first + _BATCH]

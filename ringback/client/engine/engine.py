@@ -21,13 +21,14 @@ from ringback.client.contacts.directory import Directory, DirectoryError
 from ringback.client.contacts.people import Facts
 from ringback.client.contacts.search import find_people, find_rooms
 from ringback.client.discovery import Discovery
+from ringback.client.engine.by_hand import file_places, manual_servers, name_server, voice_domain
 from ringback.client.engine.connector import Connector
 from ringback.client.engine.directory_service import DirectoryService
 from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.progress import Progress
 from ringback.client.engine.session import Session
 from ringback.client.engine.settings import EngineSettings
-from ringback.client.engine.signin import Proven, SignInFlow, manual_servers, name_server, presence_fault
+from ringback.client.engine.signin import Proven, SignInFlow, presence_fault
 from ringback.client.engine.sources import LINK_SCHEMES, Sources
 from ringback.client.events import Events, Subscription
 from ringback.client.host.wire import (
@@ -275,6 +276,8 @@ class Engine:
     async def set_manual(self, settings: ManualSettings) -> None:
         """Keep connection settings. Raises EngineError naming the field that is no server."""
         manual_servers(settings)
+        voice_domain(settings)
+        file_places(settings)
         name_server(self._settings, settings)
         self._manual = settings
         await self.accounts.set_manual(settings)
@@ -294,7 +297,7 @@ class Engine:
         with contextlib.suppress(SignInError):
             flow = SignInFlow(self._settings, settings, trial)
             parsed = self._parse(address)
-            await flow.find(parsed, await self.sources.remembered(parsed, flow.servers, fresh=True))
+            await flow.find(parsed, await self.sources.remembered(parsed, settings, fresh=True))
         return trial.entries
 
     def _parse(self, address: str) -> UserAddress:
@@ -343,7 +346,7 @@ class Engine:
         self._discovery = None
         self.progress.begin(str(address))
         flow = self._flow = SignInFlow(self._settings, self._manual, self.progress)
-        self._discovery = await flow.find(address, await self.sources.remembered(address, flow.servers))
+        self._discovery = await flow.find(address, await self.sources.remembered(address, self._manual))
         await self.sources.found(address, self._discovery)
         account = await self.accounts.get(str(address))
         name = account.name if account is not None else ""
@@ -361,7 +364,7 @@ class Engine:
         flow = self._flow = SignInFlow(self._settings, self._manual, self.progress)
         plan = await self.sources.plan(address)
         if plan is None:
-            known = await self.sources.remembered(address, flow.servers)
+            known = await self.sources.remembered(address, self._manual)
             discovery = self._discovery = await flow.find(address, known)
             await self._prove(flow, discovery, password)
             return
@@ -399,7 +402,7 @@ class Engine:
         self.progress.step("connecting", "active", *(server.host for server in plan.servers[:2]))
         connector = self._connector = Connector(
             session, self.progress, names, self._settings.ca_file, lambda: self._plan or plan,
-            lambda: self._spawn(self._password_changed(), "signed out"), self._manual.internet_protocol,
+            lambda: self._spawn(self._password_changed(), "signed out"),
         )  # fmt: skip
         connector.start(password)
         if plan.call_managers:
@@ -433,7 +436,7 @@ class Engine:
             quiet.begin(str(address))
             try:
                 flow = SignInFlow(self._settings, self._manual, quiet)
-                discovery = await flow.find(address, await self.sources.remembered(address, flow.servers, fresh=True))
+                discovery = await flow.find(address, await self.sources.remembered(address, self._manual, fresh=True))
                 plan = (await flow.prove(discovery, password)).plan
             except EngineError as error:
                 session.board.set("configuration", "waiting", text=error.reason, reasons=(error.reason, due.reason))

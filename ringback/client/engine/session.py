@@ -573,6 +573,9 @@ class Session:
     async def learn(self, facts: Sequence[Facts]) -> None:
         """Take over what a directory said."""
         await self.people.facts_arrived(facts)
+        for one in facts:
+            if self.chats.conversation(one.jid) is not None:  # its title is the person's name
+                self.events.conversation(one.jid)
 
 
 def _read_elsewhere(batch: Sequence[stanzas.Received], own: Jid) -> str:

@@ -16,28 +16,22 @@ from ringback.client.configuration.fetch import ConfigurationFaultError, Configu
 from ringback.client.configuration.plan import XMPP_PORT, Plan
 from ringback.client.discovery import Discovery, DiscoverySettings, Remembered, discover
 from ringback.client.discovery.ledger import Ledger
-from ringback.client.engine.errors import EngineError, SignInError
+from ringback.client.engine.by_hand import UDS_PORT, file_places, manual_servers, name_server
+from ringback.client.engine.errors import SignInError
 from ringback.client.engine.progress import Progress
 from ringback.client.engine.settings import EngineSettings
 from ringback.client.host.wire import CertificateQuestion, ManualSettings
 from ringback.client.identity.callmanager import CallManager, CallManagerError, WrongPasswordError
-from ringback.net.names import NameClient, order_srv
+from ringback.client.names import ChosenNames
+from ringback.net.names import order_srv
 from ringback.protocols.uds.people import User
 from ringback.rules import faults
-from ringback.rules.addresses import AddressError, HostPort, UserAddress
-from ringback.rules.authenticator import Authenticator, ManualServers
+from ringback.rules.addresses import HostPort, UserAddress
+from ringback.rules.authenticator import Authenticator
 from ringback.rules.faults import ServerFailure
 from ringback.rules.reachability import CertificateFacts
 from ringback.rules.reasons import Reason
 from ringback.rules.trace import Entry, Fault, Kind, Outcome
-
-_UDS_PORT = 8443
-_ACCOUNTS = {
-    "presence": Authenticator.PRESENCE,
-    "callmanager": Authenticator.CALL_MANAGER,
-    "messenger": Authenticator.MESSENGER,
-    "xmpp": Authenticator.XMPP,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +40,6 @@ class Proven:
 
     plan: Plan
     user: User | None
-
-
-def manual_servers(manual: ManualSettings) -> ManualServers | None:
-    """Settings by hand as evidence; None where the servers are to be found. Raises EngineError naming the field."""
-    if manual.mode != "manual":
-        return None
-    return ManualServers(
-        account=_ACCOUNTS[manual.account],
-        presence=_server("presence", manual.presence, XMPP_PORT),
-        call_manager=_server("call_manager", manual.call_manager, _UDS_PORT),
-        configuration=_server("configuration", manual.configuration, _UDS_PORT),
-    )
-
-
-def name_server(settings: EngineSettings, manual: ManualSettings) -> HostPort | None:
-    """The name server to ask: the one entered by hand comes first. Raises EngineError."""
-    return _server("name_server", manual.name_server, 53) or settings.name_server
-
-
-def _server(field: str, text: str, port: int) -> HostPort | None:
-    if not text.strip():
-        return None
-    try:
-        return HostPort.parse(text.strip(), port)
-    except AddressError as error:
-        raise EngineError(Reason.of("engine.manual.wrong", field=field, why=error)) from error
 
 
 class SignInFlow:
@@ -83,7 +51,7 @@ class SignInFlow:
         self._manual = manual
         self.servers = manual_servers(manual)
         self._progress = progress
-        self.names = NameClient(name_server(settings, manual))
+        self.names = ChosenNames(name_server(settings, manual), manual.internet_protocol)
 
     async def find(self, address: UserAddress, remembered: Remembered) -> Discovery:
         """Find who checks the password. Raises SignInError with the fault."""
@@ -92,7 +60,10 @@ class SignInFlow:
         discovery = await discover(
             address,
             DiscoverySettings(
-                nameserver=self.names.nameserver, cloud_url=self._settings.cloud_url, ca_file=self._settings.ca_file
+                nameserver=self.names.nameserver,
+                cloud_url=self._settings.cloud_url,
+                ca_file=self._settings.ca_file,
+                internet_protocol=self._manual.internet_protocol,
             ),
             remembered,
             on_entry=self._heard,
@@ -160,7 +131,7 @@ class SignInFlow:
             progress.step("connecting", "active", call_manager.server)
             ledger = self._ledger()
             try:
-                fetched = await ConfigurationFetcher(call_manager, ledger).fetch(
+                fetched = await ConfigurationFetcher(call_manager, ledger, file_places(self._manual)).fetch(
                     user, discovery.services_domain, bases, discovery.decision
                 )
             except ConfigurationFaultError as error:
@@ -185,7 +156,7 @@ class SignInFlow:
             raise SignInError(Reason.of("engine.password_wrong", address=address)) from error
         except CallManagerError as error:
             self._note_proof(asked, question, server, error.detail, began, Outcome.FAILED)
-            where = HostPort(error.server.rpartition(":")[0] or error.server or server, _UDS_PORT)
+            where = HostPort(error.server.rpartition(":")[0] or error.server or server, UDS_PORT)
             fault = faults.home_unreachable(server, ServerFailure(where, status=error.status, detail=error.detail))
             raise SignInError(fault.what, fault) from error
         self._note_proof(asked, question, server, "HTTP 200", began, Outcome.OK)

@@ -13,11 +13,12 @@ import structlog
 
 from ringback.client.configuration.plan import Plan
 from ringback.client.discovery import CachedDiscovery, Discovery, Remembered
+from ringback.client.engine.by_hand import manual_servers, voice_domain
 from ringback.client.engine.errors import EngineError
+from ringback.client.host.wire import ManualSettings
 from ringback.client.identity.accounts import Accounts
 from ringback.client.store.store import Store
 from ringback.rules.addresses import UserAddress
-from ringback.rules.authenticator import ManualServers
 from ringback.rules.reasons import Reason
 from ringback.rules.services_domain import (
     Bootstrap,
@@ -40,13 +41,13 @@ class Sources:
         self._accounts = accounts
         self._bootstrap = bootstrap
 
-    async def remembered(
-        self, address: UserAddress, manual: ManualServers | None, *, fresh: bool = False
-    ) -> Remembered:
+    async def remembered(self, address: UserAddress, settings: ManualSettings, *, fresh: bool = False) -> Remembered:
         """The evidence at hand for a look-up; ``fresh`` leaves out what an earlier one found.
 
-        Raises EngineError where the bootstrap file can't be read.
+        Raises EngineError where a setting or the bootstrap file can't be read.
         """
+        manual = manual_servers(settings)
+        plan = await self.plan(address)
         known = {row.address.rpartition("@")[2] for row in await self._accounts.known()}
         cache = await self._store.get("discovery", address.domain, CachedDiscovery)
         return Remembered(
@@ -54,6 +55,8 @@ class Sources:
             provision=await self._provision(),
             bootstrap=await self._first_launch(),
             cache=cache if manual is None and not fresh else None,
+            configuration_voice_domain=plan.voice_domain if plan is not None else "",
+            manual_voice_domain=voice_domain(settings),
             known_domains=frozenset(known),
         )
 

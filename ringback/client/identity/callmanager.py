@@ -19,7 +19,7 @@ from yarl import URL
 
 from ringback.net.names import NameClient, NameResolver
 from ringback.net.tls import client_context
-from ringback.protocols.uds.devices import Devices
+from ringback.protocols.uds.devices import Device, Devices
 from ringback.protocols.uds.documents import UdsError
 from ringback.protocols.uds.people import User, Users
 
@@ -93,6 +93,11 @@ class CallManager:
         """The person's devices."""
         answer = await self._ask(f"/user/{quote(self._user, safe='')}/devices", private=True)
         return self._read(Devices.parse, answer)
+
+    async def device(self, device_id: str) -> Device:
+        """One of the person's devices, with what only its own document tells: where its file is."""
+        path = f"/user/{quote(self._user, safe='')}/device/{quote(device_id, safe='')}"
+        return self._read(Device.parse, await self._ask(path, private=True))
 
     async def search(self, **terms: str | int) -> Users:
         """People of the directory by ``name``, ``number``, ``email`` ..., with ``max`` and ``start``."""
