@@ -78,10 +78,10 @@ class Wire:
         data = self._socket.get_channel_binding("tls-unique") if self._socket.version() == "TLSv1.2" else None
         return "tls-unique", data or b""
 
-    def send(self, text: str | bytes) -> None:
+    def send(self, text: str | bytes, seconds: float = PATIENCE) -> None:
         """Write; a connection that the server has ended already is no failure here."""
         with contextlib.suppress(ConnectionError, ssl.SSLError):
-            self._socket.settimeout(PATIENCE)
+            self._socket.settimeout(seconds)
             self._socket.sendall(text.encode() if isinstance(text, str) else text)
 
     def open(self) -> str:
@@ -183,11 +183,11 @@ class Person(Wire):
         self.received = self.received[: match.start()] + self.received[match.end() :]
         return match[0]
 
-    def drain(self) -> str:
+    def drain(self, seconds: float = PATIENCE) -> str:
         """Everything that was on its way to this client: what came before the answer to a ping."""
         name = f"d{secrets.token_hex(4)}"
         self.send(f"<iq type='get' id='{name}' to='{self.server.domain}'><ping xmlns='urn:xmpp:ping'/></iq>")
-        self.answer(name)
+        self.answer(name, seconds)
         text, self.received = self.received, ""
         return text
 
