@@ -34,11 +34,18 @@ def test_messages_survive_kill_9_of_the_presence_service(browser: Browser, built
         expect(anita.page.get_by_text(re.compile("^No connection since"))).to_be_visible(timeout=MODIFIED)
         anita.write("While nobody serves")
         expect(anita.messages.get_by_role("listitem").last).to_contain_text(re.compile("Sending|Waits"))
+        # Nobody sees her now: nothing else may be claimed of her, and it says why.
+        me = anita.page.get_by_role("button", name="Anita Berg, Not connected")
+        me.click()
+        anita.page.get_by_role("button", name="Why?").click()
+        expect(anita.page.get_by_role("region", name="Why “Not connected”").get_by_role("listitem")).not_to_have_count(0)
         anita.picture("offline")
+        anita.page.keyboard.press("Escape")
 
         lab.start_presence()
         for one in (anita, bruno):
             expect(one.page.get_by_text(re.compile("^No connection since"))).to_have_count(0, timeout=RECONNECTED)
+        expect(anita.page.get_by_role("button", name="Anita Berg, Available")).to_be_visible(timeout=RECONNECTED)
         anita.write("After the cut")
         expected = [*(f"Before {n}" for n in range(1, 6)), *(f"During {n}" for n in range(1, 6))]
         for text in [*expected, "While nobody serves", "After the cut"]:
