@@ -27,7 +27,7 @@ from tests.support.services import OwnServer, presence_process, running_call_man
 PEOPLE = {name: f"pass phrase of {name}" for name in ("anita", "adam", "bea", "cara", "dora")}
 GROUPS = 12 if os.environ.get("RINGBACK_SOAK") else 1
 KILLS = 3
-MOST = 250  # messages of one sender between two kills: the away receiver's store has an end
+MOST = 200  # messages of one sender between two kills: nine halves of it fit into the store of who is away (1000)
 
 _SM = "urn:xmpp:sm:3"
 _MAM = "urn:xmpp:mam:2"
