@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from collections.abc import Coroutine
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -26,6 +26,7 @@ from ringback.client.engine.connector import Connector
 from ringback.client.engine.directory_service import DirectoryService
 from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.progress import Progress
+from ringback.client.engine.renewal import keep_renewing
 from ringback.client.engine.session import Session
 from ringback.client.engine.settings import EngineSettings
 from ringback.client.engine.signin import Proven, SignInFlow, presence_fault
@@ -54,7 +55,7 @@ from ringback.client.store.store import Store, delete_store
 from ringback.net.names import NameClient
 from ringback.protocols.uds.people import User
 from ringback.rules.addresses import AddressError, Jid, UserAddress
-from ringback.rules.discovery_schedule import Occasion, next_discovery
+from ringback.rules.discovery_schedule import Occasion
 from ringback.rules.reasons import Reason
 from ringback.rules.trace import Entry, Kind, Outcome
 
@@ -407,7 +408,9 @@ class Engine:
         connector.start(password)
         if plan.call_managers:
             self._spawn(self._run_directory(session, plan, names, password, proven.user), "directory")
-        self._spawn(self._keep_fresh(session, address, password, warm=patient), "plan")
+        occasion = Occasion.CACHED_START if patient else Occasion.LOOKED_UP
+        look = partial(self._look_again, session, address, password)
+        self._spawn(keep_renewing(look, occasion, self._settings.addresses, self._settings.addresses_every), "plan")
         try:
             await connector.first()
         except SignInError as error:
@@ -422,30 +425,26 @@ class Engine:
         await self.accounts.signed_in(str(address), name, password if self._remember else None, self._manual)
         self._ready()
 
-    async def _keep_fresh(self, session: Session, address: UserAddress, password: str, *, warm: bool) -> None:
-        """Look again for servers and settings: soon after a warm start, then every few hours ("Fast Sign-In").
+    async def _look_again(self, session: Session, address: UserAddress, password: str, why: Reason) -> None:
+        """Look for servers and settings while signed in. It shows in the service's reasons; who is connected stays so.
 
-        Nothing of it is shown unless it changed something; a look that fails leaves what works.
+        Where the servers are others now, the next connection goes there; a look that fails leaves what works.
         """
-        occasion = Occasion.CACHED_START if warm else Occasion.LOOKED_UP
-        while True:
-            due = next_discovery(occasion, random.random())  # noqa: S311 (a spread, not a secret)
-            await asyncio.sleep(due.seconds)
-            occasion = Occasion.LOOKED_UP
-            quiet = Progress(lambda: None, lambda _index, _entry: None)
-            quiet.begin(str(address))
-            try:
-                flow = SignInFlow(self._settings, self._manual, quiet)
-                discovery = await flow.find(address, await self.sources.remembered(address, self._manual, fresh=True))
-                plan = (await flow.prove(discovery, password)).plan
-            except EngineError as error:
-                session.board.set("configuration", "waiting", text=error.reason, reasons=(error.reason, due.reason))
-                continue
-            session.board.set("configuration", "up", text=self._key.warning if self._key else None)
-            await self.sources.found(address, discovery)
-            if plan != self._plan and self.session is session:
-                self._plan = plan
-                await self.sources.keep_plan(address, plan)
+        session.try_now()  # where a new network is the occasion, a waiting time need not be waited for
+        quiet = Progress(lambda: None, lambda _index, _entry: None)
+        quiet.begin(str(address))
+        try:
+            flow = SignInFlow(self._settings, self._manual, quiet)
+            discovery = await flow.find(address, await self.sources.remembered(address, self._manual, fresh=True))
+            plan = (await flow.prove(discovery, password)).plan
+        except EngineError as error:
+            session.board.set("configuration", "waiting", text=error.reason, reasons=(error.reason, why))
+            return
+        session.board.set("configuration", "up", text=self._key.warning if self._key else None, reasons=(why,))
+        await self.sources.found(address, discovery)
+        if plan != self._plan and self.session is session:
+            self._plan = plan
+            await self.sources.keep_plan(address, plan)
 
     def _ready(self) -> None:
         if self.progress.now.phase == "ready":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ringback.client.discovery import DOCUMENTED_CLOUD_URL
+from ringback.client.engine.renewal import CHECK_SECONDS, own_addresses
 from ringback.rules.addresses import HostPort
 
 
@@ -14,7 +16,8 @@ class EngineSettings:
     """``data``: the folder of the stores. ``name_server``: None asks the system's. ``cloud_url``: empty never asks.
 
     ``ca_file``: authorities to trust beside the system's. ``use_keyring``: False keeps the key in a file.
-    ``bootstrap``: the file that an installer left, read at the first launch only.
+    ``bootstrap``: the file that an installer left, read at the first launch only. ``addresses``: those of the machine
+    now, asked each ``addresses_every`` seconds; when they change, services are looked for again.
     """
 
     data: Path
@@ -23,3 +26,5 @@ class EngineSettings:
     cloud_url: str = DOCUMENTED_CLOUD_URL
     use_keyring: bool = True
     bootstrap: Path | None = None
+    addresses: Callable[[], frozenset[str]] = own_addresses
+    addresses_every: float = CHECK_SECONDS
