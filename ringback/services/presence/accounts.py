@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
@@ -24,6 +25,9 @@ from ringback.storage.presence.roster import (
     set_roster_version,
 )
 
+_KEEP_NOBODY: Final = 10.0  # seconds: a flood of messages to nobody asks the database once
+_MOST_NOBODY: Final = 10_000
+
 
 class Accounts:
     """Loads accounts from the database, makes those that the call managers know, and writes rosters back."""
@@ -33,6 +37,7 @@ class Accounts:
         self._credentials = credentials
         self._created = created
         self._loading: dict[str, asyncio.Task[Account | None]] = {}
+        self._nobody: dict[str, float] = {}  # addresses that nobody has, and until when (monotonic) we believe it
         self.loaded: dict[str, Account] = {}
         """By bare JID. The hot path looks here."""
 
@@ -44,12 +49,17 @@ class Accounts:
         account = self.loaded.get(bare)
         if account is not None:
             return account
+        if not known and self._nobody.get(bare, 0.0) > time.monotonic():
+            return None
         task = self._loading.get(bare)
         if task is None:
             task = asyncio.create_task(self._load(bare, known=known), name=f"load account {bare}")
             self._loading[bare] = task
             task.add_done_callback(lambda _: self._loading.pop(bare, None))
-        return await asyncio.shield(task)
+        found = await asyncio.shield(task)
+        if found is None and known:  # it was looked for before its user signed in
+            return self.loaded.get(bare) or self._create(bare)
+        return found
 
     async def exists(self, bare: str) -> bool:
         """Whether the account is known; False also where no call manager answers."""
@@ -76,8 +86,12 @@ class Accounts:
             waiting = await count_messages(connection, bare) if rows is not None else 0
         if rows is None:
             if not known and not await self._credentials.exists(Jid.parse(bare).local):
+                if len(self._nobody) >= _MOST_NOBODY:
+                    self._nobody.clear()
+                self._nobody[bare] = time.monotonic() + _KEEP_NOBODY
                 return None
             return self.loaded.get(bare) or self._create(bare)
+        self._nobody.pop(bare, None)
         account = Account(bare)
         row, items = rows
         account.version = row.roster_version
@@ -105,6 +119,7 @@ class Accounts:
             insert_account,
             {"bare": bare, "created": now, "roster_version": "", "last_active": now, "last_status": ""},
         )
+        self._nobody.pop(bare, None)
         account = self.loaded[bare] = Account(bare)
         account.last_active = now
         self._created(bare)
