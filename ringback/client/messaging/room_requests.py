@@ -6,6 +6,7 @@ RequestFailedError.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -27,6 +28,7 @@ PUBSUB = "http://jabber.org/protocol/pubsub"
 PUBLISH_OPTIONS = f"{PUBSUB}#publish-options"
 BOOKMARKS = "urn:xmpp:bookmarks:1"
 BELONGING = ("owner", "admin", "member")  # affiliations of those who belong to a room
+_NODE_WAITS = (0.2, 0.5, 1.0)  # seconds
 _OPTION_PROBLEMS = ("resource-constraint", "bad-request", "not-acceptable", "conflict", "feature-not-implemented")
 
 _ROLES: dict[str, Literal["owner", "moderator", "member"]] = {
@@ -200,15 +202,19 @@ async def publish_bookmark(port: Port, room: Jid, name: str, nick: str, *, autoj
 
     "max" items is what the XEP wants; services that do not know the word want a number, or keep their own default.
     """
-    for most in ("max", "128"):
+    choices = ["max", "128", ""]
+    patience = list(_NODE_WAITS)
+    while True:
         try:
-            await _publish_bookmark(port, room, name, nick, most, autojoin=autojoin)
+            return await _publish_bookmark(port, room, name, nick, choices[0], autojoin=autojoin)
         except RequestFailedError as error:
-            if error.condition not in _OPTION_PROBLEMS:
+            if error.condition in _OPTION_PROBLEMS and len(choices) > 1:
+                choices.pop(0)
+            elif error.condition == "item-not-found" and patience:
+                # The node is made by the first publication; ejabberd at times looks for it before it is there.
+                await asyncio.sleep(patience.pop(0))
+            else:
                 raise
-        else:
-            return
-    await _publish_bookmark(port, room, name, nick, "", autojoin=autojoin)
 
 
 async def _publish_bookmark(port: Port, room: Jid, name: str, nick: str, most: str, *, autojoin: bool) -> None:
