@@ -6,8 +6,8 @@
 set -euo pipefail
 
 run_packages=(python3-venv ca-certificates)
-test_packages=("${run_packages[@]}" prosody lua-sec ejabberd go-sendxmpp profanity tmux postgresql chromium fonts-noto-core
-  fonts-noto-color-emoji procps libatomic1)
+test_packages=("${run_packages[@]}" prosody lua-sec ejabberd go-sendxmpp profanity poezio tmux postgresql chromium
+  fonts-noto-core fonts-noto-color-emoji procps libatomic1)
 
 case ${1:-} in
   run) wanted=("${run_packages[@]}") ;;
