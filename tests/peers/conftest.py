@@ -10,7 +10,7 @@ import pytest
 from tests.hostile.wire import Server
 from tests.support.services import OwnServer, running_presence
 
-PEOPLE = {name: f"pass phrase of {name}" for name in ("anita", "adam", "bea")}
+PEOPLE = {name: f"pass phrase of {name}" for name in ("anita", "adam", "bea", "cara", "dirk")}
 
 
 @pytest.fixture(scope="session")
