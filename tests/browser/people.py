@@ -21,6 +21,8 @@ NAMES = {
     "dolores": "Dolores Vega",
     "emeka": "Emeka Okoro",
     "fatima": "Fatima El-Amin",
+    "ivan": "Ivan Petrov",
+    "julia": "Julia Schäfer",
 }
 
 

@@ -38,7 +38,9 @@ def test_messages_survive_kill_9_of_the_presence_service(browser: Browser, built
         me = anita.page.get_by_role("button", name="Anita Berg, Not connected")
         me.click()
         anita.page.get_by_role("button", name="Why?").click()
-        expect(anita.page.get_by_role("region", name="Why “Not connected”").get_by_role("listitem")).not_to_have_count(0)
+        expect(anita.page.get_by_role("region", name="Why “Not connected”").get_by_role("listitem")).not_to_have_count(
+            0
+        )
         anita.picture("offline")
         anita.page.keyboard.press("Escape")
 

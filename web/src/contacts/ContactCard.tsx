@@ -158,6 +158,7 @@ export function ContactCard({ id }: { id: string }) {
                   <PresenceWords presence={person.presence} />
                   <WhyButton open={why} onToggle={() => setWhy(!why)} />
                 </div>
+                {person.blocked && <p className={css.blocked}>{t("contact.blocked")}</p>}
               </div>
               <ContactMenu person={person} />
             </div>

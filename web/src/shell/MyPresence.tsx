@@ -57,7 +57,7 @@ function NotSeen() {
       <p className={css.notSeen}>
         {t("me.notSeen.help")} <WhyButton open={open} onToggle={() => setOpen(!open)} />
       </p>
-      {open && <WhyCard title={t("why.presence", { presence: t("me.notSeen") })} lines={[...new Set(said)].map((one) => ({ said: one, at: since }))} onClose={() => setOpen(false)} />}
+      {open && <WhyCard title={t("why.presence", { presence: t("me.notSeen") })} lines={[...new Set(said)].slice(0, 3).map((one, at) => ({ said: one, at: at ? null : since }))} onClose={() => setOpen(false)} />}
     </div>
   );
 }

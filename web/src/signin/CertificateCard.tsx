@@ -1,6 +1,8 @@
 /** A server's certificate that is not trusted: whose, which name was expected, which was found, how long it is good. */
 import { ShieldError24Regular } from "@fluentui/react-icons";
 
+import { useIntl } from "react-intl";
+
 import { useEngine } from "../engine/hooks";
 import { useTexts } from "../texts/texts";
 import type { CertificateQuestion } from "../wire";
@@ -8,7 +10,9 @@ import css from "./card.module.css";
 import { Button } from "./controls";
 
 export function CertificateCard({ question }: { question: CertificateQuestion }) {
-  const { t, reason, moment, list } = useTexts();
+  const { t, reason, list } = useTexts();
+  const intl = useIntl();
+  const date = (at: string) => intl.formatDate(at, { day: "numeric", month: "long", year: "numeric" });
   const engine = useEngine();
   const answer = (accept: boolean) => void engine.answerCertificate(question.fingerprint, accept);
   const facts: [string, string][] = [
@@ -16,7 +20,7 @@ export function CertificateCard({ question }: { question: CertificateQuestion })
     [t("certificate.expected"), question.expected],
     [t("certificate.found"), list(question.found)],
     [t("certificate.issuer"), question.issuer],
-    [t("certificate.valid"), t("certificate.range", { from: moment(question.valid_from), until: moment(question.valid_until) })],
+    [t("certificate.valid"), t("certificate.range", { from: date(question.valid_from), until: date(question.valid_until) })],
     [t("certificate.fingerprint"), question.fingerprint],
   ];
   return (

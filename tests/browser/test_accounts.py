@@ -1,0 +1,121 @@
+"""Accounts that are remembered, servers by hand, and a certificate that nobody vouches for."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from ringback.client.host.server import EngineHost
+from ringback.client.host.settings import HostSettings
+from ringback.deployment.authority import Authority
+from ringback.rules.addresses import HostPort
+from tests.browser.conftest import Arrive
+from tests.browser.people import MODIFIED, PASSWORD
+from tests.support.lab import TOKEN, RunningLab
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+
+def test_a_remembered_account_is_used_and_forgotten(person: Arrive) -> None:
+    julia = person("julia")
+    julia.open()
+    page = julia.page
+    page.get_by_label("Work address").fill(julia.address)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_text("Stay signed in on this computer").click()
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("navigation", name="Places")).to_be_visible(timeout=MODIFIED)
+    # Another browser on the same computer: no password is asked, until the account is forgotten.
+    other = person("julia")
+    other.open()
+    page = other.page
+    known = page.get_by_role("list", name="Signed in here before")
+    expect(known).to_contain_text(julia.address, timeout=MODIFIED)
+    other.picture("sign-in-known")
+    known.get_by_role("button", name=f"Use this: {julia.address}").click()
+    expect(page.get_by_role("navigation", name="Places")).to_be_visible(timeout=MODIFIED)
+    third = person("julia")
+    third.open()
+    third.page.get_by_role("button", name=f"Forget {julia.address} on this computer").click()
+    expect(third.page.get_by_text(julia.address)).to_have_count(0, timeout=MODIFIED)
+    third.page.reload()
+    expect(third.page.get_by_label("Work address")).to_be_visible(timeout=MODIFIED)
+    expect(third.page.get_by_text(julia.address)).to_have_count(0)
+
+
+def test_servers_by_hand_are_tested_and_used(person: Arrive) -> None:
+    ivan = person("ivan")
+    ivan.open()
+    page = ivan.page
+    page.get_by_label("Work address").fill(ivan.address)
+    page.get_by_role("button", name="Advanced settings").click()
+    page.get_by_text("Servers by hand", exact=True).click()
+    page.get_by_label("Presence service", exact=True).fill("im1.example.com")
+    page.get_by_label("Call manager", exact=True).fill("cm1.example.com")
+    page.get_by_role("button", name="Test the servers").click()
+    trace = page.get_by_role("region", name="How Ringback looked for your services")
+    expect(trace).to_contain_text("cm1.example.com", timeout=MODIFIED)
+    ivan.picture("sign-in-tested")
+    page.get_by_role("button", name="Save and sign in").click()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("navigation", name="Places")).to_be_visible(timeout=MODIFIED)
+
+
+@contextmanager
+def host_that_trusts(lab: RunningLab, authority: Path, data: Path) -> Iterator[EngineHost]:
+    """The engine host, in a thread of its own, with the lab's names and another authority than the lab's."""
+    address, _, port = lab.inside.rpartition(":")
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="engine host")
+    thread.start()
+    host = EngineHost(
+        HostSettings(
+            data=data,
+            port=0,
+            token=TOKEN,
+            name_server=HostPort(address, int(port)),
+            ca_file=authority,
+            cas_url="",
+            use_keyring=False,
+        )
+    )
+    try:
+        asyncio.run_coroutine_threadsafe(host.start(), loop).result(10)
+        yield host
+    finally:
+        asyncio.run_coroutine_threadsafe(host.stop(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+def test_a_foreign_certificate_is_not_trusted_and_says_whose_it_is(
+    person: Arrive, lab: RunningLab, tmp_path: Path
+) -> None:
+    foreign = Authority(tmp_path / "authority", organisation="Somebody else")
+    with host_that_trusts(lab, foreign.ca_file, tmp_path / "host") as host:
+        anita = person("anita")
+        anita.url = host.url
+        anita.open()
+        page = anita.page
+        page.get_by_label("Work address").fill(anita.address)
+        page.get_by_role("button", name="Continue").click()
+        card = page.get_by_role("alertdialog", name=re.compile(r"^The certificate of cm.*\.example\.com"))
+        expect(card).to_contain_text("CN=Example private CA", timeout=MODIFIED)
+        for fact in ("Expected", "Found", "Issued by", "Valid", "Fingerprint"):
+            expect(card.get_by_text(fact, exact=True)).to_be_visible()
+        anita.picture("sign-in-certificate")
+        refuse = card.get_by_role("button", name="Don't connect")
+        expect(refuse).to_be_focused()
+        refuse.click()
+        expect(page.get_by_label("Work address")).to_have_value(anita.address, timeout=MODIFIED)
+        page.context.close()
