@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,8 @@ from ringback.client.engine.engine import Engine
 from ringback.client.engine.errors import SignInError
 from ringback.client.engine.settings import EngineSettings
 from ringback.client.host.wire import ManualSettings
-from tests.engine.conftest import PEOPLE, Person, person_at
+from ringback.rules.addresses import Jid
+from tests.engine.conftest import PEOPLE, SECONDS, Person, person_at
 from tests.support.ejabberd import running_ejabberd
 from tests.support.foreign import ForeignServer
 from tests.support.prosody import running_prosody
@@ -121,6 +123,9 @@ async def test_a_group_talks(server: ForeignServer, tmp_path: Path) -> None:
         if server.domain == "prosody.example":  # ejabberd leaves membership to owners and admins
             await anita.until(lambda: belonging(anita, talk.id) == {anita.address, bruno.address})
         room = talk.id
+        async with asyncio.timeout(SECONDS):  # each look is a question to the server
+            while Jid.parse(room) not in [mark for mark, _ in await bruno.engine.signed_in().rooms.bookmarked()]:
+                pass
     # On another machine the room comes back with what was said in it.
     async with person_at(server, "bruno", tmp_path / "bruno elsewhere") as bruno:
         await bruno.until(lambda: joined(bruno, room))
