@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -11,12 +12,15 @@ import pytest
 import slixmpp
 from hypothesis import given
 from hypothesis import strategies as st
+from slixmpp.util.sasl.client import MECH_SEC_SCORES, MECHANISMS, Mech, sasl_mech
 
 from ringback.protocols import soap_login as soap
 from ringback.services.presence.throttle import Throttle
 from tests.presence.conftest import PEOPLE
 from tests.presence.talk import authenticate, guess_by_scram, open_stream
 from tests.support.services import OwnServer, running_presence
+
+_VTG = "CISCO-VTG-TOKEN"
 
 
 async def call(own: OwnServer, request: soap.Request | bytes, path: str = soap.PATHS[0]) -> tuple[int, bytes]:
@@ -119,7 +123,7 @@ async def by_password(own: OwnServer, user: str, password: str) -> str:
 async def by_token(own: OwnServer, user: str, token: str) -> str:
     """Whether a token signs this user in."""
     talk = await open_stream(own, user)
-    result = await authenticate(talk, "CISCO-VTG-TOKEN", f"userid={user}@{own.domain}\0token={token}")
+    result = await authenticate(talk, _VTG, f"userid={user}@{own.domain}\0token={token}")
     await talk.leave()
     return result
 
@@ -127,9 +131,59 @@ async def by_token(own: OwnServer, user: str, token: str) -> str:
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"])
 @pytest.mark.parametrize("good", [True, False])
 async def test_a_foreign_client_signs_in(own: OwnServer, mechanism: str, good: bool) -> None:
-    """slixmpp, by STARTTLS; it keeps to the mechanism and does not take a weaker one."""
-    over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     password = PEOPLE["anita"] if good else "wrong"
+    assert await slixmpp_signs_in(own, mechanism, password) == ("in" if good else "refused")
+
+
+@pytest.mark.usefixtures("_token_mechanism")
+async def test_a_foreign_client_signs_in_by_token(own: OwnServer) -> None:
+    """As Jabber does: the log-in service over HTTPS, then its token, once, and another one for the next time."""
+    key = await session_key(own)
+    first, second = await token(own, key), await token(own, key)
+    assert await slixmpp_signs_in(own, _VTG, first) == "in"
+    assert await slixmpp_signs_in(own, _VTG, first) == "refused", "it works once"
+    assert await slixmpp_signs_in(own, _VTG, second) == "in"
+    assert await slixmpp_signs_in(own, _VTG, "made up") == "refused"
+
+
+@pytest.mark.usefixtures("_token_mechanism")
+async def test_a_token_grows_old(tmp_path: Path) -> None:
+    with running_presence(tmp_path, PEOPLE, limits={"token_life": 0.0}) as server:
+        assert await slixmpp_signs_in(server, _VTG, await token(server, await session_key(server))) == "refused"
+
+
+async def session_key(own: OwnServer) -> str:
+    """What the log-in service gives anita for her password."""
+    _, body = await call(own, soap.LoginRequest("anita", PEOPLE["anita"]))
+    return soap.parse_session_key(body)
+
+
+async def token(own: OwnServer, key: str) -> str:
+    """A one-time token."""
+    _, body = await call(own, soap.TokenRequest(key))
+    return soap.parse_token(body)
+
+
+@pytest.fixture
+def _token_mechanism() -> Iterator[None]:
+    """slixmpp with the mechanism of the token, which it does not know by itself."""
+
+    class Token(Mech):
+        name = _VTG
+        required_credentials = {"email", "password"}  # noqa: RUF012 - as its base class has it
+
+        def process(self, challenge: bytes = b"") -> bytes:
+            user, token = self.credentials["email"], self.credentials["password"]
+            return b"userid=%b\0token=%b" % (user, token)
+
+    sasl_mech(score=1)(Token)
+    yield
+    del MECHANISMS[_VTG], MECH_SEC_SCORES[_VTG]
+
+
+async def slixmpp_signs_in(own: OwnServer, mechanism: str, password: str) -> str:
+    """slixmpp as anita, by STARTTLS: ``in`` or ``refused``; it keeps to the mechanism and takes no weaker one."""
+    over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     client = slixmpp.ClientXMPP(f"anita@{own.domain}", password, sasl_mech=mechanism)
     client.ca_certs = own.ca
     if mechanism.endswith("PLUS"):
@@ -142,9 +196,11 @@ async def test_a_foreign_client_signs_in(own: OwnServer, mechanism: str, good: b
     client.add_event_handler("session_start", lambda _: tell("in"))
     client.add_event_handler("failed_all_auth", lambda _: tell("refused"))
     client.connect(own.address, own.port)
-    async with asyncio.timeout(10):
-        assert await over == ("in" if good else "refused")
-    await client.disconnect()
+    try:
+        async with asyncio.timeout(10):
+            return await over
+    finally:
+        await client.disconnect()
 
 
 async def test_another_spelling_of_a_name_is_not_the_person(own: OwnServer) -> None:

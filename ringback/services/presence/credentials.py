@@ -41,6 +41,7 @@ _KEEP_VERIFIER: Final = 60.0  # seconds
 _KEEP_HOME: Final = 300.0
 _KEEP_UNKNOWN: Final = 30.0
 _MOST_KEPT: Final = 100_000
+_SPARE_SILENT: Final = 15.0
 _DEFAULT_ITERATIONS: Final = 10_000
 
 _log = structlog.get_logger("ringback.presence.credentials")
@@ -102,6 +103,7 @@ class Credentials:
         self._nodes = dict(settings.call_managers)
         self._homes = _Kept()
         self._verifiers = _Kept()
+        self._silent: dict[str, float] = {}  # nodes that did not answer, and until when others are asked first
         self._session: aiohttp.ClientSession | None = None
         self._fake_secret = hashlib.sha256(
             b"ringback fake salt " + settings.application_password.encode() + settings.domain.encode()
@@ -180,8 +182,7 @@ class Credentials:
         return await self._home(user) is not None
 
     def _first_node(self) -> str:
-        name, address = self._settings.call_managers[0]
-        return f"{name}:{address.port}"
+        return self._in_order()[0]
 
     def _same(self, user: str, answered: str) -> bool:
         """Whether the answer is about this user: a directory may take another spelling for the same person, and then
@@ -219,8 +220,7 @@ class Credentials:
         if kept is not None:
             return kept or None
         failure: CredentialsUnavailableError | None = None
-        for name, address in self._settings.call_managers:
-            asked = f"{name}:{address.port}"
+        for asked in self._in_order():
             try:
                 status, body = await self._get(asked, f"/cucm-uds/clusterUser?username={quote(user, safe='')}", None)
             except CredentialsUnavailableError as error:
@@ -253,18 +253,29 @@ class Credentials:
     async def _get_at_home(self, home: str, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
         """Ask the person's node; where it is down the others, of which only a yes counts: they may be of another
         cluster and not know the person."""
-        try:
-            return await self._get(home, path, headers)
-        except CredentialsUnavailableError:
-            for name, address in self._settings.call_managers:
-                other = f"{name}:{address.port}"
-                if other == home:
-                    continue
+        failure: CredentialsUnavailableError | None = None
+        if self._answers(home):
+            try:
+                return await self._get(home, path, headers)
+            except CredentialsUnavailableError as error:
+                failure = error
+        for other in self._in_order():
+            if other != home and self._answers(other):
                 with contextlib.suppress(CredentialsUnavailableError):
                     status, body = await self._get(other, path, headers)
                     if status == 200:
                         return status, body
-            raise
+        if failure is not None:
+            raise failure
+        return await self._get(home, path, headers)
+
+    def _answers(self, node: str) -> bool:
+        return self._silent.get(node, 0.0) <= asyncio.get_running_loop().time()
+
+    def _in_order(self) -> list[str]:
+        """The nodes as configured, but those that were silent a moment ago last: nobody waits for them again."""
+        nodes = [f"{name}:{address.port}" for name, address in self._settings.call_managers]
+        return sorted(nodes, key=lambda node: not self._answers(node))
 
     async def _get(self, node: str, path: str, headers: Mapping[str, str] | None) -> tuple[int, bytes]:
         if self._session is None:
@@ -276,8 +287,10 @@ class Credentials:
                     body += chunk
                     if len(body) > _LARGEST_ANSWER:
                         raise CredentialsUnavailableError(f"{node} answers too much")
+                self._silent.pop(node, None)
                 return response.status, bytes(body)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self._silent[node] = asyncio.get_running_loop().time() + _SPARE_SILENT
             _log.warning("credentials.call_manager_unreachable", node=node, error=type(error).__name__)
             raise CredentialsUnavailableError(f"{node} does not answer") from error
 

@@ -24,7 +24,6 @@ from ringback.services.presence.settings import PresenceSettings
 from ringback.services.presence.throttle import Throttle
 
 _KEY_LIFE: Final = 12 * 3600.0  # seconds
-_TOKEN_LIFE: Final = 60.0
 _MOST_KEPT: Final = 200_000
 
 _log = structlog.get_logger("ringback.presence.login")
@@ -59,7 +58,7 @@ class Login:
         self._settings = settings
         self._credentials = credentials
         self._keys = _Tickets(_KEY_LIFE)
-        self._tokens = _Tickets(_TOKEN_LIFE)
+        self._tokens = _Tickets(settings.limits.token_life)
         self._throttle = throttle
         self._runner: web.AppRunner | None = None
         self.address = ("", 0)

@@ -18,7 +18,8 @@ class Limits:
     ``rate`` and ``burst`` are the token bucket of a connection's input: above it reading pauses, nobody else waits.
     ``stanza_cost`` is what a stanza counts beside its bytes. ``outgoing`` is how much may wait for a client that does
     not read; ``unacknowledged`` how many stanzas for one that does not acknowledge, or is away.
-    ``resume_time`` is how long a session waits for its client to come back.
+    ``resume_time`` is how long a session waits for its client to come back, ``token_life`` how long a one-time token of
+    the log-in service can be used.
     """
 
     stanza: int = 262_144
@@ -31,6 +32,7 @@ class Limits:
     outgoing: int = 2_097_152
     unacknowledged: int = 2_000
     resume_time: float = 300.0
+    token_life: float = 60.0
     connections_per_address: int = 20_000
     unauthenticated_per_address: int = 1_500
     sessions_per_account: int = 20
