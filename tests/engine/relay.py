@@ -10,18 +10,23 @@ from ringback.rules.addresses import HostPort
 
 
 class Relay:
-    """Passes octets both ways between whoever connects and one server."""
+    """Passes octets both ways between whoever connects and one server. ``taken``: connections so far."""
 
     def __init__(self, server: HostPort) -> None:
         self._server = server
         self._listener: asyncio.Server | None = None
         self._ways: set[asyncio.Task[None]] = set()
         self._port = 0
+        self.taken = 0
 
     @property
     def place(self) -> HostPort:
         """Where it listens; the same place after it was closed and opened again."""
         return HostPort("127.0.0.1", self._port)
+
+    def lead_to(self, server: HostPort) -> None:
+        """New connections go to another server."""
+        self._server = server
 
     async def open(self) -> None:
         """Begin to take connections."""
@@ -41,6 +46,7 @@ class Relay:
         await asyncio.gather(*self._ways, return_exceptions=True)
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.taken += 1
         way = asyncio.create_task(self._pass(reader, writer), name="relay")
         self._ways.add(way)
         way.add_done_callback(self._ways.discard)

@@ -234,7 +234,7 @@ class Session:
             case Resumed(unacked):
                 self.people.connection_lost(None)
                 self._spawn(self._flush(skip=unacked), "session outbox")
-                self.own_presence.send()
+                self._tell_availability()
                 self.up.set()
             case Lost():
                 self.up.clear()
@@ -275,7 +275,7 @@ class Session:
         await self._ask(self.contacts.fetch(versions=versions), None)
         if BLOCKING in server | features:
             await self._ask(self.contacts.fetch_blocked(), None)
-        self.own_presence.send()
+        self._tell_availability()
         self.board.set("contacts", "up")
         if stanzas.ARCHIVE in features | server:
             await self._ask(self._catch_up(self.own), None)
@@ -504,8 +504,18 @@ class Session:
 
     def report_activity(self, idle_seconds: int) -> None:
         """The person is at the keyboard, or not since so many seconds."""
-        tells = self._connection is not None and "csi" in self._connection.features
-        self.own_presence.report(idle_seconds, tells_server=tells)
+        self.own_presence.report(idle_seconds, tells_server=self._server_asks)
+
+    @property
+    def _server_asks(self) -> bool:
+        """Whether the server wants to know if anybody looks."""
+        return self._connection is not None and "csi" in self._connection.features
+
+    def _tell_availability(self) -> None:
+        """In a session that began or goes on: others, and the server."""
+        self.own_presence.send()
+        if self._server_asks and self.own_presence.idle_since is not None:
+            self.own_presence.tell_server()
 
     def _own_choice_changed(self) -> None:
         choice = self.own_presence.choice

@@ -63,7 +63,11 @@ class OwnPresence:
             return
         self.send()
         if tells_server:
-            self._port.send(Element(f"{{{_CSI}}}{'inactive' if self.idle_since else 'active'}"))
+            self.tell_server()
+
+    def tell_server(self) -> None:
+        """Whether anybody looks (XEP-0352 section 4.2); each new or resumed session counts as looked at until told."""
+        self._port.send(Element(f"{{{_CSI}}}{'inactive' if self.idle_since else 'active'}"))
 
     def send(self) -> None:
         """Tell everybody who may see it."""

@@ -141,8 +141,8 @@ class Stream(ClientXMPP):
 
     @property
     def features_in_use(self) -> frozenset[str]:
-        """Stream features that were negotiated."""
-        return frozenset(self.features)
+        """Stream features that were negotiated or offered for use; csi is one that its plugin does not enter itself."""
+        return frozenset(self.features) | ({"csi"} if self.plugin["xep_0352"].enabled else frozenset())
 
     @property
     def tls_version(self) -> str:
