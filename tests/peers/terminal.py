@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import secrets
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -126,9 +127,12 @@ def _running(folder: Path, words: tuple[str, ...], environment: Mapping[str, str
         env=whole,
         timeout=20,
     )
+    client = int(_tmux(session, "list-panes", "-F", "#{pane_pid}"))
     try:
         yield Terminal(session)
     finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(client, signal.SIGKILL)  # without its terminal Poezio would stay and spin
         subprocess.run(("tmux", "-L", session, "kill-server"), check=False, capture_output=True, timeout=20)
 
 
