@@ -52,9 +52,7 @@ async def test_people_talk(server: ForeignServer, tmp_path: Path) -> None:
             await anita.say(bruno.address, "first", "Good morning")
             (got,) = await bruno.history(anita.address, 1)
             assert (got.body, got.state, got.own) == ("Good morning", "received", False)
-            talk = bruno.engine.conversation(anita.address)
-            assert talk is not None
-            assert (talk.unread, talk.unread_from) == (1, got.id)
+            await bruno.until(lambda: unread(bruno, anita.address) == (1, got.id))
 
             anita.engine.signed_in().set_typing(bruno.address, typing=True)
             await bruno.until(lambda: typing(bruno, anita.address) == [anita.address])
@@ -132,6 +130,12 @@ async def test_a_group_talks(server: ForeignServer, tmp_path: Path) -> None:
         messages = await bruno.history(room, 1)
         assert [message.body for message in messages] == ["I take the first half"]
         assert messages[0].own
+
+
+def unread(person: Person, conversation: str) -> tuple[int, str | None]:
+    """How many messages are unread, and from which on."""
+    talk = person.engine.conversation(conversation)
+    return (talk.unread, talk.unread_from) if talk is not None else (0, None)
 
 
 def joined(person: Person, room: str) -> bool:

@@ -112,7 +112,8 @@ def _running(folder: Path, words: tuple[str, ...], environment: Mapping[str, str
     """A client in a terminal of 180 columns and 50 lines that dies with the block, at home in this folder."""
     session = f"ringback-{secrets.token_hex(4)}"
     whole = {
-        **os.environ,
+        # The terminal has a size of its own, whatever that of the one who runs the tests.
+        **{name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES", "TMUX"}},
         "HOME": str(folder),
         "XDG_DATA_HOME": str(folder / "data"),
         "XDG_CONFIG_HOME": str(folder / "config"),
