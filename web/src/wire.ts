@@ -15,6 +15,9 @@ export interface Snapshot {
   groups: string[];
   conversations: Conversation[];
   services: Service[];
+  phone: Phone;
+  calls: Call[];
+  recents: Recent[];
   version: string;
 }
 
@@ -128,6 +131,8 @@ export interface Features {
   contacts: boolean;
   group_chats: boolean;
   directory: boolean;
+  calls: boolean;
+  video: boolean;
   product_mode: string;
   reasons: Reason[];
 }
@@ -213,6 +218,147 @@ export interface Service {
   reasons: Reason[];
 }
 
+/** The softphone, with its state explained. ``missed``: missed calls not yet seen; ``messages``: voicemail waiting. */
+export interface Phone {
+  state: "off" | "connecting" | "registered" | "waiting" | "refused";
+  device: string;
+  number: string;
+  server: string;
+  secure: boolean;
+  next_try: string | null;
+  text: Reason | null;
+  reasons: Reason[];
+  devices: PhoneDevice[];
+  missed: number;
+  messages: number;
+  do_not_disturb: boolean;
+  forward: string;
+  voicemail: string;
+  low: boolean;
+}
+
+/** A device of the person. ``id``: the device name; ``softphone``: this computer can be it. */
+export interface PhoneDevice {
+  id: string;
+  kind: string;
+  model: string;
+  description: string;
+  number: string;
+  softphone: boolean;
+  chosen: boolean;
+}
+
+/** A call of the person. ``line``: the own number that is called. ``media`` rises whenever the page has to connect */
+export interface Call {
+  id: string;
+  direction: "in" | "out";
+  state: "dialling" | "ringing_out" | "ringing_in" | "active" | "held" | "ended";
+  party: Party;
+  line: string;
+  device: string;
+  here: boolean;
+  members: Party[];
+  conference: boolean;
+  began: string;
+  answered: string | null;
+  held_by_other: boolean;
+  muted: boolean;
+  video: "none" | "sending" | "receiving" | "both";
+  asks_video: boolean;
+  media: number;
+  early: boolean;
+  ringing: number;
+  consults: string;
+  parked: string;
+  secure: "none" | "part" | "all";
+  legs: Leg[];
+  quality: Quality;
+  may: ("hold" | "transfer" | "add" | "merge" | "park" | "divert" | "move" | "video" | "digits" | "record")[];
+  barred: Barred[];
+  note: Reason | null;
+  why: Reason[];
+  low: boolean;
+}
+
+/** Who is at the other end. ``person``: the id of a known one, else empty; ``number`` as dialled or presented. */
+export interface Party {
+  number: string;
+  shown: string;
+  name: string;
+  uri: string;
+  person: string;
+  emergency: boolean;
+}
+
+/** A part of the way of a call between two named ends, and whether nobody can listen on it. */
+export interface Leg {
+  here: string;
+  there: string;
+  encrypted: boolean;
+  how: string;
+}
+
+/** How a call is heard, with one sentence, its cause and what would help. ``details``: name and value, to copy. */
+export interface Quality {
+  word: "unknown" | "good" | "fair" | "poor";
+  verdict: Reason | null;
+  cause: Reason | null;
+  remedy: Reason | null;
+  sending: Heard;
+  receiving: Heard;
+  codec: string;
+  video_codec: string;
+  resolution: string;
+  frames: number;
+  path: string;
+  details: Detail[];
+}
+
+/** One direction of a call. ``loss``: of 100 packets, after repair ``gaps``; ``jitter`` and ``delay`` in ms; */
+export interface Heard {
+  word: "unknown" | "good" | "fair" | "poor";
+  loss: number;
+  gaps: number;
+  jitter: number;
+  delay: number;
+  score: number;
+  minute: number[];
+}
+
+/** A technical detail: what it is, and the value with its unit. */
+export interface Detail {
+  name: Reason;
+  value: string;
+}
+
+/** An action that can't be done on this call now, and why. */
+export interface Barred {
+  action: "hold" | "transfer" | "add" | "merge" | "park" | "divert" | "move" | "video" | "digits" | "record";
+  reason: Reason;
+}
+
+/** A call that is over. ``seen``: a missed one that the person has looked at. */
+export interface Recent {
+  id: string;
+  direction: "in" | "out";
+  result: "answered" | "missed" | "declined" | "elsewhere" | "busy" | "unanswered" | "failed" | "diverted";
+  party: Party;
+  at: string;
+  seconds: number;
+  seen: boolean;
+  video: boolean;
+  device: string;
+  word: "unknown" | "good" | "fair" | "poor";
+  quality: Quality | null;
+  story: StoryLine[];
+}
+
+/** Something that happened in a call, with when. */
+export interface StoryLine {
+  at: string;
+  text: Reason;
+}
+
 /** The sign-in moved on. */
 export interface SignInChanged {
   event: "SignInChanged";
@@ -279,11 +425,31 @@ export interface ServicesChanged {
   services: Service[];
 }
 
+/** The softphone's state, devices or counts changed. */
+export interface PhoneChanged {
+  event: "PhoneChanged";
+  phone: Phone;
+}
+
+/** Calls that came or changed, and ids that went. A call that ended is told once with its note, then goes. */
+export interface CallsChanged {
+  event: "CallsChanged";
+  calls: Call[];
+  gone: string[];
+}
+
+/** Past calls that came or changed (newest first), and ids that were removed. */
+export interface RecentsChanged {
+  event: "RecentsChanged";
+  recents: Recent[];
+  gone: string[];
+}
+
 /** The answer to a command. ``value``: what that command documents, else null. */
 export interface Done {
   event: "Done";
   n: number;
-  value: SearchResults | History | PersonCard | Conversation | Message | TraceLines | null;
+  value: SearchResults | History | PersonCard | Conversation | Message | TraceLines | CallMade | MediaAnswer | NumberPlan | RecentCalls | null;
 }
 
 /** People found: own contacts first, then the directory. ``total``: how many it knows; None: it did not answer. */
@@ -315,6 +481,36 @@ export interface PersonCard {
 export interface TraceLines {
   type: "TraceLines";
   entries: Entry[];
+}
+
+/** A call that was begun. */
+export interface CallMade {
+  type: "CallMade";
+  call: Call;
+}
+
+/** The engine's session description (WebRTC) for the page's offer; ``media`` is the generation it connects. */
+export interface MediaAnswer {
+  type: "MediaAnswer";
+  sdp: string;
+  media: number;
+}
+
+/** What a text would dial. ``dials``: empty where it can't be dialled; ``shown`` for reading; ``why``: the rules. */
+export interface NumberPlan {
+  type: "NumberPlan";
+  dials: string;
+  shown: string;
+  person: string;
+  emergency: boolean;
+  why: Reason[];
+}
+
+/** Older calls, newest first; ``complete``: nothing older is kept. */
+export interface RecentCalls {
+  type: "RecentCalls";
+  recents: Recent[];
+  complete: boolean;
 }
 
 /** The command could not be done, with the reason. */
@@ -570,6 +766,209 @@ export interface SetConversation {
   closed?: boolean | null;
 }
 
+/** Call a number, an address or a person id. Answer: CallMade. ``consults``: as a question for this call, which is */
+export interface StartCall {
+  do: "StartCall";
+  n: number;
+  to: string;
+  video?: boolean;
+  consults?: string;
+}
+
+/** Take a ringing call. Another active one is held, or ended with ``end_other``. */
+export interface AnswerCall {
+  do: "AnswerCall";
+  n: number;
+  call: string;
+  video?: boolean;
+  end_other?: boolean;
+}
+
+/** Refuse a ringing call on all devices; the caller hears busy or reaches the voicemail, as the call manager says. */
+export interface DeclineCall {
+  do: "DeclineCall";
+  n: number;
+  call: string;
+}
+
+/** Send a ringing call to the voicemail. */
+export interface DivertCall {
+  do: "DivertCall";
+  n: number;
+  call: string;
+}
+
+/** End a call. */
+export interface EndCall {
+  do: "EndCall";
+  n: number;
+  call: string;
+}
+
+/** Hold, or take back with ``held`` false (which holds the other active call). */
+export interface HoldCall {
+  do: "HoldCall";
+  n: number;
+  call: string;
+  held: boolean;
+}
+
+/** Send silence, or not any more. */
+export interface MuteCall {
+  do: "MuteCall";
+  n: number;
+  call: string;
+  muted: boolean;
+}
+
+/** Tones (RFC 4733): 0 to 9, ``*``, ``#``, A to D. */
+export interface SendDigits {
+  do: "SendDigits";
+  n: number;
+  call: string;
+  digits: string;
+}
+
+/** Connect the other side with somebody else, without asking first. */
+export interface TransferCall {
+  do: "TransferCall";
+  n: number;
+  call: string;
+  to: string;
+}
+
+/** Connect the two other sides: of a call and of the one that consults for it. */
+export interface CompleteTransfer {
+  do: "CompleteTransfer";
+  n: number;
+  call: string;
+  consult: string;
+}
+
+/** Make one conference of two calls. */
+export interface MergeCalls {
+  do: "MergeCalls";
+  n: number;
+  call: string;
+  other: string;
+}
+
+/** Call somebody and take them into this call as soon as they answer. Answer: CallMade. */
+export interface AddToCall {
+  do: "AddToCall";
+  n: number;
+  call: string;
+  to: string;
+}
+
+/** Park a call; its number comes with the call's ``parked``. */
+export interface ParkCall {
+  do: "ParkCall";
+  n: number;
+  call: string;
+}
+
+/** Carry on with a call on another device of the person. */
+export interface MoveCall {
+  do: "MoveCall";
+  n: number;
+  call: string;
+  device: string;
+}
+
+/** Begin or end to send pictures in a call. */
+export interface SetVideo {
+  do: "SetVideo";
+  n: number;
+  call: string;
+  on: boolean;
+}
+
+/** Take a call that rings at somebody else: of the own group, or of ``number``. Answer: CallMade. */
+export interface PickUp {
+  do: "PickUp";
+  n: number;
+  number?: string;
+}
+
+/** The page's offer (WebRTC) for a call's generation ``media``; a later one takes the sound over. Answer: */
+export interface ConnectMedia {
+  do: "ConnectMedia";
+  n: number;
+  call: string;
+  media: number;
+  sdp: string;
+}
+
+/** What the page measures between itself and the engine, once a second: loss of 100, ms, and its picture. */
+export interface PageQuality {
+  do: "PageQuality";
+  n: number;
+  call: string;
+  loss?: number;
+  jitter?: number;
+  delay?: number;
+  width?: number;
+  height?: number;
+  frames?: number;
+}
+
+/** Which device of the person this computer's calls use. */
+export interface ChooseDevice {
+  do: "ChooseDevice";
+  n: number;
+  device: string;
+}
+
+/** Send all calls to a number; empty: no longer. ``voicemail``: the word for the voicemail. */
+export interface SetForward {
+  do: "SetForward";
+  n: number;
+  to: string;
+}
+
+/** Calls don't ring here, or ring again. */
+export interface SetDoNotDisturb {
+  do: "SetDoNotDisturb";
+  n: number;
+  on: boolean;
+}
+
+/** Sound with as few bits as possible, no pictures. */
+export interface SetLowBandwidth {
+  do: "SetLowBandwidth";
+  n: number;
+  on: boolean;
+}
+
+/** What would be dialled for a text. Answer: NumberPlan. */
+export interface PlanNumber {
+  do: "PlanNumber";
+  n: number;
+  text: string;
+}
+
+/** Calls before a recent call's id, or the newest. Answer: RecentCalls. */
+export interface GetRecents {
+  do: "GetRecents";
+  n: number;
+  before?: string | null;
+  limit?: number;
+}
+
+/** The missed calls have been looked at. */
+export interface SeeRecents {
+  do: "SeeRecents";
+  n: number;
+}
+
+/** Take a past call out of the list. */
+export interface RemoveRecent {
+  do: "RemoveRecent";
+  n: number;
+  recent: string;
+}
+
 export type AnyEvent =
   | Welcome
   | SignInChanged
@@ -579,6 +978,9 @@ export type AnyEvent =
   | ConversationsChanged
   | MessagesChanged
   | ServicesChanged
+  | PhoneChanged
+  | CallsChanged
+  | RecentsChanged
   | Done
   | Refused;
 
@@ -614,4 +1016,30 @@ export type AnyCommand =
   | InviteToRoom
   | RenameRoom
   | LeaveRoom
-  | SetConversation;
+  | SetConversation
+  | StartCall
+  | AnswerCall
+  | DeclineCall
+  | DivertCall
+  | EndCall
+  | HoldCall
+  | MuteCall
+  | SendDigits
+  | TransferCall
+  | CompleteTransfer
+  | MergeCalls
+  | AddToCall
+  | ParkCall
+  | MoveCall
+  | SetVideo
+  | PickUp
+  | ConnectMedia
+  | PageQuality
+  | ChooseDevice
+  | SetForward
+  | SetDoNotDisturb
+  | SetLowBandwidth
+  | PlanNumber
+  | GetRecents
+  | SeeRecents
+  | RemoveRecent;

@@ -16,6 +16,45 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
+from ringback.client.host.wire_base import Command, Event
+from ringback.client.host.wire_calls import (
+    AddToCall,
+    AnswerCall,
+    Call,
+    CallMade,
+    CallsChanged,
+    ChooseDevice,
+    CompleteTransfer,
+    ConnectMedia,
+    DeclineCall,
+    DivertCall,
+    EndCall,
+    GetRecents,
+    HoldCall,
+    MediaAnswer,
+    MergeCalls,
+    MoveCall,
+    MuteCall,
+    NumberPlan,
+    PageQuality,
+    ParkCall,
+    Phone,
+    PhoneChanged,
+    PickUp,
+    PlanNumber,
+    Recent,
+    RecentCalls,
+    RecentsChanged,
+    RemoveRecent,
+    SeeRecents,
+    SendDigits,
+    SetDoNotDisturb,
+    SetForward,
+    SetLowBandwidth,
+    SetVideo,
+    StartCall,
+    TransferCall,
+)
 from ringback.rules.reasons import Reason
 from ringback.rules.trace import Entry, Fault
 
@@ -221,6 +260,8 @@ class Features(Struct, frozen=True, kw_only=True):
     contacts: bool = True
     group_chats: bool = True
     directory: bool = True
+    calls: bool = True
+    video: bool = True
     product_mode: str = ""
     reasons: list[Reason] = field(default_factory=list)
 
@@ -235,14 +276,13 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     groups: list[str] = field(default_factory=list)
     conversations: list[Conversation] = field(default_factory=list)
     services: list[Service] = field(default_factory=list)
+    phone: Phone = field(default_factory=Phone)
+    calls: list[Call] = field(default_factory=list)
+    recents: list[Recent] = field(default_factory=list)
     version: str = ""
 
 
 # --- events
-
-
-class Event(Struct, frozen=True, kw_only=True, tag_field="event", tag=lambda name: name):
-    """Base of what the host sends."""
 
 
 class Welcome(Event, frozen=True, kw_only=True):
@@ -303,7 +343,19 @@ class Done(Event, frozen=True, kw_only=True):
     """The answer to a command. ``value``: what that command documents, else null."""
 
     n: int
-    value: SearchResults | History | PersonCard | Conversation | Message | TraceLines | None = None
+    value: (
+        SearchResults
+        | History
+        | PersonCard
+        | Conversation
+        | Message
+        | TraceLines
+        | CallMade
+        | MediaAnswer
+        | NumberPlan
+        | RecentCalls
+        | None
+    ) = None
 
 
 class Refused(Event, frozen=True, kw_only=True):
@@ -345,12 +397,6 @@ class TraceLines(Struct, frozen=True, kw_only=True, tag="TraceLines"):
 
 
 # --- commands
-
-
-class Command(Struct, frozen=True, kw_only=True, tag_field="do", tag=lambda name: name, forbid_unknown_fields=True):
-    """Base of what a page sends; ``n`` is the page's own number of it."""
-
-    n: int
 
 
 class FindServices(Command, frozen=True, kw_only=True):
@@ -597,6 +643,32 @@ AnyCommand = (
     | RenameRoom
     | LeaveRoom
     | SetConversation
+    | StartCall
+    | AnswerCall
+    | DeclineCall
+    | DivertCall
+    | EndCall
+    | HoldCall
+    | MuteCall
+    | SendDigits
+    | TransferCall
+    | CompleteTransfer
+    | MergeCalls
+    | AddToCall
+    | ParkCall
+    | MoveCall
+    | SetVideo
+    | PickUp
+    | ConnectMedia
+    | PageQuality
+    | ChooseDevice
+    | SetForward
+    | SetDoNotDisturb
+    | SetLowBandwidth
+    | PlanNumber
+    | GetRecents
+    | SeeRecents
+    | RemoveRecent
 )
 AnyEvent = (
     Welcome
@@ -607,6 +679,9 @@ AnyEvent = (
     | ConversationsChanged
     | MessagesChanged
     | ServicesChanged
+    | PhoneChanged
+    | CallsChanged
+    | RecentsChanged
     | Done
     | Refused
 )

@@ -1,0 +1,1 @@
+"""Sound and pictures on the way: RTP legs, relay, codecs, jitter buffer and play-out, mixing, measurement."""

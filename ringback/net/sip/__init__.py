@@ -1,0 +1,1 @@
+"""Drivers of SIP over UDP, TCP and TLS."""

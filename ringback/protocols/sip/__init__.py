@@ -1,0 +1,1 @@
+"""SIP without socket, loop or clock: messages, transactions, dialogs, sessions."""

@@ -1,0 +1,1 @@
+"""Registrar and call control of the call manager."""
