@@ -218,7 +218,7 @@ export interface Service {
   reasons: Reason[];
 }
 
-/** The softphone, with its state explained. ``missed``: missed calls not yet seen; ``messages``: voicemail waiting. */
+/** The softphone, with its state explained. ``missed``: calls not yet seen; ``messages``: in the voicemail. */
 export interface Phone {
   state: "off" | "connecting" | "registered" | "waiting" | "refused";
   device: string;
@@ -784,7 +784,7 @@ export interface AnswerCall {
   end_other?: boolean;
 }
 
-/** Refuse a ringing call on all devices; the caller hears busy or reaches the voicemail, as the call manager says. */
+/** Refuse a ringing call on all devices; the caller hears busy or reaches the voicemail. */
 export interface DeclineCall {
   do: "DeclineCall";
   n: number;

@@ -87,7 +87,7 @@ class Call(Struct, frozen=True, kw_only=True):
     """A call of the person. ``line``: the own number that is called. ``media`` rises whenever the page has to connect
     its microphone and loudspeaker anew with ``ConnectMedia``; 0: no sound yet. ``early``: the network sends tones
     itself. ``consults``: the call that this one is a question for. ``ringing``: on how many devices. ``note``: what
-    happened last (busy, no answer, answered elsewhere); ``why``: why it rings here. ``parked``: the number to get it back.
+    happened last (busy, no answer, answered elsewhere); ``why``: why it rings here. ``parked``: where to get it back.
     ``video``: what is agreed; ``asks_video``: the other side would like to. ``low``: low-bandwidth mode.
     ``here``: this engine's softphone carries it, not another device of the person."""
 
@@ -158,7 +158,7 @@ class PhoneDevice(Struct, frozen=True, kw_only=True):
 
 
 class Phone(Struct, frozen=True, kw_only=True):
-    """The softphone, with its state explained. ``missed``: missed calls not yet seen; ``messages``: in the voicemail."""
+    """The softphone, with its state explained. ``missed``: calls not yet seen; ``messages``: in the voicemail."""
 
     state: PhoneState = "off"
     device: str = ""
