@@ -1,1 +1,1 @@
-"""RTP and RTCP packets and what they carry."""
+"""RTP and what travels beside it: packets, RTCP, redundancy, telephone events, SDES keys. No socket, loop or clock."""
