@@ -1,0 +1,319 @@
+"""The registrar: which contacts a device has, decided from what a REGISTER asks for (RFC 3261 section 10.3, 5626).
+
+A softphone device (CSF, TAB, BOT, TCT) belongs to one client at a time: a second client is refused until it asks to
+take over, as the real ones do. Any other device may have several contacts, so that a phone that restarted without
+taking its old contact back is reached at once.
+
+Everything here is memory; what changed is collected for the store (``take_changes``) and written behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
+
+from ringback.rules.reasons import Reason
+
+_NOBODY = "00000000-0000-0000-0000-000000000000"
+CONTACT_LIMIT = 8
+
+FlowT = TypeVar("FlowT")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long registrations live, in seconds. ``keep_alive`` is granted to softphones and phones that follow the
+    keep-alive interval of their device file; ``longest`` to others; shorter than ``shortest`` is refused (423)."""
+
+    keep_alive: int = 120
+    longest: int = 3600
+    shortest: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class AskedContact:
+    """A contact of a REGISTER. ``seconds`` None: not said; ``keep_alive``: the parameter ``cisco-keep-alive``."""
+
+    uri: str
+    seconds: int | None = None
+    instance: str = ""
+    reg_id: int = 0
+    q: float = 1.0
+    keep_alive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a REGISTER asks for. ``every``: ``Contact: *``. ``takes_over``: it may end another client's registration.
+    ``lines``: the numbers that it registers."""
+
+    device: str
+    lines: tuple[str, ...]
+    contacts: tuple[AskedContact, ...]
+    call_id: str
+    cseq: int
+    seconds: int | None = None
+    every: bool = False
+    takes_over: bool = False
+    single: bool = False
+    keeps_alive: bool = False
+    user_agent: str = ""
+    features: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Binding(Generic[FlowT]):
+    """A contact of a device that holds until ``expires_at`` (the driver's clock). ``flow`` is how it is reached: the
+    connection that it registered over, or None after that one closed."""
+
+    device: str
+    contact: str
+    lines: tuple[str, ...]
+    flow: FlowT | None
+    received: str
+    transport: str
+    expires_at: float
+    call_id: str
+    cseq: int
+    since: float
+    instance: str = ""
+    reg_id: int = 0
+    q: float = 1.0
+    user_agent: str = ""
+    features: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What a later REGISTER of the same client replaces (RFC 5626 section 6)."""
+        if self.instance and self.reg_id:
+            return self.instance, str(self.reg_id)
+        return "", self.contact
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[FlowT]):
+    """What becomes of a REGISTER. ``status`` 200, 400, 403, 423 or 500; ``new``: the device was not registered before;
+    ``ended``: bindings that another client took over."""
+
+    status: int
+    reason: Reason
+    bindings: tuple[Binding[FlowT], ...] = ()
+    granted: int = 0
+    new: bool = False
+    warning: str = ""
+    ended: tuple[Binding[FlowT], ...] = ()
+
+
+@dataclass(slots=True)
+class Changes(Generic[FlowT]):
+    """What the store does not know yet: changed bindings, and device and contact of removed ones."""
+
+    changed: dict[tuple[str, str], Binding[FlowT]] = field(default_factory=dict)
+    removed: set[tuple[str, str]] = field(default_factory=set)
+
+
+class Registrar(Generic[FlowT]):
+    """All bindings of a node, by device."""
+
+    def __init__(self, limits: Limits = Limits()) -> None:
+        self._limits = limits
+        self._devices: dict[str, dict[tuple[str, str], Binding[FlowT]]] = {}
+        self._changes: Changes[FlowT] = Changes()
+
+    def __len__(self) -> int:
+        return sum(len(bound) for bound in self._devices.values())
+
+    def __iter__(self) -> Iterator[Binding[FlowT]]:
+        for bound in self._devices.values():
+            yield from bound.values()
+
+    def register(self, asked: Asked, flow: FlowT, received: str, transport: str, now: float) -> Outcome[FlowT]:
+        """Decide and remember."""
+        bound = self._live(asked.device, now)
+        if any(contact.keep_alive for contact in asked.contacts):
+            return self._answer(asked, bound, now, Reason.of("calls.register.alive", device=asked.device))
+        if refused := self._refusal(asked, bound, now):
+            return refused
+        if asked.every:
+            self._forget(asked.device, list(bound.values()))
+            return self._answer(asked, {}, now, Reason.of("calls.register.removed", device=asked.device))
+        if not asked.contacts:
+            return self._answer(asked, bound, now, Reason.of("calls.register.asked", device=asked.device))
+        was_new = not bound
+        ended = self._taken_over(asked, bound)
+        for contact in asked.contacts:
+            self._place(asked, contact, flow, received, transport, now)
+        self._trim(asked.device)
+        bound = self._devices.get(asked.device, {})
+        reason = Reason.of("calls.register.done" if bound else "calls.register.removed", device=asked.device)
+        return replace(self._answer(asked, bound, now, reason), new=bool(was_new and bound), ended=ended)
+
+    def bindings(self, device: str, now: float) -> list[Binding[FlowT]]:
+        """How a device is reached now, the best first."""
+        bound = self._devices.get(device)
+        if not bound:
+            return []
+        if len(bound) == 1:
+            only = next(iter(bound.values()))
+            return [only] if only.expires_at > now else []
+        live = [one for one in bound.values() if one.expires_at > now]
+        live.sort(key=lambda one: (-one.q, -one.since))
+        return live
+
+    def is_registered(self, device: str, now: float) -> bool:
+        """Whether a device has a contact."""
+        return bool(self.bindings(device, now))
+
+    def restore(self, bindings: Iterable[Binding[FlowT]]) -> None:
+        """Take over what the store kept from before a restart."""
+        for one in bindings:
+            self._devices.setdefault(one.device, {})[one.key] = one
+
+    def flow_closed(self, flow: FlowT) -> list[Binding[FlowT]]:
+        """A connection is gone. Bindings that stand on it alone are ended (RFC 5626 section 4.4), and told; others
+        stay and are reached by their contact."""
+        lost = [one for one in self if one.flow == flow]
+        for one in lost:
+            if one.reg_id or one.transport != "udp":
+                self._forget(one.device, [one])
+        return lost
+
+    def expired(self, now: float) -> list[Binding[FlowT]]:
+        """Take away and tell what has run out."""
+        late = [one for one in self if one.expires_at <= now]
+        for one in late:
+            self._forget(one.device, [one])
+        return late
+
+    def remove(self, device: str) -> list[Binding[FlowT]]:
+        """End a device's registration (it was deleted)."""
+        bound = list(self._devices.get(device, {}).values())
+        self._forget(device, bound)
+        return bound
+
+    def take_changes(self) -> Changes[FlowT] | None:
+        """What the store does not know yet; None where it knows all."""
+        if not self._changes.changed and not self._changes.removed:
+            return None
+        taken, self._changes = self._changes, Changes()
+        return taken
+
+    def _live(self, device: str, now: float) -> dict[tuple[str, str], Binding[FlowT]]:
+        bound = self._devices.get(device, {})
+        late = [one for one in bound.values() if one.expires_at <= now]
+        if late:
+            self._forget(device, late)
+            bound = self._devices.get(device, {})
+        return bound
+
+    def _refusal(self, asked: Asked, bound: dict[tuple[str, str], Binding[FlowT]], now: float) -> Outcome[FlowT] | None:
+        if asked.every and (asked.contacts or asked.seconds != 0):
+            return Outcome(400, Reason.of("calls.register.star", device=asked.device))
+        asked_for = [self._seconds(asked, contact) for contact in asked.contacts]
+        if any(0 < seconds < self._limits.shortest for seconds in asked_for):
+            return Outcome(423, Reason.of("calls.register.brief", seconds=self._limits.shortest))
+        for one in bound.values():
+            if one.call_id == asked.call_id and asked.cseq <= one.cseq:
+                return Outcome(500, Reason.of("calls.register.old", device=asked.device))
+        if asked.single and not asked.takes_over and any(asked_for) and _other_client(asked, bound):
+            return Outcome(
+                403,
+                Reason.of("calls.register.other", device=asked.device),
+                warning="Registration is active for another client",
+            )
+        return None
+
+    def _taken_over(self, asked: Asked, bound: dict[tuple[str, str], Binding[FlowT]]) -> tuple[Binding[FlowT], ...]:
+        """What a single client replaces: its own earlier contacts without a word, another client's with one."""
+        if not asked.single or not asked.contacts:
+            return ()
+        others = [one for one in bound.values() if not _same_client(asked, one)]
+        own = {contact.uri for contact in asked.contacts}
+        stale = [one for one in bound.values() if one not in others and one.contact not in own and not one.reg_id]
+        self._forget(asked.device, [*others, *stale])
+        return tuple(others)
+
+    def _place(
+        self, asked: Asked, contact: AskedContact, flow: FlowT, received: str, transport: str, now: float
+    ) -> None:
+        seconds = self._seconds(asked, contact)
+        bound = self._devices.setdefault(asked.device, {})
+        placed = Binding(
+            device=asked.device,
+            contact=contact.uri,
+            lines=asked.lines,
+            flow=flow,
+            received=received,
+            transport=transport,
+            expires_at=now + seconds,
+            call_id=asked.call_id,
+            cseq=asked.cseq,
+            since=now,
+            instance=contact.instance,
+            reg_id=contact.reg_id,
+            q=contact.q,
+            user_agent=asked.user_agent,
+            features=asked.features,
+        )
+        before = bound.get(placed.key)
+        if before is not None:
+            lines = before.lines if set(asked.lines) <= set(before.lines) else (*before.lines, *asked.lines)
+            placed = replace(placed, since=before.since, lines=tuple(dict.fromkeys(lines)))
+        elif contact.instance:
+            same = [one for one in bound.values() if one.instance == contact.instance and one.reg_id == contact.reg_id]
+            self._forget(asked.device, same)
+            bound = self._devices.setdefault(asked.device, {})
+        if seconds == 0:
+            self._forget(asked.device, [before] if before is not None else [])
+            return
+        bound[placed.key] = placed
+        self._changes.changed[asked.device, placed.contact] = placed
+        self._changes.removed.discard((asked.device, placed.contact))
+
+    def _trim(self, device: str) -> None:
+        bound = self._devices.get(device, {})
+        if len(bound) > CONTACT_LIMIT:
+            oldest = sorted(bound.values(), key=lambda one: one.expires_at)[: len(bound) - CONTACT_LIMIT]
+            self._forget(device, oldest)
+
+    def _forget(self, device: str, gone: Iterable[Binding[FlowT]]) -> None:
+        bound = self._devices.get(device)
+        for one in gone:
+            if bound is not None:
+                bound.pop(one.key, None)
+            self._changes.changed.pop((device, one.contact), None)
+            self._changes.removed.add((device, one.contact))
+        if bound is not None and not bound:
+            del self._devices[device]
+
+    def _answer(
+        self, asked: Asked, bound: dict[tuple[str, str], Binding[FlowT]], now: float, reason: Reason
+    ) -> Outcome[FlowT]:
+        left = [int(one.expires_at - now + 0.5) for one in bound.values()]
+        granted = min(left) if left else self._limits.keep_alive
+        return Outcome(200, reason, tuple(bound.values()), granted)
+
+    def _seconds(self, asked: Asked, contact: AskedContact) -> int:
+        wanted = contact.seconds if contact.seconds is not None else asked.seconds
+        most = self._limits.keep_alive if asked.keeps_alive else self._limits.longest
+        return most if wanted is None else min(wanted, most)
+
+
+def _same_client(asked: Asked, bound: Binding[FlowT]) -> bool:
+    """Whether a REGISTER comes from the client that holds a binding: by instance id, else by contact or Call-ID."""
+    if bound.call_id == asked.call_id:
+        return True
+    instances = {contact.instance for contact in asked.contacts if contact.instance}
+    if instances and bound.instance:
+        return bound.instance in instances
+    return bound.contact in {contact.uri for contact in asked.contacts}
+
+
+def _other_client(asked: Asked, bound: dict[tuple[str, str], Binding[FlowT]]) -> bool:
+    return any(not _same_client(asked, one) for one in bound.values())
+
+
+def is_polite(instance: str) -> bool:
+    """Whether a client only asks if the device is free: an instance id of zeros."""
+    return _NOBODY in instance
