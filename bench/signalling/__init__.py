@@ -1,0 +1,1 @@
+"""Registrations and calls: our call manager beside Kamailio, both driven by sipp."""

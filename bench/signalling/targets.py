@@ -1,0 +1,33 @@
+"""The servers whose signalling is measured: Kamailio as registrar and proxy, our call manager as back-to-back agent."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.signalling.generator import Door, Phone
+from tests.support.kamailio import running_kamailio
+
+PASSWORD = "bench-pass-phrase"  # sipp can't have blanks in it
+
+
+@dataclass(frozen=True, slots=True)
+class SignallingTarget:
+    """A server under measurement with its phones and the process that does the work."""
+
+    name: str
+    configuration: str
+    door: Door
+    phones: Sequence[Phone]
+    pid: int
+
+
+@contextlib.contextmanager
+def kamailio(folder: Path, phones: int) -> Iterator[SignallingTarget]:
+    """Kamailio as a stateful proxy that challenges, stays in the dialog's way and keeps locations in memory."""
+    with running_kamailio(folder, password=PASSWORD) as server:
+        numbers = [str(20000 + number) for number in range(phones)]
+        own = [Phone(number, number, PASSWORD) for number in numbers]
+        yield SignallingTarget("kamailio", "proxy, one worker", Door(server.address, server.port), own, server.pid)
