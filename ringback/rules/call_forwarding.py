@@ -1,7 +1,7 @@
 """What happens to a call that reached a line: which devices ring, or where it is sent, and why.
 
-Two pure functions: ``arrive`` when the call comes in, ``unanswered`` when the ringing ended without an answer. Both take
-what is known of the line now and give back a decision with its reasons.
+Two pure functions: ``arrive`` when the call comes in, ``unanswered`` when the ringing ended without an answer. They
+take what is known of the line now and give back a decision with its reasons.
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ def _forward(
     if not number:
         reason = Reason.of("forward.no-voicemail", line=arrival.line)
         return None if trigger is Trigger.ALL else Decision(otherwise, (*before, reason))
-    if number in (*arrival.visited, arrival.line):
+    if number in (*arrival.visited, arrival.line) or arrival.line in arrival.visited:
         return Decision(otherwise, (*before, Reason.of("forward.loop", to=number)))
     if len(arrival.visited) >= HOP_LIMIT:
         return Decision(otherwise, (*before, Reason.of("forward.hops", hops=len(arrival.visited))))

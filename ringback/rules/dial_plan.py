@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from urllib.parse import unquote
@@ -115,7 +115,8 @@ class DialPlan:
     """A cluster's plan.
 
     ``lines`` are its directory numbers; ``aliases`` lead from E.164 numbers, ``addresses`` from folded addresses
-    (``anita@example.com``) to them. ``remote`` leads from numbers and folded addresses of other clusters to the name of
+    (``anita@example.com``) to them; ``external`` leads from lines to the E.164 numbers that are shown outside.
+    ``remote`` leads from numbers and folded addresses of other clusters to the name of
     the cluster. ``domains`` are those whose addresses are people here or in a cluster. ``country`` is an ISO 3166 code
     for national numbers; ``outside_prefix`` the digits for an outside line (may be empty). ``default_trunk`` takes
     numbers of the world that nothing else takes. ``emergency`` adds to the emergency numbers of the country;
@@ -141,13 +142,11 @@ class DialPlan:
     park_slots: tuple[str, ...] = ()
     codes: Codes = Codes()
     uri_dialling: bool = True
-    _external: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    external: Mapping[str, str] = _NOBODY
 
     def external_number(self, number: str) -> str:
         """The E.164 number of a directory number, as it is shown outside; the number itself where it has none."""
-        if not self._external:
-            self._external.update({inner: outer for outer, inner in reversed(list(self.aliases.items()))})
-        return self._external.get(number, number)
+        return self.external.get(number, number)
 
 
 @dataclass(frozen=True, slots=True)

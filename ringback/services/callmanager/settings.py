@@ -4,19 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from ringback.net.tls import Identity
 from ringback.protocols.service_profile import ServiceProfile
+from ringback.rules.call_forwarding import NO_FORWARDING, Forwarding
+from ringback.rules.dial_plan import DialPlan
+from ringback.rules.dial_rules import DialRule
 
 
 @dataclass(frozen=True, slots=True)
 class LineRecord:
-    """A directory number on a device. ``label`` is shown beside the key, ``display_name`` to the called."""
+    """A directory number on a device. ``label`` is shown beside the key, ``display_name`` to the called.
+
+    Devices with the same number share the line. ``pickup_group`` is the name of a group whose members may take each
+    other's calls; ``forwarding`` is what a new line begins with. A device takes ``max_calls`` calls on the line at most
+    and is busy from ``busy_trigger`` on; a call rings ``ring_seconds`` before it counts as not answered.
+    """
 
     number: str
     label: str = ""
     display_name: str = ""
     voicemail_pilot: str = ""
+    pickup_group: str = ""
+    forwarding: Forwarding = NO_FORWARDING
+    max_calls: int = 4
+    busy_trigger: int = 2
+    ring_seconds: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +38,10 @@ class DeviceRecord:
     """A device: its name says its kind (CSF desktop, BOT Android, TCT iPhone, TAB tablet, SEP desk phone).
 
     ``owner`` is a user id or empty. ``support_field`` is the text of the *Cisco Support Field*, for instance
-    ``configurationfile=sales/jabber.xml``. ``model`` is filled from the name where empty.
+    ``configurationfile=sales/jabber.xml``. ``model`` is filled from the name where empty. ``user`` (empty: the name)
+    and ``password`` are what a plain phone registers with; the password is clear here only, what is stored are its
+    digest hashes. Softphones need none: theirs is derived from the cluster's key (``CallSettings.credential_key``).
+    ``encrypted``: the device is told to use TLS and SRTP.
     """
 
     name: str
@@ -33,6 +50,9 @@ class DeviceRecord:
     description: str = ""
     lines: tuple[LineRecord, ...] = ()
     support_field: str = ""
+    user: str = ""
+    password: str = field(default="", repr=False)
+    encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +159,67 @@ class SearchPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class SipPeer:
+    """A host that SIP is spoken with: a node of this or another cluster, a gateway, a voicemail server. ``address`` is
+    where to connect (empty: look ``host`` up); requests from there come from this address too."""
+
+    host: str
+    address: str = ""
+    port: int = 5061
+    transport: Literal["udp", "tcp", "tls"] = "tls"
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A way out of the cluster, by the name that the dial plan uses: to another ``cluster`` (the name is the
+    cluster's), to a ``gateway``, or to the ``voicemail``. ``peers`` in the order in which they are tried. ``srtp``:
+    media must be encrypted there."""
+
+    name: str
+    kind: Literal["cluster", "gateway", "voicemail"]
+    peers: tuple[SipPeer, ...]
+    srtp: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallSettings:
+    """How a node carries calls.
+
+    ``sip_port`` is bound for UDP and TCP, ``sip_tls_port`` for TLS; 0 takes a free one. ``domain`` stands in the SIP
+    addresses of the cluster's people and is the realm of digest; ``domains`` are all whose addresses are ours.
+    ``authentication`` ``none`` trusts a device by its name (what real ones do by default). ``credential_key`` derives
+    the digest secrets of softphones and is the same on all nodes of a cluster. ``siblings`` are the other nodes of this
+    cluster. ``node_number`` counts the nodes of the cluster from 1 and stands in call detail records.
+    ``keep_alive_seconds`` is the interval after which a device notices a dead node. ``records_folder`` takes the files
+    of call records (None: none are written), a new one each ``records_seconds`` or ``records_octets``. Media ports come
+    from ``media_ports`` (first, last). ``music`` is a WAV file for callers on hold (None: the built-in one).
+    """
+
+    sip_port: int = 5060
+    sip_tls_port: int = 5061
+    domain: str = ""
+    domains: frozenset[str] = frozenset()
+    authentication: Literal["digest", "none"] = "digest"
+    credential_key: bytes = field(default=b"", repr=False)
+    plan: DialPlan = field(default_factory=DialPlan)
+    dial_rules: tuple[DialRule, ...] = ()
+    look_up_rules: tuple[DialRule, ...] = ()
+    trunks: tuple[Trunk, ...] = ()
+    siblings: tuple[SipPeer, ...] = ()
+    node_number: int = 1
+    keep_alive_seconds: int = 120
+    register_seconds: int = 3600
+    park_reminder_seconds: float = 60.0
+    media_ports: tuple[int, int] = (16384, 32766)
+    music_on_hold: bool = True
+    music: Path | None = None
+    tone_country: str = "CH"
+    records_folder: Path | None = None
+    records_seconds: float = 60.0
+    records_octets: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
 class CallManagerSettings:
     """One call manager node.
 
@@ -149,6 +230,7 @@ class CallManagerSettings:
     or its last answer on; a session ends ``session_seconds`` after its last use. ``trusted_addresses`` are those of
     presence nodes, which ask with the passwords of everybody and slow down those who guess by themselves: from there
     wrong passwords are not counted, or a stranger could keep a person out by guessing at a presence node.
+    Without ``calls`` the node serves data and files, but no SIP.
     """
 
     node: str
@@ -176,3 +258,4 @@ class CallManagerSettings:
     session_seconds: float = 1800.0
     idle_seconds: float = 30.0
     trusted_addresses: frozenset[str] = frozenset()
+    calls: CallSettings | None = None
