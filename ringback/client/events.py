@@ -7,7 +7,7 @@ queue; one that does not keep up is ended with ``EventsLostError`` and takes a n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from ringback.client.host.wire import (
@@ -97,6 +97,7 @@ class Events:
         self._services: dict[str, None] = {}
         self._me = False
         self._groups = False
+        self._others: dict[str, Callable[[], AnyEvent | None]] = {}
         self._scheduled: asyncio.Handle | None = None
 
     def subscribe(self, limit: int = QUEUE_LIMIT) -> Subscription:
@@ -137,6 +138,11 @@ class Events:
     def me(self) -> None:
         """The signed-in person changed."""
         self._me = True
+        self._schedule()
+
+    def note(self, what: str, make: Callable[[], AnyEvent | None]) -> None:
+        """Something else changed: ``make`` gives its event at the end of the turn, once for each ``what``."""
+        self._others[what] = make
         self._schedule()
 
     def tell(self, event: AnyEvent) -> None:
@@ -180,6 +186,8 @@ class Events:
         me = self._view.me() if self._me else None
         if me is not None:
             events.append(MeChanged(me=me))
+        others, self._others = self._others, {}
+        events.extend(event for event in (make() for make in others.values()) if event is not None)
         self._people, self._conversations, self._messages, self._services = {}, {}, {}, {}
         self._me = self._groups = False
         return events
