@@ -47,6 +47,10 @@ async def call(door: Door, pairs: Sequence[tuple[Phone, Phone]], folder: Path, *
     rows = [(caller.number, _account(caller), called.number) for caller, called in pairs]
     table = _table(folder, "call", rows)
     await _run(door, "call.xml", table, len(pairs), rate, {}, "-d", str(hold_ms), "-trace_rtt", "-rtt_freq", "1")
+    return _newest(folder)
+
+
+def _newest(folder: Path) -> Path:
     return max(folder.glob("call_*_rtt.csv"), key=lambda path: path.stat().st_mtime)
 
 
