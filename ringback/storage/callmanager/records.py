@@ -65,6 +65,8 @@ class LineRow:
     label: str = ""
     display_name: str = ""
     voicemail_pilot: str = ""
+    max_calls: int = 4
+    busy_trigger: int = 2
 
     @property
     def id(self) -> str:
@@ -74,13 +76,15 @@ class LineRow:
 
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """A device with its lines; ``owner`` is a folded user name or empty."""
+    """A device with its lines; ``owner`` is a folded user name or empty, ``sip_user`` what it signs in to SIP as."""
 
     name: str
     owner: str = ""
     model: str = ""
     description: str = ""
     support_field: str = ""
+    sip_user: str = ""
+    encrypted: bool = False
     lines: tuple[LineRow, ...] = ()
 
     @property

@@ -129,6 +129,8 @@ def _gather(rows: Iterable[RowMapping]) -> Iterable[DeviceRow]:
                     label=row["line_label"],
                     display_name=row["line_display_name"],
                     voicemail_pilot=row["line_voicemail_pilot"],
+                    max_calls=row["line_max_calls"],
+                    busy_trigger=row["line_busy_trigger"],
                 )
             )
     for row, its_lines in found.values():
@@ -138,6 +140,8 @@ def _gather(rows: Iterable[RowMapping]) -> Iterable[DeviceRow]:
             model=row["model"],
             description=row["description"],
             support_field=row["support_field"],
+            sip_user=row["sip_user"],
+            encrypted=row["encrypted"],
             lines=tuple(its_lines),
         )
 

@@ -7,7 +7,7 @@ index.
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, true
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, false, true
 from sqlalchemy.dialects import postgresql
 
 metadata = MetaData()
@@ -106,6 +106,8 @@ devices = Table(
     Column("description", Text, nullable=False),
     Column("support_field", Text, nullable=False),
     Column("origin", Text, nullable=False),
+    Column("sip_user", Text, nullable=False, server_default=""),
+    Column("encrypted", Boolean, nullable=False, server_default=false()),
     Index("devices_owner", "owner"),
 )
 
@@ -119,5 +121,7 @@ lines = Table(
     Column("label", Text, nullable=False),
     Column("display_name", Text, nullable=False),
     Column("voicemail_pilot", Text, nullable=False),
+    Column("max_calls", Integer, nullable=False, server_default="4"),
+    Column("busy_trigger", Integer, nullable=False, server_default="2"),
 )
 """``id`` is the same for a number on all devices; ``position`` counts from 1."""
