@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from urllib.parse import unquote
@@ -107,7 +107,8 @@ class Codes:
     forward_none: str = "#21#"
 
 
-_NOBODY: Mapping[str, str] = MappingProxyType({})
+def _nobody() -> Mapping[str, str]:
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +126,9 @@ class DialPlan:
     """
 
     lines: frozenset[str] = frozenset()
-    aliases: Mapping[str, str] = _NOBODY
-    addresses: Mapping[str, str] = _NOBODY
-    remote: Mapping[str, str] = _NOBODY
+    aliases: Mapping[str, str] = field(default_factory=_nobody)
+    addresses: Mapping[str, str] = field(default_factory=_nobody)
+    remote: Mapping[str, str] = field(default_factory=_nobody)
     domains: frozenset[str] = frozenset()
     country: str = ""
     outside_prefix: str = ""
@@ -142,7 +143,7 @@ class DialPlan:
     park_slots: tuple[str, ...] = ()
     codes: Codes = Codes()
     uri_dialling: bool = True
-    external: Mapping[str, str] = _NOBODY
+    external: Mapping[str, str] = field(default_factory=_nobody)
 
     def external_number(self, number: str) -> str:
         """The E.164 number of a directory number, as it is shown outside; the number itself where it has none."""

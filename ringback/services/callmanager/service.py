@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 
@@ -17,14 +17,16 @@ from ringback.net.tls import client_context, server_context
 from ringback.protocols.device_config import DeviceKind
 from ringback.services.callmanager.authentication import Authenticator, make_decoy
 from ringback.services.callmanager.clusters import RemoteClusters
+from ringback.services.callmanager.device_credentials import stored_hashes
 from ringback.services.callmanager.files import Files, Photos
 from ringback.services.callmanager.guard import Guard
 from ringback.services.callmanager.http import plain_refusals, time_limit
 from ringback.services.callmanager.neighbours import Ccmcip, Credentials
 from ringback.services.callmanager.place import Place
 from ringback.services.callmanager.sessions import Sessions
-from ringback.services.callmanager.settings import CallManagerSettings, DeviceRecord, PersonRecord
+from ringback.services.callmanager.settings import CallManagerSettings, DeviceRecord, LineRecord, PersonRecord
 from ringback.services.callmanager.user_data import UserData
+from ringback.storage.callmanager.call_rows import NumberRow
 from ringback.storage.callmanager.credentials import Cost
 from ringback.storage.callmanager.records import APPLICATION, PERSON, DeviceRow, LineRow, Login, PersonRow
 from ringback.storage.callmanager.seed import Seed, sow
@@ -165,6 +167,8 @@ def _seed(settings: CallManagerSettings) -> Seed:
         people=[_person_row(person) for person in settings.people],
         devices=[_device_row(device) for device in settings.devices],
         logins=logins,
+        numbers=_number_rows(settings.devices),
+        digests=list(stored_hashes(settings.devices, settings.calls.domain)) if settings.calls else (),
     )
 
 
@@ -203,5 +207,26 @@ def _device_row(device: DeviceRecord) -> DeviceRow:
         model=device.model or (kind.model if kind else _OTHER_MODEL),
         description=device.description,
         support_field=device.support_field,
-        lines=tuple(LineRow(line.number, line.label, line.display_name, line.voicemail_pilot) for line in device.lines),
+        sip_user=device.user,
+        encrypted=device.encrypted,
+        lines=tuple(_line_row(line) for line in device.lines),
     )
+
+
+def _line_row(line: LineRecord) -> LineRow:
+    return LineRow(
+        number=line.number,
+        label=line.label,
+        display_name=line.display_name,
+        voicemail_pilot=line.voicemail_pilot,
+        max_calls=line.max_calls,
+        busy_trigger=line.busy_trigger,
+    )
+
+
+def _number_rows(devices: Iterable[DeviceRecord]) -> list[NumberRow]:
+    """Each number once, as it stands at its first device."""
+    found: dict[str, NumberRow] = {}
+    for line in (line for device in devices for line in device.lines):
+        found.setdefault(line.number, NumberRow(line.number, line.pickup_group, line.ring_seconds, line.forwarding))
+    return list(found.values())

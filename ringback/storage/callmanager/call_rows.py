@@ -86,3 +86,13 @@ class Line:
     phones: tuple[str, ...] = ()
     forwarding: Forwarding = NO_FORWARDING
     messages: MessageCounts = MessageCounts()
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRow:
+    """A directory number as the deployment gives it; ``forwarding`` only counts when the number is new."""
+
+    number: str
+    pickup_group: str = ""
+    ring_seconds: float = 20.0
+    forwarding: Forwarding = NO_FORWARDING

@@ -16,6 +16,8 @@ from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringback.rules.name_search import digits, fold
+from ringback.storage.callmanager.call_rows import DigestHashes, NumberRow
+from ringback.storage.callmanager.call_seed import sow_calls
 from ringback.storage.callmanager.credentials import Cost, Hashes, fits, hash_password
 from ringback.storage.callmanager.engine import exclusive
 from ringback.storage.callmanager.records import PERSON, DeviceRow, Login, PersonRow, key_of
@@ -33,6 +35,8 @@ class Seed:
     people: Sequence[PersonRow] = ()
     devices: Sequence[DeviceRow] = ()
     logins: Sequence[Login] = ()
+    numbers: Sequence[NumberRow] = ()
+    digests: Sequence[DigestHashes] = ()
 
 
 async def sow(store: Store, seed: Seed, cost: Cost, threads: Executor) -> int:
@@ -52,6 +56,7 @@ async def sow(store: Store, seed: Seed, cost: Cost, threads: Executor) -> int:
         await _replace_people(connection, seed)
         await _replace_devices(connection, seed.devices)
         await _write_logins(connection, seed, fresh)
+        await sow_calls(connection, seed.numbers, seed.digests, _ORIGIN)
     return len(fresh)
 
 
