@@ -1,0 +1,1 @@
+"""Legs: where RTP enters and leaves. Ports, addresses that are learnt, protection, reports."""

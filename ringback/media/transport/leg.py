@@ -1,0 +1,463 @@
+"""A leg: one medium of one call between us and one peer, over UDP, in clear or protected.
+
+The owner opens it (``MediaHost.open_leg``), signals `RtpLeg.address` and `RtpLeg.port`, sets keys where the call is
+secure, and tells where to send by `RtpLeg.connect`. Packets come by ``on_rtp``, everything else by ``on_event``.
+Until a secure leg has its keys, nothing is sent and everything that comes is dropped.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from ringback.media.transport import events
+from ringback.media.transport.errors import NotConnectedError, ProtectionError
+from ringback.media.transport.latch import Latch, SocketAddress
+from ringback.media.transport.ports import Mark
+from ringback.media.transport.protection import Protection
+from ringback.media.transport.stream import OutgoingStream
+from ringback.protocols.rtp import rtcp
+from ringback.protocols.rtp.continuity import Continuity
+from ringback.protocols.rtp.crypto import CryptoLine
+from ringback.protocols.rtp.errors import RtpError
+from ringback.protocols.rtp.packet import HEADER_SIZE, RtpPacket
+from ringback.protocols.rtp.reports import Figures, Reporter
+from ringback.protocols.rtp.rtcp_wire import parse_compound, serialize_compound
+from ringback.protocols.rtp.telephone_event import EventReceiver, EventSender, Pressed
+
+if TYPE_CHECKING:
+    from ringback.media.transport.host import MediaHost
+
+Kind = Literal["audio", "video"]
+Protocol = Literal["clear", "sdes", "dtls"]
+_MARKS = {"audio": Mark.AUDIO, "video": Mark.VIDEO}
+_AT_ONCE = 16  # datagrams read before other sockets get their turn
+_FEEDBACK = (rtcp.Nack, rtcp.PictureLoss, rtcp.FullIntraRequest, rtcp.ReceiverEstimate, rtcp.OtherFeedback)
+
+
+@dataclass(frozen=True, slots=True)
+class LegSettings:
+    """``event_type`` is the payload type of telephone events, None where not negotiated; ``silence`` in seconds, after
+    which a connected leg that hears nothing tells so; ``report_interval`` in seconds between RTCP reports; without
+    ``mark``, sound is marked EF and video AF41."""
+
+    kind: Kind = "audio"
+    protocol: Protocol = "clear"
+    clock_rate: int = 8000
+    rtcp_mux: bool = False
+    symmetric: bool = True
+    event_type: int | None = None
+    cname: str = "ringback"
+    silence: float = 20.0
+    report_interval: float = 5.0
+    mark: Mark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteMedia:
+    """Where signalling says that media go. Without an RTCP port it is the next one, or the same with rtcp-mux."""
+
+    address: str
+    port: int
+    rtcp_port: int | None = None
+    rtcp_address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """The RTP figures of both directions, and datagrams that did not count, by cause."""
+
+    figures: Figures = field(default_factory=Figures)
+    malformed: int = 0
+    unauthentic: int = 0
+    foreign: int = 0
+    duplicates: int = 0
+    unsent: int = 0
+
+
+@dataclass(slots=True)
+class _Dropped:
+    malformed: int = 0
+    unauthentic: int = 0
+    foreign: int = 0
+    duplicates: int = 0
+    unsent: int = 0
+
+
+class RtpLeg:
+    """See the head of this module. Every method is to be called on the loop's thread.
+
+    ``on_rtp(packet, now)`` gets each packet that is new and no telephone event; ``forward(size, now)``, set by a relay
+    instead, gets it unread in the host's buffer. While ``sending`` is False (hold, mute), nothing leaves but reports.
+    """
+
+    def __init__(self, host: MediaHost, settings: LegSettings) -> None:
+        self.settings = settings
+        self.ssrc = secrets.randbits(32)
+        self.on_rtp: Callable[[RtpPacket, float], None] | None = None
+        self.on_event: Callable[[events.LegEvent], None] | None = None
+        self.forward: Callable[[int, float], None] | None = None
+        self.forward_rtcp: Callable[[tuple[rtcp.RtcpPacket, ...], float], None] | None = None
+        self.sending = True
+        self.event_type = settings.event_type
+        self.protection: Protection | None = None
+        now = host.time()
+        self.continuity = Continuity(self.ssrc, settings.clock_rate, secrets.randbits(15), secrets.randbits(32))
+        self.reporter = Reporter(
+            self.ssrc,
+            settings.cname,
+            settings.clock_rate,
+            wall=host.wall,
+            interval=settings.report_interval,
+            voice=settings.kind == "audio",
+        )
+        self._host = host
+        self._pair = host.pool.take(settings.mark or _MARKS[settings.kind])
+        self._rtp = Latch(symmetric=settings.symmetric)
+        self._rtcp = Latch(symmetric=settings.symmetric)
+        self._clear = settings.protocol == "clear"
+        self._mux = settings.rtcp_mux
+        self._own: OutgoingStream | None = None
+        self._events_in = EventReceiver()
+        self._events_out: EventSender | None = None
+        self._heard: int | None = None
+        self._last_heard = now
+        self._silent = False
+        self._dropped = _Dropped()
+        self._buffer = host.buffer
+        self.octets = host.buffer.octets
+        self._view = host.buffer.view
+        self.closed = False
+        host.sockets.watch(self._pair.rtp, self._rtp_readable)
+        host.sockets.watch(self._pair.rtcp, self._rtcp_readable)
+
+    @property
+    def address(self) -> str:
+        """Our address, for signalling."""
+        return self._pair.address
+
+    @property
+    def port(self) -> int:
+        """Our RTP port, for signalling; RTCP is on the next one, or on the same where that was negotiated."""
+        return self._pair.port
+
+    @property
+    def target(self) -> events.Address | None:
+        """Where packets are sent now."""
+        target = self._rtp.target
+        return None if target is None else (str(target[0]), int(target[1]))
+
+    @property
+    def secure(self) -> bool:
+        """Whether media are protected; False also while keys are still missing."""
+        return self.protection is not None
+
+    def connect(self, remote: RemoteMedia, *, rtcp_mux: bool | None = None) -> None:
+        """Say where signalling wants media. May be called again after each offer and answer."""
+        if rtcp_mux is not None:
+            self._mux = rtcp_mux
+        self._rtp.signal(self._pair.resolve(remote.address, remote.port))
+        rtcp_port = remote.rtcp_port or (remote.port if self._mux else remote.port + 1)
+        self._rtcp.signal(self._pair.resolve(remote.rtcp_address or remote.address, rtcp_port))
+        self._last_heard = self._host.time()
+        self._silent = False
+
+    def secure_with(self, local: CryptoLine, remote: CryptoLine) -> None:
+        """Protect by SDES keys; the same keys again change nothing. Raises ProtectionError."""
+        if self.settings.protocol != "sdes":
+            raise ProtectionError("this leg was not opened for SDES keys")
+        if self.protection is None or not self.protection.made_from(local, remote):
+            self.protection = Protection.from_lines(local, remote)
+
+    def send(self, payload: bytes, payload_type: int, timestamp: int, *, marker: bool = False) -> None:
+        """Send the next packet of the owner's stream. Raises NotConnectedError."""
+        if self._own is None:
+            self._own = self.stream()
+        self._own.send(payload, payload_type, timestamp, marker=marker)
+
+    def stream(self) -> OutgoingStream:
+        """A new source of packets: its first one takes over from whatever was sent before, without a break."""
+        return OutgoingStream(self, self._host.next_source())
+
+    def press(self, digits: str, length: float = 0.1) -> None:
+        """Send keys as telephone events, each ``length`` seconds; sound pauses meanwhile.
+
+        Raises TelephoneEventFormatError for what is no key, NotConnectedError where events were not negotiated.
+        """
+        if self.event_type is None:
+            raise NotConnectedError("the other side did not agree to telephone events")
+        if self._events_out is None:
+            self._events_out = EventSender(self.settings.clock_rate)
+        idle = self._events_out.next_deadline() is None
+        now = self._host.time()
+        self._events_out.press(digits, now, length)
+        if idle:
+            self._send_events()
+
+    @property
+    def pressing(self) -> bool:
+        """Whether a telephone event is being sent: sound must pause."""
+        return self._events_out is not None and self._events_out.active
+
+    def send_feedback(self, *feedback: rtcp.RtcpPacket) -> None:
+        """Send RTCP at once: a picture request, a NACK, with the report that must come with it."""
+        self.send_rtcp((*self.reporter.report(self._host.time()), *feedback))
+
+    def request_picture(self) -> None:
+        """Ask for a whole picture of the source that is heard (PLI)."""
+        if self._heard is not None:
+            self.send_feedback(rtcp.PictureLoss(self.ssrc, self._heard))
+
+    @property
+    def heard(self) -> int | None:
+        """The SSRC that is heard, None before the first packet."""
+        return self._heard
+
+    def counters(self) -> Counters:
+        """Everything counted so far."""
+        dropped = self._dropped
+        return Counters(
+            self.reporter.figures(),
+            dropped.malformed,
+            dropped.unauthentic,
+            dropped.foreign,
+            dropped.duplicates,
+            dropped.unsent,
+        )
+
+    def close(self) -> None:
+        """Say goodbye and let go of the ports. Closing again does nothing."""
+        if self.closed:
+            return
+        if self.reporter.next_deadline() is not None:
+            self.send_rtcp(self.reporter.goodbye(self._host.time()))
+        self.closed = True
+        self._host.forget(self)
+        self._host.sockets.unwatch(self._pair.rtp)
+        self._host.sockets.unwatch(self._pair.rtcp)
+        self._pair.close()
+
+    def handle_timer(self, now: float) -> None:
+        """Reports, silence and events whose patience is over; the host calls it several times a second."""
+        packets = self.reporter.handle_timer(now)
+        if packets and not self.reporter.translated:
+            self.send_rtcp(packets)
+        if not self._silent and self._rtp.target is not None and now - self._last_heard >= self.settings.silence:
+            self._silent = True
+            self._tell(events.Silent(now - self._last_heard))
+        deadline = self._events_in.next_deadline()
+        if deadline is not None and deadline <= now:
+            self._pressed(self._events_in.handle_timer(now))
+
+    # What comes in
+
+    def _rtp_readable(self) -> None:
+        one, octets = self._pair.rtp, self.octets
+        for _ in range(_AT_ONCE):
+            try:
+                size, source = one.recvfrom_into(octets)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:  # an ICMP error of an earlier packet
+                continue
+            self.take(size, source, self._host.time())
+
+    def take(self, size: int, source: SocketAddress, now: float) -> None:
+        """A datagram lies in the host's buffer."""
+        octets = self.octets
+        if not 128 <= octets[0] <= 191:
+            self._take_other(size, source, now)
+            return
+        if 192 <= octets[1] <= 223 and size >= 8:
+            self._take_rtcp(size, source, now, self._rtp)
+            return
+        protection = self.protection
+        if protection is not None:
+            size = protection.unprotect(self._buffer, size)
+            if not size:
+                self._dropped.unauthentic += 1
+                return
+        elif not self._clear:
+            self._dropped.unauthentic += 1
+            return
+        if source != self._rtp.source and not self._admit(source):
+            return
+        if size < HEADER_SIZE:
+            self._dropped.malformed += 1
+            return
+        self._last_heard = now
+        if self._silent:
+            self._silent = False
+            self._tell(events.Resumed())
+        self._count(size, now)
+
+    def _count(self, size: int, now: float) -> None:
+        octets = self.octets
+        ssrc = int.from_bytes(octets[8:12])
+        sequence = octets[2] << 8 | octets[3]
+        timestamp = int.from_bytes(octets[4:8])
+        if not self.reporter.received(ssrc, sequence, timestamp, size - HEADER_SIZE, now):
+            self._dropped.duplicates += 1
+            return
+        if ssrc != self._heard:
+            self._heard = ssrc
+            self._events_in = EventReceiver()
+            self._tell(events.SourceChanged(ssrc))
+        event_type = self.event_type
+        if event_type is not None:
+            if octets[1] & 0x7F == event_type:
+                self._take_event(size, now)
+            else:
+                pressed = self._events_in.saw(sequence, now)
+                if pressed:
+                    self._pressed(pressed)
+        if self.forward is not None:
+            self.forward(size, now)
+        elif self.on_rtp is not None and octets[1] & 0x7F != event_type:
+            try:
+                packet = RtpPacket.parse(bytes(self._view[:size]))
+            except RtpError:
+                self._dropped.malformed += 1
+                return
+            self.on_rtp(packet, now)
+
+    def _take_event(self, size: int, now: float) -> None:
+        try:
+            packet = RtpPacket.parse(bytes(self._view[:size]))
+            pressed = self._events_in.receive(packet.sequence_number, packet.timestamp, packet.payload, now)
+        except RtpError:
+            self._dropped.malformed += 1
+            return
+        self._pressed(pressed)
+
+    def _take_other(self, size: int, source: SocketAddress, now: float) -> None:
+        """STUN and DTLS, where the leg speaks them; a clear or SDES leg does not."""
+        self._dropped.malformed += 1
+
+    def _rtcp_readable(self) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                size, source = self._pair.rtcp.recvfrom_into(self.octets)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                continue
+            if size >= 8 and 128 <= self.octets[0] <= 191:
+                self._take_rtcp(size, source, self._host.time(), self._rtcp)
+            else:
+                self._take_other(size, source, self._host.time())
+
+    def _take_rtcp(self, size: int, source: SocketAddress, now: float, latch: Latch) -> None:
+        if self.protection is not None:
+            size = self.protection.unprotect_rtcp(self._buffer, size)
+        if not size or (self.protection is None and not self._clear):
+            self._dropped.unauthentic += 1
+            return
+        try:
+            packets = parse_compound(bytes(self._view[:size]))
+        except RtpError:
+            self._dropped.malformed += 1
+            return
+        if not latch.admit(source, authentic=self.protection is not None):
+            self._dropped.foreign += 1
+            return
+        self.reporter.receive_rtcp(packets, now)
+        if self.forward_rtcp is not None:
+            self.forward_rtcp(packets, now)
+        for packet in packets:
+            if isinstance(packet, _FEEDBACK):
+                self._tell(events.FeedbackArrived(packet))
+            elif isinstance(packet, rtcp.Goodbye):
+                self._tell(events.PeerLeft())
+
+    def _admit(self, source: SocketAddress) -> bool:
+        target = self._rtp.target
+        if not self._rtp.admit(source, authentic=self.protection is not None):
+            self._dropped.foreign += 1
+            return False
+        if source != target:
+            self._tell(events.Latched((str(source[0]), int(source[1]))))
+        return True
+
+    # What goes out
+
+    def emit(self, size: int) -> bool:
+        """Send the RTP packet that lies in the host's buffer. False where it could not be sent."""
+        protection = self.protection
+        if protection is not None:
+            size = protection.protect(self._buffer, size)
+        elif not self._clear:
+            size = 0
+        target = self._rtp.target
+        if size and target is not None and not self.closed:
+            try:
+                self._pair.rtp.sendto(self._view[:size], target)
+            except OSError:  # the socket's buffer is full, or there is no way to that address now
+                pass
+            else:
+                return True
+        self._dropped.unsent += 1
+        return False
+
+    def emit_forwarded(self, size: int, timestamp: int, now: float) -> None:
+        """Send and count a packet of a relay that lies in the host's buffer."""
+        if self.emit(size):
+            self.reporter.sent(timestamp, size - HEADER_SIZE, now)
+
+    def emit_packet(self, packet: RtpPacket, now: float) -> None:
+        """Send a packet whose numbers are final, and count it. Raises RtpFormatError, NotConnectedError."""
+        if self._rtp.target is None:
+            raise NotConnectedError("the leg was not told where to send")
+        octets = packet.serialize()
+        if len(octets) > self._host.largest:
+            raise NotConnectedError("a packet longer than any link takes")
+        self.octets[: len(octets)] = octets
+        if self.emit(len(octets)):
+            self.reporter.sent(packet.timestamp, len(packet.payload), now)
+
+    def now(self) -> float:
+        """The host's clock."""
+        return self._host.time()
+
+    def send_rtcp(self, packets: tuple[rtcp.RtcpPacket, ...]) -> None:
+        """Send a compound packet as it is."""
+        latch = self._rtp if self._mux else self._rtcp
+        if latch.target is None or self.closed or (self.protection is None and not self._clear):
+            return
+        octets = serialize_compound(packets)
+        size = len(octets)
+        self.octets[:size] = octets
+        if self.protection is not None:
+            size = self.protection.protect_rtcp(self._buffer, size)
+        one: socket.socket = self._pair.rtp if self._mux else self._pair.rtcp
+        try:
+            one.sendto(self._view[:size], latch.target)
+        except OSError:
+            self._dropped.unsent += 1
+
+    def _send_events(self) -> None:
+        sender = self._events_out
+        if self.closed or sender is None or self.event_type is None:
+            return
+        now = self._host.time()
+        for one in sender.handle_timer(now, self.continuity.timestamp_at(now)):
+            sequence, _ = self.continuity.insert(now)
+            if self._rtp.target is not None:
+                self.emit_packet(
+                    RtpPacket(self.event_type, sequence, one.timestamp, self.ssrc, one.payload, one.marker), now
+                )
+        deadline = sender.next_deadline()
+        if deadline is not None:
+            self._host.call_at(deadline, self._send_events)
+
+    def _pressed(self, pressed: list[Pressed]) -> None:
+        for one in pressed:
+            if one.digit is not None:
+                self._tell(events.DigitPressed(one.digit))
+
+    def _tell(self, event: events.LegEvent) -> None:
+        if self.on_event is not None:
+            self.on_event(event)
