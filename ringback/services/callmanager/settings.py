@@ -182,6 +182,21 @@ class Trunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Sibling:
+    """Another node of the same cluster, and where it speaks SIP. Calls between nodes go to ``sip_tls_port``."""
+
+    node: str
+    address: str
+    sip_port: int = 5060
+    sip_tls_port: int = 5061
+
+    @property
+    def peer(self) -> SipPeer:
+        """As a peer, over TLS."""
+        return SipPeer(self.node, self.address, self.sip_tls_port, "tls")
+
+
+@dataclass(frozen=True, slots=True)
 class CallSettings:
     """How a node carries calls.
 
@@ -205,7 +220,7 @@ class CallSettings:
     dial_rules: tuple[DialRule, ...] = ()
     look_up_rules: tuple[DialRule, ...] = ()
     trunks: tuple[Trunk, ...] = ()
-    siblings: tuple[SipPeer, ...] = ()
+    siblings: tuple[Sibling, ...] = ()
     node_number: int = 1
     keep_alive_seconds: int = 120
     register_seconds: int = 3600
