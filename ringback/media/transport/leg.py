@@ -7,13 +7,17 @@ Until a secure leg has its keys, nothing is sent and everything that comes is dr
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from ringback.media.transport import events
+from ringback.media.transport.dtls import DtlsIdentity, Fingerprint, Role
+from ringback.media.transport.dtls_driver import DtlsDriver
 from ringback.media.transport.errors import NotConnectedError, ProtectionError
 from ringback.media.transport.latch import Latch, SocketAddress
 from ringback.media.transport.ports import Mark
@@ -27,6 +31,7 @@ from ringback.protocols.rtp.packet import HEADER_SIZE, RtpPacket
 from ringback.protocols.rtp.reports import Figures, Reporter
 from ringback.protocols.rtp.rtcp_wire import parse_compound, serialize_compound
 from ringback.protocols.rtp.telephone_event import EventReceiver, EventSender, Pressed
+from ringback.protocols.stun import BINDING, REQUEST, StunError, StunMessage, binding_response, is_stun
 
 if TYPE_CHECKING:
     from ringback.media.transport.host import MediaHost
@@ -35,6 +40,7 @@ Kind = Literal["audio", "video"]
 Protocol = Literal["clear", "sdes", "dtls"]
 _MARKS = {"audio": Mark.AUDIO, "video": Mark.VIDEO}
 _AT_ONCE = 16  # datagrams read before other sockets get their turn
+_EARLY = 4  # handshake datagrams kept until signalling names the fingerprint
 _FEEDBACK = (rtcp.Nack, rtcp.PictureLoss, rtcp.FullIntraRequest, rtcp.ReceiverEstimate, rtcp.OtherFeedback)
 
 
@@ -120,6 +126,9 @@ class RtpLeg:
         self._rtcp = Latch(symmetric=settings.symmetric)
         self._clear = settings.protocol == "clear"
         self._mux = settings.rtcp_mux
+        self._dtls: DtlsDriver | None = None
+        self._rtcp_protection: Protection | None = None
+        self._early: list[tuple[bytes, SocketAddress, bool]] = []
         self._own: OutgoingStream | None = None
         self._events_in = EventReceiver()
         self._events_out: EventSender | None = None
@@ -171,6 +180,50 @@ class RtpLeg:
             raise ProtectionError("this leg was not opened for SDES keys")
         if self.protection is None or not self.protection.made_from(local, remote):
             self.protection = Protection.from_lines(local, remote)
+
+    def start_dtls(self, identity: DtlsIdentity, role: Role, fingerprints: Sequence[Fingerprint]) -> None:
+        """Agree on keys over the media path; `Secured` or `SecurityFailed` tells the outcome.
+
+        ``role`` is ours by ``a=setup``; call `connect` first. The same fingerprints again change nothing. Raises
+        ProtectionError.
+        """
+        if self.settings.protocol != "dtls":
+            raise ProtectionError("this leg was not opened for DTLS")
+        if self._dtls is not None and self._dtls.matches(role, fingerprints):
+            return
+        self.stop_dtls()
+        self.protection = self._rtcp_protection = None
+        self._dtls = DtlsDriver(self, identity, role, fingerprints, both=not self._mux)
+        self._dtls.start()
+        early, self._early = self._early, []
+        for datagram, source, control in early:
+            self._dtls.receive(datagram, source, self._host.time(), control=control)
+
+    def stop_dtls(self) -> None:
+        """Let go of a handshake and its timer."""
+        if self._dtls is not None:
+            self._dtls.stop()
+            self._dtls = None
+
+    def protect_with(self, protection: Protection, *, control: bool) -> None:
+        """Keys are there: for RTP and RTCP of one port, or for RTCP of its own port."""
+        if control:
+            self._rtcp_protection = protection
+        else:
+            self.protection = protection
+
+    def hear_handshake(self, source: SocketAddress, *, control: bool) -> bool:
+        """Whether a handshake with ``source`` may go on. Learns from it: a phone behind a translator differs."""
+        latch = self._rtcp if control else self._rtp
+        return latch.admit(source, authentic=False)
+
+    def send_datagram(self, datagram: bytes, *, control: bool) -> None:
+        """Send what is neither RTP nor RTCP."""
+        target = (self._rtcp if control else self._rtp).target
+        if target is None or self.closed:
+            return
+        with contextlib.suppress(OSError):  # it will be sent again
+            (self._pair.rtcp if control else self._pair.rtp).sendto(datagram, target)
 
     def send(self, payload: bytes, payload_type: int, timestamp: int, *, marker: bool = False) -> None:
         """Send the next packet of the owner's stream. Raises NotConnectedError."""
@@ -234,6 +287,7 @@ class RtpLeg:
             return
         if self.reporter.next_deadline() is not None:
             self.send_rtcp(self.reporter.goodbye(self._host.time()))
+        self.stop_dtls()
         self.closed = True
         self._host.forget(self)
         self._host.sockets.unwatch(self._pair.rtp)
@@ -247,7 +301,7 @@ class RtpLeg:
             self.send_rtcp(packets)
         if not self._silent and self._rtp.target is not None and now - self._last_heard >= self.settings.silence:
             self._silent = True
-            self._tell(events.Silent(now - self._last_heard))
+            self.tell(events.Silent(now - self._last_heard))
         deadline = self._events_in.next_deadline()
         if deadline is not None and deadline <= now:
             self._pressed(self._events_in.handle_timer(now))
@@ -291,7 +345,7 @@ class RtpLeg:
         self._last_heard = now
         if self._silent:
             self._silent = False
-            self._tell(events.Resumed())
+            self.tell(events.Resumed())
         self._count(size, now)
 
     def _count(self, size: int, now: float) -> None:
@@ -305,7 +359,7 @@ class RtpLeg:
         if ssrc != self._heard:
             self._heard = ssrc
             self._events_in = EventReceiver()
-            self._tell(events.SourceChanged(ssrc))
+            self.tell(events.SourceChanged(ssrc))
         event_type = self.event_type
         if event_type is not None:
             if octets[1] & 0x7F == event_type:
@@ -333,9 +387,29 @@ class RtpLeg:
             return
         self._pressed(pressed)
 
-    def _take_other(self, size: int, source: SocketAddress, now: float) -> None:
-        """STUN and DTLS, where the leg speaks them; a clear or SDES leg does not."""
-        self._dropped.malformed += 1
+    def _take_other(self, size: int, source: SocketAddress, now: float, *, control: bool = False) -> None:
+        """STUN is answered (a check that somebody is here), DTLS goes to the handshake, anything else is dropped."""
+        datagram = bytes(self._view[:size])
+        if self._dtls is not None and size and 20 <= datagram[0] <= 63:
+            self._dtls.receive(datagram, source, now, control=control)
+        elif self.settings.protocol == "dtls" and size and datagram[0] == 22 and len(self._early) < _EARLY:
+            self._early.append((datagram, source, control))  # the other side is quicker than its answer
+        elif is_stun(datagram):
+            self._answer_stun(datagram, source, control=control)
+        else:
+            self._dropped.malformed += 1
+
+    def _answer_stun(self, datagram: bytes, source: SocketAddress, *, control: bool) -> None:
+        try:
+            message = StunMessage.parse(datagram)
+            if message.message_class != REQUEST or message.method != BINDING:
+                return
+            answer = binding_response(message, (str(source[0]), int(source[1]))).serialize()
+        except StunError:
+            self._dropped.malformed += 1
+            return
+        with contextlib.suppress(OSError):
+            (self._pair.rtcp if control else self._pair.rtp).sendto(answer, source)
 
     def _rtcp_readable(self) -> None:
         for _ in range(_AT_ONCE):
@@ -348,12 +422,13 @@ class RtpLeg:
             if size >= 8 and 128 <= self.octets[0] <= 191:
                 self._take_rtcp(size, source, self._host.time(), self._rtcp)
             else:
-                self._take_other(size, source, self._host.time())
+                self._take_other(size, source, self._host.time(), control=True)
 
     def _take_rtcp(self, size: int, source: SocketAddress, now: float, latch: Latch) -> None:
-        if self.protection is not None:
-            size = self.protection.unprotect_rtcp(self._buffer, size)
-        if not size or (self.protection is None and not self._clear):
+        protection = self._rtcp_protection if latch is self._rtcp and self._rtcp_protection else self.protection
+        if protection is not None:
+            size = protection.unprotect_rtcp(self._buffer, size)
+        if not size or (protection is None and not self._clear):
             self._dropped.unauthentic += 1
             return
         try:
@@ -361,7 +436,7 @@ class RtpLeg:
         except RtpError:
             self._dropped.malformed += 1
             return
-        if not latch.admit(source, authentic=self.protection is not None):
+        if not latch.admit(source, authentic=protection is not None):
             self._dropped.foreign += 1
             return
         self.reporter.receive_rtcp(packets, now)
@@ -369,9 +444,9 @@ class RtpLeg:
             self.forward_rtcp(packets, now)
         for packet in packets:
             if isinstance(packet, _FEEDBACK):
-                self._tell(events.FeedbackArrived(packet))
+                self.tell(events.FeedbackArrived(packet))
             elif isinstance(packet, rtcp.Goodbye):
-                self._tell(events.PeerLeft())
+                self.tell(events.PeerLeft())
 
     def _admit(self, source: SocketAddress) -> bool:
         target = self._rtp.target
@@ -379,7 +454,7 @@ class RtpLeg:
             self._dropped.foreign += 1
             return False
         if source != target:
-            self._tell(events.Latched((str(source[0]), int(source[1]))))
+            self.tell(events.Latched((str(source[0]), int(source[1]))))
         return True
 
     # What goes out
@@ -418,6 +493,15 @@ class RtpLeg:
         if self.emit(len(octets)):
             self.reporter.sent(packet.timestamp, len(packet.payload), now)
 
+    def tell(self, event: events.LegEvent) -> None:
+        """Tell the owner."""
+        if self.on_event is not None:
+            self.on_event(event)
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call back at a moment of `now`."""
+        return self._host.call_at(when, callback)
+
     def now(self) -> float:
         """The host's clock."""
         return self._host.time()
@@ -430,8 +514,9 @@ class RtpLeg:
         octets = serialize_compound(packets)
         size = len(octets)
         self.octets[:size] = octets
-        if self.protection is not None:
-            size = self.protection.protect_rtcp(self._buffer, size)
+        protection = self._rtcp_protection if not self._mux and self._rtcp_protection else self.protection
+        if protection is not None:
+            size = protection.protect_rtcp(self._buffer, size)
         one: socket.socket = self._pair.rtp if self._mux else self._pair.rtcp
         try:
             one.sendto(self._view[:size], latch.target)
@@ -456,8 +541,4 @@ class RtpLeg:
     def _pressed(self, pressed: list[Pressed]) -> None:
         for one in pressed:
             if one.digit is not None:
-                self._tell(events.DigitPressed(one.digit))
-
-    def _tell(self, event: events.LegEvent) -> None:
-        if self.on_event is not None:
-            self.on_event(event)
+                self.tell(events.DigitPressed(one.digit))

@@ -18,6 +18,7 @@ _ffi: Final[Any] = _binding.ffi
 _lib: Final[Any] = _binding.lib
 
 BUFFER_SIZE = 2048 + 160  # a datagram, and what protection adds at most
+_WINDOW = 1024  # packets that may be overtaken: a picture is many
 
 _PROFILES = {
     Suite.AES_CM_128_HMAC_SHA1_80: Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
@@ -43,12 +44,13 @@ class Protection:
     def __init__(self, suite: Suite, outbound_key: bytes, inbound_key: bytes) -> None:
         """Raises ProtectionError."""
         try:
-            self._outbound = Session(
-                Policy(key=outbound_key, ssrc_type=Policy.SSRC_ANY_OUTBOUND, srtp_profile=_PROFILES[suite])
-            )
-            self._inbound = Session(
-                Policy(key=inbound_key, ssrc_type=Policy.SSRC_ANY_INBOUND, srtp_profile=_PROFILES[suite])
-            )
+            policy = Policy(key=outbound_key, ssrc_type=Policy.SSRC_ANY_OUTBOUND, srtp_profile=_PROFILES[suite])
+            policy.allow_repeat_tx = True  # pictures are sent again on request (NACK)
+            policy.window_size = _WINDOW
+            self._outbound = Session(policy)
+            policy = Policy(key=inbound_key, ssrc_type=Policy.SSRC_ANY_INBOUND, srtp_profile=_PROFILES[suite])
+            policy.window_size = _WINDOW
+            self._inbound = Session(policy)
         except (pylibsrtp.Error, ValueError, TypeError) as error:
             raise ProtectionError(f"{suite.label} cannot be used with these keys") from error
         self.suite = suite
