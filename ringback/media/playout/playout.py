@@ -1,0 +1,452 @@
+"""The play-out: packets go in as they arrive, 20 ms of sound come out whenever the clock of the listener ticks.
+
+Theory of operation. Media time runs in ticks of the sender's clock. ``_position`` is the media time of the sound that
+is to be decoded next; decoded sound waits in a queue whose remainder after each pull is always shorter than one pull.
+The delay of a piece of sound is measured against the fastest packet (``DelayEstimate``); the target delay is what
+nearly all packets keep. The two are brought together by taking out or putting in pitch periods, and by choosing how
+long a silence lasts.
+
+When the sound at ``_position`` is missing there are three cases. Later sound has come and the numbers show a gap: it
+is lost, so its place is filled from the coarse copy in the next packet or by a guess. Later sound has come and no
+number is missing: the sender was silent. Nothing has come: it is late or lost, nobody knows, so a guess is played and
+``_held`` keeps how much; if later sound comes the guess stood for what was lost, if the missing sound comes it is
+played, later than meant.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ringback.media.codecs.base import Decoder, PayloadError, Pcm, silence
+from ringback.media.codecs.opus import has_copy
+from ringback.media.codecs.resample import Resampler
+from ringback.media.playout import stretch
+from ringback.media.playout.buffer import PacketBuffer, Waiting
+from ringback.media.playout.concealer import Concealer
+from ringback.media.playout.delay import DelayEstimate
+from ringback.media.playout.meter import ConcealmentMeter
+from ringback.media.playout.noise import ComfortNoise
+from ringback.media.playout.queue import SoundQueue
+from ringback.media.playout.stream import IncomingStream
+from ringback.media.playout.types import PlayOutFormats, PlayOutSettings, PlayOutStatistics, Tally
+from ringback.protocols.rtp.packet import RtpPacket
+
+_GIVE_UP = 0.5  # seconds without anything after which a stream counts as paused
+_FADED = 5.0  # seconds after which even the codec's own guess at a pause is replaced by silence
+_LEARNING = 50  # packets until the link is believed to be known
+_JUMP = 0.4  # seconds of delay too much that are thrown away rather than played faster
+_KEPT_AFTER_JUMP = 0.2
+_LOSSY = 0.01  # share of lost packets from which copies are waited for
+_SMOOTH = 0.1
+
+
+class PlayOut:
+    """One incoming stream of sound. No clock of its own: ``arrival`` and ``now`` are seconds of one monotonic clock."""
+
+    def __init__(self, formats: PlayOutFormats, settings: PlayOutSettings | None = None) -> None:
+        self._settings = settings or PlayOutSettings()
+        self._stream = IncomingStream(formats)
+        self._buffer = PacketBuffer()
+        self._estimate = DelayEstimate()
+        self._meter = ConcealmentMeter()
+        self._tally = Tally()
+        self._lost_before = 0
+        self._noise = ComfortNoise()
+        first = next(iter(formats.codecs.values()), None)
+        self._queue = SoundQueue(first.rate if first else self._settings.rate)
+        self._resampler = Resampler(self._queue.rate, self._settings.rate)
+        self._concealer = Concealer(self._queue.rate)
+        self._decoder: Decoder | None = None
+        self._decoder_type = -1
+        self._codec_name = ""
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing is known of the stream that comes."""
+        self._started = False
+        self._position = 0
+        self._sequence = 0
+        self._span = self._stream.clock // 50
+        self._held = 0
+        self._idle = 0
+        self._silent = False
+        self._loss = 0.0
+        self._copies = 0
+        self._margin = 0.0
+        self._target = self._settings.start_delay
+        self._delay: float | None = None
+        self._since_change = 0.0
+
+    @property
+    def frame(self) -> int:
+        """Samples that ``pull`` gives."""
+        return self._settings.rate * self._settings.frame // 1000
+
+    @property
+    def statistics(self) -> PlayOutStatistics:
+        """What happened so far."""
+        tally, meter = self._tally, self._meter
+        return PlayOutStatistics(
+            received=tally.received,
+            lost=self._lost_before + self._stream.lost,
+            late=tally.late,
+            undecodable=tally.undecodable,
+            recovered_by_copy=tally.recovered_by_copy,
+            recovered_by_fec=tally.recovered_by_fec,
+            played=meter.played,
+            concealed=meter.concealed,
+            concealed_seconds=meter.seconds,
+            severely_concealed_seconds=meter.severe,
+            interval_ratio=meter.interval_ratio,
+            interval_ratio_most=meter.interval_most,
+            delay=self._delay or 0.0,
+            target_delay=self._target,
+            shortened=tally.shortened,
+            lengthened=tally.lengthened,
+            restarts=tally.restarts,
+            codec=self._codec_name,
+        )
+
+    def set_formats(self, formats: PlayOutFormats) -> None:
+        """Other payload types from now on, after a new offer and answer; sound that waits is kept."""
+        self._stream.set_formats(formats)
+        self._decoder_type = -1
+
+    # -- packets in
+
+    def push(self, packet: RtpPacket, arrival: float) -> None:
+        """Take a packet in, sound or not. Never raises; what is no sound of this stream is counted and dropped."""
+        lost = self._stream.lost
+        taken = self._stream.accept(packet, arrival, self._estimate.base if self._estimate.seen else None)
+        if taken.new:
+            self._restart(lost)
+        self._measure_loss(taken.entries, packet)
+        for entry in taken.entries:
+            self._take(entry)
+        if taken.entries:
+            self._set_target()
+
+    def _restart(self, lost: int) -> None:
+        if self._estimate.seen:
+            self._tally.restarts += 1
+            self._lost_before += lost
+        self._buffer.clear()
+        self._estimate = DelayEstimate()
+        self._begin()
+
+    def _measure_loss(self, entries: tuple[Waiting, ...], packet: RtpPacket) -> None:
+        if not entries:
+            return
+        missing = min(20, max(0, entries[0].sequence - self._newest - 1)) if self._estimate.seen else 0
+        self._newest = max(self._newest, entries[0].sequence) if self._estimate.seen else entries[0].sequence
+        for _ in range(missing):
+            self._loss += (1.0 - self._loss) * 0.01
+        self._loss -= self._loss * 0.01
+        copies = len(entries) - 1 if packet.payload_type != entries[0].payload_type else 0
+        if not copies:
+            copies = int(self._codec_name == "opus" and has_copy(entries[0].payload))
+        self._copies = max(copies, self._copies - (self._estimate.seen % 50 == 0))
+
+    _newest = 0
+
+    def _take(self, entry: Waiting) -> None:
+        duration = self._span / self._stream.clock
+        media = self._stream.media_time(entry.start)
+        if entry.level == 0:
+            self._tally.received += 1
+            self._estimate.add(entry.arrival, media, duration)
+        if self._started and entry.start < self._position - self._span // 4:
+            self._tally.late += entry.level == 0
+            return
+        if self._buffer.add(entry) and entry.level:
+            self._estimate.count(max(0.0, self._estimate.lag_now(entry.arrival, media)))
+
+    def _set_target(self) -> None:
+        settings = self._settings
+        repairable = self._loss > _LOSSY and self._copies > 0
+        share = settings.lossy_quantile if repairable else settings.quantile
+        target = self._estimate.quantile(share)
+        if repairable and self._copies == 1:
+            target = max(target, self._estimate.quantile(settings.quantile) + self._span / self._stream.clock)
+        target = max(target, settings.start_delay * (1 - self._estimate.seen / _LEARNING))
+        self._target = min(settings.most_delay, max(settings.least_delay, target) + self._margin)
+
+    # -- sound out
+
+    def pull(self, now: float) -> Pcm:
+        """The next ``frame`` samples at the settings' rate. Never raises; silence where there is nothing to hear."""
+        settings = self._settings
+        need = self._queue.rate * settings.frame // 1000
+        guessed = 0
+        spoke = False
+        while self._queue.pending < need:
+            before = self._queue.pending
+            kind = self._fetch(now, need - before)
+            need = self._queue.rate * settings.frame // 1000
+            made = max(0, self._queue.pending - before)
+            guessed += made if kind == "guess" else 0
+            spoke = spoke or kind in ("sound", "guess")
+        self._since_change += settings.frame / 1000
+        if self._started:
+            self._follow_delay(now)
+        if spoke or (self._started and not self._silent):
+            self._meter.add(settings.frame / 1000, min(guessed, need) / self._queue.rate)
+        out = self._queue.take(need)
+        return self._fit(self._resampler.process(out))
+
+    def _fit(self, pcm: Pcm) -> Pcm:
+        """Exactly one frame, also in the moment after a change of the codec's rate."""
+        if pcm.size == self.frame:
+            return pcm
+        return np.concatenate([pcm, silence(self.frame)])[: self.frame]
+
+    def _fetch(self, now: float, missing: int) -> str:
+        """Put at least something into the queue: "sound", "guess", "silence", or "skip" where only time moved on."""
+        entry = self._next_entry()
+        if not self._started:
+            if entry is None or self._lag(now, entry) < self._target:
+                return self._fill(missing)
+            self._start(entry)
+        if entry is None:
+            return self._starve(missing)
+        gap = entry.start - self._position
+        if gap <= self._span // 4:
+            return self._play(entry, now)
+        if self._stream.lost_between(self._sequence, entry.sequence):
+            return self._bridge(entry, gap, now)
+        return self._wait(entry, now, missing)
+
+    def _next_entry(self) -> Waiting | None:
+        if self._started:
+            self._tally.late += sum(
+                entry.level == 0 for entry in self._buffer.drop_before(self._position - self._span // 4)
+            )
+        return self._buffer.first()
+
+    def _lag(self, now: float, entry: Waiting) -> float:
+        return self._estimate.lag_now(now, self._stream.media_time(entry.start))
+
+    def _start(self, entry: Waiting) -> None:
+        self._started = True
+        self._position = entry.start
+        self._sequence = entry.sequence - 1
+        self._held = 0
+        self._delay = None
+
+    def _play(self, entry: Waiting, now: float) -> str:
+        late = self._lag(now, entry) - self._target
+        if late > _JUMP and len(self._buffer) > 1:
+            return self._jump(now)
+        self._buffer.pop()
+        if self._held:
+            # Sound that came after its turn: the link, or the clock that pulls, needs more room than was thought.
+            self._margin = min(0.04, self._margin + 0.002)
+        self._held = 0
+        self._idle = 0
+        self._sequence = max(self._sequence, entry.sequence)
+        if self._stream.is_noise(entry.payload_type):
+            self._noise.hear(entry.payload)
+            self._silent = True
+            self._position = entry.start + self._span
+            self._append(self._noise.sound(self._queue.rate * self._settings.frame // 1000))
+            return "silence"
+        decoder = self._decoder_for(entry.payload_type)
+        if decoder is None:
+            return "skip"
+        leftover = self._queue.pending
+        try:
+            pcm = decoder.decode(entry.payload)
+        except PayloadError:
+            self._tally.undecodable += 1
+            self._position = entry.start + self._span
+            self._append(self._guess(self._samples(self._span)))
+            return "guess"
+        self._tally.recovered_by_copy += entry.level > 0
+        self._span = self._ticks(pcm.size)
+        self._position = entry.start + self._span
+        self._silent = False
+        at = self._append(self._concealer.merge(pcm))
+        self._adapt(at, leftover)
+        return "sound"
+
+    def _jump(self, now: float) -> str:
+        """Far too late: throw sound away, keeping a little that is then played faster."""
+        while len(self._buffer) > 1:
+            entry = self._buffer.first()
+            if entry is None or self._lag(now, entry) <= self._target + _KEPT_AFTER_JUMP:
+                break
+            self._buffer.pop()
+            self._tally.late += entry.level == 0
+        entry = self._buffer.first()
+        if entry is not None:
+            self._position = entry.start
+            self._sequence = entry.sequence - 1
+        self._delay = None
+        self._append(self._guess(self._queue.rate // 100))
+        return "guess"
+
+    def _starve(self, missing: int) -> str:
+        """Nothing has come: guess, without moving on, for it may still come."""
+        self._held += self._ticks(missing)
+        if self._held > _GIVE_UP * self._stream.clock:
+            self._started = False
+            self._idle = 0
+            return self._fill(missing)
+        self._append(self._guess(missing))
+        return "silence" if self._silent else "guess"
+
+    def _bridge(self, entry: Waiting, gap: int, now: float) -> str:
+        """Sound was lost before ``entry``."""
+        stood_for = min(gap, self._held)
+        if stood_for:
+            self._held -= stood_for
+            self._position += stood_for
+            gap -= stood_for
+            if gap <= self._span // 4:
+                self._held = 0
+                return "skip"
+        if gap > 3 * self._span and self._lag(now, entry) >= self._target:
+            self._position = entry.start  # an outage whose sound is overdue
+            self._delay = None
+            self._append(self._guess(self._queue.rate // 100))
+            return "guess"
+        decoder = self._decoder_for(entry.payload_type)
+        if decoder is not None and gap <= self._span + self._span // 4:
+            pcm = decoder.recover(entry.payload, self._samples(gap))
+            if pcm is not None:
+                self._tally.recovered_by_fec += 1
+                self._position += gap
+                leftover = self._queue.pending
+                self._adapt(self._append(pcm), leftover)
+                return "sound"
+        step = min(gap, self._span)
+        self._position += step
+        self._append(self._guess(self._samples(step)))
+        return "guess"
+
+    def _wait(self, entry: Waiting, now: float, missing: int) -> str:
+        """The sender was silent before ``entry``, which is played when its delay is right."""
+        self._silent = True
+        self._held = 0
+        if self._lag(now, entry) >= self._target:
+            self._position = entry.start
+            self._sequence = entry.sequence - 1
+            self._delay = None
+            return "skip"
+        self._position = min(entry.start, self._position + self._ticks(missing))
+        self._append(self._quiet(missing))
+        return "silence"
+
+    def _fill(self, missing: int) -> str:
+        """Nothing runs: what a pause sounds like."""
+        self._idle += missing
+        self._append(self._quiet(missing))
+        return "silence"
+
+    def _quiet(self, samples: int) -> Pcm:
+        """What the sender's silence sounds like: Opus knows it, others told it by comfort noise or not at all."""
+        codec = self._stream.codec_of(self._decoder_type)
+        if (
+            codec is not None
+            and codec.conceals
+            and self._decoder is not None
+            and self._idle < _FADED * self._queue.rate
+        ):
+            self._idle += samples
+            guess = self._decoder.conceal(samples)
+            if guess is not None:
+                return guess
+        fading = self._concealer.active
+        if fading or (self._started and not self._silent):
+            return self._concealer.conceal(self._queue.sound, samples)
+        return self._noise.sound(samples)
+
+    def _guess(self, samples: int) -> Pcm:
+        """Sound in the place of what is missing."""
+        if self._silent:
+            return self._quiet(samples)
+        if self._decoder is not None:
+            guess = self._decoder.conceal(samples)
+            if guess is not None:
+                return guess
+        return self._concealer.conceal(self._queue.sound, samples)
+
+    def _append(self, pcm: Pcm) -> int:
+        return self._queue.append(pcm)
+
+    # -- delay
+
+    def _follow_delay(self, now: float) -> None:
+        pending = self._queue.pending / self._queue.rate
+        delay = self._estimate.lag_now(now, self._stream.media_time(self._position)) + pending
+        self._delay = delay if self._delay is None else self._delay + (delay - self._delay) * _SMOOTH
+        self._margin = max(0.0, self._margin - 0.00001)
+
+    def _excess(self, leftover: int) -> float:
+        """Seconds by which the delay is longer than it need be; negative where it is too short.
+
+        Sound is decoded when a pull finds less than a frame. ``leftover`` samples still wait then, so the packet waited
+        the delay less the leftover. That can be changed by whole frames only: the clock of the pulls sets the phase.
+        """
+        frame = self._settings.frame / 1000
+        rest = leftover / self._queue.rate
+        waited = (self._delay or 0.0) - rest
+        slack = waited - self._target
+        if slack < -0.001:
+            return slack
+        return rest + frame * int(max(0.0, slack - 0.004) / frame)
+
+    def _adapt(self, at: int, leftover: int) -> None:
+        """Take out or put in a piece of the sound just decoded, if the delay is not what it should be."""
+        if self._delay is None:
+            return
+        excess = self._excess(leftover)
+        rate = self._queue.rate
+        if excess < 0:
+            change = stretch.lengthen(self._queue.sound, at, rate, rate // 50)
+            if change is not None and self._acceptable(-excess, change, at):
+                self._delay += change.samples / rate
+                self._tally.lengthened += change.samples / rate
+                self._changed(change)
+        elif excess >= stretch.SHORTEST:
+            change = stretch.shorten(self._queue.sound, at, rate, int(min(excess, 0.03) * rate))
+            if change is not None and self._acceptable(excess, change, at):
+                self._delay -= change.samples / rate
+                self._tally.shortened += change.samples / rate
+                self._changed(change)
+
+    def _changed(self, change: stretch.Change) -> None:
+        self._queue.replace(change.sound)
+        self._since_change = 0.0
+
+    def _acceptable(self, wrong: float, change: stretch.Change, at: int) -> bool:
+        """The further the delay is off, the less perfect the seam need be."""
+        piece = self._queue.sound[at:].astype(np.float32)
+        if wrong > 0.06 or float(np.sqrt(np.mean(piece * piece))) < 100:
+            return True
+        if wrong > 0.02:
+            return change.likeness > 0.6 or self._since_change > 0.1
+        return self._since_change > 0.1 and (change.likeness > 0.85 or self._since_change > 1.0)
+
+    # -- codecs
+
+    def _decoder_for(self, payload_type: int) -> Decoder | None:
+        if payload_type == self._decoder_type:
+            return self._decoder
+        codec = self._stream.codec_of(payload_type)
+        if codec is None:
+            return None
+        self._decoder = codec.decoder()
+        self._decoder_type = payload_type
+        self._codec_name = codec.name
+        if codec.rate != self._queue.rate:
+            self._queue.change_rate(codec.rate)
+            self._resampler = Resampler(codec.rate, self._settings.rate)
+            self._concealer = Concealer(codec.rate)
+        return self._decoder
+
+    def _ticks(self, samples: int) -> int:
+        return samples * self._stream.clock // self._queue.rate
+
+    def _samples(self, ticks: int) -> int:
+        return ticks * self._queue.rate // self._stream.clock
