@@ -418,13 +418,14 @@ def split_commas(text: str) -> list[str]:
 def parse_params(text: str) -> Params:
     """Read ``a=b;c;d="e"``, the text after the first semicolon. Raises MalformedMessage where a name comes twice."""
     params: dict[str, str | None] = {}
-    for part in text.split(";") if '"' not in text else _semicolons(text):
+    parts = text.split(";") if '"' not in text else _semicolons(text)
+    if len(parts) > 1 and not parts[-1].strip(_BLANK):
+        parts.pop()  # one semicolon at the end is a slip of software in use; more are a malformed message
+    for part in parts:
         name, equals, value = part.partition("=")
         name = name.strip(_BLANK).lower()
         if not name:
-            if part.strip(_BLANK):
-                raise MalformedMessage(400, "A parameter has no name")
-            continue
+            raise MalformedMessage(400, "A parameter has no name")
         if name in params:
             raise MalformedMessage(400, f"The parameter {name[:40]} comes twice")
         if not equals:
@@ -537,17 +538,18 @@ def _params_after(text: str) -> Params:
 
 
 def _semicolons(text: str) -> list[str]:
+    """The text divided at semicolons outside of quotes."""
     parts, position = [], 0
-    while position < len(text):
+    while True:
         found = _SPLIT_SEMICOLON.match(text, position)
-        if found is None:
-            if text[position] != ";":
-                raise MalformedMessage(400, "A quoted text is not closed")
-            position += 1
-            continue
-        parts.append(found[0])
-        position = found.end()
-    return parts
+        if found is not None:
+            position = found.end()
+        parts.append("" if found is None else found[0])
+        if position == len(text):
+            return parts
+        if text[position] != ";":
+            raise MalformedMessage(400, "A quoted text is not closed")
+        position += 1
 
 
 def _loose_via(head: str) -> tuple[str, str]:

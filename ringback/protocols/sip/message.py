@@ -471,15 +471,17 @@ class Request(Message):
         """Look at all that routing needs (section 16.3 step 1). Raises MalformedMessage with the status to answer."""
         try:
             self._check_common()
-            scheme = self.uri.scheme
+            uri = self.uri
             _ = self.max_forwards
         except MalformedMessage as error:
             error.message = self
             raise
         if self.cseq.method != self.method:
             raise MalformedMessage(400, "The CSeq names another method than the request line", self)
-        if scheme not in ("sip", "sips", "tel"):
-            raise MalformedMessage(416, f"URIs of the scheme {scheme[:20]} are not known here", self)
+        if uri.headers:
+            raise MalformedMessage(400, "The Request-URI has headers inside", self)
+        if uri.scheme not in ("sip", "sips", "tel"):
+            raise MalformedMessage(416, f"URIs of the scheme {uri.scheme[:20]} are not known here", self)
 
     def _start_line(self) -> str:
         return f"{self.method} {self.raw_uri} SIP/2.0"

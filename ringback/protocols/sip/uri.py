@@ -241,12 +241,7 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
         colon, port_text = after[:1], after[1:]
         if not bracket or colon not in ("", ":"):
             raise MalformedMessage(400, f"{text[:80]!r} is not a host")
-        try:
-            host = str(ipaddress.IPv6Address(inner)) if "%" not in inner else ""
-        except ValueError:
-            host = ""
-        if not host:
-            raise MalformedMessage(400, f"{text[:80]!r} is not an IPv6 address")
+        host = _ipv6(inner)
     elif not _PLAIN_HOST.match(host):
         raise MalformedMessage(400, f"{text[:80]!r} is not a host")
     else:
@@ -256,6 +251,19 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
     if not (port_text.isascii() and port_text.isdigit()) or len(port_text) > 5 or int(port_text) > 65535:
         raise MalformedMessage(400, f"{port_text[:20]!r} is not a port")
     return host, int(port_text)
+
+
+def _ipv6(text: str) -> str:
+    """An IPv6 address in its usual form. RFC 5118 section 4.10: three colons before an IPv4 address are tolerated."""
+    head, colons, tail = text.rpartition(":::")
+    if colons and "." in tail and ":" not in tail:
+        text = f"{head}::{tail}"
+    try:
+        if "%" not in text:
+            return str(ipaddress.IPv6Address(text))
+    except ValueError:
+        pass
+    raise MalformedMessage(400, f"{text[:80]!r} is not an IPv6 address")
 
 
 def _read_params(text: str) -> Params:
