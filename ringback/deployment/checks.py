@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
+from ringback.deployment.call_checks import check_calls
 from ringback.deployment.lines import Path
 from ringback.deployment.model import Deployment, Node
 from ringback.rules.addresses import AddressError, UserAddress, parse_domain
@@ -13,7 +14,7 @@ Found = tuple[Path, str]
 
 ROLE_PORTS: dict[str, tuple[str, ...]] = {
     "names": ("dns",),
-    "call-manager": ("https", "files", "files_tls"),
+    "call-manager": ("https", "files", "files_tls", "sip", "sip_tls"),
     "presence": ("xmpp", "xmpp_tls", "login"),
     "messenger": ("cas",),
     "web": ("web",),
@@ -30,6 +31,7 @@ def check(deployment: Deployment) -> Iterator[Found]:
     yield from _people(deployment)
     yield from _teams(deployment)
     yield from _zones(deployment)
+    yield from check_calls(deployment)
 
 
 def _domain(path: Path, name: str) -> Iterator[Found]:

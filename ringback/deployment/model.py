@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct, field
+from msgspec import field
+
+from ringback.deployment.calls import CallOptions, DeviceRow, DialPlanRows, PickupGroupRow, TrunkRow
+from ringback.deployment.entity import Entity
 
 Role = Literal["names", "call-manager", "presence", "messenger", "web"]
 Network = Literal["office", "internet", "cloud"]
 View = Literal["inside", "outside"]
 
 
-class Entity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """Base of all tables: unknown keys are refused, since a misspelt one would silently do nothing."""
-
-
 class Cluster(Entity, frozen=True, kw_only=True):
-    """A call manager cluster: the home of people."""
+    """A call manager cluster: the home of people.
+
+    ``country`` (ISO 3166) is that of national numbers; none: that of its people's numbers. ``emergency_to`` overrides
+    the dial plan's.
+    """
 
     name: str
     version: str = "14.0.1"
+    country: str = ""
+    emergency_to: str = ""
 
 
 class Ports(Entity, frozen=True, kw_only=True):
@@ -32,6 +37,8 @@ class Ports(Entity, frozen=True, kw_only=True):
     xmpp: int = 5222
     xmpp_tls: int = 5223
     login: int = 8443
+    sip: int = 5060
+    sip_tls: int = 5061
     cas: int = 443
     web: int = 8080
 
@@ -73,7 +80,8 @@ class Person(Entity, frozen=True, kw_only=True):
     """Somebody who signs in.
 
     ``password`` is the first password: it is hashed at the first start and never kept. ``portrait`` draws a picture
-    for a lab (a seed word); ``photo`` is a picture file beside the deployment file.
+    for a lab (a seed word); ``photo`` is a picture file beside the deployment file. ``extension`` is the number inside;
+    none: the end of ``number``, as the dial plan says.
     """
 
     user: str
@@ -82,6 +90,7 @@ class Person(Entity, frozen=True, kw_only=True):
     cluster: str = ""
     password: str = ""
     number: str = ""
+    extension: str = ""
     mobile: str = ""
     home: str = ""
     title: str = ""
@@ -165,6 +174,11 @@ class Deployment(Entity, frozen=True, kw_only=True):
     zone: list[Zone] = field(default_factory=list)
     person: list[Person] = field(default_factory=list)
     team: list[Team] = field(default_factory=list)
+    device: list[DeviceRow] = field(default_factory=list)
+    trunk: list[TrunkRow] = field(default_factory=list)
+    pickup_group: list[PickupGroupRow] = field(default_factory=list)
+    dial_plan: DialPlanRows = field(default_factory=DialPlanRows)
+    calls: CallOptions = field(default_factory=CallOptions)
     presence: PresenceOptions = field(default_factory=PresenceOptions)
     cloud: Cloud = field(default_factory=Cloud)
     web: Web = field(default_factory=Web)
@@ -175,6 +189,14 @@ class Deployment(Entity, frozen=True, kw_only=True):
     def nodes(self, role: Role) -> tuple[Node, ...]:
         """The nodes that have a role, in the order of the file."""
         return tuple(node for node in self.node if role in node.roles)
+
+    def call_managers(self, cluster: str) -> tuple[Node, ...]:
+        """The call managers of a cluster, in the order of the file: the first is the publisher."""
+        return tuple(node for node in self.nodes("call-manager") if node.cluster == cluster)
+
+    def home_of(self, person: Person) -> str:
+        """The cluster of a person; empty where the file has none."""
+        return person.cluster or (self.cluster[0].name if self.cluster else "")
 
     @property
     def conference_domain(self) -> str:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ringback.deployment.numbers import Numbering
 from ringback.lab.compose import Composition
 from ringback.lab.state import DataFolder
 
@@ -35,6 +36,7 @@ def write_lab_json(composition: Composition, folder: DataFolder) -> Path:
 def description(composition: Composition) -> dict[str, Any]:
     """The content of ``lab.json``."""
     deployment = composition.deployment
+    numbering = Numbering(deployment)
     return {
         "domain": deployment.domain,
         "people": [
@@ -44,8 +46,19 @@ def description(composition: Composition) -> dict[str, Any]:
                 "password": person.password,
                 "name": person.name,
                 "number": person.number,
+                "extension": numbering.extension(person),
             }
             for person in deployment.person
+        ],
+        "phones": [
+            {
+                "name": device.name,
+                "user": device.user or device.name,
+                "password": device.password,
+                "numbers": list(numbering.lines(device)),
+                "cluster": numbering.home(device),
+            }
+            for device in deployment.device
         ],
         "nameservers": {view: str(server) for view, server in composition.name_servers.items()},
         "endpoints": [asdict(endpoint) for endpoint in composition.endpoints],

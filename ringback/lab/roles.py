@@ -11,7 +11,7 @@ from ringback.deployment import Deployment, DeploymentError, Node, Person, Probl
 from ringback.deployment.authority import Authority
 from ringback.deployment.checks import ROLE_PORTS
 from ringback.deployment.model import Profile, ServerRow
-from ringback.lab import portraits
+from ringback.lab import calls, portraits
 from ringback.lab.presence import PresenceRole
 from ringback.lab.state import DataFolder
 from ringback.lab.web import WebRole, WebSettings
@@ -78,7 +78,6 @@ class Context:
 
     def call_manager(self, node: Node) -> Service:
         """A call manager with the people of its cluster."""
-        at_home = [person for person in self.deployment.person if self._home(person) == node.cluster]
         cluster = next(cluster for cluster in self.deployment.cluster if cluster.name == node.cluster)
         return CallManager(
             cm.CallManagerSettings(
@@ -92,13 +91,13 @@ class Context:
                 files_tls_port=node.ports.files_tls,
                 cluster=cluster.name,
                 version=cluster.version,
-                servers=tuple(peer.name for peer in self._call_managers(cluster.name)),
+                servers=tuple(peer.name for peer in self.deployment.call_managers(cluster.name)),
                 remote_clusters=tuple(
                     cm.RemoteCluster(
                         other.name,
                         tuple(
                             cm.RemoteServer(peer.name, peer.ports.https, peer.address)
-                            for peer in self._call_managers(other.name)
+                            for peer in self.deployment.call_managers(other.name)
                         ),
                     )
                     for other in self.deployment.cluster
@@ -107,7 +106,8 @@ class Context:
                 trusted_addresses=self._trusted_addresses(),
                 # Everybody is found by a search in every cluster; only those at home sign in and have devices there.
                 people=tuple(self._person(person, node.cluster) for person in self.deployment.person),
-                devices=tuple(device for person in at_home for device in _devices(person)),
+                devices=calls.devices(self.deployment, node.cluster),
+                calls=self._calls(node),
                 application_users=(
                     cm.ApplicationUser(_PRESENCE_APPLICATION, self._folder.secret(_PRESENCE_APPLICATION)),
                 ),
@@ -169,19 +169,25 @@ class Context:
         names = dict.fromkeys((node.name, *node.aliases, *more))
         return self._authority.issue(node.name, tuple(names), (node.address,))
 
-    def _home(self, person: Person) -> str:
-        return person.cluster or self.deployment.cluster[0].name
-
     def _trusted_addresses(self) -> frozenset[str]:
         """Where presence nodes ask from, but no web client does, whose users only the call manager slows down."""
         presence = {node.address for node in self.deployment.nodes("presence")}
         return frozenset(presence - {node.address for node in self.deployment.nodes("web")})
 
-    def _call_managers(self, cluster: str) -> tuple[Node, ...]:
-        return tuple(node for node in self.deployment.nodes("call-manager") if node.cluster == cluster)
+    def _calls(self, node: Node) -> cm.CallSettings:
+        music = self.deployment.calls.music
+        if music and not (self._base / music).is_file():
+            raise DeploymentError("calls", (Problem(0, f"There is no sound file {music}"),))
+        return calls.settings(
+            self.deployment,
+            node,
+            key=self._folder.secret(f"sip-credentials-{node.cluster}").encode(),
+            records=self._folder.node(node.name) / "records",
+            music=self._base / music if music else None,
+        )
 
     def _person(self, person: Person, cluster: str) -> cm.PersonRecord:
-        is_home = self._home(person) == cluster
+        is_home = self.deployment.home_of(person) == cluster
         presence = tuple(node.name for node in self.deployment.nodes("presence")) if person.presence else ()
         return cm.PersonRecord(
             user=person.user,
@@ -264,21 +270,6 @@ def with_ports(deployment: Deployment, choose: Callable[[str, int], int]) -> Dep
 def _servers(row: ServerRow) -> ServiceServers:
     addresses = [ServiceAddress(host, row.port, row.protocol) for host in row.hosts[:3]]
     return ServiceServers(*addresses)
-
-
-def _devices(person: Person) -> list[cm.DeviceRecord]:
-    number = "".join(character for character in person.number if character.isdigit() or character == "+")
-    support = f"configurationfile={person.configuration_file}" if person.configuration_file else ""
-    return [
-        cm.DeviceRecord(
-            name=f"{kind}{person.user.upper()}",
-            owner=person.user,
-            description=f"{person.name} ({kind})",
-            lines=(cm.LineRecord(number, label=person.name, display_name=person.name),) if number else (),
-            support_field=support,
-        )
-        for kind in person.devices
-    ]
 
 
 def _texts(sections: dict[str, dict[str, str | bool | int]]) -> dict[str, dict[str, str]]:

@@ -10,6 +10,9 @@ from ringback.services.names import settings as names
 
 _SERVICES: tuple[tuple[str, str, str], ...] = (
     ("call-manager", "_cisco-uds._tcp", "https"),
+    ("call-manager", "_sip._udp", "sip"),
+    ("call-manager", "_sip._tcp", "sip"),
+    ("call-manager", "_sips._tcp", "sip_tls"),
     ("presence", "_xmpp-client._tcp", "xmpp"),
     ("presence", "_xmpps-client._tcp", "xmpp_tls"),
 )
@@ -39,8 +42,12 @@ def _published(deployment: Deployment, zone: Zone) -> Iterator[names.Record]:
     for role, service, port in _SERVICES:
         if role not in zone.publish:
             continue
+        # Who looks for SIP takes the first cluster if it can: nodes of the others know the way as well.
+        first = deployment.cluster[0].name if deployment.cluster and service.startswith("_sip") else ""
         values = tuple(
-            f"0 10 {getattr(node.ports, port)} {node.name}." for node in deployment.node if role in node.roles
+            f"{10 if first and node.cluster != first else 0} 10 {getattr(node.ports, port)} {node.name}."
+            for node in deployment.node
+            if role in node.roles
         )
         if values:
             yield names.Record(service, "SRV", values, zone.ttl)

@@ -262,6 +262,9 @@ def _emergency(asked: _Question) -> Route | None:
     if plan.emergency_to in plan.lines:
         reason = Reason.of("dial.emergency.line", line=plan.emergency_to)
         found = asked.to(RouteKind.LINE, reason, number=plan.emergency_to)
+    elif cluster := plan.remote.get(plan.emergency_to):
+        reason = Reason.of("dial.emergency.line", line=plan.emergency_to)
+        found = asked.to(RouteKind.CLUSTER, reason, number=plan.emergency_to, target=cluster)
     elif trunk := plan.emergency_to or plan.default_trunk:
         found = asked.to(RouteKind.TRUNK, Reason.of("dial.emergency.trunk", trunk=trunk), number=number, target=trunk)
     else:
@@ -365,6 +368,9 @@ def _by_pattern(asked: _Question, rule: RoutePattern, pattern: Pattern) -> Route
         return asked.to(RouteKind.REFUSED, Reason.of("dial.blocked", number=asked.number, pattern=rule.pattern))
     number = Translation(rule.pattern, rule.prefix, rule.mask).apply(asked.number, pattern)
     if rule.cluster:
+        # A known number of a colleague may be called from outside; what a pattern sends there might leave again.
+        if asked.caller.origin is Origin.OUTSIDE:
+            return asked.to(RouteKind.REFUSED, Reason.of("dial.refused.outside"))
         reason = Reason.of("dial.pattern.cluster", number=asked.number, pattern=rule.pattern, cluster=rule.cluster)
         return _to_cluster(asked, rule.cluster, reason, number)
     reason = Reason.of("dial.pattern.trunk", number=asked.number, pattern=rule.pattern, trunk=rule.trunk)
@@ -375,8 +381,6 @@ def _to_cluster(asked: _Question, cluster: str, reason: Reason, number: str, uri
     # A call that another cluster sent here because it is ours must not be sent on, or two plans could play ping-pong.
     if asked.caller.origin is Origin.CLUSTER:
         return asked.to(RouteKind.REFUSED, Reason.of("dial.refused.cluster-to-cluster", cluster=cluster))
-    if asked.caller.origin is Origin.OUTSIDE:
-        return asked.to(RouteKind.REFUSED, Reason.of("dial.refused.outside"))
     return asked.to(RouteKind.CLUSTER, reason, number=number, target=cluster, uri=uri)
 
 
