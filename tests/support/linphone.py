@@ -26,7 +26,8 @@ _RATE = 48000
 
 @dataclass(frozen=True, slots=True)
 class LinphoneAccount:
-    """Who the phone is; ``encryption``: none, srtp or dtls; ``codec`` is the only one that it offers, empty: all."""
+    """Who the phone is; ``encryption``: none, srtp or dtls; ``codec`` (``PCMU/8000/1``) is the only one that it offers,
+    empty: all."""
 
     number: str
     registrar: str
@@ -117,7 +118,6 @@ async def running_linphone(folder: Path, account: LinphoneAccount, *, tone: int 
         if account.codec:
             await phone.say("audio-codec-disable ALL")
             await phone.say(f"audio-codec-enable {account.codec}")
-            await phone.say("audio-codec-enable telephone-event")
         proxy = f"sip:{account.registrar};transport={account.transport}"
         identity = f"sip:{account.number}@{account.registrar}"
         await phone.say(f"register {identity} {proxy} {account.password} {account.user}")
@@ -142,8 +142,13 @@ async def _running(
 
 
 async def _wait_for(path: Path) -> None:
+    """Until somebody listens on a socket. Raises TimeoutError."""
     async with asyncio.timeout(_SECONDS):
-        while not path.is_socket():
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_unix_connection(path)
+                writer.close()
+                return
             await asyncio.sleep(0.02)
 
 
