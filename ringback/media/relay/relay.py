@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from ringback.media.relay.control import translate
 from ringback.media.transport.leg import RtpLeg
 from ringback.protocols.rtp import rtcp
+from ringback.protocols.rtp.packet import HEADER_SIZE
 
 TypeMap = Mapping[int, int]
 """Payload types of the receiving leg to those of the sending one. Types that it doesn't name are not passed on."""
@@ -74,10 +75,12 @@ class _Way:
         placed = continuity.place(ssrc, sequence, timestamp, now)
         if placed is None:
             return
-        _NUMBERS.pack_into(octets, 2, placed[0], placed[1], continuity.ssrc)
-        if placed[2]:
+        sequence, timestamp, fresh = placed
+        _NUMBERS.pack_into(octets, 2, sequence, timestamp, continuity.ssrc)
+        if fresh:
             octets[1] |= 0x80
-        sink.emit_forwarded(size, placed[1], now)
+        if sink.emit(size):
+            sink.reporter.sent(timestamp, size - HEADER_SIZE, now)
 
     def _forward_rtcp(self, packets: tuple[rtcp.RtcpPacket, ...], now: float) -> None:
         moved = translate(packets, self._source.continuity, self._sink.continuity)

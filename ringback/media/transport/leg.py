@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import secrets
 import socket
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 Kind = Literal["audio", "video"]
 Protocol = Literal["clear", "sdes", "dtls"]
 _MARKS = {"audio": Mark.AUDIO, "video": Mark.VIDEO}
-_AT_ONCE = 16  # datagrams read before other sockets get their turn
+_HEADER = struct.Struct("!BBHII")
 _EARLY = 4  # handshake datagrams kept until signalling names the fingerprint
 _FEEDBACK = (rtcp.Nack, rtcp.PictureLoss, rtcp.FullIntraRequest, rtcp.ReceiverEstimate, rtcp.OtherFeedback)
 
@@ -140,6 +141,8 @@ class RtpLeg:
         self.octets = host.buffer.octets
         self._view = host.buffer.view
         self.closed = False
+        self._receive = self._pair.rtp.recvfrom_into
+        self._send_to = self._pair.rtp.sendto
         host.sockets.watch(self._pair.rtp, self._rtp_readable)
         host.sockets.watch(self._pair.rtcp, self._rtcp_readable)
 
@@ -308,75 +311,72 @@ class RtpLeg:
 
     # What comes in
 
-    def _rtp_readable(self) -> None:
-        one, octets = self._pair.rtp, self.octets
-        for _ in range(_AT_ONCE):
-            try:
-                size, source = one.recvfrom_into(octets)
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError:  # an ICMP error of an earlier packet
-                continue
-            self.take(size, source, self._host.time())
-
-    def take(self, size: int, source: SocketAddress, now: float) -> None:
-        """A datagram lies in the host's buffer."""
+    def _rtp_readable(self, now: float) -> None:
+        """The path of every packet: short, and everything unusual elsewhere. The header is in clear in SRTP too."""
         octets = self.octets
-        if not 128 <= octets[0] <= 191:
-            self._take_other(size, source, now)
+        try:
+            size, source = self._receive(octets)
+        except OSError:  # nothing there after all, or an ICMP error of an earlier packet
             return
-        if 192 <= octets[1] <= 223 and size >= 8:
-            self._take_rtcp(size, source, now, self._rtp)
+        first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(octets)
+        if first & 0xC0 != 0x80 or size < HEADER_SIZE or 192 <= second <= 223:
+            self._take_unusual(size, source, now)
             return
         protection = self.protection
         if protection is not None:
             size = protection.unprotect(self._buffer, size)
-            if not size:
-                self._dropped.unauthentic += 1
-                return
         elif not self._clear:
+            size = 0
+        if not size:
             self._dropped.unauthentic += 1
             return
         if source != self._rtp.source and not self._admit(source):
             return
-        if size < HEADER_SIZE:
-            self._dropped.malformed += 1
-            return
         self._last_heard = now
-        if self._silent:
-            self._silent = False
-            self.tell(events.Resumed())
-        self._count(size, now)
-
-    def _count(self, size: int, now: float) -> None:
-        octets = self.octets
-        ssrc = int.from_bytes(octets[8:12])
-        sequence = octets[2] << 8 | octets[3]
-        timestamp = int.from_bytes(octets[4:8])
         if not self.reporter.received(ssrc, sequence, timestamp, size - HEADER_SIZE, now):
             self._dropped.duplicates += 1
             return
+        if ssrc != self._heard or self._silent:
+            self._hear(ssrc)
+        event_type = self.event_type
+        if event_type is not None:
+            self._watch_events(size, sequence, now, is_event=second & 0x7F == event_type)
+        if self.forward is not None:
+            self.forward(size, now)
+        elif self.on_rtp is not None and second & 0x7F != event_type:
+            self._deliver(size, now)
+
+    def _take_unusual(self, size: int, source: SocketAddress, now: float) -> None:
+        if size >= 8 and 128 <= self.octets[0] <= 191 and 192 <= self.octets[1] <= 223:
+            self._take_rtcp(size, source, now, self._rtp)
+        else:
+            self._take_other(size, source, now)
+
+    def _hear(self, ssrc: int) -> None:
+        if self._silent:
+            self._silent = False
+            self.tell(events.Resumed())
         if ssrc != self._heard:
             self._heard = ssrc
             self._events_in = EventReceiver()
             self.tell(events.SourceChanged(ssrc))
-        event_type = self.event_type
-        if event_type is not None:
-            if octets[1] & 0x7F == event_type:
-                self._take_event(size, now)
-            else:
-                pressed = self._events_in.saw(sequence, now)
-                if pressed:
-                    self._pressed(pressed)
-        if self.forward is not None:
-            self.forward(size, now)
-        elif self.on_rtp is not None and octets[1] & 0x7F != event_type:
-            try:
-                packet = RtpPacket.parse(bytes(self._view[:size]))
-            except RtpError:
-                self._dropped.malformed += 1
-                return
+
+    def _deliver(self, size: int, now: float) -> None:
+        try:
+            packet = RtpPacket.parse(bytes(self._view[:size]))
+        except RtpError:
+            self._dropped.malformed += 1
+            return
+        if self.on_rtp is not None:
             self.on_rtp(packet, now)
+
+    def _watch_events(self, size: int, sequence: int, now: float, *, is_event: bool) -> None:
+        if is_event:
+            self._take_event(size, now)
+        else:
+            pressed = self._events_in.saw(sequence, now)
+            if pressed:
+                self._pressed(pressed)
 
     def _take_event(self, size: int, now: float) -> None:
         try:
@@ -411,18 +411,15 @@ class RtpLeg:
         with contextlib.suppress(OSError):
             (self._pair.rtcp if control else self._pair.rtp).sendto(answer, source)
 
-    def _rtcp_readable(self) -> None:
-        for _ in range(_AT_ONCE):
-            try:
-                size, source = self._pair.rtcp.recvfrom_into(self.octets)
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError:
-                continue
-            if size >= 8 and 128 <= self.octets[0] <= 191:
-                self._take_rtcp(size, source, self._host.time(), self._rtcp)
-            else:
-                self._take_other(size, source, self._host.time(), control=True)
+    def _rtcp_readable(self, now: float) -> None:
+        try:
+            size, source = self._pair.rtcp.recvfrom_into(self.octets)
+        except OSError:
+            return
+        if size >= 8 and 128 <= self.octets[0] <= 191:
+            self._take_rtcp(size, source, now, self._rtcp)
+        else:
+            self._take_other(size, source, now, control=True)
 
     def _take_rtcp(self, size: int, source: SocketAddress, now: float, latch: Latch) -> None:
         protection = self._rtcp_protection if latch is self._rtcp and self._rtcp_protection else self.protection
@@ -469,18 +466,13 @@ class RtpLeg:
         target = self._rtp.target
         if size and target is not None and not self.closed:
             try:
-                self._pair.rtp.sendto(self._view[:size], target)
+                self._send_to(self._view[:size], target)
             except OSError:  # the socket's buffer is full, or there is no way to that address now
                 pass
             else:
                 return True
         self._dropped.unsent += 1
         return False
-
-    def emit_forwarded(self, size: int, timestamp: int, now: float) -> None:
-        """Send and count a packet of a relay that lies in the host's buffer."""
-        if self.emit(size):
-            self.reporter.sent(timestamp, size - HEADER_SIZE, now)
 
     def emit_packet(self, packet: RtpPacket, now: float) -> None:
         """Send a packet whose numbers are final, and count it. Raises RtpFormatError, NotConnectedError."""

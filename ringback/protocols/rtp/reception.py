@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ringback.protocols.rtp.rtcp import ReportBlock
-from ringback.protocols.rtp.sequence import sequence_distance, timestamp_distance
+from ringback.protocols.rtp.sequence import sequence_distance
 
 _MAX_DROPOUT = 3000  # packets, RFC 3550 appendix A.1
 _MAX_MISORDER = 100
+_HISTORY = (1 << 128) - 1
 _GAP_THRESHOLD = 16  # packets in a row that arrive end a burst, RFC 3611 section 4.7.2
 
 
@@ -54,6 +55,7 @@ class SourceStatistics:
         self._jitter = 0.0
         self._last_arrival = 0.0
         self._last_timestamp = 0
+        self._pause = 10 * clock_rate
         self._seen = 0  # bit n: highest - n arrived; so copies are known from late packets
         self._told_expected = 0
         self._told_packets = 0
@@ -61,7 +63,12 @@ class SourceStatistics:
 
     def received(self, sequence_number: int, timestamp: int, octets: int, arrival: float) -> bool:
         """Count a packet with its payload's octets. False where it is a copy of one that came before."""
-        if self._highest < 0:
+        highest = self._highest
+        if highest >= 0 and (sequence_number - highest) & 0xFFFF == 1:  # nearly always
+            self._highest = highest + 1
+            self._seen = (self._seen << 1 | 1) & _HISTORY
+            self._bursts.since_loss += 1
+        elif highest < 0:
             self._base = self._highest = sequence_number
             self._seen = 1
         elif not self._place(sequence_number):
@@ -69,12 +76,16 @@ class SourceStatistics:
             return False
         self.packets += 1
         self.octets += octets
-        if self.packets > 1 and timestamp != self._last_timestamp:
-            elapsed = (arrival - self._last_arrival) * self.clock_rate
-            difference = abs(elapsed - timestamp_distance(timestamp, self._last_timestamp))
-            if difference < 10 * self.clock_rate:  # a pause or a new start of the clock is no jitter
-                self._jitter += (difference - self._jitter) / 16
-        if self.packets == 1 or timestamp != self._last_timestamp:
+        last = self._last_timestamp
+        if timestamp != last or self.packets == 1:
+            if self.packets > 1:
+                difference = (arrival - self._last_arrival) * self.clock_rate - (
+                    ((timestamp - last + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+                )
+                if difference < 0:
+                    difference = -difference
+                if difference < self._pause:  # a pause or a new start of the clock is no jitter
+                    self._jitter += (difference - self._jitter) / 16
             self._last_arrival = arrival
             self._last_timestamp = timestamp
         return True
@@ -84,7 +95,7 @@ class SourceStatistics:
         if 0 < ahead < _MAX_DROPOUT:
             self._bursts.arrived(ahead - 1)
             self._highest += ahead
-            self._seen = (self._seen << ahead | 1) & 0xFFFFFFFFFFFFFFFF_FFFFFFFFFFFFFFFF
+            self._seen = (self._seen << ahead | 1) & _HISTORY
             return True
         if -_MAX_MISORDER <= ahead <= 0:
             bit = 1 << -ahead
