@@ -120,13 +120,15 @@ class PickupGroupRow(Entity, frozen=True, kw_only=True):
 class CallOptions(Entity, frozen=True, kw_only=True):
     """Rules of calls for everybody.
 
-    ``authentication`` ``none`` lets a device in that only knows its name. ``keep_alive_seconds``: after this long a
-    device notices that its node is dead. A line rings ``ring_seconds``; a device is busy from ``busy_trigger`` calls on
-    and takes ``max_calls`` at most. ``media_ports``: first and last for sound and video through the node. ``music``: a
-    WAV file beside the deployment file for callers on hold. Files of call records are closed after ``record_seconds``.
+    ``authentication`` ``none`` lets a device in that only knows its name. ``encryption``: people's devices use TLS and
+    SRTP. ``keep_alive_seconds``: after this long a device notices that its node is dead. A line rings ``ring_seconds``;
+    a device is busy from ``busy_trigger`` calls on and takes ``max_calls`` at most. ``media_ports``: first and last for
+    sound and video through the node. ``music``: a WAV file beside the deployment file for callers on hold. Files of
+    call records are closed after ``record_seconds``.
     """
 
     authentication: Literal["digest", "none"] = "digest"
+    encryption: bool = True
     keep_alive_seconds: int = 120
     register_seconds: int = 3600
     ring_seconds: int = 20

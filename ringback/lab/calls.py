@@ -23,7 +23,9 @@ def devices(deployment: Deployment, cluster: str) -> tuple[cm.DeviceRecord, ...]
         device
         for person in deployment.person
         if deployment.home_of(person) == cluster
-        for device in _softphones(person, line(numbering.extension(person), person))
+        for device in _softphones(
+            person, line(numbering.extension(person), person), encrypted=deployment.calls.encryption
+        )
     )
     phones = (
         _phone(device, tuple(line(number, _owner(numbering, cluster, device, number)) for number in lines))
@@ -66,7 +68,7 @@ def settings(deployment: Deployment, node: Node, *, key: bytes, records: Path, m
     )
 
 
-def _softphones(person: Person, line: cm.LineRecord) -> Iterator[cm.DeviceRecord]:
+def _softphones(person: Person, line: cm.LineRecord, *, encrypted: bool) -> Iterator[cm.DeviceRecord]:
     support = f"configurationfile={person.configuration_file}" if person.configuration_file else ""
     for kind in person.devices:
         yield cm.DeviceRecord(
@@ -75,6 +77,7 @@ def _softphones(person: Person, line: cm.LineRecord) -> Iterator[cm.DeviceRecord
             description=f"{person.name} ({kind})",
             lines=(line,) if line.number else (),
             support_field=support,
+            encrypted=encrypted,
         )
 
 

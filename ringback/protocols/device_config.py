@@ -58,6 +58,15 @@ class SecurityMode(IntEnum):
     ENCRYPTED = 3
 
 
+class Transport(IntEnum):
+    """``transportLayerProtocol``: what a device speaks SIP over."""
+
+    TCP = 1
+    UDP = 2
+    TLS = 3
+    TCP_AND_UDP = 4
+
+
 @dataclass(frozen=True, slots=True)
 class SipServer:
     """A call manager to register with, first choice first."""
@@ -89,7 +98,8 @@ MOBILE_TIMERS = SipTimers(
 
 @dataclass(frozen=True, slots=True)
 class DeviceLine:
-    """A line: ``name`` is the directory number, ``contact`` the UUID that stands for it in SIP."""
+    """A line: ``name`` is the directory number, ``contact`` the UUID that stands for it in SIP. ``shared``: other
+    devices have it too."""
 
     name: str
     contact: str
@@ -98,12 +108,18 @@ class DeviceLine:
     messages_number: str = ""
     max_calls: int = 4
     busy_trigger: int = 2
+    shared: bool = False
+    port: int = 5060
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceConfig:
     """A device file. ``id`` is the device's key; ``service_profile`` a file name; ``support_field`` as typed by the
-    administrator (``configurationfile=...``). ``transport`` keeps the number of the file."""
+    administrator (``configurationfile=...``). ``transport`` keeps the number of the file (see ``Transport``).
+    ``dtmf_payload`` is the payload type of telephone events; ``dscp_audio`` and ``dscp_video`` are six-bit code points.
+    ``group`` is the name of the group of call managers. ``connection_monitor`` is how long, in seconds, the first
+    server must answer again before the device goes back to it.
+    """
 
     id: str = ""
     servers: tuple[SipServer, ...] = ()
@@ -125,6 +141,12 @@ class DeviceConfig:
     start_media_port: int = 16384
     stop_media_port: int = 32766
     domain: str = ""
+    dtmf_payload: int = 101
+    dscp_audio: int = 0x2E
+    dscp_video: int = 0x22
+    group: str = "Default"
+    external_number: str = ""
+    connection_monitor: int = 120
 
     @classmethod
     def parse(cls, data: bytes) -> DeviceConfig:
@@ -159,6 +181,12 @@ class DeviceConfig:
             start_media_port=_number(profile.text_of("startMediaPort"), 16384),
             stop_media_port=_number(profile.text_of("stopMediaPort"), 32766),
             domain=profile.text_of("organizationTopLevelDomain"),
+            dtmf_payload=_number(profile.text_of("dtmfAvtPayload"), 101),
+            dscp_audio=_number(profile.text_of("dscpForAudio"), 0x2E << 2) >> 2,
+            dscp_video=_number(profile.text_of("dscpVideo"), 0x22 << 2) >> 2,
+            group=root.text_of("devicePool/callManagerGroup/name"),
+            external_number=profile.text_of("externalNumberMask"),
+            connection_monitor=_number(root.text_of("devicePool/connectionMonitorDuration"), 120),
         )
 
     def build(self) -> bytes:
@@ -192,11 +220,12 @@ class DeviceConfig:
         )
 
     def _pool(self) -> Element:
-        members = (
-            Element("member", {"priority": str(priority)}, children=(_call_manager(server),))
-            for priority, server in enumerate(self.servers)
+        return _branch(
+            "devicePool",
+            _leaf("revertPriority", 0),
+            call_manager_group(self.group, self.servers),
+            _leaf("connectionMonitorDuration", self.connection_monitor),
         )
-        return _branch("devicePool", _branch("callManagerGroup", _branch("members", *members)))
 
     def _sip_profile(self) -> Element:
         timers = (_leaf(tag, getattr(self.timers, name)) for name, tag in _TIMERS.items())
@@ -211,8 +240,9 @@ class DeviceConfig:
             ),
             _branch(
                 "sipCallFeatures",
+                _leaf("cnfJoinEnabled", "true"),
                 *(_leaf(name, f"x-cisco-serviceuri-{uri}") for name, uri in _FEATURES.items()),
-                _leaf("remoteCcEnable", "true"),
+                *(_leaf(name, text) for name, text in _CALL_FEATURES.items()),
             ),
             _branch(
                 "sipStack",
@@ -221,14 +251,19 @@ class DeviceConfig:
                 *timers,
                 _leaf("maxRedirects", 70),
                 _leaf("remotePartyID", "true"),
+                _leaf("userInfo", "None"),
             ),
-            _leaf("dtmfAvtPayload", 101),
+            _leaf("dtmfAvtPayload", self.dtmf_payload),
             _leaf("dtmfOutofBand", "avt"),
             _leaf("kpml", 3),
             _leaf("startMediaPort", self.start_media_port),
             _leaf("stopMediaPort", self.stop_media_port),
             _leaf("organizationTopLevelDomain", self.domain),
             _branch("sipLines", *(_line(index, line) for index, line in enumerate(self.lines, 1))),
+            _leaf("externalNumberMask", self.external_number),
+            _leaf("voipControlPort", self.lines[0].port if self.lines else 5060),
+            _leaf("dscpForAudio", self.dscp_audio << 2),
+            _leaf("dscpVideo", self.dscp_video << 2),
         )
 
 
@@ -250,6 +285,32 @@ _FEATURES = {
     "meetMeServiceURI": "meetme",
     "abbreviatedDialURI": "abbrdial",
 }
+_CALL_FEATURES = {
+    "rfc2543Hold": "false",
+    "callHoldRingback": "2",
+    "URIDialingDisplayPreference": "1",
+    "localCfwdEnable": "true",
+    "semiAttendedTransfer": "true",
+    "anonymousCallBlock": "2",
+    "callerIdBlocking": "2",
+    "dndControl": "0",
+    "remoteCcEnable": "true",
+    "retainForwardInformation": "false",
+}
+
+
+def call_manager_group(name: str, servers: tuple[SipServer, ...]) -> Element:
+    """The element that lists the servers of a group, first choice first."""
+    members = (
+        Element("member", {"priority": str(priority)}, children=(_call_manager(server),))
+        for priority, server in enumerate(servers)
+    )
+    return _branch(
+        "callManagerGroup",
+        _leaf("name", name),
+        _leaf("tftpDefault", "true" if name == "Default" else "false"),
+        _branch("members", *members),
+    )
 
 
 def _leaf(name: str, value: object) -> Element:
@@ -265,6 +326,7 @@ def _call_manager(server: SipServer) -> Element:
         _leaf("ethernetPhonePort", 2000),
         _leaf("sipPort", server.sip_port),
         _leaf("securedSipPort", server.secured_sip_port),
+        _branch("mgcpPorts", _leaf("listen", 2427), _leaf("keepAlive", 2428)),
     )
     return _branch(
         "callManager", _leaf("name", server.name), _branch("ports", *ports), _leaf("processNodeName", server.name)
@@ -279,11 +341,25 @@ def _line(index: int, line: DeviceLine) -> Element:
             _leaf("featureID", 9),
             _leaf("featureLabel", line.label),
             _leaf("proxy", "USECALLMANAGER"),
-            _leaf("port", 5060),
+            _leaf("port", line.port),
             _leaf("name", line.name),
             _leaf("displayName", line.display_name),
+            _branch("autoAnswer", _leaf("autoAnswerEnabled", 2)),
+            _leaf("callWaiting", 3),
+            _leaf("sharedLine", "true" if line.shared else "false"),
+            _leaf("messageWaitingLampPolicy", 1),
+            _leaf("messageWaitingAMWI", 0),
             _leaf("messagesNumber", line.messages_number),
+            _leaf("ringSettingIdle", 4),
+            _leaf("ringSettingActive", 5),
             _leaf("contact", line.contact),
+            _branch(
+                "forwardCallInfoDisplay",
+                _leaf("callerName", "true"),
+                _leaf("callerNumber", "true"),
+                _leaf("redirectedNumber", "true"),
+                _leaf("dialedNumber", "true"),
+            ),
             _leaf("maxNumCalls", line.max_calls),
             _leaf("busyTrigger", line.busy_trigger),
         ),
@@ -319,6 +395,8 @@ def _read_lines(profile: Element) -> tuple[DeviceLine, ...]:
             messages_number=line.text_of("messagesNumber"),
             max_calls=_number(line.text_of("maxNumCalls"), 4),
             busy_trigger=_number(line.text_of("busyTrigger"), 2),
+            shared=line.text_of("sharedLine") == "true",
+            port=_number(line.text_of("port"), 5060),
         )
         for line in (lines.all("line") if lines is not None else ())
         if line.text_of("name")

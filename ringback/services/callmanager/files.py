@@ -14,22 +14,25 @@ from pathlib import Path
 
 from aiohttp import web
 
+from ringback.protocols import default_config, dial_rules
 from ringback.protocols.device_config import (
     MOBILE_TIMERS,
     SUFFIX,
     DeviceConfig,
     DeviceKind,
     DeviceLine,
+    SecurityMode,
     SipServer,
     SipTimers,
+    Transport,
 )
 from ringback.protocols.jabber_config import JabberConfig
 from ringback.rules.name_search import fold
 from ringback.services.callmanager import http
 from ringback.services.callmanager.http import Document
 from ringback.services.callmanager.place import Place
-from ringback.services.callmanager.settings import CallManagerSettings, ConfigurationFile
-from ringback.storage.callmanager.records import DeviceRow, PersonRow
+from ringback.services.callmanager.settings import CallManagerSettings, CallSettings, ConfigurationFile
+from ringback.storage.callmanager.records import DeviceRow, LineRow, PersonRow
 from ringback.storage.callmanager.store import Store
 
 _XML = "text/xml"
@@ -48,7 +51,30 @@ def catalogue(settings: CallManagerSettings, place: Place) -> dict[str, Document
     for group in settings.group_configurations:
         files[group.path] = _configuration(group)
     files[settings.configuration.path] = _configuration(_with_photos(settings, place))
+    files |= _calling(settings, place)
     return files
+
+
+def _calling(settings: CallManagerSettings, place: Place) -> dict[str, Document]:
+    """The files about calls that are the same for all devices; those of the administrator come first."""
+    made = {default_config.NAME: default_config.DefaultConfig(sip_servers(settings, place)).build()}
+    if settings.calls is not None:
+        made[dial_rules.APPLICATION_RULES] = dial_rules.build(settings.calls.dial_rules)
+        made[dial_rules.LOOK_UP_RULES] = dial_rules.build(settings.calls.look_up_rules)
+    return {path: Document.of(body, _XML) for path, body in made.items() if path not in settings.files}
+
+
+def sip_servers(settings: CallManagerSettings, place: Place) -> tuple[SipServer, ...]:
+    """The call managers of the cluster in the order of their file, with the ports at which they speak SIP."""
+    siblings = {} if settings.calls is None else {node.node: node for node in settings.calls.siblings}
+    found: list[SipServer] = []
+    for name in settings.servers or (settings.node,):
+        sibling = siblings.get(name)
+        if sibling is None:
+            found.append(SipServer(name, place.sip_port, place.sip_tls_port))
+        else:
+            found.append(SipServer(name, sibling.sip_port, sibling.sip_tls_port))
+    return tuple(found)
 
 
 def _with_photos(settings: CallManagerSettings, place: Place) -> ConfigurationFile:
@@ -90,27 +116,30 @@ class Files:
         if device is None:
             return None
         owner = await self._store.person(device.owner) if device.owner else None
-        body = device_file(device, owner, self._settings, self._place).build()
+        shared = await self._store.shared_numbers(line.number for line in device.lines)
+        body = device_file(device, owner, self._settings, self._place, shared).build()
         return Document.of(body, _XML)
 
 
 def device_file(
-    device: DeviceRow, owner: PersonRow | None, settings: CallManagerSettings, place: Place
+    device: DeviceRow,
+    owner: PersonRow | None,
+    settings: CallManagerSettings,
+    place: Place,
+    shared: frozenset[str] = frozenset(),
 ) -> DeviceConfig:
-    """The file of a device: its call managers are the nodes of the cluster, its lines those of the store."""
-    kind = DeviceKind.of(device.name)
-    mobile = kind in (DeviceKind.ANDROID, DeviceKind.IPHONE)
+    """The file of a device: its call managers are the nodes of the cluster, its lines those of the store. ``shared``
+    are the numbers that other devices have too."""
+    calls = settings.calls
     user = "" if owner is None else owner.user_name
     profile = default_profile(settings) if owner is None else owner.service_profile or default_profile(settings)
-    servers = settings.servers or (settings.node,)
     config = DeviceConfig(
         id=device.id,
-        servers=tuple(SipServer(name) for name in servers),
-        lines=tuple(
-            DeviceLine(line.number, line.id, line.label, line.display_name, line.voicemail_pilot)
-            for line in device.lines
-        ),
-        timers=MOBILE_TIMERS if mobile else SipTimers(),
+        servers=sip_servers(settings, place),
+        lines=tuple(_line(line, place, shared) for line in device.lines),
+        timers=_timers(device.name, calls),
+        security_mode=SecurityMode.ENCRYPTED if device.encrypted else SecurityMode.NON_SECURE,
+        transport=Transport.TLS if device.encrypted else Transport.TCP_AND_UDP,
         user=user,
         owner=user,
         service_profile=f"{profile}{SUFFIX}" if profile else "",
@@ -118,7 +147,44 @@ def device_file(
         user_locale="" if owner is None else owner.locale,
         users_url=f"{place.uds}/users",
     )
+    if calls is not None:
+        config = replace(
+            config,
+            domain=calls.domain,
+            external_number=calls.plan.external_number(device.lines[0].number) if device.lines else "",
+            connection_monitor=calls.keep_alive_seconds,
+        )
     return replace(config, version_stamp=hashlib.sha256(config.build()).hexdigest()[:32])
+
+
+def _line(line: LineRow, place: Place, shared: frozenset[str]) -> DeviceLine:
+    return DeviceLine(
+        name=line.number,
+        contact=line.id,
+        label=line.label,
+        display_name=line.display_name,
+        messages_number=line.voicemail_pilot,
+        max_calls=line.max_calls,
+        busy_trigger=line.busy_trigger,
+        shared=line.number in shared,
+        port=place.sip_port,
+    )
+
+
+def _timers(device: str, calls: CallSettings | None) -> SipTimers:
+    """The times of the standard profile, or of the one for mobile devices; an interval that the administrator made
+    shorter holds for both."""
+    mobile = DeviceKind.of(device) in (DeviceKind.ANDROID, DeviceKind.IPHONE)
+    timers = MOBILE_TIMERS if mobile else SipTimers()
+    if calls is None:
+        return timers
+    usual = SipTimers()
+    if calls.keep_alive_seconds != usual.keep_alive_expires:
+        timers = replace(timers, keep_alive_expires=calls.keep_alive_seconds)
+    if calls.register_seconds != usual.register_expires:
+        delta = min(timers.register_delta, calls.register_seconds // 2)
+        timers = replace(timers, register_expires=calls.register_seconds, register_delta=delta)
+    return timers
 
 
 def default_profile(settings: CallManagerSettings) -> str:

@@ -17,6 +17,8 @@ class Place:
     files_tls: str
     publisher: str
     publisher_uds: str
+    sip_port: int = 5060
+    sip_tls_port: int = 5061
 
     @property
     def uds(self) -> str:
@@ -24,7 +26,14 @@ class Place:
         return self.https + uds.documents.BASE
 
     @classmethod
-    def of(cls, settings: CallManagerSettings, https_port: int, files_port: int, files_tls_port: int) -> Place:
+    def of(
+        cls,
+        settings: CallManagerSettings,
+        https_port: int,
+        files_port: int,
+        files_tls_port: int,
+        sip_ports: tuple[int, int] = (5060, 5061),
+    ) -> Place:
         """The place of a node with the ports that it bound; the other nodes of a cluster use the same."""
         node = f"[{settings.node}]" if ":" in settings.node else settings.node
         publisher = settings.servers[0] if settings.servers else settings.node
@@ -34,4 +43,6 @@ class Place:
             files_tls=f"https://{node}:{files_tls_port}",
             publisher=publisher,
             publisher_uds=uds.home(publisher, https_port),
+            sip_port=sip_ports[0],
+            sip_tls_port=sip_ports[1],
         )

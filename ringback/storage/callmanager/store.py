@@ -95,6 +95,12 @@ class Store:
         """A device by its name."""
         return next(iter(await self._devices(devices.c.name == name)), None)
 
+    async def shared_numbers(self, wanted: Iterable[str]) -> frozenset[str]:
+        """Those of some numbers that more than one device has."""
+        query = select(lines.c.number).where(lines.c.number.in_(sorted(wanted))).group_by(lines.c.number)
+        async with self.engine.connect() as connection:
+            return frozenset(await connection.scalars(query.having(func.count() > 1)))
+
     async def _devices(self, condition: ColumnElement[bool]) -> tuple[DeviceRow, ...]:
         query = (
             select(devices, *(column.label(f"line_{column.name}") for column in lines.c))

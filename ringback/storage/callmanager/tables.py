@@ -123,5 +123,6 @@ lines = Table(
     Column("voicemail_pilot", Text, nullable=False),
     Column("max_calls", Integer, nullable=False, server_default="4"),
     Column("busy_trigger", Integer, nullable=False, server_default="2"),
+    Index("lines_number", "number"),
 )
 """``id`` is the same for a number on all devices; ``position`` counts from 1."""

@@ -48,6 +48,7 @@ def upgrade() -> None:
     op.add_column("devices", sa.Column("encrypted", sa.Boolean, nullable=False, server_default=sa.false()))
     op.add_column("lines", sa.Column("max_calls", sa.Integer, nullable=False, server_default="4"))
     op.add_column("lines", sa.Column("busy_trigger", sa.Integer, nullable=False, server_default="2"))
+    op.create_index("lines_number", "lines", ["number"])
     _settings()
     _registrations()
     _records()
@@ -125,6 +126,7 @@ def downgrade() -> None:
     """Drop them."""
     for table in _TABLES:
         op.drop_table(table)
+    op.drop_index("lines_number", "lines")
     with op.batch_alter_table("lines") as lines:
         lines.drop_column("busy_trigger")
         lines.drop_column("max_calls")
