@@ -1,0 +1,126 @@
+"""Who may ask: digest authentication of phones, trust in connections that proved themselves, and in other systems.
+
+A request that begins something is looked at before any state is made of it (``gate``). It passes when it comes from a
+peer of the deployment, over a connection on which its device has registered with digest (TCP, TLS: nobody else can
+write there), or with a good answer to a challenge. A UDP address proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from ringback.protocols.sip.agent import Refusal
+from ringback.protocols.sip.digest import Guard, Verdict
+from ringback.protocols.sip.errors import MalformedMessage
+from ringback.protocols.sip.flows import Flow
+from ringback.protocols.sip.message import Request
+from ringback.services.callmanager.calls.core import Core
+from ringback.services.callmanager.calls.peers import Peer
+from ringback.storage.callmanager.call_rows import Phone
+
+_OPEN = frozenset({"OPTIONS"})
+_DEVICE_PARAM = "+u.sip!devicename.ccm.cisco.com"
+_KEPT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sent a request: a phone, another system, or (both None) somebody unknown."""
+
+    phone: Phone | None = None
+    peer: Peer | None = None
+
+
+NOBODY = Sender()
+
+
+class Access:
+    """The gate of the agent."""
+
+    def __init__(self, core: Core, key: bytes) -> None:
+        """``key`` signs nonces; the same on all nodes of the cluster."""
+        self._core = core
+        self._guard = Guard(core.domain, key)
+        self._flows: dict[Flow, str] = {}
+        self._passed: OrderedDict[int, tuple[Request, Sender]] = OrderedDict()
+
+    def gate(self, request: Request, flow: Flow, now: float) -> Refusal | None:
+        """See ``Agent.gate``."""
+        if request.method in _OPEN:
+            return None
+        try:
+            sender = self._sender(request, flow, now)
+        except MalformedMessage as error:
+            return Refusal(error.status, "Bad Request")
+        if isinstance(sender, Refusal):
+            return sender
+        self._passed[id(request)] = (request, sender)
+        if len(self._passed) > _KEPT:
+            self._passed.popitem(last=False)
+        return None
+
+    def who(self, request: Request) -> Sender:
+        """Who sent a request that passed the gate; once."""
+        kept = self._passed.pop(id(request), None)
+        return kept[1] if kept is not None and kept[0] is request else NOBODY
+
+    def proved(self, flow: Flow, device: str) -> None:
+        """A device has registered over a flow: further requests over a connection need no digest."""
+        flow.protected = True
+        if flow.reliable:
+            self._flows[flow] = device
+
+    def unproved(self, flow: Flow) -> None:
+        """The device of a flow is no longer registered over it."""
+        flow.protected = False
+        self._flows.pop(flow, None)
+
+    def closed(self, flow: Flow) -> None:
+        """A connection is gone."""
+        self._flows.pop(flow, None)
+
+    def _sender(self, request: Request, flow: Flow, now: float) -> Sender | Refusal:
+        peer = self._core.peers.of_flow(flow)
+        if peer is not None and request.method != "REGISTER":
+            return Sender(peer=peer)
+        known = self._flows.get(flow)
+        if known is not None and request.method != "REGISTER":
+            return Sender(self._core.lines.phone(known))
+        if self._core.settings.authentication == "none":
+            phone = self._named(request)
+            return Sender(phone) if phone is not None else Refusal(403, "Unknown Device")
+        answer = self._guard.answer(request.all("Authorization"))
+        if answer is None:
+            return self._challenge(now, stale=False)
+        hashes = self._core.lines.digest(answer.username)
+        ha1 = hashes.ha1(answer.algorithm.value) if hashes is not None and answer.algorithm is not None else None
+        verdict = self._guard.verify(answer, request.method, ha1, now + self._core.wall, request.body)
+        if verdict is Verdict.STALE:
+            return self._challenge(now, stale=True)
+        phone = self._core.lines.phone_of_user(answer.username) if verdict is Verdict.GOOD else None
+        if phone is None:
+            return Refusal(
+                403, "Wrong User Name Or Password", (("Warning", self._warning("TLS authentication failure")),)
+            )
+        return Sender(phone)
+
+    def _challenge(self, now: float, *, stale: bool) -> Refusal:
+        values = self._guard.challenges(now + self._core.wall, stale=stale)
+        return Refusal(401, "", tuple(("WWW-Authenticate", value) for value in values))
+
+    def _named(self, request: Request) -> Phone | None:
+        """The device that a request names, where the deployment trusts names."""
+        for contact in request.contacts:
+            name = (contact.params.get(_DEVICE_PARAM) or "").strip('"')
+            if name and (phone := self._core.lines.phone(name)):
+                return phone
+        user = request.from_.uri.number
+        phone = self._core.lines.phone(user) or self._core.lines.phone_of_user(user)
+        if phone is not None:
+            return phone
+        having = self._core.lines.phones_of(user)
+        return having[0] if having else None
+
+    def _warning(self, text: str) -> str:
+        return f'399 {self._core.node} "{text}"'

@@ -1,0 +1,176 @@
+"""From a call that is over to the facts that records hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ringback.protocols.sdp.description import Description, SdpError
+from ringback.protocols.sdp.formats import formats_of
+from ringback.protocols.sip.message import Request
+from ringback.services.callmanager.calls.call import Call
+from ringback.services.callmanager.calls.facts import CallFacts, Cause, OnBehalfOf, QualityFacts, SideFacts
+from ringback.services.callmanager.calls.identity import Shown
+from ringback.services.callmanager.calls.leg import Leg
+from ringback.services.callmanager.calls.media_path import end_of
+from ringback.services.callmanager.calls.quality import quality_of
+
+if TYPE_CHECKING:
+    from ringback.services.callmanager.calls.core import Core
+    from ringback.services.callmanager.calls.joining import Joiner
+
+_NOBODY = SideFacts()
+_COMPANIONS = frozenset({"telephone-event", "cn", "red"})
+
+
+class Recorder:
+    """Collects the sides of calls as they leave, and hands over one record for each call."""
+
+    def __init__(self, core: Core, joiner: Joiner) -> None:
+        self._core = core
+        self._joiner = joiner
+        self._sides: dict[int, list[tuple[Leg, SideFacts, int]]] = {}
+
+    def keep(self, call: Call, leg: Leg, now: float) -> None:
+        """A leg leaves a call: keep what its record will say."""
+        kept = self._sides.setdefault(call.number, [])
+        if any(one is leg for one, _, _ in kept):
+            return
+        kept.append((leg, self._side(leg), self._secured(leg)))
+        if leg.quality is not None:
+            self._core.records.quality_reported(leg.quality)
+            leg.quality = None
+
+    def quality(self, leg: Leg, request: Request, now: float) -> None:
+        """The quality that a phone reports in its BYE."""
+        call = leg.call
+        if call is None:
+            return
+        told = quality_of(request)
+        if told is not None:
+            session = leg.session
+            leg.quality = QualityFacts(
+                call=self._global(call),
+                leg=leg.number,
+                at=now + self._core.wall,
+                number=leg.line or leg.shown.user,
+                device=leg.device or (leg.trunk.name if leg.trunk else ""),
+                local_session=session.remote_uuid,
+                remote_session=session.local_uuid,
+                **told,
+            )
+
+    def close(self, call: Call, now: float) -> None:
+        """A call is over: its record."""
+        if call.recorded:
+            return
+        call.recorded = True
+        kept = self._sides.pop(call.number, [])
+        callers = [entry for entry in kept if not entry[0].outgoing]
+        first = callers[0] if callers else (kept[0] if kept else None)
+        others = [entry for entry in kept if entry is not first]
+        second = others[0] if others else None
+        self.write(call, first, second, now)
+
+    def write(
+        self,
+        call: Call,
+        first: tuple[Leg, SideFacts, int] | None,
+        second: tuple[Leg, SideFacts, int] | None,
+        now: float,
+    ) -> None:
+        """One record between two sides."""
+        way, wall = call.way, self._core.wall
+        caller = first[1] if first else _NOBODY
+        called = second[1] if second else SideFacts(number=_number(way.final), cause=caller.cause)
+        original = way.original or way.dialled or called.number
+        secured = min(first[2] if first else 0, second[2] if second else 0)
+        self._core.records.call_ended(
+            CallFacts(
+                call=self._global(call),
+                began=call.began + wall,
+                ended=now + wall,
+                connected=None if call.connected is None else call.connected + wall,
+                caller=caller,
+                called=called,
+                original_called=original,
+                original_called_uri=self._uri(original),
+                final_called=_number(way.final) or called.number or original,
+                final_called_uri=self._uri(_number(way.final)),
+                final_user=second[0].user if second else "",
+                last_redirect=way.last_redirect,
+                last_redirect_uri=self._uri(way.last_redirect),
+                original_reason=way.redirect if len(way.diversions) == 1 else way.first_redirect,
+                last_reason=way.redirect,
+                original_on_behalf_of=way.redirected_by,
+                last_on_behalf_of=way.redirected_by,
+                joined_by=way.joined_by,
+                secured=secured,
+            )
+        )
+
+    def _global(self, call: Call) -> int:
+        return call.number
+
+    def _uri(self, number: str) -> str:
+        line = self._core.lines.line(number) if number else None
+        return line.uri if line is not None else ""
+
+    def _side(self, leg: Leg) -> SideFacts:
+        audio = video = ("", 0, "")
+        try:
+            said = leg.said
+            if said is not None:
+                audio, video = _media(said, leg.told, "audio"), _media(said, leg.told, "video")
+        except SdpError:
+            pass  # the record then tells of no media, as none was agreed
+        line = self._core.lines.line(leg.line) if leg.line else None
+        phone = self._core.lines.phone(leg.device) if leg.device else None
+        return SideFacts(
+            leg=leg.number,
+            number=leg.line or leg.shown.user,
+            uri=line.uri if line is not None else "",
+            user=leg.user,
+            device=leg.device or (leg.trunk.name if leg.trunk else ""),
+            device_type=phone.model if phone is not None else "",
+            signalling=leg.address,
+            media=audio[0],
+            media_port=audio[1],
+            codec=audio[2],
+            video_media=video[0],
+            video_port=video[1],
+            video_codec=video[2],
+            cause=leg.cause or Cause.NORMAL_CLEARING,
+            terminated_by=leg.terminated_by,
+            session_id=leg.session.remote_uuid,
+            protocol_call=leg.session.call_id,
+            trunk=leg.trunk is not None,
+            conversation=leg.room_number,
+        )
+
+    def _secured(self, leg: Leg) -> int:
+        if not leg.session.secure:
+            return 0
+        said = leg.said if leg.has_said else None
+        return 2 if said is not None and end_of(said).keying != "none" else 1
+
+
+def _media(said: Description, told: Description | None, kind: str) -> tuple[str, int, str]:
+    """Address, port and codec of a kind: the codec is the first that both descriptions of a leg name."""
+    section = said.first(kind)
+    if section is None:
+        return "", 0, ""
+    connection = said.connection_of(section)
+    address = connection.address if connection is not None else ""
+    theirs = [one for one in formats_of(section) if one.name.lower() not in _COMPANIONS]
+    other = told.first(kind) if told is not None else None
+    if other is not None:
+        known = {one.name.lower() for one in formats_of(other)}
+        theirs = [one for one in theirs if one.name.lower() in known] or theirs
+    return address, section.port, theirs[0].name if theirs else ""
+
+
+def _number(shown: Shown) -> str:
+    return shown.user
+
+
+__all__ = ["OnBehalfOf", "Recorder"]
