@@ -1,4 +1,4 @@
-"""``python -m bench``: measure the presence service beside Prosody and ejabberd. See docs/benchmarks.md."""
+"""``python -m bench``: measure our services beside those of others. See docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import uvloop
 from bench import targets, workloads
 from bench.report import Result, machine, save, show
 from bench.session import Mechanism
+from bench.signalling import workloads as signalling
 from bench.targets import Start, Target
 from bench.workloads import Measured
 
@@ -156,6 +157,8 @@ def main() -> int:
                 results = uvloop.run(_rounds(chosen, running, rounds))
         if not words or any(word in "idle connection" for word in words):
             results += _idle(folder, idle, connections, min(rounds, 3))
+        if not words or any(word in "signalling registrations basic calls" for word in words):
+            results += signalling.results(folder / "signalling", min(rounds, 3), wanted, short=options.short)
     show(results, note)
     print(save(results, note, options.results))
     return 0

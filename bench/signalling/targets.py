@@ -9,6 +9,8 @@ from pathlib import Path
 
 from bench.signalling.generator import Door, Phone
 from tests.support.kamailio import running_kamailio
+from tests.support.telephony import phones as plain_phones
+from tests.support.telephony import running_telephony
 
 PASSWORD = "bench-pass-phrase"  # sipp can't have blanks in it
 
@@ -31,3 +33,12 @@ def kamailio(folder: Path, phones: int) -> Iterator[SignallingTarget]:
         numbers = [str(20000 + number) for number in range(phones)]
         own = [Phone(number, number, PASSWORD) for number in numbers]
         yield SignallingTarget("kamailio", "proxy, one worker", Door(server.address, server.port), own, server.pid)
+
+
+@contextlib.contextmanager
+def ringback(folder: Path, phones: int) -> Iterator[SignallingTarget]:
+    """Our call manager as it runs for everybody: back-to-back agent, dial plan, forwarding rules, call records."""
+    with running_telephony(folder, plain_phones(phones, first=20000)) as server:
+        own = [Phone(phone.number, phone.user, phone.password) for phone in server.phones]
+        door = Door(server.address, server.port)
+        yield SignallingTarget("ringback", "back-to-back agent, call records on", door, own, server.process.pid)
