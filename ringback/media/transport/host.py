@@ -10,6 +10,7 @@ from ringback.media.transport.leg import LegSettings, RtpLeg
 from ringback.media.transport.ports import DEFAULT_RANGE, PortPool, PortRange
 from ringback.media.transport.protection import BUFFER_SIZE, Buffer
 from ringback.media.transport.sockets import Sockets
+from ringback.media.transport.ticker import Ticker
 
 _TICK = 0.1  # seconds; reports and silence need no finer one
 _DEFAULT = LegSettings()
@@ -25,6 +26,7 @@ class MediaHost:
         self.largest = BUFFER_SIZE - 160
         self.sockets = Sockets(loop)
         self.time: Callable[[], float] = time.monotonic
+        self.ticker = Ticker(loop, self.time)
         self.wall = time.time() - time.monotonic()
         self._loop = loop
         self._legs: set[RtpLeg] = set()
@@ -67,6 +69,7 @@ class MediaHost:
             leg.close()
         if self._timer is not None:
             self._timer.cancel()
+        self.ticker.close()
         self.sockets.close()
 
     def _tick(self) -> None:

@@ -97,8 +97,9 @@ class _Dropped:
 class RtpLeg:
     """See the head of this module. Every method is to be called on the loop's thread.
 
-    ``on_rtp(packet, now)`` gets each packet that is new and no telephone event; ``forward(size, now)``, set by a relay
-    instead, gets it unread in the host's buffer. While ``sending`` is False (hold, mute), nothing leaves but reports.
+    ``on_rtp(packet, now)`` gets each packet that is new, telephone events too, so that a play-out doesn't take them for
+    lost; ``forward(size, now)``, set by a relay instead, gets it unread in the host's buffer. While ``sending`` is
+    False (hold, mute), nothing leaves but reports.
     """
 
     def __init__(self, host: MediaHost, settings: LegSettings) -> None:
@@ -343,7 +344,7 @@ class RtpLeg:
             self._watch_events(size, sequence, now, is_event=second & 0x7F == event_type)
         if self.forward is not None:
             self.forward(size, now)
-        elif self.on_rtp is not None and second & 0x7F != event_type:
+        elif self.on_rtp is not None:
             self._deliver(size, now)
 
     def _take_unusual(self, size: int, source: SocketAddress, now: float) -> None:
