@@ -11,6 +11,7 @@ import contextlib
 import ipaddress
 import socket
 import time
+from dataclasses import replace
 
 import dns.asyncquery
 import dns.asyncresolver
@@ -27,9 +28,19 @@ from dns.rdatatype import RdataType
 
 from ringback.protocols.dns import PARSE_ERRORS
 from ringback.rules.addresses import HostPort
-from ringback.rules.srv import NameAnswer, NameOutcome, SrvRecord, order_srv
+from ringback.rules.srv import NameAnswer, NameOutcome, NaptrRecord, SrvRecord, order_srv
 
-__all__ = ["TIMEOUT", "TRIES", "NameAnswer", "NameClient", "NameOutcome", "NameResolver", "SrvRecord", "order_srv"]
+__all__ = [
+    "TIMEOUT",
+    "TRIES",
+    "NameAnswer",
+    "NameClient",
+    "NameOutcome",
+    "NameResolver",
+    "NaptrRecord",
+    "SrvRecord",
+    "order_srv",
+]
 
 TIMEOUT = 2.0  # seconds for one try with one server
 TRIES = 2  # with each server; UDP loses
@@ -53,6 +64,10 @@ class NameClient:
     async def srv(self, name: str) -> NameAnswer:
         """Look up SRV records."""
         return await self._ask(name, RdataType.SRV)
+
+    async def naptr(self, name: str) -> NameAnswer:
+        """Look up NAPTR records."""
+        return await self._ask(name, RdataType.NAPTR)
 
     async def addresses(self, host: str) -> NameAnswer:
         """The IPv4 and IPv6 addresses of a host, both asked at once; a literal address is its own answer."""
@@ -183,6 +198,8 @@ def _read(response: dns.message.Message, question: str, server: str) -> NameAnsw
         return NameAnswer(question, server, missing)
     if chain.answer.rdtype == RdataType.SRV:
         return NameAnswer(question, server, NameOutcome.FOUND, srv=_srv_rows(chain.answer))
+    if chain.answer.rdtype == RdataType.NAPTR:
+        return NameAnswer(question, server, NameOutcome.FOUND, naptr=_naptr_rows(chain.answer))
     return NameAnswer(question, server, NameOutcome.FOUND, addresses=tuple(rdata.address for rdata in chain.answer))
 
 
@@ -194,13 +211,27 @@ def _srv_rows(rrset: dns.rrset.RRset) -> tuple[SrvRecord, ...]:
     return tuple(sorted((_without_root(row) for row in rows), key=lambda r: (r.priority, -r.weight, r.target, r.port)))
 
 
+def _naptr_rows(rrset: dns.rrset.RRset) -> tuple[NaptrRecord, ...]:
+    rows = (
+        NaptrRecord(
+            row.order,
+            row.preference,
+            row.flags.decode("ascii", "replace"),
+            row.service.decode("ascii", "replace"),
+            row.replacement.to_text(omit_final_dot=True).lower(),
+        )
+        for row in rrset
+    )
+    return tuple(sorted(rows))
+
+
 def _without_root(row: SrvRecord) -> SrvRecord:
     """RFC 2782: a target of "." says that the service is decidedly not there; it is kept as an empty target."""
     return row if row.target != "." else SrvRecord(row.priority, row.weight, row.port, "", row.ttl)
 
 
 def _with_took(answer: NameAnswer, took: float) -> NameAnswer:
-    return NameAnswer(answer.question, answer.server, answer.outcome, answer.srv, answer.addresses, took, answer.detail)
+    return replace(answer, took=took)
 
 
 def _system_servers() -> list[HostPort]:

@@ -41,11 +41,23 @@ class SrvRecord:
         return f"{self.priority} {self.weight} {self.port} {self.target or '.'}"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class NaptrRecord:
+    """A row of a NAPTR answer (RFC 3403 section 4.1), as SIP uses it (RFC 3263): ``flags`` is "s" where the
+    replacement is the name of SRV records; ``service`` is for example ``SIP+D2U``."""
+
+    order: int
+    preference: int
+    flags: str
+    service: str
+    replacement: str
+
+
 @dataclass(frozen=True, slots=True)
 class NameAnswer:
     """The answer to one question. ``question`` is ``name TYPE``, ``server`` who answered (or was asked last).
 
-    ``srv`` or ``addresses`` hold the records, by the type asked; ``took`` is in seconds.
+    ``srv``, ``addresses`` or ``naptr`` hold the records, by the type asked; ``took`` is in seconds.
     """
 
     question: str
@@ -55,6 +67,7 @@ class NameAnswer:
     addresses: tuple[str, ...] = ()
     took: float = 0.0
     detail: str = ""
+    naptr: tuple[NaptrRecord, ...] = ()
 
     @property
     def answered(self) -> bool:
