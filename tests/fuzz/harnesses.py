@@ -22,8 +22,9 @@ from ringback.protocols.device_config import DeviceConfig, DeviceConfigError
 from ringback.protocols.dns import DnsFormatError, empty_reply, parse_message
 from ringback.protocols.jabber_config import JabberConfig, JabberConfigError
 from ringback.protocols.service_profile import ServiceProfile, ServiceProfileError
-from ringback.protocols.uds.devices import Device, Devices, Extensions
+from ringback.protocols.uds.devices import Device, Devices
 from ringback.protocols.uds.documents import UdsError
+from ringback.protocols.uds.extensions import Extensions
 from ringback.protocols.uds.lookup import ClusterUser, Servers, Version
 from ringback.protocols.uds.options import Options, UserPolicy
 from ringback.protocols.uds.people import User, Users

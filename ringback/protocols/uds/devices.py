@@ -1,4 +1,4 @@
-"""Devices and lines of a person: ``devices``, ``device``, ``extensions``.
+"""Devices of a person: ``devices``, ``device``.
 
 A reader in use wants ``<device uri="...">`` without any other attribute in the list, and ``<description editable="``
 right after the model; both readers known take only the first ``<uri>`` of ``provision``, the plain HTTP one.
@@ -6,12 +6,31 @@ right after the model; both readers known take only the first ``<uri>`` of ``pro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ringback.protocols import markup
 from ringback.protocols.markup import Element
-from ringback.protocols.uds.documents import head, read, truth, word
-from ringback.protocols.uds.people import NO_FORWARD, CallForward
+from ringback.protocols.uds.documents import UdsError, head, read, truth, word
+
+DND_RINGER_OFF = "Ringer Off"
+DND_CALL_REJECT = "Call Reject"
+
+
+@dataclass(frozen=True, slots=True)
+class SipCredential:
+    """What the device signs in to SIP with (RFC 7616). An element of Ringback's own, told to the owner only."""
+
+    user: str
+    realm: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DoNotDisturb:
+    """Do not disturb of a device: whether it is on, and what it does then (one of the two options)."""
+
+    enabled: bool = False
+    option: str = DND_RINGER_OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +47,8 @@ class Device:
     provision: tuple[str, ...] = ()
     has_primary_number: bool = False
     version: str = ""
+    do_not_disturb: DoNotDisturb | None = None
+    credential: SipCredential | None = None
 
     @classmethod
     def parse(cls, data: bytes) -> Device:
@@ -42,7 +63,9 @@ class Device:
             *_leaves(self),
             Element("provision", children=tuple(Element("uri", text=uri) for uri in self.provision)),
             Element("requireCerLocation", text="false"),
+            *(_do_not_disturb(self.do_not_disturb) if self.do_not_disturb else ()),
             Element("phoneLocale"),
+            *(_credential(self.credential) if self.credential else ()),
         )
         return markup.build(Element("device", attributes, children=children))
 
@@ -79,6 +102,37 @@ def _leaves(device: Device) -> tuple[Element, ...]:
     )
 
 
+def _do_not_disturb(setting: DoNotDisturb) -> tuple[Element, ...]:
+    supported = tuple(Element("supportedDndOption", text=option) for option in (DND_RINGER_OFF, DND_CALL_REJECT))
+    children = (
+        Element("enable", text=word(setting.enabled)),
+        Element("option", text=setting.option, children=(Element("supportedDndOptions", children=supported),)),
+        Element("incomingCallAlertSetting", text="Flash Only"),
+    )
+    return (Element("doNotDisturbSettings", children=children),)
+
+
+def _credential(credential: SipCredential) -> tuple[Element, ...]:
+    children = (
+        Element("user", text=credential.user),
+        Element("realm", text=credential.realm),
+        Element("secret", text=credential.secret),
+    )
+    return (Element("sipCredential", children=children),)
+
+
+def _read_do_not_disturb(element: Element | None) -> DoNotDisturb | None:
+    if element is None:
+        return None
+    return DoNotDisturb(truth(element.text_of("enable")), element.text_of("option") or DND_RINGER_OFF)
+
+
+def _read_credential(element: Element | None) -> SipCredential | None:
+    if element is None or not element.text_of("secret"):
+        return None
+    return SipCredential(element.text_of("user"), element.text_of("realm"), element.text_of("secret"))
+
+
 def _read_device(element: Element) -> Device:
     provision = element.child("provision")
     return Device(
@@ -92,78 +146,34 @@ def _read_device(element: Element) -> Device:
         provision=tuple(uri.text for uri in provision.all("uri") if uri.text) if provision else (),
         has_primary_number=truth(element.attributes.get("hasPrimaryNumber", "")),
         version=element.attributes.get("version", ""),
+        do_not_disturb=_read_do_not_disturb(element.child("doNotDisturbSettings")),
+        credential=_read_credential(element.child("sipCredential")),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Extension:
-    """A line of the person and where its calls are forwarded."""
+class DeviceChange:
+    """What a PUT of a device changes: only do not disturb so far; None leaves it as it is."""
 
-    id: str
-    directory_number: str
-    is_primary: bool = False
-    label: str = ""
-    voicemail_pilot: str = ""
-    forward_all: CallForward = NO_FORWARD
-    message_waiting: bool = False
-    log_missed_calls: bool = True
-    uri: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Extensions:
-    """``extensions``: the lines of a person, the primary one first."""
-
-    extensions: tuple[Extension, ...]
-    uri: str = ""
-    version: str = ""
+    do_not_disturb: DoNotDisturb | None = None
 
     @classmethod
-    def parse(cls, data: bytes) -> Extensions:
-        """Read the answer. Raises UdsError."""
-        root = read(data, "extensions")
-        lines = tuple(_read_extension(element) for element in root.all("extension"))
-        return cls(lines, root.attributes.get("uri", ""), root.attributes.get("version", ""))
+    def parse(cls, data: bytes, before: DoNotDisturb) -> DeviceChange:
+        """Read the body of a PUT: an absent element changes nothing, an empty one sets the default. Raises UdsError."""
+        given = read(data, "device").child("doNotDisturbSettings")
+        if given is None:
+            return cls()
+        enable, option = given.child("enable"), given.child("option")
+        wanted = before.option if option is None else option.text or DND_RINGER_OFF
+        if wanted not in (DND_RINGER_OFF, DND_CALL_REJECT):
+            raise UdsError(f"There is no option {wanted!r} of do not disturb")
+        return cls(DoNotDisturb(before.enabled if enable is None else truth(enable.text), wanted))
 
     def build(self) -> bytes:
-        """The answer to send."""
-        children = tuple(_extension(line) for line in self.extensions)
-        return markup.build(Element("extensions", head(self.uri, self.version), children=children))
-
-
-def _extension(line: Extension) -> Element:
-    forward = (
-        Element("sendToVoiceMailPilotNumber", text=word(line.forward_all.to_voicemail)),
-        Element("sendToCustomDestination", text=line.forward_all.destination),
-    )
-    everywhere = {"appliesToAllLineAppearances": "true"}
-    return Element(
-        "extension",
-        {"isPrimary": word(line.is_primary), "uri": line.uri},
-        children=(
-            Element("id", text=line.id),
-            Element("directoryNumber", text=line.directory_number),
-            Element("voiceMailPilotNumber", text=line.voicemail_pilot),
-            Element("callForwardAllDestination", children=forward),
-            Element("messageWaitingVisualAlert", text=word(line.message_waiting)),
-            Element("label", everywhere, line.label),
-            Element("logMissedCalls", everywhere, word(line.log_missed_calls)),
-        ),
-    )
-
-
-def _read_extension(element: Element) -> Extension:
-    return Extension(
-        id=element.text_of("id"),
-        directory_number=element.text_of("directoryNumber"),
-        is_primary=truth(element.attributes.get("isPrimary", "")),
-        label=element.text_of("label"),
-        voicemail_pilot=element.text_of("voiceMailPilotNumber"),
-        forward_all=CallForward(
-            truth(element.text_of("callForwardAllDestination/sendToVoiceMailPilotNumber")),
-            element.text_of("callForwardAllDestination/sendToCustomDestination"),
-        ),
-        message_waiting=truth(element.text_of("messageWaitingVisualAlert")),
-        log_missed_calls=truth(element.text_of("logMissedCalls")),
-        uri=element.attributes.get("uri", ""),
-    )
+        """The body of a PUT."""
+        setting = self.do_not_disturb
+        children: tuple[Element, ...] = ()
+        if setting is not None:
+            told = (Element("enable", text=word(setting.enabled)), Element("option", text=setting.option))
+            children = (Element("doNotDisturbSettings", children=told),)
+        return markup.build(Element("device", children=children))

@@ -17,16 +17,25 @@ from ringback.net.tls import client_context, server_context
 from ringback.protocols.device_config import DeviceKind
 from ringback.services.callmanager.authentication import Authenticator, make_decoy
 from ringback.services.callmanager.clusters import RemoteClusters
-from ringback.services.callmanager.device_credentials import stored_hashes
+from ringback.services.callmanager.device_credentials import deriver, stored_hashes
 from ringback.services.callmanager.files import Files, Photos
 from ringback.services.callmanager.guard import Guard
 from ringback.services.callmanager.http import plain_refusals, time_limit
+from ringback.services.callmanager.line_book import LineBook
 from ringback.services.callmanager.neighbours import Ccmcip, Credentials
 from ringback.services.callmanager.place import Place
 from ringback.services.callmanager.sessions import Sessions
-from ringback.services.callmanager.settings import CallManagerSettings, DeviceRecord, LineRecord, PersonRecord
+from ringback.services.callmanager.settings import (
+    CallManagerSettings,
+    CallSettings,
+    DeviceRecord,
+    LineRecord,
+    PersonRecord,
+)
+from ringback.services.callmanager.user_calls import UserCalls
 from ringback.services.callmanager.user_data import UserData
 from ringback.storage.callmanager.call_rows import NumberRow
+from ringback.storage.callmanager.calls import CallStore
 from ringback.storage.callmanager.credentials import Cost
 from ringback.storage.callmanager.records import APPLICATION, PERSON, DeviceRow, LineRow, Login, PersonRow
 from ringback.storage.callmanager.seed import Seed, sow
@@ -82,6 +91,9 @@ class CallManager:
         stack.push_async_callback(store.close)
         cost = _cost(settings)
         hashed = await sow(store, _seed(settings), cost, threads)
+        calls = settings.calls or CallSettings()
+        book = await LineBook.open(CallStore(store.engine), deriver(calls))
+        stack.push_async_callback(book.close)
         guard = await self._guard(stack, store, cost, threads)
         remote = RemoteClusters(settings.remote_clusters, client_context(settings.ca_file), time.monotonic)
         await remote.start()
@@ -89,7 +101,8 @@ class CallManager:
 
         photos = Photos({person.user: person.photo for person in settings.people if person.photo is not None})
         secure = [
-            *UserData(settings, place, store, guard, remote).routes(),
+            *UserData(settings, place, store, book, guard, remote).routes(),
+            *UserCalls(settings, place, store, book, guard).routes(),
             *Ccmcip(store, guard).routes(),
             *Credentials(store, guard).routes(),
             *photos.routes(),

@@ -8,12 +8,15 @@ from aiohttp import web
 
 from ringback.protocols import uds
 from ringback.protocols.uds import path_of
+from ringback.rules.call_forwarding import Quiet
 from ringback.services.callmanager import http, options
 from ringback.services.callmanager.clusters import LOOK_UP_HEADER, By, Question, RemoteClusters, find_here
 from ringback.services.callmanager.guard import Guard
+from ringback.services.callmanager.line_book import LineBook
 from ringback.services.callmanager.place import Place
 from ringback.services.callmanager.settings import CallManagerSettings
-from ringback.storage.callmanager.records import Criteria, DeviceRow, LineRow, PersonRow
+from ringback.services.callmanager.user_calls import distinct_lines, told_forwarding
+from ringback.storage.callmanager.records import Criteria, DeviceRow, PersonRow
 from ringback.storage.callmanager.store import Store
 
 _LONGEST_QUERY = 256
@@ -25,11 +28,18 @@ class UserData:
     """The handlers of UDS."""
 
     def __init__(
-        self, settings: CallManagerSettings, place: Place, store: Store, guard: Guard, remote: RemoteClusters
+        self,
+        settings: CallManagerSettings,
+        place: Place,
+        store: Store,
+        book: LineBook,
+        guard: Guard,
+        remote: RemoteClusters,
     ) -> None:
         self._settings = settings
         self._place = place
         self._store = store
+        self._book = book
         self._guard = guard
         self._remote = remote
         self._version = settings.version
@@ -46,9 +56,6 @@ class UserData:
             web.get(f"{base}/options/userPolicy", self._get_user_policy),
             web.get(f"{base}/options/{{name}}", self._get_option_list),
             web.get(f"{base}/user/{{user}}", self._get_user),
-            web.get(f"{base}/user/{{user}}/devices", self._get_devices),
-            web.get(f"{base}/user/{{user}}/device/{{id}}", self._get_device),
-            web.get(f"{base}/user/{{user}}/extensions", self._get_extensions),
         ]
 
     async def _get_version(self, _request: web.Request) -> web.Response:
@@ -153,34 +160,6 @@ class UserData:
         devices = await self._store.devices_of(user)
         return self._personal(request, user, self._user(row, devices).build())
 
-    async def _get_devices(self, request: web.Request) -> web.Response:
-        user = await self._guard.owner(request)
-        if isinstance(user, web.Response):
-            return user
-        uri = self._user_uri(user)
-        devices = tuple(self._device(uri, row) for row in await self._store.devices_of(user))
-        return self._personal(request, user, uds.Devices(devices, f"{uri}/devices", self._version).build())
-
-    async def _get_device(self, request: web.Request) -> web.Response:
-        user = await self._guard.owner(request)
-        if isinstance(user, web.Response):
-            return user
-        wanted = request.match_info["id"].strip("{}").lower()
-        rows = await self._store.devices_of(user)
-        found = next((row for row in rows if row.id == wanted), None)
-        if found is None:
-            return http.refusal(404, "This user has no such device")
-        return self._personal(request, user, self._device(self._user_uri(user), found).build())
-
-    async def _get_extensions(self, request: web.Request) -> web.Response:
-        user = await self._guard.owner(request)
-        if isinstance(user, web.Response):
-            return user
-        uri = self._user_uri(user)
-        lines = _distinct_lines(await self._store.devices_of(user))
-        extensions = tuple(_extension(uri, line, is_primary=position == 0) for position, line in enumerate(lines))
-        return self._personal(request, user, uds.Extensions(extensions, f"{uri}/extensions", self._version).build())
-
     def _personal(self, request: web.Request, user: str, body: bytes) -> web.Response:
         response = http.xml(body)
         self._guard.remember(request, response, user)
@@ -198,10 +177,18 @@ class UserData:
 
     def _user(self, row: PersonRow, devices: tuple[DeviceRow, ...]) -> uds.User:
         uri = self._user_uri(row.user_name)
-        line = next(iter(_distinct_lines(devices)), None)
-        primary = None
+        line = next(iter(distinct_lines(devices)), None)
+        primary, quiet = None, [phone.quiet for phone in self._book.phones_of_person(row.user_name)]
         if line is not None:
-            primary = uds.PrimaryExtension(line.number, line.display_name, line.label, line.voicemail_pilot)
+            known = self._book.line(line.number)
+            primary = uds.PrimaryExtension(
+                line.number,
+                line.display_name,
+                line.label,
+                line.voicemail_pilot,
+                forward_all=told_forwarding(known.forwarding).get("all", uds.ForwardTo()) if known else uds.ForwardTo(),
+                message_waiting=known is not None and known.messages.waiting,
+            )
         profile = row.service_profile or next((entry.name for entry in self._settings.service_profiles), "")
         links = ("devices", "credentials", "extensions", "subscribedServices", "speedDials")
         return uds.User(
@@ -212,44 +199,12 @@ class UserData:
             enable_im_and_presence=row.im_and_presence,
             enable_calendar_presence=row.calendar_presence,
             primary_extension=primary,
+            do_not_disturb=bool(quiet) and Quiet.OFF not in quiet,
             service_profile_uri=f"{self._place.files}/{profile}.cnf.xml" if profile else "",
             presence_servers=row.imp_servers,
             version=self._version,
             links={name: f"{uri}/{name}" for name in links},
         )
-
-    def _device(self, user_uri: str, row: DeviceRow) -> uds.Device:
-        file = f"{row.name}.cnf.xml"
-        return uds.Device(
-            id=row.id,
-            name=row.name,
-            model=row.model,
-            description=row.description,
-            uri=f"{user_uri}/device/{row.id}",
-            provision=(f"{self._place.files}/{file}", f"{self._place.files_tls}/{file}"),
-            has_primary_number=bool(row.lines),
-            version=self._version,
-        )
-
-
-def _extension(user_uri: str, line: LineRow, *, is_primary: bool) -> uds.Extension:
-    return uds.Extension(
-        id=line.id,
-        directory_number=line.number,
-        is_primary=is_primary,
-        label=line.label,
-        voicemail_pilot=line.voicemail_pilot,
-        uri=f"{user_uri}/extension/{line.id}",
-    )
-
-
-def _distinct_lines(devices: tuple[DeviceRow, ...]) -> list[LineRow]:
-    """The lines of all devices, each number once, in the order of the devices: the first is the primary one."""
-    found: dict[str, LineRow] = {}
-    for device in devices:
-        for line in device.lines:
-            found.setdefault(line.number, line)
-    return list(found.values())
 
 
 def _count(text: str) -> int | None:
