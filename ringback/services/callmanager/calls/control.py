@@ -1,7 +1,8 @@
 """Call control: a back-to-back agent whose every call is two or more sessions and a wish who hears whom.
 
 ``handle`` takes the events of the SIP agent, ``timers`` fire what is due; both with ``now``. What goes out leaves
-through the agent (messages), the desk (media) and the records. There is no socket, loop or clock in here; ``service`` has them.
+through the agent (messages), the desk (media) and the records. There is no socket, loop or clock in here; ``service``
+has them.
 
 The parts: ``access`` (who may ask), ``registration``, ``ringing`` (to whom a call goes), ``joining`` (who hears whom),
 ``transfers``, ``conferences``, ``parking``, ``pickups``, ``moving``, ``remotecc`` (features), ``watching`` (lamps).

@@ -48,8 +48,8 @@ class Desk(Protocol):
     def address(self) -> str:
         """The address that our own descriptions name."""
 
-    def source(self, kind: HeardKind, room: Room | None, leg: int) -> Source:
-        """Music, ringing tone, or a place in a room."""
+    def source(self, kind: HeardKind, room: Room | None, leg: int, keying: str) -> Source:
+        """Music, ringing tone, or a place in a room; encrypted as ``keying`` says where we offer."""
 
     def relay(self) -> Relay:
         """A relay for two ends."""
@@ -326,7 +326,7 @@ class Joiner:
 
     def _own_sound(self, leg: Leg, wish: Heard, now: float) -> None:
         if leg.side != wish or leg.source is None:
-            source = self._desk.source(wish.kind, wish.room, leg.number)
+            source = self._desk.source(wish.kind, wish.room, leg.number, self._judge.keying(leg))
             self._leave(leg)
             leg.source, leg.side = source, wish
         source = leg.source

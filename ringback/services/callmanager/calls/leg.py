@@ -49,6 +49,9 @@ class Room(Protocol):
     def number(self) -> int:
         """Its number, for addresses and records."""
 
+    def place(self, leg: int, keying: str) -> Source:
+        """A place for one leg."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
