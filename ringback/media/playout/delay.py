@@ -18,7 +18,7 @@ BUCKETS = 400
 _WINDOW, _PART = 10.0, 0.5  # seconds over which the fastest packet is remembered, and in which parts
 _MEMORY = 400  # packets: weight of a lag falls to 1/e after so many
 _CLUMP = 0.3  # of the packet time: packets that come closer together belong to one clump
-_CLUMP_WEIGHT = 0.2
+_CLUMP_WEIGHT = 0.02
 
 
 class DelayEstimate:
@@ -53,12 +53,11 @@ class DelayEstimate:
         lag = max(0.0, transit - self.base)
         in_clump = lag > 2 * duration and self._last_lag > lag and arrival - self._last_arrival < _CLUMP * duration
         self._last_arrival, self._last_lag = arrival, lag
-        self.count(lag, _CLUMP_WEIGHT if in_clump else 1.0)
+        self._count(lag, _CLUMP_WEIGHT if in_clump else 1.0)
         self._seen += 1
         return lag
 
-    def count(self, lag: float, weight: float = 1.0) -> None:
-        """Put a lag into the histogram; also for sound that came by a redundant copy, as late as that."""
+    def _count(self, lag: float, weight: float) -> None:
         keep = 1.0 - 1.0 / min(_MEMORY, self._seen + 2)
         self._counts *= keep
         self._counts[min(BUCKETS - 1, int(lag / BUCKET))] += weight
@@ -85,24 +84,68 @@ class DelayEstimate:
         while self._parts[0][0] < part - int(_WINDOW / _PART):
             self._parts.popleft()
         base = min(least for _, least in self._parts)
-        if self._base is not None:
-            self._move(base - self._base)
+        if self._base is not None and base > self._base:
+            self._slower(base - self._base)
         self._base = base
 
-    def _move(self, by: float) -> None:
-        """The fastest packet is another now: all lags in the histogram are so much smaller."""
+    def _slower(self, by: float) -> None:
+        """The fastest packet has been forgotten: all lags in the histogram are so much smaller.
+
+        A faster one moves nothing: what was known of the lags holds for the new way as well, and under drift they would
+        only grow.
+        """
         self._shift += by
-        buckets = int(self._shift / BUCKET)
+        buckets = min(BUCKETS, int(self._shift / BUCKET))
         if not buckets:
             return
         self._shift -= buckets * BUCKET
-        moved = np.zeros(BUCKETS)
-        if abs(buckets) >= BUCKETS:
-            moved[0 if buckets > 0 else -1] = self._total
-        elif buckets > 0:
-            moved[:-buckets] = self._counts[buckets:]
-            moved[0] += self._counts[:buckets].sum()
-        else:
-            moved[-buckets:] = self._counts[:buckets]
-            moved[-1] += self._counts[buckets:].sum()
-        self._counts = moved
+        below = self._counts[:buckets].sum()
+        self._counts[: BUCKETS - buckets] = self._counts[buckets:].copy()
+        self._counts[BUCKETS - buckets :] = 0.0
+        self._counts[0] += below
+
+
+class LossEstimate:
+    """How many packets get lost, how many of the lost ones later packets may replace, and how long to wait for
+    those."""
+
+    __slots__ = ("_copies", "_newest", "_seen", "_waited", "share")
+
+    _MEMORY = 150  # packets
+    _FIRST = 25  # packets after which a share is believed; before, redundancy is taken as a sign of loss
+    _LEFT = 0.003  # share of sound that may stay lost
+    _SLOWNESS = 500  # packets until one copy fewer is waited for
+
+    def __init__(self) -> None:
+        self.share = 0.0
+        self._newest: int | None = None
+        self._seen = 0
+        self._copies = 0.0
+        self._waited = 0.0
+
+    def add(self, sequence: int, copies: int) -> None:
+        """A packet came that could replace ``copies`` before it."""
+        missing = 0 if self._newest is None else min(50, max(0, sequence - self._newest - 1))
+        back = self._newest is not None and sequence < self._newest  # late, but not lost after all
+        self._newest = sequence if self._newest is None else max(self._newest, sequence)
+        for lost in (*[1.0] * missing, 0.0):
+            self._seen += 1
+            self.share += (lost - self.share) / min(self._MEMORY, self._seen)
+        if back:
+            self.share = max(0.0, self.share - 1 / min(self._MEMORY, self._seen))
+        self._copies = max(float(copies), self._copies - 1 / self._SLOWNESS)
+        needed = self._copies if self._seen < self._FIRST else min(self._copies, self._depth())
+        self._waited = max(needed, self._waited - 1 / self._SLOWNESS) if self._seen >= self._FIRST else needed
+
+    @property
+    def copies_waited_for(self) -> int:
+        """How many packets to wait so that copies have come in time; 0 while hardly anything is lost."""
+        return round(self._waited + 0.499) if self._waited > 0 else 0
+
+    def _depth(self) -> int:
+        """Copies after which less than _LEFT is still missing, losses being independent."""
+        left, depth = self.share, 0
+        while left > self._LEFT and depth < 4:
+            left *= self.share
+            depth += 1
+        return depth

@@ -23,7 +23,7 @@ from ringback.media.codecs.resample import Resampler
 from ringback.media.playout import stretch
 from ringback.media.playout.buffer import PacketBuffer, Waiting
 from ringback.media.playout.concealer import Concealer
-from ringback.media.playout.delay import DelayEstimate
+from ringback.media.playout.delay import DelayEstimate, LossEstimate
 from ringback.media.playout.meter import ConcealmentMeter
 from ringback.media.playout.noise import ComfortNoise
 from ringback.media.playout.queue import SoundQueue
@@ -36,8 +36,8 @@ _FADED = 5.0  # seconds after which even the codec's own guess at a pause is rep
 _LEARNING = 50  # packets until the link is believed to be known
 _JUMP = 0.4  # seconds of delay too much that are thrown away rather than played faster
 _KEPT_AFTER_JUMP = 0.2
-_LOSSY = 0.01  # share of lost packets from which copies are waited for
 _SMOOTH = 0.1
+_TOO_SHORT = 0.03  # seconds; a delay too short by anything loses sound, so it counts as at least so wrong
 
 
 class PlayOut:
@@ -70,8 +70,7 @@ class PlayOut:
         self._held = 0
         self._idle = 0
         self._silent = False
-        self._loss = 0.0
-        self._copies = 0
+        self._loss = LossEstimate()
         self._margin = 0.0
         self._target = self._settings.start_delay
         self._delay: float | None = None
@@ -120,11 +119,12 @@ class PlayOut:
         taken = self._stream.accept(packet, arrival, self._estimate.base if self._estimate.seen else None)
         if taken.new:
             self._restart(lost)
+        if not taken.entries:
+            return
         self._measure_loss(taken.entries, packet)
         for entry in taken.entries:
             self._take(entry)
-        if taken.entries:
-            self._set_target()
+        self._set_target()
 
     def _restart(self, lost: int) -> None:
         if self._estimate.seen:
@@ -135,19 +135,11 @@ class PlayOut:
         self._begin()
 
     def _measure_loss(self, entries: tuple[Waiting, ...], packet: RtpPacket) -> None:
-        if not entries:
-            return
-        missing = min(20, max(0, entries[0].sequence - self._newest - 1)) if self._estimate.seen else 0
-        self._newest = max(self._newest, entries[0].sequence) if self._estimate.seen else entries[0].sequence
-        for _ in range(missing):
-            self._loss += (1.0 - self._loss) * 0.01
-        self._loss -= self._loss * 0.01
+        """Note how many packets are missing before this one, and how many earlier ones it could replace."""
         copies = len(entries) - 1 if packet.payload_type != entries[0].payload_type else 0
-        if not copies:
-            copies = int(self._codec_name == "opus" and has_copy(entries[0].payload))
-        self._copies = max(copies, self._copies - (self._estimate.seen % 50 == 0))
-
-    _newest = 0
+        if not copies and self._codec_name == "opus":
+            copies = int(has_copy(entries[0].payload))
+        self._loss.add(entries[0].sequence, copies)
 
     def _take(self, entry: Waiting) -> None:
         duration = self._span / self._stream.clock
@@ -158,17 +150,14 @@ class PlayOut:
         if self._started and entry.start < self._position - self._span // 4:
             self._tally.late += entry.level == 0
             return
-        if self._buffer.add(entry) and entry.level:
-            self._estimate.count(max(0.0, self._estimate.lag_now(entry.arrival, media)))
+        self._buffer.add(entry)
 
     def _set_target(self) -> None:
         settings = self._settings
-        repairable = self._loss > _LOSSY and self._copies > 0
-        share = settings.lossy_quantile if repairable else settings.quantile
-        target = self._estimate.quantile(share)
-        if repairable and self._copies == 1:
-            target = max(target, self._estimate.quantile(settings.quantile) + self._span / self._stream.clock)
-        target = max(target, settings.start_delay * (1 - self._estimate.seen / _LEARNING))
+        target = max(
+            self._estimate.quantile(settings.quantile), settings.start_delay * (1 - self._estimate.seen / _LEARNING)
+        )
+        target += self._loss.copies_waited_for * self._span / self._stream.clock
         self._target = min(settings.most_delay, max(settings.least_delay, target) + self._margin)
 
     # -- sound out
@@ -187,7 +176,7 @@ class PlayOut:
             guessed += made if kind == "guess" else 0
             spoke = spoke or kind in ("sound", "guess")
         self._since_change += settings.frame / 1000
-        if self._started:
+        if self._started and not self._held:  # while a guess waits, nobody knows yet whether it made the delay longer
             self._follow_delay(now)
         if spoke or (self._started and not self._silent):
             self._meter.add(settings.frame / 1000, min(guessed, need) / self._queue.rate)
@@ -241,6 +230,8 @@ class PlayOut:
         if self._held:
             # Sound that came after its turn: the link, or the clock that pulls, needs more room than was thought.
             self._margin = min(0.04, self._margin + 0.002)
+            if self._delay is not None:
+                self._delay += self._held / self._stream.clock
         self._held = 0
         self._idle = 0
         self._sequence = max(self._sequence, entry.sequence)
@@ -287,6 +278,8 @@ class PlayOut:
 
     def _starve(self, missing: int) -> str:
         """Nothing has come: guess, without moving on, for it may still come."""
+        step = self._queue.rate // 400  # codecs guess in steps of 2.5 ms
+        missing = -(-missing // step) * step
         self._held += self._ticks(missing)
         if self._held > _GIVE_UP * self._stream.clock:
             self._started = False
@@ -392,7 +385,7 @@ class PlayOut:
         rest = leftover / self._queue.rate
         waited = (self._delay or 0.0) - rest
         slack = waited - self._target
-        if slack < -0.001:
+        if slack < 0:
             return slack
         return rest + frame * int(max(0.0, slack - 0.004) / frame)
 
@@ -404,7 +397,7 @@ class PlayOut:
         rate = self._queue.rate
         if excess < 0:
             change = stretch.lengthen(self._queue.sound, at, rate, rate // 50)
-            if change is not None and self._acceptable(-excess, change, at):
+            if change is not None and self._acceptable(max(_TOO_SHORT, -excess), change, at):
                 self._delay += change.samples / rate
                 self._tally.lengthened += change.samples / rate
                 self._changed(change)

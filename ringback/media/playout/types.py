@@ -33,10 +33,9 @@ class PlayOutSettings:
     rate: int = 48000
     frame: int = 20
     start_delay: float = 0.04
-    least_delay: float = 0.0
+    least_delay: float = 0.002
     most_delay: float = 0.5
-    quantile: float = 0.97
-    lossy_quantile: float = 0.995
+    quantile: float = 0.985
 
 
 @dataclass(frozen=True, slots=True)
