@@ -111,6 +111,10 @@ class ConfigurationFetcher:
             photo_template=photo.value if photo else "",
             mode=mode.mode,
             messages=mode.messages,
+            calls=mode.calls,
+            video=truth(settings, "EnableVideo", True),
+            start_with_video=_set_on_purpose(settings, "StartCallWithVideo"),
+            marks=truth(settings, "EnableDSCPPacketMarking", True),
             reasons=list(mode.reasons),
             name=user.person.name,
             voice_domain=_domain_of(settings.get("VoiceServicesDomain")),
@@ -227,6 +231,12 @@ class ConfigurationFetcher:
                 outcome=Outcome.OK,
                 reasons=tuple(row.reason for row in rows),
             )
+
+
+def _set_on_purpose(settings: dict[str, Setting], name: str) -> bool:
+    """A switch that somebody turned on; its default alone does not turn a camera on."""
+    setting = settings.get(name)
+    return setting is not None and setting.source is not ValueSource.DEFAULT and truth(settings, name, False)
 
 
 def _domain_of(setting: Setting | None) -> str:

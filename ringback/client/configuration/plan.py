@@ -22,7 +22,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     ``presence``: ``host:port``; ``call_managers``: base addresses of the user data service; ``domain``: of the person's
     Jabber identifier. ``photo_template`` holds ``%%uid%%``. ``mode`` is the product mode's word. ``voice_domain``
-    is the domain whose SRV records the next look-up asks, where the configuration names one.
+    is the domain whose SRV records the next look-up asks, where the configuration names one. ``calls``, ``video``: what
+    mode and policy allow; ``start_with_video``: the company set that calls begin with pictures; ``marks``: packets of
+    calls carry their code points.
     """
 
     user: str
@@ -35,6 +37,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     reasons: list[Reason] = msgspec.field(default_factory=list)
     name: str = ""
     voice_domain: str = ""
+    calls: bool = False
+    video: bool = True
+    start_with_video: bool = False
+    marks: bool = True
 
     @property
     def servers(self) -> list[HostPort]:

@@ -19,8 +19,9 @@ from yarl import URL
 
 from ringback.net.names import NameClient, NameResolver
 from ringback.net.tls import client_context
-from ringback.protocols.uds.devices import Device, Devices
+from ringback.protocols.uds.devices import Device, DeviceChange, Devices
 from ringback.protocols.uds.documents import UdsError
+from ringback.protocols.uds.extensions import ExtensionChange, Extensions
 from ringback.protocols.uds.people import User, Users
 
 _T = TypeVar("_T")
@@ -99,6 +100,21 @@ class CallManager:
         path = f"/user/{quote(self._user, safe='')}/device/{quote(device_id, safe='')}"
         return self._read(Device.parse, await self._ask(path, private=True))
 
+    async def extensions(self) -> Extensions:
+        """The person's lines with their forwarding."""
+        answer = await self._ask(f"/user/{quote(self._user, safe='')}/extensions", private=True)
+        return self._read(Extensions.parse, answer)
+
+    async def change_device(self, device_id: str, change: DeviceChange) -> None:
+        """Change settings of one of the person's devices."""
+        path = f"/user/{quote(self._user, safe='')}/device/{quote(device_id, safe='')}"
+        await self._ask(path, private=True, body=change.build())
+
+    async def change_extension(self, extension_id: str, change: ExtensionChange) -> None:
+        """Change settings of one of the person's lines."""
+        path = f"/user/{quote(self._user, safe='')}/extension/{quote(extension_id, safe='')}"
+        await self._ask(path, private=True, body=change.build())
+
     async def search(self, **terms: str | int) -> Users:
         """People of the directory by ``name``, ``number``, ``email`` ..., with ``max`` and ``start``."""
         # Search needs no password by default, but a deployment may ask for one.
@@ -111,39 +127,45 @@ class CallManager:
         headers = {"Authorization": self._authorization} if private and target.scheme == "https" else {}
         return await self._fetch(target, headers)
 
-    async def _ask(self, path: str, *, private: bool) -> Answer:
+    async def _ask(self, path: str, *, private: bool, body: bytes | None = None) -> Answer:
+        """GET, or with a body PUT, at the first node that answers."""
         problem: CallManagerError | None = None
         for base in self._bases:
             headers = {"Accept": "application/xml"}
             if private:
                 headers["Authorization"] = self._authorization
             try:
-                answer = await self._fetch(URL(f"{base}{path}", encoded=True), headers)
+                answer = await self._fetch(URL(f"{base}{path}", encoded=True), headers, body)
             except CallManagerError as error:
                 problem = error
                 continue
             host = URL(base).host or ""
             if answer.status == 401:
                 raise WrongPasswordError(host, "the password was refused", 401)
-            if answer.status == 200:
+            if answer.status in (200, 204):
                 return answer
             problem = CallManagerError(host, f"HTTP {answer.status}", answer.status)
             if answer.status < 500:
                 break
         raise problem or CallManagerError("", "no call manager is known")
 
-    async def _fetch(self, url: URL, headers: dict[str, str]) -> Answer:
+    async def _fetch(self, url: URL, headers: dict[str, str], body: bytes | None = None) -> Answer:
         if self._session is None:
             raise CallManagerError(url.host or "", "the connection is closed")
         host = f"{url.host}:{url.port}"
+        method = "GET"
+        if body is not None:
+            method, headers = "PUT", {**headers, "Content-Type": "application/xml"}
         try:
-            async with self._session.get(url, headers=headers, allow_redirects=False) as response:
-                body = await response.content.read(_LIMIT + 1)
-                while len(body) <= _LIMIT and (more := await response.content.read(_LIMIT)):
-                    body += more
-                if len(body) > _LIMIT:
+            async with self._session.request(
+                method, url, headers=headers, data=body, allow_redirects=False
+            ) as response:
+                read = await response.content.read(_LIMIT + 1)
+                while len(read) <= _LIMIT and (more := await response.content.read(_LIMIT)):
+                    read += more
+                if len(read) > _LIMIT:
                     raise CallManagerError(host, "the answer is too long")
-                return Answer(response.status, body, response.content_type)
+                return Answer(response.status, read, response.content_type)
         except TimeoutError as error:
             raise CallManagerError(host, f"no answer within {REQUEST_SECONDS:g} s") from error
         except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:

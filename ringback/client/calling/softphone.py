@@ -1,0 +1,566 @@
+"""The softphone: SIP events become calls, and what the person does becomes SIP.
+
+It knows sessions and descriptions, nothing of pages or stores: those are in ``service``. Methods raise CallError with a
+reason; what the other side answers later shows in the call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from ringback.client.calling import identity, outcomes
+from ringback.client.calling.book import CallBook
+from ringback.client.calling.call import LiveCall, Result, now_text
+from ringback.client.calling.errors import CallError, refused
+from ringback.client.calling.media import CallMedia, NoCommonMediaError
+from ringback.client.calling.parties import Parties
+from ringback.client.host.wire_calls import Party
+from ringback.media.transport import events as leg_events
+from ringback.media.transport.errors import TransportError
+from ringback.protocols.rtp.errors import RtpError
+from ringback.protocols.sdp import Description, SdpError
+from ringback.protocols.sip import events
+from ringback.protocols.sip.agent import Agent
+from ringback.protocols.sip.errors import MalformedMessage, SipError
+from ringback.protocols.sip.flows import Flow
+from ringback.protocols.sip.message import Message, Response
+from ringback.protocols.sip.session import Session, WrongState
+from ringback.protocols.sip.uri import Uri
+from ringback.rules.reasons import Reason
+
+ANSWER_SECONDS = 10.0  # for what the server is asked in a call
+MAX_CALLS = 6
+
+log = structlog.get_logger(__name__)
+
+
+class PhoneLine(Protocol):
+    """Where calls go out."""
+
+    @property
+    def agent(self) -> Agent:
+        """The SIP core."""
+
+    @property
+    def flow(self) -> Flow | None:
+        """The connection over which we are registered; None where we are not."""
+
+    @property
+    def number(self) -> str:
+        """Our directory number."""
+
+    @property
+    def domain(self) -> str:
+        """The domain of the cluster."""
+
+    @property
+    def server(self) -> str:
+        """The call manager of now, for showing."""
+
+    @property
+    def device(self) -> str:
+        """Our device name."""
+
+    @property
+    def display(self) -> str:
+        """Our name."""
+
+    def now(self) -> float:
+        """The clock of the SIP core."""
+
+    def media(self) -> CallMedia:
+        """The media of a new call. Raises CallError where none can be had."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """An offer of ours that the server has not answered yet."""
+
+    done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Softphone:
+    """See the head of this module."""
+
+    def __init__(
+        self,
+        line: PhoneLine,
+        book: CallBook,
+        parties: Parties,
+        later: Callable[[Awaitable[None], str], None],
+    ) -> None:
+        """``later`` keeps work as a task with a name."""
+        self._line = line
+        self._book = book
+        self._parties = parties
+        self._later = later
+        self._offers: dict[str, _Waiting] = {}
+        self.answered: Callable[[LiveCall], None] | None = None
+        self.rang: Callable[[LiveCall], None] | None = None
+        self.ended: Callable[[LiveCall], None] | None = None
+
+    # --- what the person does
+
+    def start(self, target: str, party: Party, *, video: bool = False, consults: str = "") -> LiveCall:
+        """Call a number or an address. Raises CallError where we are not registered."""
+        line = self._line
+        flow = line.flow
+        if flow is None:
+            raise refused("calls.refused.not_registered")
+        if len(self._book.live()) >= MAX_CALLS:
+            raise refused("calls.refused.too_many", limit=MAX_CALLS)
+        call = LiveCall("out", party, self._book.changed, line.media())
+        call.line, call.device, call.server, call.consults = line.number, line.device, line.server, consults
+        call.media.on_event = lambda kind, event: self._leg_told(call, event)
+        try:
+            sdp = call.media.offer(pictures=video)
+            uri = target if ":" in target.partition("@")[0] else f"sip:{_escaped(target, line.domain)}"
+            call.session = line.agent.invite(
+                line.now(), uri, flow, from_=self._from(), sdp=sdp, owner=call, contact=self._contact(flow)
+            )
+        except (SipError, TransportError, OSError) as error:
+            self._later(call.media.close(), "call media")
+            raise refused("calls.refused.cannot_call", why=error) from error
+        call.wants_video = video
+        call.generation = 1
+        call.tell(Reason.of("calls.story.called", name=party.name or party.shown, number=party.shown))
+        self._book.add(call)
+        return call
+
+    async def answer(self, call: LiveCall, *, video: bool = False) -> None:
+        """Take a ringing call."""
+        session = self._ringing(call)
+        offered = call.offered
+        try:
+            call.media.sends_pictures = video and call.media.profile.pictures and not call.media.profile.low
+            sdp = call.media.answer(offered) if offered else call.media.offer(pictures=video)
+        except NoCommonMediaError as error:
+            session.reject(self._line.now(), 488)
+            self._end(call, "failed", error.reasons[0] if error.reasons else Reason.of("calls.failed.no_codec"))
+            raise CallError(error.reasons[-1]) from error
+        except (SdpError, TransportError, OSError) as error:
+            session.reject(self._line.now(), 488)
+            self._end(call, "failed", Reason.of("calls.failed.media", why=error))
+            raise refused("calls.failed.media", why=error) from error
+        session.answer(self._line.now(), sdp)
+        self._is_answered(call)
+
+    def decline(self, call: LiveCall) -> None:
+        """Refuse a ringing call on all devices."""
+        session = self._ringing(call)
+        session.reject(self._line.now(), 603)
+        self._end(call, "declined", Reason.of("calls.ended.declined"))
+
+    def redirect(self, call: LiveCall, number: str) -> None:
+        """Send a ringing call elsewhere."""
+        session = self._ringing(call)
+        session.redirect(self._line.now(), (f"<sip:{_escaped(number, self._line.domain)}>",))
+        self._end(call, "diverted", Reason.of("calls.ended.diverted"))
+
+    def end(self, call: LiveCall, reason: Reason | None = None) -> None:
+        """End a call in whatever state. ``reason``: told in place of the usual sentence."""
+        if call.over:
+            return
+        session, was = call.session, call.state
+        result: Result = "answered" if call.talking else "unanswered"
+        if was == "ringing_in":
+            result = "declined"
+        self._end(call, result, reason or Reason.of("calls.ended.us"))
+        if session is not None:
+            session.end(self._line.now())
+
+    async def hold(self, call: LiveCall, *, held: bool) -> None:
+        """Hold or take back. Raises CallError with why the server did not do it; the call is as it was then."""
+        if not call.talking:
+            raise refused("calls.refused.not_now")
+        if call.media.held == held:
+            return
+        self._need_server(call)
+        before = call.media.held
+        call.media.held = held
+        try:
+            await self.offer_anew(call)
+        except CallError:
+            call.media.held = before
+            raise
+        call.tell(Reason.of("calls.story.held" if held else "calls.story.resumed"))
+
+    async def set_video(self, call: LiveCall, *, on: bool) -> None:
+        """Begin or end to send pictures."""
+        if not call.talking:
+            raise refused("calls.refused.not_now")
+        self._need_server(call)
+        if on and call.video_why is not None:
+            raise CallError(call.video_why)
+        before = call.media.sends_pictures
+        call.wants_video = on
+        try:
+            await self.offer_anew(call, pictures=on)
+        except CallError:
+            call.media.sends_pictures = before
+            raise
+        if on and call.media.picture is None:
+            raise CallError(call.media.reasons[-1] if call.media.reasons else Reason.of("calls.refused.no_video"))
+        call.tell(Reason.of("calls.story.video_on" if on else "calls.story.video_off"))
+
+    async def offer_anew(self, call: LiveCall, *, pictures: bool | None = None) -> None:
+        """Send a new offer and wait for the answer. Raises CallError."""
+        session = call.session
+        if session is None:
+            raise refused("calls.refused.not_now")
+        waiting = self._offers.get(call.id)
+        if waiting is not None:
+            raise refused("calls.refused.busy_changing")
+        waiting = self._offers[call.id] = _Waiting()
+        try:
+            session.reinvite(self._line.now(), call.media.offer(pictures=pictures))
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await waiting.done
+        except WrongState as error:
+            raise refused("calls.refused.not_now") from error
+        except TimeoutError as error:
+            raise refused("calls.refused.no_answer", server=call.server) from error
+        finally:
+            self._offers.pop(call.id, None)
+        self._refresh(call)
+
+    def _need_server(self, call: LiveCall) -> None:
+        if not call.reachable:
+            raise refused("calls.barred.no_server", server=call.server)
+
+    def _ringing(self, call: LiveCall) -> Session:
+        if call.state != "ringing_in" or call.session is None:
+            raise refused("calls.refused.not_ringing")
+        return call.session
+
+    def _from(self) -> str:
+        line = self._line
+        name = line.display.replace("\\", "").replace('"', "")
+        return f'"{name}" <sip:{_escaped(line.number, line.domain)}>'
+
+    def _contact(self, flow: Flow) -> str:
+        return self._line.agent.contact(flow, self._line.number)
+
+    # --- what SIP tells
+
+    def handle(self, event: events.SipEvent) -> bool:
+        """Take an event of the core; False where it concerns no call."""
+        match event:
+            case events.Invited():
+                self._invited(event)
+            case events.Progressed():
+                self._with(event.session, lambda call: self._progressed(call, event))
+            case events.Accepted():
+                self._with(event.session, lambda call: self._accepted(call, event))
+            case events.Acked():
+                self._with(event.session, lambda call: self._acked(call, event))
+            case events.Failed():
+                self._with(event.session, lambda call: self._failed(call, event))
+            case events.Cancelled():
+                self._with(event.session, lambda call: self._cancelled(call, event))
+            case events.OfferArrived():
+                self._with(event.session, lambda call: self._offered(call, event))
+            case events.OfferAnswered():
+                self._with(event.session, lambda call: self._offer_answered(call, event))
+            case events.OfferRefused():
+                self._with(event.session, lambda call: self._offer_refused(call, event))
+            case events.Ended():
+                self._with(event.session, lambda call: self._ended(call, event))
+            case _:
+                return False
+        return True
+
+    def call_of(self, session: Session) -> LiveCall | None:
+        """The call that a session belongs to, as long as it is its session."""
+        call = session.owner
+        return call if isinstance(call, LiveCall) and call.session is session else None
+
+    def _with(self, session: Session, work: Callable[[LiveCall], None]) -> None:
+        call = self.call_of(session)
+        if call is not None and not call.over:
+            work(call)
+
+    def _invited(self, event: events.Invited) -> None:
+        session, line = event.session, self._line
+        if len(self._book.live()) >= MAX_CALLS:
+            session.reject(line.now(), 486)
+            return
+        if event.replaces is not None:
+            self._take_over(event, event.replaces)
+            return
+        who = identity.caller(event.request)
+        try:
+            call = LiveCall("in", self._parties.of(who.number, who.name), self._book.changed, line.media())
+        except CallError:
+            session.reject(line.now(), 480)
+            return
+        call.state, call.session, session.owner = "ringing_in", session, call
+        call.media.on_event = lambda kind, told: self._leg_told(call, told)
+        call.line, call.device, call.server = line.number, line.device, line.server
+        call.offered = event.sdp
+        call.asks_video = _wants_pictures(event.sdp)
+        call.why = self._why(event)
+        call.far_security = identity.far_security(event.request)
+        call.tell(Reason.of("calls.story.rang", name=call.party.name or call.party.shown, line=line.number))
+        self._book.add(call)
+        session.ring(line.now(), 180)
+        self._later(self._learn(call), "caller")
+        if self.rang is not None:
+            self.rang(call)
+
+    def _why(self, event: events.Invited) -> list[Reason]:
+        """Why it rings here: the line, and who sent it."""
+        why = [Reason.of("calls.why.line", line=self._line.number, device=self._line.device)]
+        diversion = event.request.get("Diversion")
+        if diversion:
+            user = diversion.partition("<")[2].partition(">")[0] or diversion.partition(";")[0]
+            try:
+                by = Uri.parse(user).number
+            except MalformedMessage:
+                by = user
+            why.append(Reason.of("calls.why.diverted", number=by))
+        return why
+
+    def _take_over(self, event: events.Invited, replaced: Session) -> None:
+        """An attended transfer: the new session takes the place of the one that we talk in."""
+        call = self.call_of(replaced)
+        session, now = event.session, self._line.now()
+        if call is None or not call.talking:
+            session.reject(now, 481)
+            return
+        try:
+            sdp = call.media.answer(event.sdp) if event.sdp else call.media.offer()
+        except (SdpError, NoCommonMediaError, TransportError, OSError):
+            session.reject(now, 488)
+            return
+        call.session, session.owner = session, call
+        replaced.owner = None
+        session.answer(now, sdp)
+        replaced.end(now)
+        self._meet(call, event.request)
+        self._refresh(call)
+
+    async def _learn(self, call: LiveCall) -> None:
+        party = await self._parties.learn(call.party)
+        if party is not None and call.party.number == party.number:
+            call.change(party=party)
+
+    def _meet(self, call: LiveCall, message: Message) -> None:
+        """The other side is (or is now) who the message says."""
+        conference = identity.conference_of(message)
+        who = identity.presented(message)
+        security = identity.far_security(message)
+        if security:
+            call.change(far_security=security)
+        if conference != call.conference and call.talking:
+            call.change(conference=conference)
+        if who is None or not who.number or who.number == call.party.number:
+            return
+        party = self._parties.of(who.number, who.name)
+        if party.person and party.person == call.party.person:
+            return
+        if call.talking:
+            call.tell(Reason.of("calls.story.connected", name=party.name or party.shown), note=True)
+        call.change(party=party)
+        self._later(self._learn(call), "other side")
+
+    def _progressed(self, call: LiveCall, event: events.Progressed) -> None:
+        self._meet(call, event.response)
+        early = event.sdp is not None and not event.offer
+        if event.sdp is not None:
+            try:
+                if event.offer:
+                    event.session.answer_offer(self._line.now(), call.media.answer(event.sdp))
+                else:
+                    call.media.settled(event.sdp)
+            except (SdpError, NoCommonMediaError, TransportError, OSError, WrongState) as error:
+                log.info("calling.early_media_unused", why=str(error))
+                early = False
+        if event.response.status in (180, 183) and call.state == "dialling":
+            call.change(state="ringing_out")
+            call.tell(Reason.of("calls.story.rings_there", name=call.party.name or call.party.shown))
+        ringing = _devices(event.response)
+        if ringing:
+            call.change(ringing=ringing)
+        if early:
+            call.change(early=True)
+            self._refresh(call)
+
+    def _accepted(self, call: LiveCall, event: events.Accepted) -> None:
+        now = self._line.now()
+        try:
+            if event.offer and event.sdp is not None:
+                event.session.ack(now, call.media.answer(event.sdp))
+            elif event.sdp is not None:
+                call.media.settled(event.sdp)
+        except (SdpError, NoCommonMediaError, TransportError, OSError) as error:
+            event.session.end(now)
+            self._end(call, "failed", Reason.of("calls.failed.media", why=error))
+            return
+        self._meet(call, event.response)
+        self._is_answered(call)
+
+    def _acked(self, call: LiveCall, event: events.Acked) -> None:
+        if event.sdp is None:
+            return
+        try:
+            call.media.settled(event.sdp)
+        except (SdpError, NoCommonMediaError, TransportError, OSError) as error:
+            event.session.end(self._line.now())
+            self._end(call, "failed", Reason.of("calls.failed.media", why=error))
+            return
+        self._refresh(call)
+
+    def _is_answered(self, call: LiveCall) -> None:
+        call.tell(Reason.of("calls.story.answered"))
+        call.change(state="active", answered=now_text(), early=False, note=None)
+        if not call.generation:
+            call.change(generation=1)
+        self._refresh(call)
+        if self.answered is not None:
+            self.answered(call)
+
+    def _failed(self, call: LiveCall, event: events.Failed) -> None:
+        causes, text = [], event.reason
+        if event.response is not None:
+            try:
+                causes = event.response.reasons
+                text = event.response.warnings[0].text if event.response.warnings else event.reason
+            except MalformedMessage:
+                causes = []
+        party = call.party
+        outcome = outcomes.failed(event.status, party.name or party.shown, party.shown, causes, text)
+        self._end(call, outcome.result, outcome.note)
+
+    def _cancelled(self, call: LiveCall, event: events.Cancelled) -> None:
+        outcome = outcomes.cancelled(event.reason, call.party.name or call.party.shown)
+        self._end(call, outcome.result, outcome.note)
+
+    def _offered(self, call: LiveCall, event: events.OfferArrived) -> None:
+        now = self._line.now()
+        try:
+            sdp = call.media.answer(event.sdp) if event.sdp is not None else call.media.offer()
+        except (SdpError, NoCommonMediaError, TransportError, OSError) as error:
+            log.info("calling.offer_refused", why=str(error))
+            event.session.refuse_offer(now, 488)
+            return
+        event.session.answer_offer(now, sdp)
+        self._meet(call, event.request)
+        self._refresh(call)
+
+    def _offer_answered(self, call: LiveCall, event: events.OfferAnswered) -> None:
+        waiting = self._offers.get(call.id)
+        try:
+            if event.offer and event.sdp is not None:
+                event.session.ack(self._line.now(), call.media.answer(event.sdp))
+            elif event.sdp is not None:
+                call.media.settled(event.sdp)
+        except (SdpError, NoCommonMediaError, TransportError, OSError) as error:
+            if waiting is not None and not waiting.done.done():
+                waiting.done.set_exception(refused("calls.failed.media", why=error))
+            return
+        if event.response is not None:
+            self._meet(call, event.response)
+        self._refresh(call)
+        if waiting is not None and not waiting.done.done():
+            waiting.done.set_result(None)
+
+    def _offer_refused(self, call: LiveCall, event: events.OfferRefused) -> None:
+        waiting = self._offers.get(call.id)
+        if waiting is not None and not waiting.done.done():
+            why = Reason.of("calls.refused.by_server", server=call.server, status=event.status, text=event.reason)
+            if event.status in (408, 503):
+                why = Reason.of("calls.barred.no_server", server=call.server)
+                call.change(reachable=False)
+            waiting.done.set_exception(CallError(why))
+
+    def _ended(self, call: LiveCall, event: events.Ended) -> None:
+        name = call.party.name or call.party.shown
+        cause = outcomes.read_cause(event.reason)
+        self._end(call, "answered", outcomes.ended(event.by, name, cause.text if cause is not None else ""))
+
+    def _end(self, call: LiveCall, result: Result, note: Reason) -> None:
+        """A call is over, whoever ended it; media and all that waits for it end with it."""
+        if call.over:
+            return
+        if call.result is not None:
+            result = call.result
+        waiting = self._offers.pop(call.id, None)
+        if waiting is not None and not waiting.done.done():
+            waiting.done.set_exception(CallError(note))
+        if self.ended is not None:
+            self.ended(call)
+        call.tell(note)
+        call.change(state="ended", note=note)
+        self._later(self._close(call, result), "call end")
+
+    async def _close(self, call: LiveCall, result: Result) -> None:
+        await self._book.ended(call, result)
+        await call.media.close()
+
+    def _refresh(self, call: LiveCall) -> None:
+        """Media were agreed anew: state and page follow."""
+        media = call.media
+        call.had_video = call.had_video or media.video != "none"
+        fields: dict[str, object] = {"held_by_other": media.held_by_other}
+        if call.talking:
+            fields["state"] = "held" if media.held else "active"
+            section = media.picture
+            fields["asks_video"] = section is not None and media.video == "receiving" and not media.sends_pictures
+        if call.generation and not media.page_fits:
+            fields["generation"] = call.generation + 1
+        call.change(**fields)
+        self._book.changed(call)
+
+    def _leg_told(self, call: LiveCall, event: leg_events.LegEvent) -> None:
+        match event:
+            case leg_events.Silent() if call.talking and not call.media.held:
+                call.tell(Reason.of("calls.story.silent", name=call.party.name or call.party.shown), note=True)
+                if not call.reachable:
+                    self.end(call, Reason.of("calls.ended.silent", server=call.server))
+            case leg_events.Resumed() if call.talking:
+                call.tell(Reason.of("calls.story.heard_again"))
+                call.change(note=None)
+
+    def press(self, call: LiveCall, digits: str) -> None:
+        """Send keys. Raises CallError for what is no key, or where the other side did not agree to keys."""
+        if not call.talking and not call.early:
+            raise refused("calls.refused.not_now")
+        try:
+            call.media.press(digits)
+        except (RtpError, TransportError) as error:
+            raise refused("calls.refused.keys", why=error) from error
+
+    def new_id(self) -> str:
+        """An id for bodies that need one."""
+        return secrets.token_hex(8)
+
+
+def _escaped(number: str, domain: str) -> str:
+    """``user@host`` of a number or of an address, as it stands in a URI (RFC 3261 section 25.1)."""
+    if "@" in number:
+        user, _, host = number.rpartition("@")
+        return str(Uri("sip", user, host.lower())).removeprefix("sip:")
+    return str(Uri("sip", number, domain)).removeprefix("sip:")
+
+
+def _wants_pictures(sdp: bytes | None) -> bool:
+    if not sdp:
+        return False
+    try:
+        section = Description.parse(sdp).first("video")
+    except SdpError:
+        return False
+    return section is not None and section.value("inactive") is None
+
+
+def _devices(response: Response) -> int:
+    """On how many devices it rings, where the server tells."""
+    text = (response.get("X-Ringback-Ringing") or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 3 else 0
