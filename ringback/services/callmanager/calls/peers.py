@@ -8,7 +8,7 @@ from typing import Literal
 
 from ringback.protocols.sip.flows import Flow, Target
 from ringback.rules.dial_plan import Origin
-from ringback.services.callmanager.settings import SipPeer, Trunk
+from ringback.services.callmanager.settings import Sibling, SipPeer, Trunk
 
 PeerKind = Literal["node", "cluster", "gateway", "voicemail"]
 
@@ -40,11 +40,11 @@ class Peer:
 class Peers:
     """All of them."""
 
-    def __init__(self, trunks: Iterable[Trunk], siblings: Iterable[SipPeer]) -> None:
+    def __init__(self, trunks: Iterable[Trunk], siblings: Iterable[Sibling]) -> None:
         self._by_name: dict[str, Peer] = {}
         for trunk in trunks:
             self._by_name[trunk.name] = _peer(trunk.name, trunk.kind, trunk.peers, srtp=trunk.srtp)
-        self._nodes = {sibling.host: _peer(sibling.host, "node", (sibling,), srtp=False) for sibling in siblings}
+        self._nodes = {one.node: _peer(one.node, "node", (one.peer,), srtp=False) for one in siblings}
         everybody = (*self._nodes.values(), *self._by_name.values())
         self._by_host = {host: peer for peer in reversed(everybody) for host in peer.hosts}
         self._by_address = {address: peer for peer in reversed(everybody) for address in peer.addresses}

@@ -297,10 +297,7 @@ class Ringing:
         except (SdpError, OSError):
             attempt.statuses.append(488)
             return
-        headers: HeaderLines = [
-            ("Max-Forwards", str(attempt.hops)),
-            *identity(attempt.shown, "calling", peer is not None),
-        ]
+        headers: HeaderLines = identity(attempt.shown, "calling", peer is not None)
         headers += diversions(attempt.call.way.diversions)
         secure = ways[0].secure if not isinstance(ways[0], Target) else ways[0].transport == "tls"
         caller_secure = attempt.caller is not None and attempt.caller.session.secure
@@ -316,6 +313,7 @@ class Ringing:
                 to=called.address,
                 sdp=offer,
                 headers=headers,
+                max_forwards=attempt.hops,
                 local_uuid="" if caller is None else caller.session.remote_uuid,
             )
         except SipError:

@@ -1,0 +1,58 @@
+"""Puts call control together: the one place that knows all of its parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ringback.protocols.sip.agent import Agent
+from ringback.protocols.sip.flows import Flow
+from ringback.services.callmanager.calls.access import Access
+from ringback.services.callmanager.calls.control import CallControl
+from ringback.services.callmanager.calls.core import Changes, Core, Lines
+from ringback.services.callmanager.calls.facts import Records
+from ringback.services.callmanager.calls.joining import Desk
+from ringback.services.callmanager.calls.peers import Peers
+from ringback.services.callmanager.calls.registrar import Limits, Registrar
+from ringback.services.callmanager.settings import CallSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What call control is made of. ``nonce_key`` signs digest nonces and is the same on all nodes of a cluster;
+    ``wall``: what to add to ``now`` for Unix seconds; ``first_number``: where numbers of calls go on."""
+
+    settings: CallSettings
+    node: str
+    agent: Agent
+    lines: Lines
+    changes: Changes
+    desk: Desk
+    records: Records
+    own_hosts: frozenset[str]
+    nonce_key: bytes = field(repr=False)
+    wall: float = 0.0
+    first_number: int = 0
+    relay_always: bool = False
+
+
+def assemble(parts: Parts) -> CallControl:
+    """Call control, ready for events; the gate of the agent is set."""
+    settings = parts.settings
+    registrar: Registrar[Flow] = Registrar(Limits(settings.keep_alive_seconds, settings.register_seconds))
+    core = Core(
+        settings=settings,
+        node=parts.node,
+        agent=parts.agent,
+        lines=parts.lines,
+        peers=Peers(settings.trunks, settings.siblings),
+        registrar=registrar,
+        desk=parts.desk,
+        records=parts.records,
+        changes=parts.changes,
+        own_hosts=parts.own_hosts,
+        wall=parts.wall,
+    )
+    core.begin_numbers(parts.first_number)
+    access = Access(core, parts.nonce_key)
+    parts.agent.gate = access.gate
+    return CallControl(core, access, relay_always=parts.relay_always)
