@@ -2,9 +2,9 @@
 
 An access token is a JWS (RS256) whose payload is ``{"private": <JWE>}``; the JWE (``dir``, A128CBC-HS256) holds the
 claims. A refresh token is a JWS with plain claims. Header fields and outer claims are as seen on real servers; the
-inner claims of the access token are not public and chosen here: ``iss``, ``sub`` (user id), ``exp``, ``iat``, ``tid`` (the
-token's own id), ``ccid`` (client id), ``scope``. Keys belong to the cluster; their id is
-``<cluster uuid>:<SHA-256 of the public key, hexadecimal>``.
+inner claims of the access token are not public and chosen here: ``iss``, ``sub`` (user id), ``exp``, ``iat``, ``tid``
+(the token's own id), ``ccid`` (client id), ``scope``. Keys belong to the cluster; their id is ``<cluster uuid>:<SHA-256
+of the public key, hexadecimal>``.
 
 Times are Unix seconds and arguments. A token that lacks any claim, names another algorithm, key or issuer is refused.
 """
