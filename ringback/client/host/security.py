@@ -27,7 +27,8 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    # Calls: the own page only, and only after the browser asked the person.
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=(self), speaker-selection=(self), payment=(), usb=()",
 }
 
 
