@@ -4,7 +4,7 @@ import { Menu, MenuItem, MenuList, MenuPopover, MenuTrigger } from "@fluentui/re
 import type { MouseEvent } from "react";
 import { memo, useState } from "react";
 
-import { useEngine, usePerson } from "../engine/hooks";
+import { useCanCall, useEngine, usePerson } from "../engine/hooks";
 import { go, placePath } from "../engine/place";
 import { Avatar, RoomTile } from "../parts/Avatar";
 import { presenceSentence } from "../parts/presenceWords";
@@ -34,9 +34,11 @@ function Actions({ chat }: { chat: Conversation }) {
   const { t } = useTexts();
   const engine = useEngine();
   const set = (change: Parameters<typeof engine.setConversation>[1]) => void engine.setConversation(chat.id, change);
+  const calls = useCanCall() && chat.kind === "person";
   return (
     <MenuPopover>
       <MenuList>
+        {calls && <MenuItem onClick={() => void engine.phone.start(chat.id)}>{t("call.call")}</MenuItem>}
         <MenuItem onClick={() => set({ pinned: !chat.pinned })}>{t(chat.pinned ? "chats.unpin" : "chats.pin")}</MenuItem>
         <MenuItem onClick={() => set({ muted: !chat.muted })}>{t(chat.muted ? "chats.unmute" : "chats.mute")}</MenuItem>
         {chat.kind === "person" && <MenuItem onClick={() => go("contacts", chat.id)}>{t("contact.show")}</MenuItem>}

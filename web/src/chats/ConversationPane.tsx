@@ -1,8 +1,8 @@
 /** An open conversation: header, messages, who is typing, composer. */
-import { ArrowLeft20Regular, LockClosed16Regular, LockOpen16Regular, PanelRight20Regular, PeopleAdd20Regular } from "@fluentui/react-icons";
+import { ArrowLeft20Regular, Call20Regular, LockClosed16Regular, LockOpen16Regular, PanelRight20Regular, PeopleAdd20Regular, Video20Regular } from "@fluentui/react-icons";
 import { useEffect, useState } from "react";
 
-import { useEngine, useLink, usePerson, useThread } from "../engine/hooks";
+import { useCanCall, useEngine, useFeatures, useLink, usePerson, useThread } from "../engine/hooks";
 import { go } from "../engine/place";
 import { Avatar, RoomTile } from "../parts/Avatar";
 import { IconButton } from "../parts/IconButton";
@@ -46,6 +46,8 @@ function Header({ conversation, detail, onDetail }: Props) {
   const [adding, setAdding] = useState(false);
   const room = conversation.kind === "room";
   const here = conversation.members.filter((member) => member.here).length;
+  const calls = useCanCall() && !room;
+  const features = useFeatures();
   const add = async (people: string[], name: string) => {
     if (room) await engine.inviteToRoom(conversation.id, people);
     else go("chats", (await engine.createRoom(name, [conversation.id, ...people])).id);
@@ -63,6 +65,8 @@ function Header({ conversation, detail, onDetail }: Props) {
           <WhoReads conversation={conversation} />
         </div>
       </div>
+      {calls && <IconButton icon={<Call20Regular />} label={t("call.call")} onClick={() => void engine.phone.start(conversation.id)} />}
+      {calls && features?.video && <IconButton icon={<Video20Regular />} label={t("call.video.long")} onClick={() => void engine.phone.start(conversation.id, true)} />}
       <IconButton icon={<PeopleAdd20Regular />} label={t(room ? "room.invite" : "room.addPeople")} onClick={() => setAdding(true)} />
       <IconButton
         icon={<PanelRight20Regular className="flip" />}

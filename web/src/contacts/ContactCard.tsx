@@ -2,15 +2,17 @@
 import {
   ArrowLeft20Regular,
   Building20Regular,
+  Call20Regular,
   Chat20Regular,
   Info16Regular,
   Mail20Regular,
   Person20Regular,
   PersonAdd20Regular,
+  Video20Regular,
 } from "@fluentui/react-icons";
 import { useEffect, useState } from "react";
 
-import { useEngine, useLink, useMe, usePeople, usePerson } from "../engine/hooks";
+import { useCanCall, useEngine, useFeatures, useLink, useMe, usePeople, usePerson } from "../engine/hooks";
 import { go } from "../engine/place";
 import { Avatar } from "../parts/Avatar";
 import { Bones } from "../parts/Bones";
@@ -55,6 +57,8 @@ function useCard(id: string) {
 function Actions({ person }: { person: Person }) {
   const { t } = useTexts();
   const engine = useEngine();
+  const calls = useCanCall();
+  const features = useFeatures();
   const chat = async () => go("chats", (await engine.openChat(person.id)).id);
   return (
     <div className={css.actions}>
@@ -62,6 +66,18 @@ function Actions({ person }: { person: Person }) {
         <Chat20Regular aria-hidden />
         {t("contact.chat")}
       </button>
+      {calls && (
+        <button type="button" onClick={() => void engine.phone.start(person.id)}>
+          <Call20Regular aria-hidden />
+          {t("call.call")}
+        </button>
+      )}
+      {calls && features?.video && (
+        <button type="button" onClick={() => void engine.phone.start(person.id, true)}>
+          <Video20Regular aria-hidden />
+          {t("call.video")}
+        </button>
+      )}
       {person.mail && (
         <a href={`mailto:${person.mail}`}>
           <Mail20Regular aria-hidden />

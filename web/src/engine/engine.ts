@@ -2,6 +2,7 @@
 import type { Conversation, History, ManualSettings, Message, PersonCard, SearchResults, SetConversation, TraceLines } from "../wire";
 import type { Order } from "./link";
 import { Link } from "./link";
+import { Phone } from "./phone";
 import { dropMessage, emptyThread, mergeMessages } from "./state";
 import { Store } from "./store";
 
@@ -17,6 +18,7 @@ function socketUrl(): string {
 export class Engine {
   readonly store = new Store();
   private readonly link = new Link(socketUrl(), this.store.take, this.store.setLink);
+  readonly phone = new Phone(this.store, (order) => this.do(order));
   private readonly loading = new Set<string>();
 
   start(): void {

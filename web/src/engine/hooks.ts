@@ -1,7 +1,7 @@
 /** How views read the store: each hook subscribes to one key, so that a change paints one row. */
 import { createContext, useCallback, useContext, useMemo, useSyncExternalStore } from "react";
 
-import type { Conversation, Person } from "../wire";
+import type { Call, Conversation, Person, Recent } from "../wire";
 import type { Engine } from "./engine";
 import { emptyThread } from "./state";
 
@@ -31,6 +31,9 @@ export const usePerson = (id: string) => useKey(`person:${id}`, (engine) => engi
 export const useConversation = (id: string) => useKey(`conversation:${id}`, (engine) => engine.store.state.conversations.get(id));
 export const useThread = (id: string) => useKey(`thread:${id}`, (engine) => engine.store.state.threads.get(id) ?? emptyThread);
 export const useGroups = () => useKey("people", (engine) => engine.store.state.groups);
+export const useSoftphone = () => useKey("phone", (engine) => engine.store.state.phone);
+export const useCall = (id: string) => useKey(`call:${id}`, (engine) => engine.store.state.calls.get(id));
+export const usePhoneProblem = () => useKey("problem", (engine) => engine.phone.problem);
 export const useAppVersion = () => useKey("version", (engine) => engine.store.state.version);
 
 export function useServices() {
@@ -59,4 +62,27 @@ export function useConversations(): readonly Conversation[] {
   const version = useVersion("conversations");
   // eslint-disable-next-line react-hooks/exhaustive-deps -- the version stands for the map
   return useMemo(() => [...store.state.conversations.values()], [store, version]);
+}
+
+/** Calls that go on, and those whose end is being shown. */
+export function useCalls(): readonly Call[] {
+  const { store } = useEngine();
+  const version = useVersion("calls");
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- the version stands for the map
+  return useMemo(() => [...store.state.calls.values()], [store, version]);
+}
+
+/** Past calls, newest first. */
+export function useRecents(): readonly Recent[] {
+  const { store } = useEngine();
+  const version = useVersion("recents");
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- the version stands for the map
+  return useMemo(() => [...store.state.recents.values()], [store, version]);
+}
+
+/** Whether this person has a phone here: only then calls are offered. */
+export function useCanCall(): boolean {
+  const features = useFeatures();
+  const phone = useSoftphone();
+  return Boolean(features?.calls) && phone !== null && phone.state !== "off";
 }

@@ -13,6 +13,16 @@ export interface Preferences {
   listWidth: number;
   folded: readonly string[];
   detail: boolean;
+  /** Ids of the browser's devices; empty: the system's choice. */
+  microphone: string;
+  speaker: string;
+  camera: string;
+  /** Echo, noise and level are corrected; for music they should not be. */
+  cleanSound: boolean;
+  ringDevice: string;
+  rings: boolean;
+  /** Per cent. */
+  ringVolume: number;
 }
 
 const KEY = "ringback.preferences";
@@ -27,6 +37,13 @@ const standard: Preferences = {
   listWidth: 332,
   folded: [],
   detail: true,
+  microphone: "",
+  speaker: "",
+  camera: "",
+  cleanSound: true,
+  ringDevice: "",
+  rings: true,
+  ringVolume: 70,
 };
 
 function read(): Preferences {

@@ -1,5 +1,5 @@
 /** What the page knows, and how each event of the host changes it. Pure: no socket, no clock, no React. */
-import type { AnyEvent, Conversation, Entry, Features, Me, Message, Person, Service, SignIn, Snapshot } from "../wire";
+import type { AnyEvent, Call, Conversation, Entry, Features, Me, Message, Person, Phone, Recent, Service, SignIn, Snapshot } from "../wire";
 
 /** The messages of a conversation that the page has, oldest first. */
 export interface Thread {
@@ -19,6 +19,10 @@ export interface State {
   conversations: Map<string, Conversation>;
   threads: Map<string, Thread>;
   services: Map<string, Service>;
+  phone: Phone | null;
+  /** Calls that go on, and those that ended until a view has shown how. */
+  calls: Map<string, Call>;
+  recents: Map<string, Recent>;
   trace: readonly Entry[];
   version: string;
 }
@@ -35,6 +39,9 @@ export function emptyState(): State {
     conversations: new Map(),
     threads: new Map(),
     services: new Map(),
+    phone: null,
+    calls: new Map(),
+    recents: new Map(),
     trace: [],
     version: "",
   };
@@ -73,6 +80,15 @@ export function apply(state: State, event: AnyEvent): string[] {
     case "ServicesChanged":
       for (const service of event.services) state.services.set(service.id, service);
       return ["services"];
+    case "PhoneChanged":
+      state.phone = event.phone;
+      return ["phone"];
+    case "CallsChanged":
+      return changeCalls(state, event.calls, event.gone);
+    case "RecentsChanged":
+      mergeRecents(state, event.recents);
+      for (const id of event.gone) state.recents.delete(id);
+      return ["recents"];
     default:
       return [];
   }
@@ -83,6 +99,26 @@ const spliced = <Item>(items: readonly Item[], at: number, put: readonly Item[])
   ...put,
   ...items.slice(at + put.length),
 ];
+
+/** How a call ended is told once: it stays until a view has shown it, and `dropCall` takes it away. */
+function changeCalls(state: State, calls: readonly Call[], gone: readonly string[]): string[] {
+  for (const call of calls) state.calls.set(call.id, call);
+  for (const id of gone) if (state.calls.get(id)?.state !== "ended") state.calls.delete(id);
+  return ["calls", ...calls.map((call) => `call:${call.id}`), ...gone.map((id) => `call:${id}`)];
+}
+
+/** Forget a call that ended. */
+export function dropCall(state: State, id: string): string[] {
+  return state.calls.delete(id) ? ["calls", `call:${id}`] : [];
+}
+
+/** Past calls, newest first. */
+export function mergeRecents(state: State, recents: readonly Recent[]): string[] {
+  for (const recent of recents) state.recents.set(recent.id, recent);
+  const sorted = [...state.recents.values()].sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
+  state.recents = new Map(sorted.map((recent) => [recent.id, recent]));
+  return ["recents"];
+}
 
 function welcome(state: State, snapshot: Snapshot): string[] {
   const another = state.me?.id !== snapshot.me?.id;
@@ -95,13 +131,19 @@ function welcome(state: State, snapshot: Snapshot): string[] {
   state.groups = snapshot.groups;
   state.conversations = new Map(snapshot.conversations.map((conversation) => [conversation.id, conversation]));
   state.services = new Map(snapshot.services.map((service) => [service.id, service]));
+  const calls = [...state.calls.keys(), ...snapshot.calls.map((call) => call.id)];
+  state.phone = snapshot.phone;
+  state.calls = new Map(snapshot.calls.map((call) => [call.id, call]));
+  state.recents = new Map();
+  mergeRecents(state, snapshot.recents);
   state.version = snapshot.version;
   // Messages shown stay shown, but what came meanwhile is still to be got.
   if (another) state.threads = new Map();
   else for (const [id, thread] of state.threads) state.threads.set(id, { ...thread, loaded: false });
   return [
-    ...["signIn", "me", "features", "people", "conversations", "services", "version"],
+    ...["signIn", "me", "features", "people", "conversations", "services", "phone", "calls", "recents", "version"],
     ...touched,
+    ...calls.map((id) => `call:${id}`),
     ...chats.flatMap((id) => [`conversation:${id}`, `thread:${id}`]),
   ];
 }

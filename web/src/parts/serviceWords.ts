@@ -6,6 +6,8 @@ const names: Readonly<Record<string, MessageId>> = {
   contacts: "service.contacts",
   directory: "service.directory",
   configuration: "service.configuration",
+  phone: "service.phone",
+  voicemail: "service.voicemail",
 };
 
 /** What a service is to a person. */

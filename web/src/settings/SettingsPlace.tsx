@@ -2,6 +2,7 @@
 import {
   Alert20Regular,
   ArrowLeft20Regular,
+  Call20Regular,
   DarkTheme20Regular,
   Keyboard20Regular,
   LocalLanguage20Regular,
@@ -10,6 +11,7 @@ import {
 } from "@fluentui/react-icons";
 import type { MouseEvent, ReactElement } from "react";
 
+import { useFeatures } from "../engine/hooks";
 import { go, placePath } from "../engine/place";
 import { IconButton } from "../parts/IconButton";
 import { useNarrow } from "../parts/useMedia";
@@ -20,6 +22,7 @@ import type { MessageId } from "../texts/catalogue";
 import { useTexts } from "../texts/texts";
 import { AccountPage } from "./AccountPage";
 import { AppearancePage } from "./AppearancePage";
+import { CallsPage } from "./CallsPage";
 import { ConnectionPage } from "./ConnectionPage";
 import { KeyboardPage } from "./KeyboardPage";
 import { LanguagePage } from "./LanguagePage";
@@ -28,6 +31,7 @@ import css from "./settings.module.css";
 
 const pages: readonly { id: string; title: MessageId; icon: ReactElement; view: () => ReactElement }[] = [
   { id: "account", title: "settings.account", icon: <Person20Regular aria-hidden />, view: () => <AccountPage /> },
+  { id: "calls", title: "settings.calls", icon: <Call20Regular aria-hidden />, view: () => <CallsPage /> },
   { id: "notifications", title: "settings.notifications", icon: <Alert20Regular aria-hidden />, view: () => <NotificationsPage /> },
   { id: "appearance", title: "settings.appearance", icon: <DarkTheme20Regular aria-hidden />, view: () => <AppearancePage /> },
   { id: "keyboard", title: "settings.keyboard", icon: <Keyboard20Regular aria-hidden />, view: () => <KeyboardPage /> },
@@ -38,7 +42,9 @@ const pages: readonly { id: string; title: MessageId; icon: ReactElement; view: 
 export default function SettingsPlace({ id }: { id: string | null; onKeyboard: () => void }) {
   const { t } = useTexts();
   const narrow = useNarrow();
-  const page = pages.find((one) => one.id === id) ?? (narrow ? null : pages[2]);
+  const features = useFeatures();
+  const shown = pages.filter((one) => one.id !== "calls" || features?.calls);
+  const page = shown.find((one) => one.id === id) ?? (narrow ? null : shown.find((one) => one.id === "appearance"));
   const open = (to: string) => (event: MouseEvent) => {
     event.preventDefault();
     go("settings", to);
@@ -51,7 +57,7 @@ export default function SettingsPlace({ id }: { id: string | null; onKeyboard: (
             <h1 id="settings-title">{t("place.settings")}</h1>
           </div>
           <nav className={css.pages} aria-label={t("place.settings")}>
-            {pages.map((one) => (
+            {shown.map((one) => (
               <a key={one.id} href={placePath("settings", one.id)} onClick={open(one.id)} aria-current={one === page ? "page" : undefined}>
                 {one.icon}
                 {t(one.title)}

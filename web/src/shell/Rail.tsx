@@ -1,6 +1,8 @@
 /** The places, for ever few. What a person does not have is absent. */
 import {
   bundleIcon,
+  Call24Filled,
+  Call24Regular,
   Chat24Filled,
   Chat24Regular,
   People24Filled,
@@ -10,15 +12,17 @@ import {
 } from "@fluentui/react-icons";
 import type { MouseEvent } from "react";
 
-import { useConversations, useFeatures } from "../engine/hooks";
+import { useConversations, useFeatures, useSoftphone } from "../engine/hooks";
 import type { Place, PlaceName } from "../engine/place";
 import { go, placePath } from "../engine/place";
+import type { MessageId } from "../texts/catalogue";
 import { useTexts } from "../texts/texts";
 import css from "./rail.module.css";
 
 const icons = {
   contacts: bundleIcon(People24Filled, People24Regular),
   chats: bundleIcon(Chat24Filled, Chat24Regular),
+  calls: bundleIcon(Call24Filled, Call24Regular),
   settings: bundleIcon(Settings24Filled, Settings24Regular),
 };
 
@@ -26,7 +30,10 @@ export function Rail({ place }: { place: Place }) {
   const { t } = useTexts();
   const features = useFeatures();
   const unread = useConversations().filter((chat) => chat.unread > 0 && !chat.muted).length;
+  const missed = useSoftphone()?.missed ?? 0;
+  const counts: Partial<Record<PlaceName, readonly [number, MessageId]>> = { chats: [unread, "rail.unread"], calls: [missed, "rail.missed"] };
   const names: PlaceName[] = ["settings"];
+  if (features?.calls) names.unshift("calls");
   if (features?.chats) names.unshift("chats");
   if (features?.contacts) names.unshift("contacts");
   const open = (name: PlaceName) => (event: MouseEvent) => {
@@ -39,14 +46,14 @@ export function Rail({ place }: { place: Place }) {
       {names.map((name) => {
         const Icon = icons[name];
         const current = place.name === name;
-        const count = name === "chats" ? unread : 0;
+        const [count, words] = counts[name] ?? [0, "rail.unread"];
         return (
           <a
             key={name}
             href={placePath(name)}
             onClick={open(name)}
             aria-current={current ? "page" : undefined}
-            aria-label={count ? t("rail.unread", { place: t(`place.${name}`), count }) : undefined}
+            aria-label={count ? t(words, { place: t(`place.${name}`), count }) : undefined}
             data-place={name}
           >
             <Icon filled={current} aria-hidden />

@@ -1,9 +1,10 @@
-/** Search and call: one field for people and rooms; own contacts in the frame of the key press, the directory below. */
-import { Search20Regular } from "@fluentui/react-icons";
+/** Search and call: one field for a number, people and rooms; own contacts in the frame of the key press, the directory below. */
+import { Call20Filled, Dialpad20Regular, Search20Regular } from "@fluentui/react-icons";
 import type { KeyboardEvent } from "react";
 import { useEffect, useMemo, useRef, useState } from "react";
 
-import { useConversations, useEngine, usePeople } from "../engine/hooks";
+import { looksDialable, planWords, usePlan } from "../calls/usePlan";
+import { useCanCall, useConversations, useEngine, useFeatures, usePeople } from "../engine/hooks";
 import { go } from "../engine/place";
 import { Avatar, RoomTile } from "../parts/Avatar";
 import { usePhone } from "../parts/useMedia";
@@ -15,12 +16,17 @@ import { arrange, findOwn } from "./find";
 import { Marked } from "./Marked";
 import css from "./search.module.css";
 
+type Row = Found | { kind: "call" };
+
 export function SearchBox() {
-  const { t, number, reason } = useTexts();
+  const texts = useTexts();
+  const { t, number, reason } = texts;
   const engine = useEngine();
   const people = usePeople();
   const conversations = useConversations();
   const phone = usePhone();
+  const canCall = useCanCall();
+  const features = useFeatures();
   const [query, setQuery] = useState("");
   const [open, setOpen] = useState(false);
   const [answer, setAnswer] = useState<SearchResults | null>(null);
@@ -50,7 +56,11 @@ export function SearchBox() {
 
   const own = useMemo(() => findOwn(wanted, people, conversations), [wanted, people, conversations]);
   const found = useMemo(() => arrange(own, answer), [own, answer]);
-  const rows: Found[] = [...found.people, ...found.rooms];
+  const plan = usePlan(wanted);
+  const dialable = canCall && looksDialable(wanted);
+  const first = dialable ? 1 : 0;
+  const rows: Row[] = [...(dialable ? [{ kind: "call" } as const] : []), ...found.people, ...found.rooms];
+  const label = t(features?.calls ? "search.andCall" : "search");
   const problem = unanswered || (answer && answer.total === null);
 
   const leave = () => {
@@ -58,8 +68,18 @@ export function SearchBox() {
     setQuery("");
     field.current?.blur();
   };
-  const choose = (row: Found | undefined, chat: boolean) => {
+  const call = (row: Row | undefined) => {
+    const to = !row || row.kind === "room" ? "" : row.kind === "call" ? wanted : row.person.id;
+    if (!to || !canCall) return;
+    leave();
+    void engine.phone.start(to);
+  };
+  const choose = (row: Row | undefined, chat: boolean) => {
     if (!row) return;
+    if (row.kind === "call") {
+      call(row);
+      return;
+    }
     leave();
     if (row.kind === "room") go("chats", row.conversation.id);
     else if (chat) void engine.openChat(row.person.id).then((conversation) => go("chats", conversation.id));
@@ -71,11 +91,12 @@ export function SearchBox() {
       setOpen(true);
       const step = event.key === "ArrowDown" ? 1 : -1;
       setActive((at) => (rows.length ? (at + step + rows.length) % rows.length : 0));
-    } else if (event.key === "Enter" && shown) choose(rows[active], !event.shiftKey);
+    } else if (event.key === "Enter" && shown && (event.ctrlKey || event.metaKey)) call(rows[active]);
+    else if (event.key === "Enter" && shown) choose(rows[active], !event.shiftKey);
     else return;
     event.preventDefault();
   };
-  const rowId = (row: Found) => `found-${row.kind}-${row.kind === "room" ? row.conversation.id : row.person.id}`;
+  const rowId = (row: Row) => `found-${row.kind}-${row.kind === "room" ? row.conversation.id : row.kind === "call" ? "" : row.person.id}`;
   const activeRow = rows[active];
 
   return (
@@ -97,8 +118,8 @@ export function SearchBox() {
           aria-controls="search-found"
           aria-autocomplete="list"
           aria-activedescendant={shown && activeRow ? rowId(activeRow) : undefined}
-          aria-label={t("search")}
-          placeholder={t(phone ? "search.short" : "search")}
+          aria-label={label}
+          placeholder={phone ? t("search.short") : label}
           autoComplete="off"
           spellCheck={false}
           value={query}
@@ -111,9 +132,35 @@ export function SearchBox() {
           onKeyDown={key}
         />
         {!phone && <kbd aria-hidden>Ctrl K</kbd>}
+        {features?.calls && (
+          <button type="button" className={css.keypad} aria-label={t("dial.title")} title={t("dial.title")} onClick={() => go("calls", "dial")}>
+            <Dialpad20Regular aria-hidden />
+          </button>
+        )}
       </div>
       <div className={css.found} hidden={!shown}>
         <div id="search-found" role="listbox" aria-label={t("search.results")} className={css.rows}>
+          {dialable && (
+            // eslint-disable-next-line jsx-a11y/click-events-have-key-events -- keys are handled in the field
+            <div
+              id={rowId({ kind: "call" })}
+              role="option"
+              tabIndex={-1}
+              aria-selected={active === 0}
+              className={css.row}
+              data-emergency={plan?.emergency || undefined}
+              onMouseMove={() => setActive(0)}
+              onClick={() => call({ kind: "call" })}
+            >
+              <span className={css.callTile}>
+                <Call20Filled aria-hidden />
+              </span>
+              <span className={css.text}>
+                <b>{t("call.number", { number: plan?.shown || wanted })}</b>
+                <small>{planWords(texts, wanted, plan)}</small>
+              </span>
+            </div>
+          )}
           {found.people.length > 0 && (
             <div role="group" aria-label={t("search.people")}>
               <div className={css.title} aria-hidden>
@@ -131,9 +178,9 @@ export function SearchBox() {
                   id={rowId(row)}
                   role="option"
                   tabIndex={-1}
-                  aria-selected={at === active}
+                  aria-selected={first + at === active}
                   className={css.row}
-                  onMouseMove={() => setActive(at)}
+                  onMouseMove={() => setActive(first + at)}
                   onClick={() => choose(row, true)}
                 >
                   <Avatar person={row.person} size={36} presence={row.person.presence} />
@@ -162,9 +209,9 @@ export function SearchBox() {
                   id={rowId(row)}
                   role="option"
                   tabIndex={-1}
-                  aria-selected={found.people.length + at === active}
+                  aria-selected={first + found.people.length + at === active}
                   className={css.row}
-                  onMouseMove={() => setActive(found.people.length + at)}
+                  onMouseMove={() => setActive(first + found.people.length + at)}
                   onClick={() => choose(row, true)}
                 >
                   <RoomTile id={row.conversation.id} size={36} />
@@ -189,6 +236,11 @@ export function SearchBox() {
           <span>
             <kbd>Shift Enter</kbd> {t("search.help.card")}
           </span>
+          {canCall && (
+            <span>
+              <kbd>Ctrl Enter</kbd> {t("search.help.call")}
+            </span>
+          )}
         </div>
         <div className="sr-only" aria-live="polite">
           {shown && answer ? t("search.announce", { count: rows.length }) : ""}

@@ -5,7 +5,7 @@ import { lazy, Suspense, useState } from "react";
 import { ChatsPlace } from "../chats/ChatsPlace";
 import { NewChatDialog } from "../chats/NewChatDialog";
 import { ContactsPlace } from "../contacts/ContactsPlace";
-import { useConversation } from "../engine/hooks";
+import { useCalls, useConversation, useFeatures } from "../engine/hooks";
 import { usePlace } from "../engine/place";
 import { useTexts } from "../texts/texts";
 import { darkTheme, lightTheme } from "../theme/theme";
@@ -23,6 +23,9 @@ import { useTitle } from "./useTitle";
 /** As a style: a class would be given to everything that opens over the page too. */
 const fill = { blockSize: "100%", background: "transparent" };
 
+const CallsPlace = lazy(() => import("../calls/CallsPlace"));
+const CallLayer = lazy(() => import("../calls/CallLayer"));
+const CallBar = lazy(() => import("../calls/CallBar"));
 const SettingsPlace = lazy(() => import("../settings/SettingsPlace"));
 
 export default function Shell({ dark }: { dark: boolean }) {
@@ -45,8 +48,12 @@ function Window() {
   useArrivals(place);
   useActivity();
   useKeys({ onHelp: () => setDialog("keyboard"), onNewChat: () => setDialog("newChat") });
+  // Loaded with the first view: who calls must not wait for a chunk.
+  const calls = useFeatures()?.calls ?? false;
+  const live = useCalls().some((call) => call.id === place.id);
   return (
-    <div className={css.shell} data-open={place.id ? "main" : "list"}>
+    <div className={css.shell} data-open={place.id ? "main" : "list"} data-live={(place.name === "calls" && live) || undefined}>
+      <Suspense fallback={null}>{calls && <CallLayer place={place} />}</Suspense>
       <a className={css.skip} href="#main">
         {t("skip.main")}
       </a>
@@ -58,10 +65,14 @@ function Window() {
       <TopBar />
       <Rail place={place} />
       <div className={css.sheet}>
-        <OfflineBar />
+        <div className={css.bars}>
+          <OfflineBar />
+          <Suspense fallback={null}>{calls && <CallBar place={place} />}</Suspense>
+        </div>
         {place.name === "contacts" && <ContactsPlace id={place.id} />}
         {place.name === "chats" && <ChatsPlace id={place.id} onNewChat={() => setDialog("newChat")} />}
         <Suspense fallback={null}>
+          {place.name === "calls" && <CallsPlace id={place.id} />}
           {place.name === "settings" && <SettingsPlace id={place.id} onKeyboard={() => setDialog("keyboard")} />}
         </Suspense>
       </div>

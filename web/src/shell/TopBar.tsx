@@ -1,5 +1,5 @@
 /** Above everything: the mark, search and call, what is not connected, and oneself. */
-import { useServices } from "../engine/hooks";
+import { useFeatures, useServices, useSoftphone } from "../engine/hooks";
 import { go } from "../engine/place";
 import { Mark } from "../parts/Mark";
 import { serviceName } from "../parts/serviceWords";
@@ -8,9 +8,24 @@ import { MyPresence } from "./MyPresence";
 import { SearchBox } from "./SearchBox";
 import css from "./topbar.module.css";
 
+/** The phone in words, where it is not ready. */
+function PhoneChip() {
+  const { t } = useTexts();
+  const phone = useSoftphone();
+  const features = useFeatures();
+  if (!features?.calls || !phone || phone.state === "off") return null;
+  if (phone.state === "registered" && !phone.do_not_disturb && !phone.forward) return null;
+  const words = phone.state !== "registered" ? t(`phone.${phone.state}`) : t(phone.do_not_disturb ? "phone.dnd" : "phone.forwarded.short");
+  return (
+    <button type="button" data-state={phone.state === "connecting" || phone.state === "registered" ? phone.state : "failed"} onClick={() => go("settings", "calls")}>
+      {words}
+    </button>
+  );
+}
+
 function ServiceChips() {
   const texts = useTexts();
-  const troubled = useServices().filter((service) => service.state !== "up" && service.state !== "off");
+  const troubled = useServices().filter((service) => service.id !== "phone" && service.state !== "up" && service.state !== "off");
   return (
     <span className={css.services} role="status">
       {troubled.map((service) => (
@@ -25,6 +40,7 @@ function ServiceChips() {
           })}
         </button>
       ))}
+      <PhoneChip />
     </span>
   );
 }

@@ -6,11 +6,14 @@ export const keyGroups: readonly { title: MessageId; keys: readonly (readonly [s
     title: "keys.everywhere",
     keys: [
       ["Ctrl K · /", "keys.search"],
-      ["Ctrl Shift 1…3", "keys.places"],
+      ["Ctrl Shift 1…4", "keys.places"],
       ["F6 · Shift F6", "keys.panes"],
       ["Alt ↑ · Alt ↓", "keys.chats"],
       ["Alt Shift ↑ · Alt Shift ↓", "keys.unread"],
       ["Alt C", "keys.newChat"],
+      ["Alt Y", "keys.answer"],
+      ["Alt N", "keys.decline"],
+      ["Alt M", "keys.mute"],
       ["?", "keys.help"],
     ],
   },
@@ -26,6 +29,28 @@ export const keyGroups: readonly { title: MessageId; keys: readonly (readonly [s
     keys: [
       ["↑ · ↓", "keys.move"],
       ["Home · End", "keys.ends"],
+    ],
+  },
+  {
+    title: "keys.inSearch",
+    keys: [
+      ["↑ · ↓", "keys.choose"],
+      ["Enter", "keys.open"],
+      ["Shift Enter", "keys.card"],
+      ["Ctrl Enter", "keys.call"],
+    ],
+  },
+  {
+    title: "keys.inCall",
+    keys: [
+      ["M", "keys.mute"],
+      ["V", "keys.video"],
+      ["H", "keys.hold"],
+      ["T", "keys.transfer"],
+      ["K", "keys.keypad"],
+      ["Q", "keys.quality"],
+      ["Shift E", "keys.end"],
+      ["0…9 · * · #", "keys.tones"],
     ],
   },
 ];

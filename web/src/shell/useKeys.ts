@@ -11,13 +11,16 @@ interface Actions {
 }
 
 const PANES = "[data-pane]";
-const PLACES = ["contacts", "chats", "settings"] as const;
+const PLACES = ["contacts", "chats", "calls", "settings"] as const;
+/** A call that comes, or goes on elsewhere, is where F6 leads first. */
+const CALL = "[data-pane='call']";
 
 /** Move the focus to the next pane that is seen. */
 function cyclePane(step: number): void {
   const panes = [...document.querySelectorAll<HTMLElement>(PANES)].filter((pane) => pane.offsetParent !== null);
   const at = panes.findIndex((pane) => pane.contains(document.activeElement));
-  const pane = panes[(at + step + panes.length) % panes.length];
+  const call = panes.find((pane) => pane.matches(CALL));
+  const pane = step > 0 && call && !document.activeElement?.closest(CALL) ? call : panes[(at + step + panes.length) % panes.length];
   const target = pane?.querySelector<HTMLElement>("[data-pane-focus], [aria-current='true'], input, textarea, a[href], button, [tabindex='0']");
   target?.focus();
 }
@@ -44,7 +47,7 @@ export function useKeys({ onHelp, onNewChat }: Actions): void {
       const option = mac ? event.ctrlKey : event.altKey && !event.ctrlKey;
       if (key === "F6") cyclePane(shiftKey ? -1 : 1);
       else if (control && !shiftKey && key.toLowerCase() === "k") search();
-      else if (control && shiftKey && /^Digit[1-3]$/.test(code)) go(PLACES[Number(code.slice(5)) - 1] ?? "chats");
+      else if (control && shiftKey && /^Digit[1-4]$/.test(code)) go(PLACES[Number(code.slice(5)) - 1] ?? "chats");
       else if (option && (key === "ArrowUp" || key === "ArrowDown")) step(key === "ArrowUp" ? -1 : 1, shiftKey);
       else if (option && key.toLowerCase() === "c") onNewChat();
       else if (!isWriting(event.target) && !control && !event.altKey && key === "/") search();

@@ -1,6 +1,6 @@
 import { useEffect } from "react";
 
-import { useConversation, useConversations, usePerson } from "../engine/hooks";
+import { useCalls, useConversation, useConversations, usePerson, useSoftphone } from "../engine/hooks";
 import type { Place } from "../engine/place";
 import { useTexts } from "../texts/texts";
 
@@ -14,10 +14,18 @@ export function useTitle(place: Place): void {
   const conversation = useConversation(place.id ?? "");
   const person = usePerson(place.id ?? "");
   const unread = useConversations().filter((chat) => chat.unread > 0 && !chat.muted).length;
-  const name = (place.name === "chats" ? conversation?.title : place.name === "contacts" ? person?.name : null) ?? t(`place.${place.name}`);
+  const missed = useSoftphone()?.missed ?? 0;
+  const calls = useCalls();
+  const rings = calls.find((call) => call.state === "ringing_in");
+  const active = calls.find((call) => call.state === "active");
+  const who = (rings ?? active)?.party;
+  const caller = who && (who.name || who.shown || who.number || who.uri || t("call.unknown"));
+  const here = (place.name === "chats" ? conversation?.title : place.name === "contacts" ? person?.name : null) ?? t(`place.${place.name}`);
+  const name = caller === undefined ? here : t(rings ? "incoming.from" : "call.with", { name: caller });
+  const count = unread + missed;
   useEffect(() => {
-    document.title = `${unread ? `(${unread}) ` : ""}${name} · Ringback`;
+    document.title = `${count ? `(${count}) ` : ""}${name} · Ringback`;
     // Browsers that show no badge on an installed page say so by refusing: the title tells it all the same.
-    (navigator as BadgeNavigator).setAppBadge?.(unread).catch(() => undefined);
-  }, [name, unread]);
+    (navigator as BadgeNavigator).setAppBadge?.(count).catch(() => undefined);
+  }, [name, count]);
 }

@@ -20,6 +20,8 @@ export interface Texts {
   refused: (error: unknown) => string;
   /** 10:42 */
   clock: (at: string | number) => string;
+  /** 10:42:07 */
+  precise: (at: string) => string;
   /** Today 10:42, Yesterday, Thu, 12 Nov: as short as the distance allows. */
   short: (at: string) => string;
   /** Today, Yesterday, Thursday 12 November. */
@@ -71,6 +73,7 @@ function makeTexts(intl: IntlShape, language: Language): Texts {
     language,
     t,
     clock,
+    precise: (at) => intl.formatTime(new Date(at), { hour: "2-digit", minute: "2-digit", second: "2-digit" }),
     reason: (reason) => (reason ? reasonText(intl, reason, isolate) : ""),
     refused: (error) => (error instanceof RefusedError && error.reason ? reasonText(intl, error.reason, isolate) : t("link.lost")),
     short: (at) => {

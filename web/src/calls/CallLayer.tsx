@@ -1,0 +1,63 @@
+/** What calls need wherever one is: sound, ringing, the cards of who calls, notifications, keys, and what is spoken. */
+import { Dismiss20Regular, ErrorCircle20Filled } from "@fluentui/react-icons";
+import { useEffect } from "react";
+
+import { useCalls, useEngine, usePhoneProblem } from "../engine/hooks";
+import type { Place } from "../engine/place";
+import { IconButton } from "../parts/IconButton";
+import { useTexts } from "../texts/texts";
+import type { Call } from "../wire";
+import { EndedCard, IncomingCard } from "./IncomingCard";
+import css from "./incoming.module.css";
+import { useAnnounceCalls } from "./useAnnounceCalls";
+import { useCallNotifications } from "./useCallNotifications";
+import { useEndings } from "./useEndings";
+import { useGlobalKeys } from "./useGlobalKeys";
+import { useMediaOwner } from "./useMediaView";
+import { useTones } from "./useTones";
+
+/** Sound and pictures follow the calls, and end with this window. */
+function useFollow(calls: readonly Call[]): void {
+  const media = useMediaOwner();
+  useEffect(() => media.follow(calls), [media, calls]);
+  useEffect(() => () => media.close(), [media]);
+}
+
+function Problem() {
+  const { t, refused } = useTexts();
+  const { phone } = useEngine();
+  const problem = usePhoneProblem();
+  if (!problem) return null;
+  return (
+    <section className={`${css.card ?? ""} ${css.problem ?? ""}`} role="alert" data-call-card>
+      <ErrorCircle20Filled aria-hidden />
+      <p>{refused(problem)}</p>
+      <IconButton icon={<Dismiss20Regular />} label={t("close")} onClick={phone.dismiss} />
+    </section>
+  );
+}
+
+export default function CallLayer({ place }: { place: Place }) {
+  const calls = useCalls();
+  useFollow(calls);
+  useEndings(calls, place);
+  useTones(calls);
+  useCallNotifications(calls);
+  useAnnounceCalls(calls);
+  useGlobalKeys(calls);
+  const ringing = calls.filter((call) => call.state === "ringing_in");
+  const over = calls.filter((call) => call.state === "ended" && call.direction === "in" && call.answered === null);
+  const busy = calls.some((call) => call.state === "active" || call.state === "dialling" || call.state === "ringing_out");
+  const inWindow = place.name === "calls" && calls.some((call) => call.id === place.id && call.state !== "ringing_in");
+  return (
+    <div className={css.cards} data-full={(ringing.length > 0 && !busy) || undefined}>
+      {ringing.map((call, at) => (
+        <IncomingCard key={call.id} call={call} second={busy || at > 0} />
+      ))}
+      {over.map((call) => (
+        <EndedCard key={call.id} call={call} />
+      ))}
+      {!inWindow && <Problem />}
+    </div>
+  );
+}

@@ -1,0 +1,106 @@
+/** A past call in the list: who, what came of it with a glyph and a word, when. */
+import {
+  ArrowForward16Regular,
+  CallDismiss16Regular,
+  CallInbound16Regular,
+  CallMissed16Regular,
+  CallOutbound16Regular,
+  Phone16Regular,
+  Voicemail16Regular,
+} from "@fluentui/react-icons";
+import { Menu, MenuItem, MenuList, MenuPopover, MenuTrigger } from "@fluentui/react-menu";
+import type { MouseEvent, ReactElement } from "react";
+import { memo } from "react";
+
+import { useCanCall, useEngine, useFeatures, usePerson } from "../engine/hooks";
+import { go, placePath } from "../engine/place";
+import { presenceSentence } from "../parts/presenceWords";
+import { useCopy } from "../parts/useCopy";
+import shell from "../shell/shell.module.css";
+import { useTexts } from "../texts/texts";
+import type { Recent } from "../wire";
+import css from "./calls.module.css";
+import type { Fold } from "./folding";
+import { PartyFace } from "./PartyFace";
+import { partyName, resultOf } from "./words";
+
+const inward: Record<Recent["result"], ReactElement> = {
+  answered: <CallInbound16Regular aria-hidden />,
+  missed: <CallMissed16Regular aria-hidden />,
+  declined: <CallDismiss16Regular aria-hidden />,
+  elsewhere: <Phone16Regular aria-hidden />,
+  busy: <CallDismiss16Regular aria-hidden />,
+  unanswered: <CallMissed16Regular aria-hidden />,
+  failed: <CallDismiss16Regular aria-hidden />,
+  diverted: <Voicemail16Regular aria-hidden />,
+};
+
+export const glyphOf = (recent: Recent): ReactElement =>
+  recent.direction === "in" ? inward[recent.result] : recent.result === "diverted" ? <ArrowForward16Regular className="flip" aria-hidden /> : <CallOutbound16Regular aria-hidden />;
+
+function Actions({ recent }: { recent: Recent }) {
+  const texts = useTexts();
+  const { t } = texts;
+  const engine = useEngine();
+  const can = useCanCall();
+  const features = useFeatures();
+  const copy = useCopy();
+  const { party } = recent;
+  const to = party.number || party.uri || party.person;
+  const chat = async () => go("chats", (await engine.openChat(party.person)).id);
+  return (
+    <MenuPopover>
+      <MenuList>
+        {can && to && <MenuItem onClick={() => void engine.phone.start(to)}>{t("call.back")}</MenuItem>}
+        {can && to && features?.video && <MenuItem onClick={() => void engine.phone.start(to, true)}>{t("call.video.long")}</MenuItem>}
+        {party.person && features?.chats && <MenuItem onClick={() => void chat()}>{t("contact.chat")}</MenuItem>}
+        {party.person && <MenuItem onClick={() => go("contacts", party.person)}>{t("contact.show")}</MenuItem>}
+        {to && <MenuItem onClick={() => copy(party.shown || to)}>{t("copyValue", { value: party.shown || to })}</MenuItem>}
+        <MenuItem onClick={() => void engine.phone.remove(recent.id)}>{t("recent.remove")}</MenuItem>
+      </MenuList>
+    </MenuPopover>
+  );
+}
+
+export const RecentRow = memo(function RecentRow({ fold, current }: { fold: Fold; current: boolean }) {
+  const texts = useTexts();
+  const { newest } = fold;
+  const person = usePerson(newest.party.person);
+  const name = person?.name ?? partyName(texts, newest.party);
+  const result = resultOf(texts, newest, fold.times);
+  const missed = newest.result === "missed";
+  const open = (event: MouseEvent) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    go("calls", newest.id);
+  };
+  return (
+    <Menu openOnContext>
+      <MenuTrigger disableButtonEnhancement>
+        <a
+          href={placePath("calls", newest.id)}
+          className={shell.row}
+          aria-current={current || undefined}
+          aria-label={[name, person ? presenceSentence(texts, person.presence) : "", result, texts.moment(newest.at)].filter(Boolean).join(", ")}
+          data-unread={fold.unseen || undefined}
+          onClick={open}
+        >
+          <PartyFace party={newest.party} presence />
+          <span className={shell.lines}>
+            <span className={`${shell.name ?? ""} ${(missed && css.missed) || ""}`}>
+              <bdi title={name}>{name}</bdi>
+            </span>
+            <span className={`${shell.second ?? ""} ${css.result ?? ""}`} data-missed={missed || undefined}>
+              {glyphOf(newest)}
+              <span>{result}</span>
+            </span>
+          </span>
+          <span className={shell.ends}>
+            <time dateTime={newest.at}>{texts.clock(newest.at)}</time>
+          </span>
+        </a>
+      </MenuTrigger>
+      <Actions recent={newest} />
+    </Menu>
+  );
+});
