@@ -1,0 +1,74 @@
+"""All conferences of a node: a beat of 20 ms, one thread for the sound, so that the loop never waits for a codec."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from ringback.media.conference.conference import Beat, Conference
+from ringback.media.transport.host import MediaHost
+
+_Computed = list[tuple[Conference, tuple[Beat, ...]]]
+
+
+class MixingHub:
+    """To be made, used and closed on the loop. ``late`` counts beats at which the last one was not finished yet."""
+
+    def __init__(self, host: MediaHost) -> None:
+        self.late = 0
+        self.failure: BaseException | None = None
+        self._host = host
+        self._loop = asyncio.get_running_loop()
+        self._conferences: tuple[Conference, ...] = ()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mixing")
+        self._busy = False
+        self._closed = False
+
+    def open(self, *, loudest: int = 3) -> Conference:
+        """A new conference without anybody in it."""
+        conference = Conference(loudest)
+        if not self._conferences:
+            self._host.ticker.add(self._tick)
+        self._conferences = (*self._conferences, conference)
+        return conference
+
+    def end(self, conference: Conference) -> None:
+        """End a conference; its legs stay open. Ending again does nothing."""
+        self._conferences = tuple(one for one in self._conferences if one is not conference)
+        for seat in conference.seats:
+            conference.leave(seat)
+        if not self._conferences:
+            self._host.ticker.remove(self._tick)
+
+    def close(self) -> None:
+        """End all and let the thread go. Closing again does nothing."""
+        self._closed = True
+        for conference in self._conferences:
+            self.end(conference)
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _tick(self, now: float) -> None:
+        if self._busy:
+            self.late += 1
+            return
+        self._busy = True
+        self._thread.submit(_compute, self._conferences, now).add_done_callback(self._computed)
+
+    def _computed(self, future: Future[_Computed]) -> None:
+        if not self._closed:
+            self._loop.call_soon_threadsafe(self._deliver, future)
+
+    def _deliver(self, future: Future[_Computed]) -> None:
+        self._busy = False
+        if future.cancelled():
+            return
+        self.failure = future.exception()
+        if self.failure is not None:
+            raise self.failure  # to the loop's handler, which logs it; the next beat goes on
+        for conference, beats in future.result():
+            for beat in beats:
+                conference.deliver(beat)
+
+
+def _compute(conferences: tuple[Conference, ...], now: float) -> _Computed:
+    return [(conference, conference.compute(now)) for conference in conferences if conference.seats]

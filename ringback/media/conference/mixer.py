@@ -1,0 +1,96 @@
+"""Who is heard, and what each party hears: the sum of the loudest less oneself. Pure: frames in, frames out.
+
+Of those who make a sound, the loudest few are mixed: more voices at once nobody understands, and noise of everybody
+else's rooms would add up. Who is among them stays for a moment, so that pauses between words don't cut anybody off;
+who comes or goes is faded for one frame, so that nothing clicks. All who are not mixed hear the same, which can
+therefore be encoded once for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ringback.media.codecs import Pcm
+
+Party = TypeVar("Party", bound=Hashable)
+
+AUDIBLE = 32767**2 * 10 ** (-50 / 10)  # mean square of -50 dB below full scale: a quiet room is less
+_HANG = 25  # frames that somebody stays chosen after the last sound
+_FALL = 0.75  # of the level in a frame without sound: words count, not samples
+_FAVOUR = 2.0  # who is chosen already needs half the power: no flutter between two of equal loudness
+
+
+@dataclass(frozen=True, slots=True)
+class Mix(Generic[Party]):
+    """What is heard in one frame: ``shared`` by all who are not mixed, ``own`` by each who is. ``talkers`` are those
+    mixed, the loudest first."""
+
+    shared: Pcm
+    own: Mapping[Party, Pcm]
+    talkers: tuple[Party, ...]
+
+
+@dataclass(slots=True)
+class _Voice:
+    level: float = 0.0
+    quiet: int = _HANG  # frames since it was audible
+    chosen: bool = False
+
+
+class Mixer(Generic[Party]):
+    """Chooses up to ``loudest`` voices; frames have ``samples`` samples each."""
+
+    def __init__(self, samples: int, loudest: int = 3) -> None:
+        self._samples = samples
+        self._loudest = loudest
+        self._voices: dict[Party, _Voice] = {}
+        self._rise: NDArray[np.float32] = np.linspace(0, 1, samples, dtype=np.float32)
+        self._silence = np.zeros(samples, np.int16)
+
+    def forget(self, party: Party) -> None:
+        """A party left."""
+        self._voices.pop(party, None)
+
+    def mix(self, frames: Mapping[Party, Pcm]) -> Mix[Party]:
+        """One frame: the sound of every party that may be heard (leave out who is muted)."""
+        chosen = self._choose(frames)
+        parts: dict[Party, NDArray[np.int16] | NDArray[np.float32]] = {}
+        for party, frame in frames.items():
+            voice = self._voices[party]
+            if party in chosen:
+                parts[party] = frame if voice.chosen else frame * self._rise
+            elif voice.chosen:
+                parts[party] = frame * self._rise[::-1]
+            voice.chosen = party in chosen
+        if not parts:
+            return Mix(self._silence, {}, ())
+        total = np.zeros(self._samples, np.int32)
+        for part in parts.values():
+            total += part.astype(np.int32, copy=False)
+        own = {party: clipped(total - part.astype(np.int32, copy=False)) for party, part in parts.items()}
+        return Mix(clipped(total), own, tuple(sorted(chosen, key=lambda one: -self._voices[one].level)))
+
+    def _choose(self, frames: Mapping[Party, Pcm]) -> set[Party]:
+        candidates: list[tuple[float, Party]] = []
+        for party, frame in frames.items():
+            voice = self._voices.get(party)
+            if voice is None:
+                voice = self._voices[party] = _Voice()
+            samples = frame.astype(np.float32)
+            power = float(np.dot(samples, samples)) / max(len(samples), 1)
+            voice.level = max(power, voice.level * _FALL)
+            voice.quiet = 0 if power >= AUDIBLE else voice.quiet + 1
+            if voice.quiet < _HANG:
+                candidates.append((voice.level * (_FAVOUR if voice.chosen else 1.0), party))
+        candidates.sort(key=lambda one: -one[0])
+        return {party for _, party in candidates[: self._loudest]}
+
+
+def clipped(total: NDArray[np.int32]) -> Pcm:
+    """A sum as samples; what is too loud is cut."""
+    return np.clip(total, -32768, 32767).astype(np.int16)
