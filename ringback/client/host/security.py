@@ -28,7 +28,9 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     # Calls: the own page only, and only after the browser asked the person.
-    "Permissions-Policy": "camera=(self), geolocation=(), microphone=(self), speaker-selection=(self), payment=(), usb=()",
+    "Permissions-Policy": (
+        "camera=(self), geolocation=(), microphone=(self), speaker-selection=(self), payment=(), usb=()"
+    ),
 }
 
 
