@@ -51,7 +51,7 @@ def settings(deployment: Deployment, node: Node, *, key: bytes, records: Path, m
         look_up_rules=rules(deployment.dial_plan.look_up_rule),
         trunks=tuple(_trunks(deployment, node.cluster)),
         siblings=tuple(
-            cm.Sibling(other.name, other.address, other.ports.sip, other.ports.sip_tls)
+            cm.Sibling(other.name, other.address, other.ports.sip_tls, sip_port=other.ports.sip)
             for other in nodes
             if other.name != node.name
         ),

@@ -66,14 +66,14 @@ def _calling(settings: CallManagerSettings, place: Place) -> dict[str, Document]
 
 def sip_servers(settings: CallManagerSettings, place: Place) -> tuple[SipServer, ...]:
     """The call managers of the cluster in the order of their file, with the ports at which they speak SIP."""
-    siblings = {} if settings.calls is None else {node.node: node for node in settings.calls.siblings}
+    siblings = {} if settings.calls is None else {node.host: node for node in settings.calls.siblings}
     found: list[SipServer] = []
     for name in settings.servers or (settings.node,):
         sibling = siblings.get(name)
         if sibling is None:
             found.append(SipServer(name, place.sip_port, place.sip_tls_port))
         else:
-            found.append(SipServer(name, sibling.sip_port, sibling.sip_tls_port))
+            found.append(SipServer(name, sibling.sip_port, sibling.port))
     return tuple(found)
 
 

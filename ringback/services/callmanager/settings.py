@@ -182,18 +182,11 @@ class Trunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Sibling:
-    """Another node of the same cluster, and where it speaks SIP. Calls between nodes go to ``sip_tls_port``."""
+class Sibling(SipPeer):
+    """Another node of the same cluster: ``host`` is its name, ``port`` the one for TLS, which calls between nodes take;
+    ``sip_port`` is the other one, for device files."""
 
-    node: str
-    address: str
     sip_port: int = 5060
-    sip_tls_port: int = 5061
-
-    @property
-    def peer(self) -> SipPeer:
-        """As a peer, over TLS."""
-        return SipPeer(self.node, self.address, self.sip_tls_port, "tls")
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,8 @@ open_calls = Table(
     Column("call_manager", Integer, primary_key=True),
     Column("call", BigInteger, primary_key=True),
     Column("leg", BigInteger, primary_key=True),
+    Column("seen", Float, nullable=False),
     Column("facts", Text, nullable=False),
 )
-"""Calls under way, so that a node that ended without a word can write their records at its next start."""
+"""Calls under way, so that a node that ended without a word can write their records at its next start; ``seen`` is when
+it last said that it lives."""

@@ -118,6 +118,7 @@ def _records() -> None:
         sa.Column("call_manager", sa.Integer, primary_key=True),
         sa.Column("call", sa.BigInteger, primary_key=True),
         sa.Column("leg", sa.BigInteger, primary_key=True),
+        *_floats("seen"),
         *_texts("facts"),
     )
 
