@@ -188,6 +188,16 @@ class Sibling(SipPeer):
 
     sip_port: int = 5060
 
+    @property
+    def node(self) -> str:
+        """The name of the node."""
+        return self.host
+
+    @property
+    def peer(self) -> SipPeer:
+        """Where calls to the node go."""
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class CallSettings:
