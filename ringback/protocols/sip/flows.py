@@ -30,10 +30,22 @@ class Flow:
     Made by the driver; compared by identity. ``local`` and ``remote`` are (address, port); ``inbound``: the other side
     connected; ``peer_names``: the names that the verified certificate of the other side carries (TLS with a client
     certificate, or a server that we connected to), else empty. ``protected`` may be set by the application: the driver
-    exempts this flow from its limits for strangers (a registered device, another node). ``closed`` is set by the driver.
+    exempts this flow from its limits for strangers (a registered device, another node). ``keep_alive``: seconds between
+    keep-alives that the driver sends and wants answered, 0: none (set by registrations). ``closed`` is set by the driver.
     """
 
-    __slots__ = ("closed", "inbound", "local", "number", "peer_names", "protected", "remote", "secure", "transport")
+    __slots__ = (
+        "closed",
+        "inbound",
+        "keep_alive",
+        "local",
+        "number",
+        "peer_names",
+        "protected",
+        "remote",
+        "secure",
+        "transport",
+    )
 
     def __init__(
         self,
@@ -53,6 +65,7 @@ class Flow:
         self.peer_names = peer_names
         self.secure = transport == "tls"
         self.protected = False
+        self.keep_alive = 0.0
         self.closed = False
 
     @property

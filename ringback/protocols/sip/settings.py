@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ringback.protocols.sip.digest import Credentials
 from ringback.protocols.sip.flows import Transport
 from ringback.protocols.sip.timers import Durations
 
@@ -15,15 +16,8 @@ METHODS = (
 EXTENSIONS = ("100rel", "timer", "replaces", "join", "norefersub", "outbound", "path", "gruu", "tdialog")
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """With what challenges are answered. ``realm`` ``""``: any realm. ``ha1`` (algorithm name, as in the challenge, to
-    hexadecimal digest) may stand in for the password."""
-
-    username: str
-    password: str = field(default="", repr=False)
-    realm: str = ""
-    ha1: Mapping[str, str] = field(default_factory=dict, repr=False)
+Credential = Credentials
+"""With what challenges are answered; ``realm`` empty: any realm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +31,8 @@ class AgentSettings:
     ``refresher``: who shall refresh the sessions that we begin: "" leaves it to the other side. ``reliable``: when our
     provisional responses are sent reliably (RFC 3262): "asked": where the other side requires it or the application asks
     and the other side supports it. ``session_id``: keep Session-ID (RFC 7989). ``answer_options``: answer OPTIONS outside
-    of dialogs statelessly by ourselves. ``max_sessions``: more INVITEs get 503.
+    of dialogs statelessly by ourselves. ``forwards``: requests go on from here (a back-to-back agent), so one whose Max-Forwards is 0 gets 483.
+    ``max_sessions``: more INVITEs get 503.
     """
 
     product: str = "Ringback"
@@ -54,6 +49,7 @@ class AgentSettings:
     session_id: bool = True
     answer_options: bool = True
     max_forwards: int = 70
+    forwards: bool = False
     max_sessions: int = 20_000
     max_transactions: int = 100_000
     credentials: tuple[Credential, ...] = ()
