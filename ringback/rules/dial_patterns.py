@@ -41,7 +41,7 @@ class Pattern:
 @lru_cache(maxsize=4096)
 def compile_pattern(text: str) -> Pattern:
     """Read a pattern. Raises PatternError."""
-    if not text or len(text) > 50:
+    if not text.strip(".") or len(text) > 50:
         raise PatternError("A number pattern has 1 to 50 characters")
     if text.count(".") > 1:
         raise PatternError(f"{text!r} has more than one dot")

@@ -1,0 +1,1 @@
+"""Where calls go: dial plan, forwarding, rules of clients."""
