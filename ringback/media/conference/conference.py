@@ -87,7 +87,7 @@ class _Voice:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """The outcome of 20 ms: for each seat its payload, and who talks, the loudest first."""
+    """The outcome of 20 ms: for each seat its payload, and who is heard, who leads the talk first."""
 
     number: int
     payloads: tuple[tuple[Seat, bytes], ...]
@@ -95,7 +95,7 @@ class Beat:
 
 
 class Conference:
-    """Made by the hub. ``on_talkers(seats)`` tells on the loop when who is heard changes, the loudest first."""
+    """Made by the hub. ``on_talkers(seats)`` tells on the loop when that changes."""
 
     def __init__(self, loudest: int = 3) -> None:
         self.on_talkers: Callable[[tuple[Seat, ...]], None] | None = None

@@ -22,13 +22,15 @@ Party = TypeVar("Party", bound=Hashable)
 AUDIBLE = 32767**2 * 10 ** (-50 / 10)  # mean square of -50 dB below full scale: a quiet room is less
 _HANG = 25  # frames that somebody stays chosen after the last sound
 _FALL = 0.75  # of the level in a frame without sound: words count, not samples
+_PAUSE = 15  # frames without a sound after which somebody else may lead the talk
+_DROWNED = 25  # frames of being clearly less loud than another, after which that one leads
 _FAVOUR = 2.0  # who is chosen already needs half the power: no flutter between two of equal loudness
 
 
 @dataclass(frozen=True, slots=True)
 class Mix(Generic[Party]):
     """What is heard in one frame: ``shared`` by all who are not mixed, ``own`` by each who is. ``talkers`` are those
-    mixed, the loudest first."""
+    mixed, who leads the talk first."""
 
     shared: Pcm
     own: Mapping[Party, Pcm]
@@ -49,6 +51,8 @@ class Mixer(Generic[Party]):
         self._samples = samples
         self._loudest = loudest
         self._voices: dict[Party, _Voice] = {}
+        self._leader: Party | None = None
+        self._drowned = 0
         self._rise: NDArray[np.float32] = np.linspace(0, 1, samples, dtype=np.float32)
         self._silence = np.zeros(samples, np.int16)
 
@@ -73,7 +77,25 @@ class Mixer(Generic[Party]):
         for part in parts.values():
             total += part.astype(np.int32, copy=False)
         own = {party: clipped(total - part.astype(np.int32, copy=False)) for party, part in parts.items()}
-        return Mix(clipped(total), own, tuple(sorted(chosen, key=lambda one: -self._voices[one].level)))
+        return Mix(clipped(total), own, self._ranked(chosen))
+
+    def _ranked(self, chosen: set[Party]) -> tuple[Party, ...]:
+        """The leader first, the others as they sit. Who leads goes on until silent, or clearly drowned for a while."""
+        if not chosen:
+            self._leader = None
+            return ()
+        loudest = max(chosen, key=lambda one: self._voices[one].level)
+        leader = self._leader
+        if leader is None or leader not in chosen or self._voices[leader].quiet > _PAUSE:
+            self._leader, self._drowned = loudest, 0
+        elif self._voices[loudest].level > _FAVOUR * self._voices[leader].level:
+            self._drowned += 1
+            if self._drowned > _DROWNED:
+                self._leader, self._drowned = loudest, 0
+        else:
+            self._drowned = 0
+        places = {party: place for place, party in enumerate(self._voices)}
+        return tuple(sorted(chosen, key=lambda one: (one != self._leader, places[one])))
 
     def _choose(self, frames: Mapping[Party, Pcm]) -> set[Party]:
         candidates: list[tuple[float, Party]] = []
