@@ -19,7 +19,7 @@ function stateLine(texts: Texts, phone: Phone): string {
   return reason(phone.text) || t(`phone.${phone.state}`);
 }
 
-export function DeviceCard() {
+export function DeviceCard({ inset = true }: { inset?: boolean }) {
   const texts = useTexts();
   const { t } = texts;
   const engine = useEngine();
@@ -28,7 +28,7 @@ export function DeviceCard() {
   const chosen = phone.devices.find((device) => device.chosen) ?? phone.devices.find((device) => device.id === phone.device);
   const computer = !chosen || chosen.softphone;
   return (
-    <div className={css.device} data-trouble={(phone.state !== "registered" && computer) || undefined}>
+    <div className={css.device} data-inset={inset || undefined} data-trouble={(phone.state !== "registered" && computer) || undefined}>
       {computer ? <Headset20Regular aria-hidden /> : <Phone20Regular aria-hidden />}
       <div>
         <b>{computer ? t("device.uses.computer") : t("device.uses", { device: deviceName(texts, chosen) })}</b>

@@ -20,6 +20,8 @@ export function DialPane({ back }: { back: boolean }) {
   const texts = useTexts();
   const { t } = texts;
   const narrow = useNarrow();
+  // Alone in the window it is what the page is about.
+  const Title = narrow ? "h1" : "h2";
   const engine = useEngine();
   const features = useFeatures();
   const can = useCanCall();
@@ -41,7 +43,7 @@ export function DialPane({ back }: { back: boolean }) {
       )}
       <div className={css.dial}>
         <form onSubmit={submit}>
-          <h2>{t("dial.title")}</h2>
+          <Title>{t("dial.title")}</Title>
           <div className={css.number}>
             <Input
               value={text}

@@ -42,7 +42,7 @@ function Row({ call, other }: { call: Call; other: Call }) {
       </button>
       {(call.may.includes("merge") || other.may.includes("merge")) && call.answered && other.answered && (
         <button type="button" onClick={() => void phone.merge(call.id, other.id)}>
-          <Merge20Regular aria-hidden />
+          <Merge20Regular className="flip" aria-hidden />
           {t("call.merge")}
         </button>
       )}

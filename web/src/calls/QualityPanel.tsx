@@ -26,6 +26,10 @@ import { Minute } from "./Minute";
 import css from "./quality.module.css";
 import { partyName, secureOf, wordOf } from "./words";
 
+/** A size keeps its order in both directions. */
+const LTR = "\u2066";
+const END = "\u2069";
+
 const glyphs: Record<Quality["word"], ReactElement> = {
   good: <CheckmarkCircle20Filled aria-hidden />,
   fair: <Warning20Filled aria-hidden />,
@@ -50,7 +54,7 @@ function numbers({ t, number }: Texts, heard: Heard, quality: Quality | null): s
   if (heard.word === "unknown") return t("quality.measuring");
   const parts = [t("quality.loss", { loss: number(Math.round(heard.loss * 10) / 10) })];
   if (heard.delay) parts.push(t("quality.delay", { delay: number(Math.round(heard.delay)) }));
-  if (quality?.resolution) parts.push(t("quality.picture", { resolution: quality.resolution, frames: Math.round(quality.frames) }));
+  if (quality?.resolution) parts.push(t("quality.picture", { resolution: `${LTR}${quality.resolution}${END}`, frames: Math.round(quality.frames) }));
   return parts.join(" ");
 }
 

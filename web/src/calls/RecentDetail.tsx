@@ -72,6 +72,8 @@ export function RecentDetail({ recent }: { recent: Recent }) {
   const texts = useTexts();
   const { t, moment, number } = texts;
   const narrow = useNarrow();
+  // Alone in the window it is what the page is about.
+  const Title = narrow ? "h1" : "h2";
   const person = usePerson(recent.party.person);
   const heading = headingOf(texts, recent);
   const length = recent.result === "answered" ? lengthOf(texts, recent.seconds) : recent.direction === "out" ? t(`recent.${recent.result}`) : "";
@@ -90,7 +92,7 @@ export function RecentDetail({ recent }: { recent: Recent }) {
           <div className={css.who}>
             <PartyFace party={recent.party} size={64} presence />
             <div>
-              <h2>{heading}</h2>
+              <Title>{heading}</Title>
               <p>
                 {facts.filter(Boolean).map((fact, at) => (
                   <span key={fact}>

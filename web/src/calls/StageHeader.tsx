@@ -10,7 +10,7 @@ import type { RefObject } from "react";
 import { useEffect, useState } from "react";
 
 import { go } from "../engine/place";
-import { useNarrow } from "../parts/useMedia";
+import { useNarrow, usePhone as useSmall } from "../parts/useMedia";
 import { useTexts } from "../texts/texts";
 import type { Call } from "../wire";
 import { Meter } from "./Meter";
@@ -46,10 +46,12 @@ export function StageHeader({ call, stage, pictures, quality, onQuality }: Props
   const texts = useTexts();
   const { t } = texts;
   const narrow = useNarrow();
+  const small = useSmall();
   const now = useSeconds(call.answered !== null);
   const { full, toggle } = useFullScreen(stage);
   const live = call.state === "active" || call.state === "held";
   const since = call.answered ? clockOf(secondsOf(call, now)) : "";
+  const lock = call.secure === "none" ? <LockOpen16Filled aria-hidden /> : <LockClosed16Filled aria-hidden />;
   return (
     <div className={css.header}>
       {narrow && (
@@ -59,19 +61,24 @@ export function StageHeader({ call, stage, pictures, quality, onQuality }: Props
       )}
       {pictures ? (
         <>
-          <PartyFace party={call.party} size={34} conference={call.conference} />
+          {!small && <PartyFace party={call.party} size={34} conference={call.conference} />}
           <div className={css.title}>
             <h1>
               <bdi>{callName(texts, call)}</bdi>
             </h1>
             <p>
-              {[stateOf(texts, call), since, partyNumber(call.party)].filter(Boolean).map((part, at) => (
+              {[stateOf(texts, call), since, small ? "" : partyNumber(call.party)].filter(Boolean).map((part, at) => (
                 <span key={at}>
                   {at > 0 && " · "}
                   <bdi>{part}</bdi>
                 </span>
               ))}
             </p>
+            {small && live && (
+              <p data-secure={call.secure}>
+                {lock} {secureOf(texts, call)}
+              </p>
+            )}
           </div>
         </>
       ) : (
@@ -79,10 +86,12 @@ export function StageHeader({ call, stage, pictures, quality, onQuality }: Props
       )}
       {live && (
         <>
-          <span className={css.chip} data-secure={call.secure}>
-            {call.secure === "none" ? <LockOpen16Filled aria-hidden /> : <LockClosed16Filled aria-hidden />}
-            {secureOf(texts, call)}
-          </span>
+          {!(small && pictures) && (
+            <span className={css.chip} data-secure={call.secure}>
+              {lock}
+              {secureOf(texts, call)}
+            </span>
+          )}
           <button type="button" className={css.chip} data-word={call.quality.word} aria-expanded={quality} onClick={onQuality}>
             <Meter word={call.quality.word} />
             <span className="sr-only">{t("quality.title")}: </span>

@@ -5,10 +5,15 @@ type Sinkable = AudioContext & { setSinkId?: (id: string) => Promise<void> };
 
 let shared: Sinkable | null = null;
 
+/** A context that waits for a click may be closed before it came: then nobody misses it. */
+function wake(context: AudioContext): void {
+  if (context.state === "suspended") context.resume().catch(() => undefined);
+}
+
 /** The window's audio context. Until the first click of the person a browser may keep it silent. */
 export function audioContext(): AudioContext {
   shared ??= new AudioContext();
-  if (shared.state === "suspended") void shared.resume();
+  wake(shared);
   return shared;
 }
 
@@ -60,7 +65,7 @@ const ring = (): Note[] => [
 export function startRinging(quiet = false): () => void {
   const { ringDevice, ringVolume } = preferences();
   const context: Sinkable = new AudioContext();
-  if (context.state === "suspended") void context.resume();
+  wake(context);
   let stop: (() => void) | null = null;
   let over = false;
   const begin = () => {

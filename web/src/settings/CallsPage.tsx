@@ -205,7 +205,7 @@ function Where() {
 export function CallsPage() {
   return (
     <>
-      <DeviceCard />
+      <DeviceCard inset={false} />
       <PhoneState />
       <Where />
       <Devices />
