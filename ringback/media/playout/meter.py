@@ -27,6 +27,10 @@ class ConcealmentMeter:
 
     def add(self, played: float, concealed: float) -> None:
         """Sound of ``played`` seconds went out, ``concealed`` of it guessed."""
+        while played > 1.0:
+            share = concealed / played
+            self.add(1.0, share)
+            played, concealed = played - 1.0, concealed - share
         self.played += played
         self.concealed += concealed
         self._second += played

@@ -20,12 +20,12 @@ import numpy as np
 from ringback.media.codecs.base import Decoder, PayloadError, Pcm, silence
 from ringback.media.codecs.opus import has_copy
 from ringback.media.codecs.resample import Resampler
-from ringback.media.playout import stretch
 from ringback.media.playout.buffer import PacketBuffer, Waiting
 from ringback.media.playout.concealer import Concealer
 from ringback.media.playout.delay import DelayEstimate, LossEstimate
 from ringback.media.playout.meter import ConcealmentMeter
 from ringback.media.playout.noise import ComfortNoise
+from ringback.media.playout.pace import Pace
 from ringback.media.playout.queue import SoundQueue
 from ringback.media.playout.stream import IncomingStream
 from ringback.media.playout.types import PlayOutFormats, PlayOutSettings, PlayOutStatistics, Tally
@@ -36,8 +36,6 @@ _FADED = 5.0  # seconds after which even the codec's own guess at a pause is rep
 _LEARNING = 50  # packets until the link is believed to be known
 _JUMP = 0.4  # seconds of delay too much that are thrown away rather than played faster
 _KEPT_AFTER_JUMP = 0.2
-_SMOOTH = 0.1
-_TOO_SHORT = 0.03  # seconds; a delay too short by anything loses sound, so it counts as at least so wrong
 
 
 class PlayOut:
@@ -69,12 +67,10 @@ class PlayOut:
         self._span = self._stream.clock // 50
         self._held = 0
         self._idle = 0
+        self._uncertain = 0.0
         self._silent = False
         self._loss = LossEstimate()
-        self._margin = 0.0
-        self._target = self._settings.start_delay
-        self._delay: float | None = None
-        self._since_change = 0.0
+        self._pace = Pace(self._settings, self._tally)
 
     @property
     def frame(self) -> int:
@@ -98,8 +94,8 @@ class PlayOut:
             severely_concealed_seconds=meter.severe,
             interval_ratio=meter.interval_ratio,
             interval_ratio_most=meter.interval_most,
-            delay=self._delay or 0.0,
-            target_delay=self._target,
+            delay=self._pace.delay or 0.0,
+            target_delay=self._pace.target,
             shortened=tally.shortened,
             lengthened=tally.lengthened,
             restarts=tally.restarts,
@@ -153,12 +149,9 @@ class PlayOut:
         self._buffer.add(entry)
 
     def _set_target(self) -> None:
-        settings = self._settings
-        target = max(
-            self._estimate.quantile(settings.quantile), settings.start_delay * (1 - self._estimate.seen / _LEARNING)
-        )
-        target += self._loss.copies_waited_for * self._span / self._stream.clock
-        self._target = min(settings.most_delay, max(settings.least_delay, target) + self._margin)
+        copies = self._loss.copies_waited_for * self._span / self._stream.clock
+        learnt = self._settings.start_delay * (1 - self._estimate.seen / _LEARNING)
+        self._pace.aim(max(self._estimate.quantile(self._settings.quantile), learnt) + copies)
 
     # -- sound out
 
@@ -167,21 +160,33 @@ class PlayOut:
         settings = self._settings
         need = self._queue.rate * settings.frame // 1000
         guessed = 0
-        spoke = False
+        kinds = set()
         while self._queue.pending < need:
             before = self._queue.pending
             kind = self._fetch(now, need - before)
             need = self._queue.rate * settings.frame // 1000
-            made = max(0, self._queue.pending - before)
-            guessed += made if kind == "guess" else 0
-            spoke = spoke or kind in ("sound", "guess")
-        self._since_change += settings.frame / 1000
+            guessed += max(0, self._queue.pending - before) if kind == "guess" else 0
+            kinds.add(kind)
+        self._pace.tick()
+        self._count(kinds, min(guessed, need) / self._queue.rate)
         if self._started and not self._held:  # while a guess waits, nobody knows yet whether it made the delay longer
             self._follow_delay(now)
-        if spoke or (self._started and not self._silent):
-            self._meter.add(settings.frame / 1000, min(guessed, need) / self._queue.rate)
         out = self._queue.take(need)
         return self._fit(self._resampler.process(out))
+
+    def _count(self, kinds: set[str], guessed: float) -> None:
+        """Count sound and guesses; nothing for a silence. Of late sound nobody knows yet which of them it is."""
+        frame = self._settings.frame / 1000
+        if "late" in kinds:
+            self._uncertain = min(60.0, self._uncertain + frame)
+        elif kinds & {"sound", "guess"} or (self._started and not self._silent):
+            self._meter.add(frame, guessed)
+
+    def _settle(self, lost: bool) -> None:
+        """What was late has turned out to be lost, or after its turn; otherwise the sender was silent."""
+        if lost and self._uncertain:
+            self._meter.add(self._uncertain, self._uncertain)
+        self._uncertain = 0.0
 
     def _fit(self, pcm: Pcm) -> Pcm:
         """Exactly one frame, also in the moment after a change of the codec's rate."""
@@ -190,11 +195,12 @@ class PlayOut:
         return np.concatenate([pcm, silence(self.frame)])[: self.frame]
 
     def _fetch(self, now: float, missing: int) -> str:
-        """Put at least something into the queue: "sound", "guess", "silence", or "skip" where only time moved on."""
+        """Put something into the queue: "sound", a "guess", "late" (a guess too), "silence"; "skip": time moved on."""
         entry = self._next_entry()
         if not self._started:
-            if entry is None or self._lag(now, entry) < self._target:
+            if entry is None or self._lag(now, entry) < self._pace.target:
                 return self._fill(missing)
+            self._settle(self._stream.lost_between(self._sequence, entry.sequence) > 0)
             self._start(entry)
         if entry is None:
             return self._starve(missing)
@@ -220,20 +226,18 @@ class PlayOut:
         self._position = entry.start
         self._sequence = entry.sequence - 1
         self._held = 0
-        self._delay = None
+        self._pace.delay = None
 
     def _play(self, entry: Waiting, now: float) -> str:
-        late = self._lag(now, entry) - self._target
+        late = self._lag(now, entry) - self._pace.target
         if late > _JUMP and len(self._buffer) > 1:
             return self._jump(now)
         self._buffer.pop()
+        self._settle(True)
         if self._held:
             # Sound that came after its turn: the link, or the clock that pulls, needs more room than was thought.
-            self._margin = min(0.04, self._margin + 0.002)
-            if self._delay is not None:
-                self._delay += self._held / self._stream.clock
+            self._pace.was_late(self._held / self._stream.clock)
         self._held = 0
-        self._idle = 0
         self._sequence = max(self._sequence, entry.sequence)
         if self._stream.is_noise(entry.payload_type):
             self._noise.hear(entry.payload)
@@ -257,14 +261,14 @@ class PlayOut:
         self._position = entry.start + self._span
         self._silent = False
         at = self._append(self._concealer.merge(pcm))
-        self._adapt(at, leftover)
+        self._pace.adapt(self._queue, at, leftover)
         return "sound"
 
     def _jump(self, now: float) -> str:
         """Far too late: throw sound away, keeping a little that is then played faster."""
         while len(self._buffer) > 1:
             entry = self._buffer.first()
-            if entry is None or self._lag(now, entry) <= self._target + _KEPT_AFTER_JUMP:
+            if entry is None or self._lag(now, entry) <= self._pace.target + _KEPT_AFTER_JUMP:
                 break
             self._buffer.pop()
             self._tally.late += entry.level == 0
@@ -272,7 +276,7 @@ class PlayOut:
         if entry is not None:
             self._position = entry.start
             self._sequence = entry.sequence - 1
-        self._delay = None
+        self._pace.delay = None
         self._append(self._guess(self._queue.rate // 100))
         return "guess"
 
@@ -286,10 +290,11 @@ class PlayOut:
             self._idle = 0
             return self._fill(missing)
         self._append(self._guess(missing))
-        return "silence" if self._silent else "guess"
+        return "silence" if self._silent else "late"
 
     def _bridge(self, entry: Waiting, gap: int, now: float) -> str:
         """Sound was lost before ``entry``."""
+        self._settle(True)
         stood_for = min(gap, self._held)
         if stood_for:
             self._held -= stood_for
@@ -298,9 +303,9 @@ class PlayOut:
             if gap <= self._span // 4:
                 self._held = 0
                 return "skip"
-        if gap > 3 * self._span and self._lag(now, entry) >= self._target:
+        if gap > 3 * self._span and self._lag(now, entry) >= self._pace.target:
             self._position = entry.start  # an outage whose sound is overdue
-            self._delay = None
+            self._pace.delay = None
             self._append(self._guess(self._queue.rate // 100))
             return "guess"
         decoder = self._decoder_for(entry.payload_type)
@@ -310,7 +315,7 @@ class PlayOut:
                 self._tally.recovered_by_fec += 1
                 self._position += gap
                 leftover = self._queue.pending
-                self._adapt(self._append(pcm), leftover)
+                self._pace.adapt(self._queue, self._append(pcm), leftover)
                 return "sound"
         step = min(gap, self._span)
         self._position += step
@@ -321,10 +326,11 @@ class PlayOut:
         """The sender was silent before ``entry``, which is played when its delay is right."""
         self._silent = True
         self._held = 0
-        if self._lag(now, entry) >= self._target:
+        self._settle(False)
+        if self._lag(now, entry) >= self._pace.target:
             self._position = entry.start
             self._sequence = entry.sequence - 1
-            self._delay = None
+            self._pace.delay = None
             return "skip"
         self._position = min(entry.start, self._position + self._ticks(missing))
         self._append(self._quiet(missing))
@@ -332,9 +338,9 @@ class PlayOut:
 
     def _fill(self, missing: int) -> str:
         """Nothing runs: what a pause sounds like."""
-        self._idle += missing
         self._append(self._quiet(missing))
-        return "silence"
+        self._idle += missing
+        return "late" if self._uncertain else "silence"
 
     def _quiet(self, samples: int) -> Pcm:
         """What the sender's silence sounds like: Opus knows it, others told it by comfort noise or not at all."""
@@ -345,7 +351,6 @@ class PlayOut:
             and self._decoder is not None
             and self._idle < _FADED * self._queue.rate
         ):
-            self._idle += samples
             guess = self._decoder.conceal(samples)
             if guess is not None:
                 return guess
@@ -367,59 +372,9 @@ class PlayOut:
     def _append(self, pcm: Pcm) -> int:
         return self._queue.append(pcm)
 
-    # -- delay
-
     def _follow_delay(self, now: float) -> None:
         pending = self._queue.pending / self._queue.rate
-        delay = self._estimate.lag_now(now, self._stream.media_time(self._position)) + pending
-        self._delay = delay if self._delay is None else self._delay + (delay - self._delay) * _SMOOTH
-        self._margin = max(0.0, self._margin - 0.00001)
-
-    def _excess(self, leftover: int) -> float:
-        """Seconds by which the delay is longer than it need be; negative where it is too short.
-
-        Sound is decoded when a pull finds less than a frame. ``leftover`` samples still wait then, so the packet waited
-        the delay less the leftover. That can be changed by whole frames only: the clock of the pulls sets the phase.
-        """
-        frame = self._settings.frame / 1000
-        rest = leftover / self._queue.rate
-        waited = (self._delay or 0.0) - rest
-        slack = waited - self._target
-        if slack < 0:
-            return slack
-        return rest + frame * int(max(0.0, slack - 0.004) / frame)
-
-    def _adapt(self, at: int, leftover: int) -> None:
-        """Take out or put in a piece of the sound just decoded, if the delay is not what it should be."""
-        if self._delay is None:
-            return
-        excess = self._excess(leftover)
-        rate = self._queue.rate
-        if excess < 0:
-            change = stretch.lengthen(self._queue.sound, at, rate, rate // 50)
-            if change is not None and self._acceptable(max(_TOO_SHORT, -excess), change, at):
-                self._delay += change.samples / rate
-                self._tally.lengthened += change.samples / rate
-                self._changed(change)
-        elif excess >= stretch.SHORTEST:
-            change = stretch.shorten(self._queue.sound, at, rate, int(min(excess, 0.03) * rate))
-            if change is not None and self._acceptable(excess, change, at):
-                self._delay -= change.samples / rate
-                self._tally.shortened += change.samples / rate
-                self._changed(change)
-
-    def _changed(self, change: stretch.Change) -> None:
-        self._queue.replace(change.sound)
-        self._since_change = 0.0
-
-    def _acceptable(self, wrong: float, change: stretch.Change, at: int) -> bool:
-        """The further the delay is off, the less perfect the seam need be."""
-        piece = self._queue.sound[at:].astype(np.float32)
-        if wrong > 0.06 or float(np.sqrt(np.mean(piece * piece))) < 100:
-            return True
-        if wrong > 0.02:
-            return change.likeness > 0.6 or self._since_change > 0.1
-        return self._since_change > 0.1 and (change.likeness > 0.85 or self._since_change > 1.0)
+        self._pace.follow(self._estimate.lag_now(now, self._stream.media_time(self._position)) + pending)
 
     # -- codecs
 

@@ -4,7 +4,9 @@ from ringback.media.repair.decide import (
     LinkFacts,
     Repair,
     RepairSettings,
+    Wishes,
     decide,
+    wishes,
 )
 
-__all__ = ["LinkFacts", "Repair", "RepairSettings", "decide"]
+__all__ = ["LinkFacts", "Repair", "RepairSettings", "Wishes", "decide", "wishes"]

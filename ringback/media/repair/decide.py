@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ringback.media.codecs.base import EncoderSettings
+from ringback.media.codecs.fmtp import OpusParameters
 from ringback.rules.reasons import Reason
 
 MOST_COPIES = 3
@@ -152,3 +153,25 @@ def _strength(settings: RepairSettings) -> tuple[int, bool]:
 
 def _is_low(settings: RepairSettings) -> bool:
     return settings.encoder.dtx or settings.encoder.ptime > 20
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a side writes into its description so that it is sent what it needs. ``copies``: offer redundancy (RFC
+    2198); ``ptime``: milliseconds of sound in a packet."""
+
+    opus: OpusParameters
+    copies: bool
+    ptime: int
+
+
+def wishes(*, low_bandwidth: bool = False, max_bitrate: int | None = None) -> Wishes:
+    """What to ask for. Redundancy and the coarse copy are always offered: what is not needed is not sent.
+
+    Loss is told by receiver reports, from which the other side decides by itself; low-bandwidth mode must be asked for.
+    """
+    if not low_bandwidth:
+        return Wishes(OpusParameters(max_bitrate=max_bitrate, fec=True, min_ptime=10), copies=True, ptime=20)
+    bitrate = min(_LOW_BITRATES[0][0], max_bitrate or _LOW_BITRATES[0][0])
+    parameters = OpusParameters(max_rate=16000, max_bitrate=bitrate, fec=True, dtx=True, min_ptime=10)
+    return Wishes(parameters, copies=True, ptime=_LOW_PTIME)
