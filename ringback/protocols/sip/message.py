@@ -433,7 +433,9 @@ class Request(Message):
         return found  # type: ignore[return-value]  # only the line above sets it
 
     def with_uri(self, uri: Uri | str) -> Request:
-        """A copy with another Request-URI."""
+        """A copy with another Request-URI. Raises UnbuildableMessage."""
+        if not _writable(str(uri)):
+            raise UnbuildableMessage("The URI has a line break")
         copied = self.copy()
         copied.raw_uri = str(uri)
         copied._cache.pop("", None)
@@ -454,6 +456,8 @@ class Request(Message):
 
         ``to_tag`` is added to To where it has none yet. Raises UnbuildableMessage.
         """
+        if not 100 <= status <= 699 or not _writable(reason) or not _writable(to_tag):
+            raise UnbuildableMessage(f"{status} {reason} cannot be answered with the tag {to_tag}")
         response = Response.__new__(Response)
         response.status = status
         response.reason = reason or reason_phrase(status)
