@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,8 @@ from ringback.services.callmanager.settings import (
     PasswordHashing,
     PersonRecord,
 )
+from ringback.storage.callmanager.store import Store
+from tests.support.postgres import Postgres, running_postgres
 
 JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
 CHEAP = PasswordHashing(time_cost=1, memory=8 * 1024, scram_iterations=4096)
@@ -181,3 +184,30 @@ async def launch(tmp_path: Path, authority: Authority) -> AsyncIterator[Launch]:
 async def running(launch: Launch) -> Running:
     """A node with everybody in it."""
     return await launch()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'callmanager.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.fresh_url()
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    store = await Store.open(database_url)
+    yield store
+    await store.close()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -20,7 +18,6 @@ from ringback.storage.callmanager.seed import Seed, sow
 from ringback.storage.callmanager.store import Store
 from ringback.storage.callmanager.tables import metadata
 from tests.callmanager.conftest import Launch
-from tests.support.postgres import Postgres, running_postgres
 
 CHEAP = Cost(time_cost=1, memory=8 * 1024, parallelism=1, scram_iterations=4096)
 ANITA = PersonRow(
@@ -33,33 +30,6 @@ SEED = Seed(
     devices=(DESK,),
     logins=(Login(PERSON, "anita", "one"), Login(APPLICATION, "presence", "two", frozenset({"credentials"}))),
 )
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    with running_postgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'callmanager.db'}"
-    server: Postgres = request.getfixturevalue("postgres")
-    return server.fresh_url()
-
-
-@pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(2) as pool:
-        yield pool
-
-
-@pytest.fixture
-async def store(database_url: str) -> AsyncIterator[Store]:
-    store = await Store.open(database_url)
-    yield store
-    await store.close()
 
 
 async def test_migrations_make_the_tables_that_the_code_uses(store: Store) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ringback.services.callmanager.calls.facts import CallFacts, Cause, QualityFacts, Registered
 from ringback.services.callmanager.record_columns import Columns, call_columns, quality_columns
-from ringback.services.callmanager.settings import CallManagerSettings, CallSettings
+from ringback.services.callmanager.settings import CallSettings
 from ringback.storage.callmanager.record_files import RecordFiles
 from ringback.storage.callmanager.record_store import Batch, OpenCall, RecordStore
 
@@ -58,21 +58,20 @@ class CallKeeper:
 
     @classmethod
     async def open(
-        cls, settings: CallManagerSettings, store: RecordStore, clock: Callable[[], float] = time.time
+        cls, calls: CallSettings, cluster: str, store: RecordStore, clock: Callable[[], float] = time.time
     ) -> CallKeeper:
         """Write the records that the node owes since its last end, and begin. Raises OSError, SQLAlchemyError."""
-        calls = settings.calls or CallSettings()
         files = None
         if calls.records_folder is not None:
             files = await asyncio.to_thread(
                 RecordFiles,
                 calls.records_folder,
-                settings.cluster,
+                cluster,
                 calls.node_number,
                 seconds=calls.records_seconds,
                 octets=calls.records_octets,
             )
-        keeper = cls(store, files, calls.node_number, settings.cluster, clock)
+        keeper = cls(store, files, calls.node_number, cluster, clock)
         await keeper._recover()
         keeper.last_number = await store.last_call(calls.node_number)
         keeper._task = asyncio.create_task(keeper._run(), name="call records")
@@ -135,7 +134,7 @@ class CallKeeper:
             except TimeoutError:
                 pass
             self._news.clear()
-            done = await self._write()
+            done = await self.write()
             if self._files is not None:
                 await self._in_thread(self._files.rotate, self._clock())
             if self._noted and self._clock() - seen >= _SEEN_SECONDS:
@@ -146,12 +145,12 @@ class CallKeeper:
             if not done:
                 self._news.set()
         for _ in range(_LAST_TRIES):
-            if await self._write():
+            if await self.write():
                 return
             await asyncio.sleep(BATCH_SECONDS)
 
-    async def _write(self) -> bool:
-        """Write what there is; False where some of it has to be tried again."""
+    async def write(self) -> bool:
+        """Write what there is, now; False where some of it has to be tried again."""
         done = True
         for kind, waiting, target in (
             ("cdr", self._details, self._unwritten.details),

@@ -29,7 +29,7 @@ class _Growing:
     path: Path
     file: IO[bytes]
     began: float
-    octets: int = 0
+    octets: int
 
 
 class RecordFiles:
@@ -76,7 +76,7 @@ class RecordFiles:
         path = self._folder / f"{kind}_{self._stem}_{minute}_{self._count}{_PART}"
         file = path.open("xb", buffering=0)
         _write(file.fileno(), _HEADS[kind])
-        growing = _Growing(path, file, now)
+        growing = _Growing(path, file, now, len(_HEADS[kind]))
         self._growing[kind] = growing
         return growing
 
