@@ -133,6 +133,7 @@ export interface Features {
   directory: boolean;
   calls: boolean;
   video: boolean;
+  start_with_video: boolean;
   product_mode: string;
   reasons: Reason[];
 }

@@ -29,7 +29,7 @@ from ringback.protocols.sip import events
 from ringback.protocols.sip.agent import Agent
 from ringback.protocols.sip.errors import MalformedMessage, SipError
 from ringback.protocols.sip.flows import Flow
-from ringback.protocols.sip.message import Message, Response
+from ringback.protocols.sip.message import Message
 from ringback.protocols.sip.session import Session, WrongState
 from ringback.protocols.sip.uri import Uri
 from ringback.rules.reasons import Reason
@@ -102,7 +102,7 @@ class Softphone:
         self._later = later
         self._offers: dict[str, _Waiting] = {}
         self.answered: Callable[[LiveCall], None] | None = None
-        self.rang: Callable[[LiveCall], None] | None = None
+        self.began: Callable[[LiveCall], None] | None = None
         self.ended: Callable[[LiveCall], None] | None = None
 
     # --- what the person does
@@ -120,9 +120,14 @@ class Softphone:
         call.media.on_event = lambda kind, event: self._leg_told(call, event)
         try:
             sdp = call.media.offer(pictures=video)
-            uri = target if ":" in target.partition("@")[0] else f"sip:{_escaped(target, line.domain)}"
             call.session = line.agent.invite(
-                line.now(), uri, flow, from_=self._from(), sdp=sdp, owner=call, contact=self._contact(flow)
+                line.now(),
+                sip_uri(target, line.domain),
+                flow,
+                from_=self.own_address(),
+                sdp=sdp,
+                owner=call,
+                contact=line.agent.contact(flow, line.number),
             )
         except (SipError, TransportError, OSError) as error:
             self._later(call.media.close(), "call media")
@@ -130,7 +135,7 @@ class Softphone:
         call.wants_video = video
         call.generation = 1
         call.tell(Reason.of("calls.story.called", name=party.name or party.shown, number=party.shown))
-        self._book.add(call)
+        self._add(call)
         return call
 
     async def answer(self, call: LiveCall, *, video: bool = False) -> None:
@@ -160,7 +165,7 @@ class Softphone:
     def redirect(self, call: LiveCall, number: str) -> None:
         """Send a ringing call elsewhere."""
         session = self._ringing(call)
-        session.redirect(self._line.now(), (f"<sip:{_escaped(number, self._line.domain)}>",))
+        session.redirect(self._line.now(), (f"<{sip_uri(number, self._line.domain)}>",))
         self._end(call, "diverted", Reason.of("calls.ended.diverted"))
 
     def end(self, call: LiveCall, reason: Reason | None = None) -> None:
@@ -230,6 +235,11 @@ class Softphone:
             self._offers.pop(call.id, None)
         self._refresh(call)
 
+    def _add(self, call: LiveCall) -> None:
+        if self.began is not None:
+            self.began(call)
+        self._book.add(call)
+
     def _need_server(self, call: LiveCall) -> None:
         if not call.reachable:
             raise refused("calls.barred.no_server", server=call.server)
@@ -239,13 +249,11 @@ class Softphone:
             raise refused("calls.refused.not_ringing")
         return call.session
 
-    def _from(self) -> str:
+    def own_address(self) -> str:
+        """Our own address with our name, as in From."""
         line = self._line
         name = line.display.replace("\\", "").replace('"', "")
-        return f'"{name}" <sip:{_escaped(line.number, line.domain)}>'
-
-    def _contact(self, flow: Flow) -> str:
-        return self._line.agent.contact(flow, self._line.number)
+        return f'"{name}" <{sip_uri(line.number, line.domain)}>'
 
     # --- what SIP tells
 
@@ -308,11 +316,9 @@ class Softphone:
         call.why = self._why(event)
         call.far_security = identity.far_security(event.request)
         call.tell(Reason.of("calls.story.rang", name=call.party.name or call.party.shown, line=line.number))
-        self._book.add(call)
+        self._add(call)
         session.ring(line.now(), 180)
         self._later(self._learn(call), "caller")
-        if self.rang is not None:
-            self.rang(call)
 
     def _why(self, event: events.Invited) -> list[Reason]:
         """Why it rings here: the line, and who sent it."""
@@ -385,9 +391,6 @@ class Softphone:
         if event.response.status in (180, 183) and call.state == "dialling":
             call.change(state="ringing_out")
             call.tell(Reason.of("calls.story.rings_there", name=call.party.name or call.party.shown))
-        ringing = _devices(event.response)
-        if ringing:
-            call.change(ringing=ringing)
         if early:
             call.change(early=True)
             self._refresh(call)
@@ -542,12 +545,10 @@ class Softphone:
         return secrets.token_hex(8)
 
 
-def _escaped(number: str, domain: str) -> str:
-    """``user@host`` of a number or of an address, as it stands in a URI (RFC 3261 section 25.1)."""
-    if "@" in number:
-        user, _, host = number.rpartition("@")
-        return str(Uri("sip", user, host.lower())).removeprefix("sip:")
-    return str(Uri("sip", number, domain)).removeprefix("sip:")
+def sip_uri(number: str, domain: str) -> str:
+    """The SIP URI of a number of the domain, or of an address (RFC 3261 section 25.1 for what must be escaped)."""
+    user, at, host = number.rpartition("@")
+    return str(Uri("sip", user, host.lower()) if at else Uri("sip", number, domain))
 
 
 def _wants_pictures(sdp: bytes | None) -> bool:
@@ -558,9 +559,3 @@ def _wants_pictures(sdp: bytes | None) -> bool:
     except SdpError:
         return False
     return section is not None and section.value("inactive") is None
-
-
-def _devices(response: Response) -> int:
-    """On how many devices it rings, where the server tells."""
-    text = (response.get("X-Ringback-Ringing") or "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 3 else 0

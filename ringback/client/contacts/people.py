@@ -18,7 +18,8 @@ from ringback.client.host.wire import Number, Person, Presence, PresenceReason
 from ringback.client.messaging.stanzas import PresenceReceived, parse_jid
 from ringback.client.store.store import Store
 from ringback.rules.addresses import Jid
-from ringback.rules.shown_presence import DevicePresence, PresenceEvidence, Show, ShownPresence, shown_presence
+from ringback.rules.reasons import Reason
+from ringback.rules.shown_presence import Activity, DevicePresence, PresenceEvidence, Show, ShownPresence, shown_presence
 
 ROSTER = "jabber:iq:roster"
 FAVOURITES = "Favourites"
@@ -87,6 +88,7 @@ class People:
         self._roster: dict[str, RosterItem] = {}
         self._facts: dict[str, Facts] = {}
         self._devices: dict[str, dict[str, DevicePresence]] = {}
+        self._on_phone: dict[str, dict[str, datetime]] = {}
         self._seen: dict[str, tuple[datetime, str]] = {}
         self._asks: dict[str, None] = {}
         self._blocked: set[str] = set()
@@ -182,12 +184,21 @@ class People:
             chosen=chosen,
             chosen_at=chosen_at,
             devices=devices,
+            activities=self._activities(person_id),
             visible=bool(devices) or is_own or (item is not None and item.subscription in ("to", "both")),
             last_seen=seen[0] if seen else None,
             last_status=seen[1] if seen else "",
             connected_until=self._lost,
         )
         return shown_presence(evidence, self._now())
+
+    def _activities(self, person_id: str) -> tuple[Activity, ...]:
+        """Calls that the person's clients tell of."""
+        calls = self._on_phone.get(person_id, {})
+        return tuple(
+            Activity("call", Reason.of("presence.source.device", name=resource), since)
+            for resource, since in calls.items()
+        )
 
     def devices(self, person_id: str) -> dict[str, DevicePresence]:
         """The live devices of a person by resource."""
@@ -248,13 +259,25 @@ class People:
             resource, presence.show, presence.status, presence.priority, since, presence.idle_since
         )
         self._seen.pop(person_id, None)
+        if presence.on_phone:
+            self._on_phone.setdefault(person_id, {}).setdefault(resource, presence.at or self._now())
+        else:
+            self._off_phone(person_id, resource)
+
+    def _off_phone(self, person_id: str, resource: str) -> None:
+        calls = self._on_phone.get(person_id, {})
+        calls.pop(resource, None)
+        if not calls:
+            self._on_phone.pop(person_id, None)
 
     def _device_gone(self, person_id: str, presence: PresenceReceived) -> None:
         devices = self._devices.get(person_id, {})
         if presence.sender.resource:
             devices.pop(presence.sender.resource, None)
+            self._off_phone(person_id, presence.sender.resource)
         else:
             devices.clear()
+            self._on_phone.pop(person_id, None)
         if not devices:
             self._devices.pop(person_id, None)
             self._seen[person_id] = (presence.at or self._now(), presence.status)
@@ -263,6 +286,7 @@ class People:
         """A new session: every presence of the old one is void until the server tells it again."""
         changed = [*self._devices, *self._seen]
         self._devices.clear()
+        self._on_phone.clear()
         self._seen.clear()
         self._lost = None
         for person_id in dict.fromkeys([*changed, *self._roster]):

@@ -146,6 +146,9 @@ class Engine:
             groups=session.people.groups(),
             conversations=session.conversations(),
             services=session.board.all(),
+            phone=session.calling.phone,
+            calls=session.calling.calls(),
+            recents=session.calling.recents(),
             version=ringback.__version__,
         )
 
@@ -159,6 +162,9 @@ class Engine:
             contacts=True,
             group_chats=plan.messages,
             directory=bool(plan.call_managers),
+            calls=plan.calls,
+            video=plan.calls and plan.video,
+            start_with_video=plan.calls and plan.video and plan.start_with_video,
             product_mode=plan.mode,
             reasons=plan.reasons,
         )
@@ -268,6 +274,7 @@ class Engine:
         connector = self._connector
         if self.session is not None and connector is not None and connector.running and self._phase() == "ready":
             self.session.try_now()
+            self.session.calling.try_now()
             return
         if self._known_password:
             await self._begin(self._return(self._parse(self.progress.now.address), self._known_password))
@@ -431,6 +438,8 @@ class Engine:
         Where the servers are others now, the next connection goes there; a look that fails leaves what works.
         """
         session.try_now()  # where a new network is the occasion, a waiting time need not be waited for
+        if why.id == f"schedule.{Occasion.NETWORK_CHANGED}":
+            session.calling.network_changed()
         quiet = Progress(lambda: None, lambda _index, _entry: None)
         quiet.begin(str(address))
         try:
@@ -498,7 +507,12 @@ class Engine:
         async with CallManager(names, self._settings.ca_file, plan.call_managers, plan.user, password) as call_manager:
             directory = Directory(call_manager, plan.domain, plan.photo_template)
             service = self._directory = DirectoryService(session, directory)
-            await service.run(user)
+            session.calling.use_directory(service)
+            from ringback.client.calling.line import LineSettings  # noqa: PLC0415
+            settings = LineSettings(names, self._settings.ca_file, plan.name or plan.user)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(service.run(user), name="directory")
+                group.create_task(session.calling.run(plan, settings, call_manager), name="phone")
 
     async def search(self, query: str, limit: int = 20) -> SearchResults:
         """People and rooms: own contacts first, then the directory."""

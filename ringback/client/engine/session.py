@@ -20,6 +20,7 @@ from xml.etree.ElementTree import Element
 import msgspec
 import structlog
 
+from ringback.client.calling.service import Calling
 from ringback.client.contacts.contact_list import BLOCKING, ContactList
 from ringback.client.contacts.people import Facts, People
 from ringback.client.engine.services import ServiceBoard
@@ -76,6 +77,7 @@ class Session:
         self.photos = Photos(own, self, store, self.people)
         self.contacts = ContactList(self, self.people)
         self.own_presence = OwnPresence(self, store)
+        self.calling = Calling(self)
         self._connection: Connection | None = None
         self._work: set[asyncio.Task[None]] = set()
         self._beginning: asyncio.Task[None] | None = None
@@ -90,6 +92,7 @@ class Session:
         await self.rooms.load()
         await self.chats.load()
         await self.own_presence.load()
+        await self.calling.load()
         self._own_choice_changed()
         self.people.connection_lost(datetime.fromtimestamp(0, UTC))
 

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from ringback.client.engine.engine import Engine
 from ringback.client.engine.errors import EngineError
 from ringback.client.host import wire
+from ringback.client.host.call_commands import CALL_DOERS, CallValue
 from ringback.client.messaging.errors import MessagingError
 from ringback.rules.reasons import Reason
 
@@ -18,7 +19,7 @@ ID_LIMIT = 128
 PEOPLE_LIMIT = 200
 
 Value: TypeAlias = (
-    wire.SearchResults | wire.History | wire.PersonCard | wire.Conversation | wire.Message | wire.TraceLines | None
+    wire.SearchResults | wire.History | wire.PersonCard | wire.Conversation | wire.Message | wire.TraceLines | CallValue
 )
 _Doer = Callable[[Engine, Any], Awaitable[Value]]
 
@@ -26,6 +27,9 @@ _Doer = Callable[[Engine, Any], Awaitable[Value]]
 async def perform(engine: Engine, command: wire.AnyCommand) -> wire.Done | wire.Refused:
     """Do a command and give its answer; every way that it can fail for a reason becomes ``Refused``."""
     try:
+        about_calls = CALL_DOERS.get(type(command))
+        if about_calls is not None:
+            return wire.Done(n=command.n, value=await about_calls(engine.signed_in().calling, command))
         return wire.Done(n=command.n, value=await _DOERS[type(command)](engine, command))
     except (EngineError, MessagingError) as error:
         return wire.Refused(n=command.n, reason=error.reason)

@@ -254,7 +254,8 @@ class Me(Struct, frozen=True, kw_only=True):
 
 
 class Features(Struct, frozen=True, kw_only=True):
-    """What the product mode and the policies give this person; absent ones are not shown at all."""
+    """What the product mode and the policies give this person; absent ones are not shown at all.
+    ``start_with_video``: the company set that calls begin with pictures."""
 
     chats: bool = True
     contacts: bool = True
@@ -262,6 +263,7 @@ class Features(Struct, frozen=True, kw_only=True):
     directory: bool = True
     calls: bool = True
     video: bool = True
+    start_with_video: bool = False
     product_mode: str = ""
     reasons: list[Reason] = field(default_factory=list)
 

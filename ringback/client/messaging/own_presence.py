@@ -9,11 +9,12 @@ from xml.etree.ElementTree import Element, SubElement
 import msgspec
 
 from ringback.client.messaging.port import Port
-from ringback.client.messaging.stanzas import CLIENT, IDLE
+from ringback.client.messaging.stanzas import ACTIVITY, CLIENT, IDLE
 from ringback.client.store.store import Store
 
 IDLE_SECONDS = 300
 _CSI = "urn:xmpp:csi:0"
+_ON_CALL = "On a call"  # for clients that do not know the activity
 
 Chosen = Literal["", "available", "away", "dnd", "offline"]
 
@@ -34,6 +35,7 @@ class OwnPresence:
         self._store = store
         self.choice = Choice()
         self.idle_since: datetime | None = None
+        self._on_call = False
 
     async def load(self) -> None:
         """Take over what was chosen last time."""
@@ -48,6 +50,13 @@ class OwnPresence:
         await self._store.put("meta", "presence", self.choice)
         if self._port.ready:
             self.send()
+
+    def on_call(self, on: bool) -> None:
+        """The person talks on the phone, or not any more: others see it, and what was before comes back after."""
+        if self._on_call != on:
+            self._on_call = on
+            if self._port.ready:
+                self.send()
 
     def report(self, idle_seconds: int, *, tells_server: bool) -> None:
         """The person is at the keyboard, or not since so many seconds: away after five minutes (XEP-0319).
@@ -76,10 +85,15 @@ class OwnPresence:
         if chosen == "offline":
             # RFC 6121 has no invisible state: who wants to be seen as offline sends unavailable and stays connected.
             presence.set("type", "unavailable")
-        elif chosen in ("away", "dnd") or (idle is not None and not chosen):
+        elif chosen in ("away", "dnd") or ((idle is not None or self._on_call) and not chosen):
             SubElement(presence, f"{{{CLIENT}}}show").text = chosen or "away"
-        if self.choice.status:
-            SubElement(presence, f"{{{CLIENT}}}status").text = self.choice.status
-        if idle is not None and chosen in ("", "away"):
+        status = self.choice.status or (_ON_CALL if self._on_call else "")
+        if status:
+            SubElement(presence, f"{{{CLIENT}}}status").text = status
+        if self._on_call and chosen != "offline":
+            # XEP-0108 knows the activity; in the presence it needs no subscription to a node and ends with the session.
+            talking = SubElement(SubElement(presence, f"{{{ACTIVITY}}}activity"), f"{{{ACTIVITY}}}talking")
+            SubElement(talking, f"{{{ACTIVITY}}}on_the_phone")
+        if idle is not None and chosen in ("", "away") and not self._on_call:
             SubElement(presence, f"{{{IDLE}}}idle", {"since": idle.isoformat().replace("+00:00", "Z")})
         self._port.send(presence)

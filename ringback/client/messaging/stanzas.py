@@ -31,6 +31,7 @@ CONFERENCE = "jabber:x:conference"
 STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 AVATAR_UPDATE = "vcard-temp:x:update"
 IDLE = "urn:xmpp:idle:1"
+ACTIVITY = "http://jabber.org/protocol/activity"
 
 ChatState = Literal["", "active", "composing", "paused", "inactive", "gone"]
 Kind = Literal["chat", "groupchat", "normal", "headline", "error"]
@@ -94,7 +95,8 @@ class Occupancy:
 
 @dataclass(frozen=True, slots=True)
 class PresenceReceived:
-    """A presence: ``kind`` is available or the type attribute; ``photo`` None where nothing is said of a photo."""
+    """A presence: ``kind`` is available or the type attribute; ``photo`` None where nothing is said of a photo;
+    ``on_phone``: the activity that the client tells (XEP-0108)."""
 
     sender: Jid
     kind: str
@@ -106,6 +108,7 @@ class PresenceReceived:
     photo: str | None = None
     occupancy: Occupancy | None = None
     error: str = ""
+    on_phone: bool = False
 
 
 def tag(namespace: str, name: str) -> str:
@@ -304,6 +307,8 @@ def read_presence(element: Element) -> PresenceReceived | None:
         photo=(photo.text or "") if photo is not None else None,
         occupancy=occupancy,
         error=_error_of(element)[0],
+        on_phone=element.find(f"{tag(ACTIVITY, 'activity')}/{tag(ACTIVITY, 'talking')}/{tag(ACTIVITY, 'on_the_phone')}")
+        is not None,
     )
 
 

@@ -1,0 +1,281 @@
+"""The line of a softphone: the SIP node, the registration of its device, and what is told of it.
+
+Registers by the device file: every call manager of the group in order, TLS before TCP where the file does not ask for
+encryption, TLS alone where it does. What arrives and belongs to no call is answered here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from ringback.client.calling.devices import OwnDevice
+from ringback.client.calling.errors import refused
+from ringback.client.calling.media import CallMedia, MediaProfile
+from ringback.client.calling.phone import PhoneCard
+from ringback.media.transport.host import MediaHost
+from ringback.media.transport.ports import PortRange
+from ringback.net.names import NameClient
+from ringback.net.sip.node import SipNode
+from ringback.net.tls import client_context
+from ringback.protocols.device_config import DeviceConfig, SecurityMode, Transport
+from ringback.protocols.sip import events
+from ringback.protocols.sip.agent import Agent
+from ringback.protocols.sip.bodies.markup import BodyError
+from ringback.protocols.sip.bodies.message_summary import MessageSummary
+from ringback.protocols.sip.flows import Flow, Target
+from ringback.protocols.sip.flows import Transport as Wire
+from ringback.protocols.sip.registration import Registrar, Registration, RegistrationSettings
+from ringback.protocols.sip.settings import AgentSettings, Credential
+from ringback.rules.reasons import Reason
+
+_PRODUCT = "Cisco-CSF Ringback"  # call managers of the field tell softphones by how the name begins
+_MODEL = "503"  # Client Services Framework
+_DESTROY = 'SIP;cause=200;text="cisco-alarm:111 Name={device} Last=Application-Requested-Destroy"'
+_SUMMARY = "message-summary"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LineSettings:
+    """``names``: who looks names up; ``ca_file``: authorities to trust beside the system's; ``display``: our name."""
+
+    names: NameClient
+    ca_file: Path | None
+    display: str
+
+
+class Line:
+    """One device's line. ``start`` it, ``stop`` it; ``told`` gets every event that is none of the registration."""
+
+    def __init__(
+        self,
+        settings: LineSettings,
+        own: OwnDevice,
+        instance: str,
+        card: PhoneCard,
+        told: Callable[[events.SipEvent], None],
+        profile: Callable[[], MediaProfile],
+    ) -> None:
+        if own.config is None or not own.config.lines:
+            raise refused("calls.phone.no_file", device=own.device.name, why=own.problem)
+        self.own = own
+        self._config: DeviceConfig = own.config
+        self._settings = settings
+        self._instance = instance
+        self._card = card
+        self._told = told
+        self._profile = profile
+        self._node: SipNode | None = None
+        self._registration: Registration | None = None
+        self._host: MediaHost | None = None
+        self._hosts: list[MediaHost] = []
+        self._taking_over = False
+        self._picture_rate = 0
+
+    # --- what calls need
+
+    @property
+    def agent(self) -> Agent:
+        """The SIP core."""
+        if self._node is None:
+            raise refused("calls.refused.not_registered")
+        return self._node.agent
+
+    @property
+    def flow(self) -> Flow | None:
+        """The connection over which we are registered."""
+        registration = self._registration
+        return registration.flow if registration is not None and registration.state == "registered" else None
+
+    @property
+    def number(self) -> str:
+        """The directory number."""
+        return self._config.lines[0].name
+
+    @property
+    def domain(self) -> str:
+        """The domain of the cluster."""
+        return self._config.domain or self.server
+
+    @property
+    def server(self) -> str:
+        """The call manager of now."""
+        registration = self._registration
+        if registration is not None and registration.registrar is not None:
+            return registration.registrar.target.host
+        return self._config.servers[0].name if self._config.servers else ""
+
+    @property
+    def device(self) -> str:
+        """The device name."""
+        return self.own.device.name
+
+    @property
+    def display(self) -> str:
+        """Our name."""
+        return self._config.lines[0].display_name or self._settings.display
+
+    def now(self) -> float:
+        """The clock of the SIP core."""
+        return self._node.now() if self._node is not None else time.monotonic()
+
+    def media(self) -> CallMedia:
+        """The media of a new call, at the address from which the call manager sees us. Raises CallError."""
+        flow = self.flow
+        if flow is None:
+            raise refused("calls.refused.not_registered")
+        host = self._media_host(flow.local[0])
+        return CallMedia(host, self._profile(), picture_rate=self._picture_rate)
+
+    def _media_host(self, address: str) -> MediaHost:
+        if self._host is None or self._host.pool.address != address:
+            ports = PortRange(self._config.start_media_port, self._config.stop_media_port)
+            self._host = MediaHost(address, ports)
+            self._hosts.append(self._host)
+        return self._host
+
+    # --- life
+
+    async def start(self) -> None:
+        """Begin to register. The card tells how it goes."""
+        registrars = self._registrars()
+        if not registrars:
+            self._card.state("refused", Reason.of("calls.phone.no_server", device=self.device))
+            return
+        timers = self._config.timers
+        agent = Agent(
+            AgentSettings(
+                product=_PRODUCT,
+                contact_user=self.number,
+                allow_events=("kpml", "dialog", "refer", _SUMMARY),
+                credentials=self._credentials(),
+            )
+        )
+        self._node = node = SipNode(
+            agent, self._handle, names=self._settings.names, tls=client_context(self._settings.ca_file)
+        )
+        await node.start()
+        self._registration = registration = agent.register(
+            RegistrationSettings(
+                user=self.number,
+                registrars=registrars,
+                display=self.display,
+                expires=timers.register_expires,
+                delta=timers.register_delta,
+                instance=self._instance,
+                contact_params=(
+                    ("+u.sip!devicename.ccm.cisco.com", f'"{self.device}"'),
+                    ("+u.sip!model.ccm.cisco.com", f'"{_MODEL}"'),
+                ),
+                headers=(("Reason", _DESTROY.format(device=self.device)),) if self._taking_over else (),
+                keep_alive=timers.keep_alive_expires,
+                standby_keep_alive=True,
+                return_after=self._config.connection_monitor,
+            )
+        )
+        self._card.state("connecting", Reason.of("calls.phone.connecting", server=self.server), server=self.server)
+        registration.start(node.now())
+        node.pump()
+
+    async def stop(self) -> None:
+        """Leave in order: the call manager forgets us."""
+        node, self._node = self._node, None
+        registration, self._registration = self._registration, None
+        if node is not None:
+            if registration is not None:
+                registration.stop(node.now())
+            await node.stop()
+        for host in self._hosts:
+            host.close()
+        self._hosts.clear()
+        self._host = None
+
+    def try_now(self) -> None:
+        """Register at once; where another computer has the device, take it over."""
+        registration, node = self._registration, self._node
+        if registration is None or node is None or registration.state == "registered":
+            return
+        registration.refresh(node.now())
+        node.pump()
+
+    async def network_changed(self) -> None:
+        """Register from the address of now."""
+        registration, node = self._registration, self._node
+        if registration is not None and node is not None:
+            registration.refresh(node.now())
+            node.pump()
+
+    def _registrars(self) -> tuple[Registrar, ...]:
+        encrypted = self._config.security_mode is SecurityMode.ENCRYPTED or self._config.transport == Transport.TLS
+        udp = self._config.transport == Transport.UDP
+        ways: tuple[Wire, ...] = ("tls",) if encrypted else ("tls", "udp" if udp else "tcp")
+        rows = []
+        for way in ways:
+            for server in self._config.servers:
+                port = server.secured_sip_port if way == "tls" else server.sip_port
+                rows.append(Registrar(Target(way, server.name, port), self._config.domain or server.name))
+        return tuple(rows)
+
+    def _credentials(self) -> tuple[Credential, ...]:
+        told = self.own.device.credential
+        return (Credential(told.user, told.secret, told.realm),) if told is not None else ()
+
+    # --- what SIP tells
+
+    def _handle(self, event: events.SipEvent) -> None:
+        if isinstance(event, events.RegistrationChanged):
+            self._registered(event.registration)
+        else:
+            self._told(event)
+
+    def _registered(self, registration: Registration) -> None:
+        node = self._node
+        if node is None or registration is not self._registration:
+            return
+        secure = registration.flow is not None and registration.flow.secure
+        retry = None
+        if registration.next_try is not None:
+            retry = max(registration.next_try - node.now(), 0.0)
+        reasons = registration.reasons
+        if registration.state == "registered":
+            why = "calls.phone.registered_secure" if secure else "calls.phone.registered"
+            reasons = (Reason.of(why, server=self.server, number=self.number), *reasons)
+        self._card.state(registration.state, *reasons, server=self.server, secure=secure, retry_in=retry)
+
+    def answer_stranger(self, event: events.SipEvent) -> None:
+        """What belongs to no call: message counts are taken, the rest is answered as the protocol wants it."""
+        match event:
+            case events.RequestArrived(transaction=transaction, request=request):
+                status = 200
+                if request.method == "NOTIFY":
+                    self._notified(request.get("Event") or "", request.body)
+                elif request.method not in ("MESSAGE", "INFO", "OPTIONS"):
+                    status = 501
+                self.agent.respond(self.now(), transaction, status)
+            case events.InDialogRequest(transaction=transaction):
+                self.agent.respond(self.now(), transaction, 200)
+            case events.SubscribeArrived(notifier=notifier):
+                notifier.refuse(self.now(), 489)
+            case events.Referred(session=session, refer=refer):
+                session.refuse_refer(self.now(), refer, 603)
+            case events.Notified(content_type=_, body=body, subscription=subscription):
+                self._notified(subscription.event, body)
+            case _:
+                log.debug("calling.event_unused", kind=type(event).__name__)
+
+    def _notified(self, package: str, body: bytes) -> None:
+        if package.partition(";")[0].strip() != _SUMMARY:
+            return
+        try:
+            summary = MessageSummary.parse(body)
+        except BodyError as error:
+            log.info("calling.message_summary_unread", why=str(error))
+            return
+        voice = summary.voice_messages.new
+        self._card.set(messages=voice or int(summary.waiting))
