@@ -280,7 +280,7 @@ class World:
             while (event := phone.agent.next_event()) is not None:
                 busy = True
                 phone.events.append(event)
-                if isinstance(event, events.OfferArrived) and not phone.quiet:
+                if isinstance(event, events.OfferArrived) and not phone.quiet and event.session.state != "ended":
                     phone.offered(event)
                 elif isinstance(event, events.OfferAnswered) and event.offer:
                     event.session.ack(self.now, phone.description())

@@ -6,13 +6,19 @@ from dataclasses import dataclass, field
 
 from ringback.protocols.sip.agent import Agent
 from ringback.protocols.sip.flows import Flow
+from ringback.rules.dial_plan import RouteKind
 from ringback.services.callmanager.calls.access import Access
+from ringback.services.callmanager.calls.conferences import Conferences
 from ringback.services.callmanager.calls.control import CallControl
 from ringback.services.callmanager.calls.core import Changes, Core, Lines
+from ringback.services.callmanager.calls.desk import MediaDesk
 from ringback.services.callmanager.calls.facts import Records
-from ringback.services.callmanager.calls.joining import Desk
+from ringback.services.callmanager.calls.moving import Moving
+from ringback.services.callmanager.calls.parking import Parking
 from ringback.services.callmanager.calls.peers import Peers
+from ringback.services.callmanager.calls.pickups import Pickups
 from ringback.services.callmanager.calls.registrar import Limits, Registrar
+from ringback.services.callmanager.calls.transfers import Transfers
 from ringback.services.callmanager.settings import CallSettings
 
 
@@ -26,7 +32,7 @@ class Parts:
     agent: Agent
     lines: Lines
     changes: Changes
-    desk: Desk
+    desk: MediaDesk
     records: Records
     own_hosts: frozenset[str]
     nonce_key: bytes = field(repr=False)
@@ -55,4 +61,13 @@ def assemble(parts: Parts) -> CallControl:
     core.begin_numbers(parts.first_number)
     access = Access(core, parts.nonce_key)
     parts.agent.gate = access.gate
-    return CallControl(core, access, relay_always=parts.relay_always)
+    control = CallControl(core, access, relay_always=parts.relay_always)
+    transfers = Transfers(control)
+    Moving(control, transfers)
+    Conferences(control, transfers, parts.desk)
+    parking = Parking(control, transfers)
+    pickups = Pickups(control, transfers)
+    control.features[RouteKind.PARK] = parking.retrieve
+    control.features[RouteKind.PICKUP] = pickups.of_line
+    control.features[RouteKind.PICKUP_GROUP] = pickups.of_group
+    return control

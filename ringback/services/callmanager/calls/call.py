@@ -114,7 +114,7 @@ class Call:
         return Heard("leg", other)
 
     def _alone(self, leg: Leg) -> Heard:
-        if not leg.up and not self.parked:
+        if (not leg.up and not self.parked) or leg.transferring:
             return NOTHING
         if self.attempt is not None and self.attempt.rings:
             return RINGBACK

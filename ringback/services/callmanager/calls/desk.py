@@ -10,8 +10,11 @@ from dataclasses import dataclass, replace
 import structlog
 
 from ringback.media.codecs import ALL, Codec, codec_named
+from ringback.media.conference import Conference as Mixer
+from ringback.media.conference import MixingHub, Seat
 from ringback.media.players import Player, Sound, Tone, read_sound, tone
 from ringback.media.players.music import music_on_hold
+from ringback.media.playout import PlayOutFormats
 from ringback.media.transport.dtls import DtlsIdentity, Fingerprint, Role
 from ringback.media.transport.errors import TransportError
 from ringback.media.transport.host import MediaHost
@@ -36,6 +39,7 @@ FORMATS: tuple[Format, ...] = (
     _EVENTS,
 )
 """What our own sound can be sent as."""
+_SPOKEN = frozenset(codec.name.lower() for codec in ALL)
 
 _log = structlog.get_logger("ringback.callmanager.calls")
 
@@ -221,6 +225,52 @@ class Played(OwnSound):
             player.stop()
 
 
+class Place(OwnSound):
+    """A place in a conference."""
+
+    def __init__(self, studio: Studio, keying: str, mixer: Mixer) -> None:
+        super().__init__(studio, keying)
+        self._mixer = mixer
+        self._seat: Seat | None = None
+
+    def start(self, agreed: Agreed) -> None:
+        """See ``OwnSound``."""
+        codecs = {
+            one.payload_type: codec_named(one.name) for one in agreed.stream.received if one.name.lower() in _SPOKEN
+        }
+        formats = PlayOutFormats(codecs)
+        self._seat = self._mixer.join(agreed.leg, formats, agreed.codec, agreed.stream.format.payload_type)
+
+    def stop(self) -> None:
+        """See ``OwnSound``."""
+        seat, self._seat = self._seat, None
+        if seat is not None:
+            self._mixer.leave(seat)
+
+
+class MixedRoom:
+    """A conference's mixer (``conferences.Hall``)."""
+
+    def __init__(self, studio: Studio, hub: MixingHub, number: int) -> None:
+        self._studio = studio
+        self._hub = hub
+        self._number = number
+        self._mixer = hub.open()
+
+    @property
+    def number(self) -> int:
+        """See ``leg.Room``."""
+        return self._number
+
+    def place(self, leg: int, keying: str) -> Place:
+        """See ``leg.Room``."""
+        return Place(self._studio, keying, self._mixer)
+
+    def close(self) -> None:
+        """See ``conferences.Hall``."""
+        self._hub.end(self._mixer)
+
+
 class MediaDesk:
     """``joining.Desk`` with real media. Make it on the running loop; ``close`` it there."""
 
@@ -228,6 +278,7 @@ class MediaDesk:
         first, last = settings.media_ports
         self.host = MediaHost(address, PortRange(first, last))
         self.studio = Studio(settings, self.host)
+        self._hub: MixingHub | None = None
 
     @property
     def address(self) -> str:
@@ -246,8 +297,16 @@ class MediaDesk:
         """See ``joining.Desk``."""
         return SdpRelay(self.host, self.studio.identity)
 
+    def room(self, number: int) -> MixedRoom:
+        """See ``conferences.Halls``."""
+        if self._hub is None:
+            self._hub = MixingHub(self.host)
+        return MixedRoom(self.studio, self._hub, number)
+
     async def close(self) -> None:
         """End all media."""
+        if self._hub is not None:
+            self._hub.close()
         await self.studio.close()
         self.host.close()
 

@@ -278,6 +278,7 @@ class Joiner:
             if exchange is None:
                 if answerer.source is not None and answered is not None:
                     answerer.set_said(answered)
+                    answerer.held = is_hold(answered)
                     answerer.source.settle(answered)
                 answerer.failures = 0
                 return

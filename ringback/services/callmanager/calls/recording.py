@@ -40,6 +40,19 @@ class Recorder:
             self._core.records.quality_reported(leg.quality)
             leg.quality = None
 
+    def stay(self, call: Call, *legs: Leg) -> None:
+        """Legs came back: forget what was kept of their leaving."""
+        kept = self._sides.get(call.number)
+        if kept:
+            self._sides[call.number] = [entry for entry in kept if entry[0] not in legs]
+
+    def leave(self, call: Call, leg: Leg, now: float) -> None:
+        """A leg leaves a conference: a record of its own."""
+        self.write(call, (leg, self._side(leg), self._secured(leg)), None, now)
+        if leg.quality is not None:
+            self._core.records.quality_reported(leg.quality)
+            leg.quality = None
+
     def quality(self, leg: Leg, request: Request, now: float) -> None:
         """The quality that a phone reports in its BYE."""
         call = leg.call
@@ -64,7 +77,7 @@ class Recorder:
         if call.recorded:
             return
         call.recorded = True
-        kept = self._sides.pop(call.number, [])
+        kept = sorted(self._sides.pop(call.number, []), key=lambda entry: entry[0].number)
         callers = [entry for entry in kept if not entry[0].outgoing]
         first = callers[0] if callers else (kept[0] if kept else None)
         others = [entry for entry in kept if entry is not first]
