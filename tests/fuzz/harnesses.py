@@ -42,6 +42,7 @@ from ringback.protocols.xmpp.server_stream import (
 )
 from ringback.protocols.xmpp.stanza import Stanza
 from ringback.rules.addresses import AddressError, HostPort, Jid, UserAddress
+from tests.fuzz.media import MEDIA
 
 _HEADER = (
     b"<?xml version='1.0'?><stream:stream to='example.com' version='1.0' xmlns='jabber:client' "
@@ -210,3 +211,5 @@ HARNESSES: dict[str, Harness] = {
     ),
     "addresses": Harness(_addresses, (b"anita@example.com/desk", b"[::1]:53", "ändy@exämple.com".encode())),
 }
+
+HARNESSES |= {name: Harness(run, seeds) for name, (run, seeds) in MEDIA.items()}

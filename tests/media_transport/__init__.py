@@ -1,0 +1,1 @@
+"""RTP, RTCP, keys and keys pressed; legs and relays over real sockets; players, conferences."""
