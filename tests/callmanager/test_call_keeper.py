@@ -26,7 +26,8 @@ FACTS = CallFacts(
     connected=NOW + 5.2,
     caller=SideFacts(
         leg=31, number="2001", uri="anita@example.com", user="anita", device="CSFANITA",
-        signalling="10.248.64.14:50612", media="10.248.64.14", media_port=22018, codec="PCMU", cause=Cause.NORMAL_CLEARING,
+        signalling="10.248.64.14:50612", media="10.248.64.14", media_port=22018, codec="PCMU",
+        cause=Cause.NORMAL_CLEARING,
     ),
     called=SideFacts(leg=32, number="2002", device="SEP01", media="10.248.64.17", media_port=31598, codec="opus"),
     original_called="2002",
