@@ -6,6 +6,7 @@ encryption, TLS alone where it does. What arrives and belongs to no call is answ
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from ringback.client.calling.phone import PhoneCard
 from ringback.media.transport.host import MediaHost
 from ringback.media.transport.ports import PortRange
 from ringback.net.names import NameClient
-from ringback.net.sip.node import SipNode
+from ringback.net.sip.locate import Locator
+from ringback.net.sip.node import Listen, SipNode
 from ringback.net.tls import client_context
 from ringback.protocols.device_config import DeviceConfig, SecurityMode, Transport
 from ringback.protocols.sip import events
@@ -75,6 +77,7 @@ class Line:
         self._registration: Registration | None = None
         self._host: MediaHost | None = None
         self._hosts: list[MediaHost] = []
+        self._flush: asyncio.Handle | None = None
         self._taking_over = False
         self._picture_rate = 0
 
@@ -122,8 +125,16 @@ class Line:
         return self._config.lines[0].display_name or self._settings.display
 
     def now(self) -> float:
-        """The clock of the SIP core."""
-        return self._node.now() if self._node is not None else time.monotonic()
+        """The clock of the SIP core, for an action: what it wants to send leaves at the end of this turn."""
+        if self._node is None:
+            return time.monotonic()
+        if self._flush is None:
+            self._flush = asyncio.get_running_loop().call_soon(self._flush_now, self._node)
+        return self._node.clock()
+
+    def _flush_now(self, node: SipNode) -> None:
+        self._flush = None
+        node.flush()
 
     def media(self) -> CallMedia:
         """The media of a new call, at the address from which the call manager sees us. Raises CallError."""
@@ -157,8 +168,13 @@ class Line:
                 credentials=self._credentials(),
             )
         )
+        listen = (Listen("udp", "0.0.0.0"),) if registrars[-1].target.transport == "udp" else ()
         self._node = node = SipNode(
-            agent, self._handle, names=self._settings.names, tls=client_context(self._settings.ca_file)
+            agent,
+            self._handle,
+            listen=listen,
+            client_context=client_context(self._settings.ca_file),
+            locator=Locator(self._settings.names),
         )
         await node.start()
         self._registration = registration = agent.register(
@@ -180,8 +196,7 @@ class Line:
             )
         )
         self._card.state("connecting", Reason.of("calls.phone.connecting", server=self.server), server=self.server)
-        registration.start(node.now())
-        node.pump()
+        registration.start(self.now())
 
     async def stop(self) -> None:
         """Leave in order: the call manager forgets us."""
@@ -189,7 +204,7 @@ class Line:
         registration, self._registration = self._registration, None
         if node is not None:
             if registration is not None:
-                registration.stop(node.now())
+                registration.stop(node.clock())
             await node.stop()
         for host in self._hosts:
             host.close()
@@ -198,18 +213,14 @@ class Line:
 
     def try_now(self) -> None:
         """Register at once; where another computer has the device, take it over."""
-        registration, node = self._registration, self._node
-        if registration is None or node is None or registration.state == "registered":
-            return
-        registration.refresh(node.now())
-        node.pump()
+        registration = self._registration
+        if registration is not None and registration.state != "registered":
+            registration.refresh(self.now())
 
     async def network_changed(self) -> None:
         """Register from the address of now."""
-        registration, node = self._registration, self._node
-        if registration is not None and node is not None:
-            registration.refresh(node.now())
-            node.pump()
+        if self._registration is not None:
+            self._registration.refresh(self.now())
 
     def _registrars(self) -> tuple[Registrar, ...]:
         encrypted = self._config.security_mode is SecurityMode.ENCRYPTED or self._config.transport == Transport.TLS
@@ -228,7 +239,7 @@ class Line:
 
     # --- what SIP tells
 
-    def _handle(self, event: events.SipEvent) -> None:
+    def _handle(self, event: events.SipEvent, _: float) -> None:
         if isinstance(event, events.RegistrationChanged):
             self._registered(event.registration)
         else:
@@ -241,7 +252,7 @@ class Line:
         secure = registration.flow is not None and registration.flow.secure
         retry = None
         if registration.next_try is not None:
-            retry = max(registration.next_try - node.now(), 0.0)
+            retry = max(registration.next_try - node.clock(), 0.0)
         reasons = registration.reasons
         if registration.state == "registered":
             why = "calls.phone.registered_secure" if secure else "calls.phone.registered"

@@ -21,6 +21,7 @@ from ringback.client.calling.desk import CallDesk
 from ringback.client.calling.devices import OwnDevice, Rules
 from ringback.client.calling.errors import CallError, refused
 from ringback.client.calling.features import Features
+from ringback.client.calling.line import Line, LineSettings
 from ringback.client.calling.measure import Meter
 from ringback.client.calling.media import MediaProfile
 from ringback.client.calling.parties import NumberSearch, Parties
@@ -37,7 +38,6 @@ from ringback.rules.failover import Backoff, next_wait
 from ringback.rules.reasons import Reason
 
 if TYPE_CHECKING:
-    from ringback.client.calling.line import Line, LineSettings
     from ringback.client.engine.session import Session
 
 PAGE_SECONDS = 30.0  # how long a call goes on that nobody here hears: a page is being reloaded, or was closed
@@ -149,7 +149,6 @@ class Calling:
         if self._line is not None and self._line.own == own:
             return
         await self._stop_line(Reason.of("calls.ended.device_changed"))
-        from ringback.client.calling.line import Line  # noqa: PLC0415
         instance = await self._instance(own.device.name)
         line = self._line = Line(settings, own, instance, self._card, self._told, self._media_profile)
         phone = self._phone = Softphone(line, self._book, self._parties, self._later)

@@ -19,7 +19,14 @@ from ringback.client.messaging.stanzas import PresenceReceived, parse_jid
 from ringback.client.store.store import Store
 from ringback.rules.addresses import Jid
 from ringback.rules.reasons import Reason
-from ringback.rules.shown_presence import Activity, DevicePresence, PresenceEvidence, Show, ShownPresence, shown_presence
+from ringback.rules.shown_presence import (
+    Activity,
+    DevicePresence,
+    PresenceEvidence,
+    Show,
+    ShownPresence,
+    shown_presence,
+)
 
 ROSTER = "jabber:iq:roster"
 FAVOURITES = "Favourites"

@@ -16,6 +16,7 @@ from typing import Self
 import structlog
 
 import ringback
+from ringback.client.calling.line import LineSettings
 from ringback.client.configuration.plan import Plan
 from ringback.client.contacts.directory import Directory, DirectoryError
 from ringback.client.contacts.people import Facts
@@ -508,7 +509,6 @@ class Engine:
             directory = Directory(call_manager, plan.domain, plan.photo_template)
             service = self._directory = DirectoryService(session, directory)
             session.calling.use_directory(service)
-            from ringback.client.calling.line import LineSettings  # noqa: PLC0415
             settings = LineSettings(names, self._settings.ca_file, plan.name or plan.user)
             async with asyncio.TaskGroup() as group:
                 group.create_task(service.run(user), name="directory")
