@@ -1,4 +1,5 @@
-"""Agents wired to each other in memory: time is a number, and the link loses, delays, doubles and reorders by a seed."""
+"""Agents wired to each other in memory: time is a number, and the link loses, delays, doubles and reorders by a
+seed."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
 """The user agent core: transactions, dialogs, sessions, subscriptions; no socket, no loop, no clock.
 
-Five verbs: ``receive``, ``data_to_send``, ``next_deadline``, ``handle_timer``, ``next_event``. ``ringback.net.sip`` drives it.
+Five verbs: ``receive``, ``data_to_send``, ``next_deadline``, ``handle_timer``, ``next_event``. ``ringback.net.sip``
+drives it.
 
-What is cheap (for a registrar or a back-to-back agent): ``gate`` refuses a request statelessly, without a transaction, for
-the price of a parse and a response, so challenge there; header values that are passed as text and never asked for as
-types; ``request.get(...)`` rather than typed values for what is only passed on.
+What is cheap (for a registrar or a back-to-back agent): ``gate`` refuses a request statelessly, without a transaction,
+for the price of a parse and a response, so challenge there; header values that are passed as text and never asked for
+as types; ``request.get(...)`` rather than typed values for what is only passed on.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ class Agent(Core):
     """A SIP user agent for any number of sessions.
 
     ``gate``: called for every new request that begins something (outside of dialogs, except ACK and CANCEL) before any
-    state is made; a Refusal is sent statelessly. ``addresses``: see settings; the driver fills in what it has bound.
+    state is made; a Refusal is sent statelessly. ``addresses``: see settings;
+    ``bound``: the address that the driver listens on for each transport.
     """
 
     def __init__(self, settings: AgentSettings, tokens: Callable[[], str] | None = None) -> None:

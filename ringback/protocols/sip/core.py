@@ -89,6 +89,7 @@ class Core:
         self.timers = TimerQueue()
         self.durations = settings.durations
         self.addresses: dict[str, tuple[str, int]] = {str(name): place for name, place in settings.addresses.items()}
+        self.bound: dict[str, tuple[str, int]] = {}  # what the driver listens on
         self.users: dict[tuple[str, str], DialogUser] = {}
         self.live: dict[str, Session] = {}
         self.clients: dict[Key, ClientTransaction] = {}
@@ -145,12 +146,13 @@ class Core:
 
     def local_of(self, way: Way) -> tuple[str, int]:
         """The address and port by which we are known over a way."""
-        known = self.addresses.get(way.transport)
+        transport = way.transport
+        known = self.addresses.get(transport)
         if known is not None:
             return known
-        if isinstance(way, Flow):
+        if isinstance(way, Flow) and (way.inbound or transport == "udp" or transport not in self.bound):
             return way.local
-        return next(iter(self.addresses.values()), ("127.0.0.1", 0))
+        return self.bound.get(transport) or next(iter(self.bound.values()), ("127.0.0.1", 0))
 
     def new_via(self, way: Way) -> tuple[str, str]:
         """A Via value for a new request, and its branch."""

@@ -1,7 +1,7 @@
 """What an agent tells the one who drives it, in the order in which it happened.
 
-Events are msgspec structs (frozen, made in about 100 ns); match them by class. ``sdp`` is the session description of the
-message as bytes, None where there is none.
+Events are msgspec structs (frozen, made in about 100 ns); match them by class. ``sdp`` is the session description of
+the message as bytes, None where there is none.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 OfferHow = Literal["INVITE", "UPDATE", "PRACK"]
 EndedBy = Literal["us", "them", "timer", "failure"]
-"""``timer``: the session was not refreshed (RFC 4028) or a 2xx never acknowledged; ``failure``: the dialog is gone at the
-other side (408, 481) or could not be reached."""
+"""``timer``: the session was not refreshed (RFC 4028) or a 2xx never acknowledged; ``failure``: the dialog is gone at
+the other side (408, 481) or could not be reached."""
 
 
 class SipEvent(Struct, frozen=True):
@@ -43,7 +43,8 @@ class RequestArrived(SipEvent, frozen=True):
 
 
 class Answered(SipEvent, frozen=True):
-    """The final response to ``agent.send_request`` (challenges that could be answered, redirects excepted, are not told)."""
+    """The final response to ``agent.send_request`` (challenges that could be answered, redirects excepted, are not
+    told)."""
 
     handle: Handle
     response: Response
@@ -75,7 +76,8 @@ class Invited(SipEvent, frozen=True):
 
 class Progressed(SipEvent, frozen=True):
     """A provisional response other than 100. ``early``: the remote tag, which tells forked early dialogs apart, ``""``
-    without. ``offer``: ``sdp`` is an offer (delayed offer with 100rel): call ``answer_offer``, which goes into the PRACK."""
+    without. ``offer``: ``sdp`` is an offer (delayed offer with 100rel): call ``answer_offer``, which goes into the
+    PRACK."""
 
     session: Session
     response: Response
@@ -103,8 +105,9 @@ class Acked(SipEvent, frozen=True):
 
 
 class Failed(SipEvent, frozen=True):
-    """The INVITE that we sent was refused or never answered (408), or can't be sent (503); ``response`` None: we know by
-    ourselves. Redirects (3xx) too: ``response.contacts`` says where, and ``session.retry`` is up to the application."""
+    """The INVITE that we sent was refused or never answered (408), or can't be sent (503); ``response`` None: we know
+    by ourselves. Redirects (3xx) too: ``response.contacts`` says where, and ``session.retry`` is up to the
+    application."""
 
     session: Session
     status: int
@@ -173,8 +176,8 @@ class ReferRequest(Struct, frozen=True):
 
 
 class ReferProgress(SipEvent, frozen=True):
-    """How a REFER that we sent fares: the status of its own response (202, 4xx ...) with ``final`` False or, refused, True;
-    then the status lines of the NOTIFYs (message/sipfrag), ``final`` when the subscription ended."""
+    """How a REFER that we sent fares: the status of its own response (202, 4xx ...) with ``final`` False or, refused,
+    True; then the status lines of the NOTIFYs (message/sipfrag), ``final`` when the subscription ended."""
 
     session: Session
     status: int
@@ -192,7 +195,8 @@ class InfoArrived(SipEvent, frozen=True):
 
 
 class InDialogRequest(SipEvent, frozen=True):
-    """Another request in a session (MESSAGE, NOTIFY without a subscription of ours, PUBLISH, ...): ``agent.respond``."""
+    """Another request in a session (MESSAGE, NOTIFY without a subscription of ours, PUBLISH, ...):
+    ``agent.respond``."""
 
     session: Session
     transaction: ServerTransaction
@@ -209,8 +213,8 @@ class RequestAnswered(SipEvent, frozen=True):
 
 
 class Ended(SipEvent, frozen=True):
-    """The session is over, once for each session that was answered. ``reason``: the Reason header field of a BYE, or why
-    it failed. ``request``: the BYE (call quality header fields), where there was one."""
+    """The session is over, once for each session that was answered. ``reason``: the Reason header field of a BYE, or
+    why it failed. ``request``: the BYE (call quality header fields), where there was one."""
 
     session: Session
     by: EndedBy
@@ -244,7 +248,8 @@ class NotifierRefreshed(SipEvent, frozen=True):
 
 
 class Notified(SipEvent, frozen=True):
-    """A NOTIFY of a subscription of ours; 200 was sent. ``state``: active, pending or terminated with its parameters."""
+    """A NOTIFY of a subscription of ours; 200 was sent. ``state``: active, pending or terminated with its
+    parameters."""
 
     subscription: Subscription
     request: Request

@@ -1,4 +1,5 @@
-"""A request of ours with its repetitions: challenges answered, other ways tried (RFC 3261 section 22, RFC 3263 section 4.3)."""
+"""A request of ours with its repetitions: challenges answered, other ways tried (RFC 3261 section 22, RFC 3263 section
+4.3)."""
 
 from __future__ import annotations
 

@@ -31,7 +31,8 @@ class Flow:
     connected; ``peer_names``: the names that the verified certificate of the other side carries (TLS with a client
     certificate, or a server that we connected to), else empty. ``protected`` may be set by the application: the driver
     exempts this flow from its limits for strangers (a registered device, another node). ``keep_alive``: seconds between
-    keep-alives that the driver sends and wants answered, 0: none (set by registrations). ``closed`` is set by the driver.
+    keep-alives that the driver sends and wants answered, 0: none (set by registrations). ``closed`` is set by the
+    driver.
     """
 
     __slots__ = (

@@ -1,7 +1,7 @@
 """Registering with the first of several registrars that answers, and staying so (RFC 3261 section 10, RFC 5626).
 
-States: off → connecting → registered; waiting when no registrar answered, refused when one said no. While a later registrar
-of the list serves, the first is asked from time to time and returned to as soon as it answers.
+States: off → connecting → registered; waiting when no registrar answered, refused when one said no. While a later
+registrar of the list serves, the first is asked from time to time and returned to as soon as it answers.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ class Registrar:
 class RegistrationSettings:
     """What to register.
 
-    ``user``: the address of record's user part (directory number); ``display``: name for From. ``registrars`` in order of
-    preference: while a later one serves, the first is asked every ``return_after`` seconds whether it is back. ``expires``:
-    seconds asked for; what the server grants counts, refreshed ``delta`` seconds early (the device file's
-    timerRegisterDelta), of a short one at half. ``instance``: ``urn:uuid:...`` for +sip.instance; ``reg_id`` 0: no outbound
-    (RFC 5626). ``contact_user``: user part of the Contact (empty: ``user``); ``contact_params``: more Contact header
-    parameters with their quotes; ``headers``: further header fields of each REGISTER, ``body`` for the first one after
-    connecting. ``keep_alive``: seconds between keep-alives: on a connection CRLF, over UDP a REGISTER, to a standby
-    registrar the REGISTER with ``Expires: 0`` and ``cisco-keep-alive`` where ``standby_keep_alive``. ``retry``: first and
-    longest seconds to wait after all registrars failed (doubling, with up to half of it by chance).
+    ``user``: the address of record's user part (directory number); ``display``: name for From. ``registrars`` in order
+    of preference: while a later one serves, the first is asked every ``return_after`` seconds whether it is back.
+    ``expires``: seconds asked for; what the server grants counts, refreshed ``delta`` seconds early (the device file's
+    timerRegisterDelta), of a short one at half. ``instance``: ``urn:uuid:...`` for +sip.instance; ``reg_id`` 0: no
+    outbound (RFC 5626). ``contact_user``: user part of the Contact (empty: ``user``); ``contact_params``: more Contact
+    header parameters with their quotes; ``headers``: further header fields of each REGISTER, ``body`` for the first one
+    after connecting. ``keep_alive``: seconds between keep-alives: on a connection CRLF, over UDP a REGISTER, to a
+    standby registrar the REGISTER with ``Expires: 0`` and ``cisco-keep-alive`` where ``standby_keep_alive``. ``retry``:
+    first and longest seconds to wait after all registrars failed (doubling, with up to half of it by chance).
     """
 
     user: str
@@ -68,10 +68,10 @@ class RegistrationSettings:
 
 
 class Registration:
-    """Made by ``Agent.register``. Attributes: ``state``, ``reasons`` (why it is in this state), ``registrar`` (the current
-    one, or None), ``flow`` (over which it is registered, for INVITEs), ``expires_at``, ``next_try`` (time of the next attempt
-    while "waiting" or "refused", else None), ``last_response``, ``service_route`` (Route values, RFC 3608), ``owner`` of the
-    application."""
+    """Made by ``Agent.register``. Attributes: ``state``, ``reasons`` (why it is in this state), ``registrar`` (the
+    current one, or None), ``flow`` (over which it is registered, for INVITEs), ``expires_at``, ``next_try`` (time of
+    the next attempt while "waiting" or "refused", else None), ``last_response``, ``service_route`` (Route values, RFC
+    3608), ``owner`` of the application."""
 
     __slots__ = (
         "_call_id",

@@ -16,12 +16,13 @@ from ringback.protocols.sip.transactions import ServerTransaction, Why
 class Session(Refers):
     """One call leg. Made by ``Agent.invite`` or told by ``Invited``; every action takes ``now`` in seconds.
 
-    Attributes to read: ``id`` (unique in this agent), ``direction`` ("out", "in"), ``state``, ``call_id``, ``local_tag``,
-    ``remote_tag``, ``local_uri`` and ``remote_uri`` (From/To values without tags, as text), ``remote_target`` (Contact URI
-    of the other side), ``request`` (the first INVITE), ``flow`` (over which the other side was last heard, or None),
-    ``secure`` (our hop is TLS), ``remote_allow`` and ``remote_supported`` (tuples of texts), ``remote_product``,
-    ``local_uuid`` and ``remote_uuid`` (RFC 7989; a back-to-back agent may set ``local_uuid`` of one leg to the
-    ``remote_uuid`` of the other before it sends). ``owner`` belongs to the application.
+    Attributes to read: ``id`` (unique in this agent), ``direction`` ("out", "in"), ``state``, ``call_id``,
+    ``local_tag``, ``remote_tag``, ``local_uri`` and ``remote_uri`` (From/To values without tags, as text),
+    ``remote_target`` (Contact URI of the other side), ``request`` (the first INVITE), ``flow`` (over which the other
+    side was last heard, or None), ``secure`` (our hop is TLS), ``remote_allow`` and ``remote_supported`` (tuples of
+    texts), ``remote_product``, ``local_uuid`` and ``remote_uuid`` (RFC 7989; a back-to-back agent may set
+    ``local_uuid`` of one leg to the ``remote_uuid`` of the other before it sends). ``owner`` belongs to the
+    application.
 
     ``headers`` arguments are further header fields; ``sdp`` arguments are bytes (application/sdp) or a ``Body``.
     All actions but ``end`` raise WrongState where they don't fit.

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 SessionState = Literal[
     "calling", "proceeding", "early", "incoming", "ringing", "answered", "confirmed", "ending", "ended"
 ]
-"""Out: calling (nothing heard), proceeding (100), early (a tagged 1xx), confirmed. In: incoming, ringing (a 1xx was sent),
-answered (2xx sent, no ACK yet), confirmed. Both: ending (CANCEL under way, or a BYE that waits for the ACK), ended."""
+"""Out: calling (nothing heard), proceeding (100), early (a tagged 1xx), confirmed. In: incoming, ringing (a 1xx was
+sent), answered (2xx sent, no ACK yet), confirmed. Both: ending (CANCEL under way, or a BYE that waits for the ACK),
+ended."""
 
 NO_UUID = "0" * 32  # RFC 7989 section 5
 
 
-class WrongState(SipError, RuntimeError):
+class WrongState(SipError, RuntimeError):  # noqa: N818  it names the state, not an accident
     """An action that the session can't do now; the message says the state. The session is unchanged."""
 
 

@@ -1,4 +1,5 @@
-"""Offers while a session lasts: re-INVITE, UPDATE, glare, refreshing (RFC 3261 section 14, RFC 3311, RFC 4028, RFC 6141)."""
+"""Offers while a session lasts: re-INVITE, UPDATE, glare, refreshing (RFC 3261 section 14, RFC 3311, RFC 4028, RFC
+6141)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The side that calls: responses, forks, reliable provisional responses, ACK, CANCEL (RFC 3261 section 13.2, RFC 3262).
 
-An INVITE may be answered by several: each To tag makes an early dialog. The first 2xx confirms one of them; every further
-2xx is acknowledged and its dialog ended at once.
+An INVITE may be answered by several: each To tag makes an early dialog. The first 2xx confirms one of them; every
+further 2xx is acknowledged and its dialog ended at once.
 """
 
 from __future__ import annotations
@@ -245,7 +245,8 @@ class OutgoingSide(SessionBase):
             self._send_cancel(now)
 
     def ack(self, now: float, sdp: Content = None, *, headers: Headers = ()) -> None:
-        """Acknowledge a 2xx that brought an offer (``Accepted`` or ``OfferAnswered`` with ``offer``) with the answer."""
+        """Acknowledge a 2xx that brought an offer (``Accepted`` or ``OfferAnswered`` with ``offer``) with the
+        answer."""
         seq = self._expect_ack_from_us
         if seq is None or self.state != "confirmed":
             raise self._wrong("ack")

@@ -37,8 +37,8 @@ class Refers(Offers):
         headers: Headers = (),
         body: Content = None,
     ) -> None:
-        """Ask the other side to call ``to`` (a URI), taking the place of us in ``replaces`` (attended transfer, RFC 5589).
-        ``silent``: no NOTIFYs wanted (RFC 4488). Told by ``ReferProgress``."""
+        """Ask the other side to call ``to`` (a URI), taking the place of us in ``replaces`` (attended transfer, RFC
+        5589). ``silent``: no NOTIFYs wanted (RFC 4488). Told by ``ReferProgress``."""
         if self.state != "confirmed":
             raise self._wrong("refer")
         target = to

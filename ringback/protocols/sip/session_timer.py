@@ -30,10 +30,8 @@ class SessionTimer:
         if not self.wanted:
             return []
         interval = self.interval or self.wanted
-        if first:
-            refresher = self._settings.refresher
-        else:
-            refresher = "" if not self.interval else "uac" if self.ours else "uas"
+        who = "" if not self.interval else "uac" if self.ours else "uas"
+        refresher = self._settings.refresher if first else who
         value = f"{max(interval, self.min_se)}" + (f";refresher={refresher}" if refresher else "")
         rows = [("Session-Expires", value)]
         if self.min_se > 90:

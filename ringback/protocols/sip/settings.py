@@ -26,13 +26,13 @@ class AgentSettings:
 
     ``product``: User-Agent of requests, Server of responses. ``addresses``: the host and port that Via and Contact name
     for a transport where the flow itself does not tell (a socket bound to all addresses, a target not yet connected).
-    ``allow`` and ``supported``: what is advertised; a Require outside of ``supported`` gets 420. ``allow_events``: event
-    packages. ``session_expires``: seconds offered for session timers (RFC 4028), 0: none; ``min_se``: the least accepted.
-    ``refresher``: who shall refresh the sessions that we begin: "" leaves it to the other side. ``reliable``: when our
-    provisional responses are sent reliably (RFC 3262): "asked": where the other side requires it or the application asks
-    and the other side supports it. ``session_id``: keep Session-ID (RFC 7989). ``answer_options``: answer OPTIONS outside
-    of dialogs statelessly by ourselves. ``forwards``: requests go on from here (a back-to-back agent), so one whose Max-Forwards is 0 gets 483.
-    ``max_sessions``: more INVITEs get 503.
+    ``allow`` and ``supported``: what is advertised; a Require outside of ``supported`` gets 420. ``allow_events``:
+    event packages. ``session_expires``: seconds offered for session timers (RFC 4028), 0: none; ``min_se``: the least
+    accepted. ``refresher``: who shall refresh the sessions that we begin: "" leaves it to the other side. ``reliable``:
+    when our provisional responses are sent reliably (RFC 3262): "asked": where the other side requires it or the
+    application asks and the other side supports it. ``session_id``: keep Session-ID (RFC 7989). ``answer_options``:
+    answer OPTIONS outside of dialogs statelessly by ourselves. ``forwards``: requests go on from here (a back-to-back
+    agent), so one whose Max-Forwards is 0 gets 483. ``max_sessions``: more INVITEs get 503.
     """
 
     product: str = "Ringback"

@@ -52,8 +52,8 @@ def _in_dialog(
 class Subscription:
     """Ours: made by ``Agent.subscribe`` or ``Session.subscribe``; refreshed by itself until ``end``.
 
-    Attributes: ``id``, ``event`` (the Event value), ``state`` ("new", "pending", "active", "ending", "ended"), ``expires``
-    (seconds granted), ``owner`` (of the application). Told by ``SubscriptionChanged`` and ``Notified``.
+    Attributes: ``id``, ``event`` (the Event value), ``state`` ("new", "pending", "active", "ending", "ended"),
+    ``expires`` (seconds granted), ``owner`` (of the application). Told by ``SubscriptionChanged`` and ``Notified``.
     """
 
     __slots__ = (
@@ -267,8 +267,9 @@ class Subscription:
 class Notifier:
     """Somebody's: told by ``SubscribeArrived``.
 
-    Attributes: ``id``, ``event`` (package name in lower case), ``event_value`` (the whole Event value), ``request`` (the first
-    SUBSCRIBE), ``expires`` (seconds granted), ``state`` ("new", "active", "pending", "ended"), ``owner`` (of the application).
+    Attributes: ``id``, ``event`` (package name in lower case), ``event_value`` (the whole Event value), ``request``
+    (the first SUBSCRIBE), ``expires`` (seconds granted), ``state`` ("new", "active", "pending", "ended"), ``owner`` (of
+    the application).
     """
 
     __slots__ = (

@@ -1,7 +1,8 @@
 """The four transaction machines of RFC 3261 section 17, with the accepted states of RFC 6026, as tables.
 
 A table maps (state, input) to (next state, actions in order). What stands in no table changes nothing: it is a
-retransmission that nobody needs or an answer that comes too late. The diagrams in the documentation are made from these.
+retransmission that nobody needs or an answer that comes too late. The diagrams in the documentation are made from
+these.
 """
 
 from __future__ import annotations

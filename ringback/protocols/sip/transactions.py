@@ -1,7 +1,7 @@
 """Transactions: the machines of ``tables`` with their timers (RFC 3261 section 17, RFC 6026).
 
-A transaction knows how to send, retransmit and end; what a message means is its user's business. The ``Layer`` (the agent)
-gives it timers and a way out, and forgets it when it says so.
+A transaction knows how to send, retransmit and end; what a message means is its user's business. The ``Layer`` (the
+agent) gives it timers and a way out, and forgets it when it says so.
 """
 
 from __future__ import annotations

@@ -1,0 +1,151 @@
+"""SIP over UDP: one socket, read until it is empty, each peer a flow."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import TYPE_CHECKING
+
+from ringback.protocols.sip.errors import MalformedMessage
+from ringback.protocols.sip.flows import Flow
+from ringback.protocols.sip.message import parse
+from ringback.protocols.stun import BINDING, REQUEST, StunError, StunMessage, binding_response
+
+if TYPE_CHECKING:
+    from ringback.net.sip.node import SipNode
+
+_AT_ONCE = 64  # datagrams read before others get their turn
+_FLOWS = 50_000  # peers remembered
+_LARGEST = 65_535
+_BUFFER = 4 * 1024 * 1024  # bytes that the system may hold for us in a burst
+_PING = b"\r\n\r\n"
+
+
+class DatagramFlow(Flow):
+    """A UDP peer as seen from one socket."""
+
+    __slots__ = ("endpoint", "peer")
+
+    endpoint: DatagramEndpoint
+    peer: tuple[str, int]
+
+
+class DatagramEndpoint:
+    """One UDP socket of a node."""
+
+    def __init__(self, node: SipNode, bound: socket.socket) -> None:
+        """Takes the bound socket over."""
+        self._node = node
+        self._socket = bound
+        bound.setblocking(False)
+        with contextlib.suppress(OSError):
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        host, port = bound.getsockname()[:2]
+        self.local: tuple[str, int] = (host, port)
+        self._any = host in ("0.0.0.0", "::")
+        self._locals: dict[str, tuple[str, int]] = {}
+        self._flows: dict[tuple[str, int], DatagramFlow] = {}
+        self.dropped = 0
+        """Datagrams that the system did not take."""
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to read."""
+        loop.add_reader(self._socket.fileno(), self._read)
+
+    def stop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Stop reading and close."""
+        loop.remove_reader(self._socket.fileno())
+        self._socket.close()
+
+    def flow(self, peer: tuple[str, int]) -> DatagramFlow:
+        """The flow of a peer."""
+        found = self._flows.get(peer)
+        if found is None:
+            if len(self._flows) >= _FLOWS:
+                self._forget_some()
+            local = self._local_for(peer[0]) if self._any else self.local
+            found = DatagramFlow(self._node.next_number(), "udp", local, peer, inbound=True)
+            found.endpoint = self
+            found.peer = peer
+            self._flows[peer] = found
+        return found
+
+    def send(self, data: bytes, peer: tuple[str, int]) -> None:
+        """Send, or lose it where the system's buffer is full; the transaction repeats it. Raises OSError where the
+        peer can't be reached."""
+        try:
+            self._socket.sendto(data, peer)
+        except BlockingIOError:
+            self.dropped += 1
+
+    def _forget_some(self) -> None:
+        """Peers that nobody vouches for go first, the oldest of them; sessions keep their own flow objects."""
+        strangers = [peer for peer, flow in self._flows.items() if not flow.protected]
+        for peer in (strangers or list(self._flows))[: _FLOWS // 10]:
+            del self._flows[peer]
+
+    def _local_for(self, host: str) -> tuple[str, int]:
+        """Which of our addresses a peer sees, when the socket is bound to all of them."""
+        found = self._locals.get(host)
+        if found is None:
+            if len(self._locals) >= 4096:
+                self._locals.clear()
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                try:
+                    probe.connect((host, 9))
+                    found = (probe.getsockname()[0], self.local[1])
+                except OSError:
+                    found = self.local
+            self._locals[host] = found
+        return found
+
+    def _read(self) -> None:
+        node = self._node
+        receive = self._socket.recvfrom
+        now = node.clock()
+        for _ in range(_AT_ONCE):
+            try:
+                data, address = receive(_LARGEST)
+            except BlockingIOError:
+                break
+            except OSError:  # an ICMP error of an earlier datagram
+                continue
+            peer = address if len(address) == 2 else address[:2]
+            flow = self._flows.get(peer)
+            if (flow is None or not flow.protected) and not node.admits(peer, now):
+                continue
+            self._take(data, peer, now)
+        node.flush()
+
+    def _take(self, data: bytes, peer: tuple[str, int], now: float) -> None:
+        if len(data) <= 4 and not data.strip(b"\r\n\0"):
+            if data == _PING:
+                with contextlib.suppress(OSError):
+                    self.send(b"\r\n", peer)
+            return
+        if data[0] < 2:
+            self._answer_stun(data, peer)
+            return
+        node = self._node
+        flow = self.flow(peer)
+        if node.wire is not None:
+            node.wire("<", flow, data)
+        try:
+            message = parse(data)
+        except MalformedMessage as error:
+            node.agent.receive_malformed(error, error.message, flow)
+            return
+        node.agent.receive(message, flow, now)
+
+    def _answer_stun(self, data: bytes, peer: tuple[str, int]) -> None:
+        """The keep-alive of outbound over UDP (RFC 5626 section 3.5.2): say from where it came."""
+        try:
+            request = StunMessage.parse(data)
+        except StunError:
+            return
+        if (request.message_class, request.method) != (REQUEST, BINDING):
+            return
+        with contextlib.suppress(OSError):
+            self.send(binding_response(request, peer).serialize(fingerprint=True), peer)

@@ -1,0 +1,178 @@
+"""Agents on real sockets: UDP, TCP and TLS, registered with digest through a back-to-back agent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from ringback.deployment.authority import Authority
+from ringback.net.sip.node import Listen
+from ringback.net.tls import client_context, server_context
+from ringback.protocols.sip.events import (
+    Accepted,
+    Ended,
+    Invited,
+    OfferAnswered,
+    OfferArrived,
+    Progressed,
+    RegistrationChanged,
+)
+from ringback.protocols.sip.flows import Target, Transport
+from tests.sip.phones import Phone
+from tests.sip.switchboard import Switchboard
+from tests.sip.wire import ANSWER, OFFER
+
+HOST = "127.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+class House:
+    """A switchboard with phones of one transport."""
+
+    def __init__(self, board: Switchboard, transport: Transport, ca_file: Path) -> None:
+        self.board = board
+        self.transport: Transport = transport
+        self.ca_file = ca_file
+        self.phones: list[Phone] = []
+
+    @property
+    def target(self) -> Target:
+        return Target(self.transport, HOST, self.board.port(self.transport), "cm1.example.com")
+
+    async def phone(self, user: str, **more: object) -> Phone:
+        listen = [Listen("udp", HOST)] if self.transport == "udp" else []
+        phone = Phone(user, listen=listen, context=client_context(self.ca_file))
+        self.phones.append(phone)
+        await phone.node.start()
+        phone.register(self.target, **more)
+        return phone
+
+    async def registered(self, user: str) -> Phone:
+        phone = await self.phone(user)
+        await phone.wait(RegistrationChanged, lambda event: event.state == "registered")
+        return phone
+
+
+@asynccontextmanager
+async def house(transport: Transport, authority: Authority) -> AsyncIterator[House]:
+    context = server_context(authority.issue("cm1", ["cm1.example.com"]))
+    listen = [Listen("udp", HOST), Listen("tcp", HOST), Listen("tls", HOST, context=context)]
+    board = Switchboard(listen)
+    await board.node.start()
+    made = House(board, transport, authority.ca_file)
+    try:
+        yield made
+    finally:
+        for phone in made.phones:
+            await phone.node.stop()
+        await board.node.stop()
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+async def test_register_call_hold_and_hang_up(transport: Transport, authority: Authority) -> None:
+    async with house(transport, authority) as home:
+        alice, bob = await home.registered("u1"), await home.registered("u2")
+        flow = alice.registration.flow
+        assert flow is not None
+        out = alice.agent.invite(alice.now, "sip:u2@example.com", flow, from_="<sip:u1@example.com>", sdp=OFFER)
+        alice.node.flush()
+        invited = await bob.wait(Invited)
+        assert invited.sdp == OFFER
+        assert invited.session.secure == (transport == "tls")
+        invited.session.ring(bob.now)
+        bob.node.flush()
+        await alice.wait(Progressed, lambda event: event.response.status == 180)
+        invited.session.answer(bob.now, ANSWER)
+        bob.node.flush()
+        assert (await alice.wait(Accepted)).sdp == ANSWER
+        held = OFFER + b"a=sendonly\r\n"
+        out.reinvite(alice.now, held)
+        alice.node.flush()
+        assert (await bob.wait(OfferArrived)).sdp == held
+        invited.session.answer_offer(bob.now, ANSWER + b"a=recvonly\r\n")
+        bob.node.flush()
+        assert (await alice.wait(OfferAnswered)).sdp == ANSWER + b"a=recvonly\r\n"
+        out.bye(alice.now)
+        alice.node.flush()
+        assert (await bob.wait(Ended)).by == "them"
+
+
+async def test_a_wrong_password_is_refused_and_said(authority: Authority) -> None:
+    async with house("tcp", authority) as home:
+        phone = Phone("u1", password="wrong")
+        home.phones.append(phone)
+        await phone.node.start()
+        phone.register(home.target)
+        event = await phone.wait(RegistrationChanged, lambda event: event.state == "refused")
+        assert event.reasons[0].id == "registration.password-refused"
+
+
+async def test_a_certificate_of_another_name_is_refused_and_said(authority: Authority) -> None:
+    async with house("tls", authority) as home:
+        phone = Phone("u1", context=client_context(authority.ca_file))
+        home.phones.append(phone)
+        await phone.node.start()
+        phone.register(Target("tls", HOST, home.board.port("tls"), "cm2.example.com"))
+        event = await phone.wait(RegistrationChanged, lambda event: event.state == "waiting")
+        assert [reason.id for reason in event.reasons] == ["registration.certificate-refused"]
+
+
+async def test_the_second_registrar_serves_when_the_first_is_gone(authority: Authority) -> None:
+    async with house("tcp", authority) as first, house("tcp", authority) as second:
+        phone = Phone("u1")
+        first.phones.append(phone)
+        await phone.node.start()
+        phone.register(first.target, second.target, return_after=1)
+        await phone.wait(RegistrationChanged, lambda event: event.state == "registered")
+        port = first.board.port("tcp")
+        await first.board.node.stop()
+        event = await phone.wait(
+            RegistrationChanged,
+            lambda event: event.state == "registered" and event.reasons[-1].id == "registration.on-standby",
+        )
+        assert event.reasons[-1].values["first"] == HOST
+        assert "u1" in second.board.bindings
+        again = Switchboard([Listen("tcp", HOST, port)])
+        await again.node.start()
+        try:
+            phone.events.clear()
+            await phone.wait(
+                RegistrationChanged,
+                lambda event: event.state == "registered" and event.reasons[-1].id == "registration.registered",
+            )
+            assert "u1" in again.bindings
+        finally:
+            await phone.node.stop()
+            await again.node.stop()
+
+
+async def test_strangers_are_held_back_and_registered_ones_are_not(authority: Authority) -> None:
+    async with house("udp", authority) as home:
+        alice = await home.registered("u1")
+        bob = await home.registered("u2")
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(
+            asyncio.DatagramProtocol, remote_addr=(HOST, home.board.port("udp"))
+        )
+        options = (
+            b"OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK%d\r\n"
+            b"From: <sip:x@y>;tag=1\r\nTo: <sip:example.com>\r\nCall-ID: %d\r\nCSeq: 1 OPTIONS\r\n"
+            b"Content-Length: 0\r\n\r\n"
+        )
+        for number in range(3000):
+            transport.sendto(options % (number, number))
+        flow = alice.registration.flow
+        assert flow is not None
+        alice.agent.invite(alice.now, "sip:u2@example.com", flow, from_="<sip:u1@example.com>", sdp=OFFER)
+        alice.node.flush()
+        await bob.wait(Invited)
+        transport.close()
+        assert home.board.node.figures["messages of strangers dropped"] > 1000
