@@ -42,7 +42,11 @@ class Kept:
     """Records of calls that are over."""
 
     calls: list[CallFacts] = field(default_factory=list)
+    begun: list[CallFacts] = field(default_factory=list)
     quality: list[QualityFacts] = field(default_factory=list)
+
+    def call_began(self, facts: CallFacts) -> None:
+        self.begun.append(facts)
 
     def call_ended(self, facts: CallFacts) -> None:
         self.calls.append(facts)

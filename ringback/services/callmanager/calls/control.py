@@ -10,12 +10,13 @@ The parts: ``access`` (who may ask), ``registration``, ``ringing`` (to whom a ca
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 
 from ringback.protocols.sip import events
 from ringback.protocols.sip.errors import SipError
+from ringback.protocols.sip.flows import Flow
 from ringback.protocols.sip.headers import NameAddr
 from ringback.protocols.sip.message import Request
 from ringback.protocols.sip.session import WrongState
@@ -24,7 +25,7 @@ from ringback.services.callmanager.calls.access import NOBODY, Access, Sender
 from ringback.services.callmanager.calls.call import Call
 from ringback.services.callmanager.calls.causes import cause_of, cause_told, reason_header
 from ringback.services.callmanager.calls.core import Core
-from ringback.services.callmanager.calls.facts import Cause, OnBehalfOf
+from ringback.services.callmanager.calls.facts import Cause, OnBehalfOf, Registered
 from ringback.services.callmanager.calls.identity import HeaderLines, Shown, call_info, identity, security
 from ringback.services.callmanager.calls.joining import Joiner
 from ringback.services.callmanager.calls.leg import NOTHING, Heard, Leg, Talk
@@ -114,6 +115,62 @@ class CallControl:
 
     def registered(self, device: str, now: float) -> None:
         """A device has (new) contacts: its calls go on over the connection that it has now."""
+        legs = self.core.by_device.get(device)
+        if not legs:
+            return
+        bindings = self.core.registrar.bindings(device, now)
+        flow = bindings[0].flow if bindings else None
+        for leg in legs:
+            dead = leg.session.flow
+            if flow is not None and dead is not None and dead.closed:
+                leg.session.dialog.way = flow
+
+    # --- what the driver tells
+
+    def flow_closed(self, flow: Flow, now: float) -> None:
+        """A connection is gone: devices that are reached over it alone are not registered any more."""
+        self.access.closed(flow)
+        for lost in self.core.registrar.flow_closed(flow):
+            self._lines_changed(lost.device, now)
+
+    def look_after(self, now: float) -> None:
+        """Once a second: registrations that ran out, notes of calls under way."""
+        for late in self.core.registrar.expired(now):
+            self._lines_changed(late.device, now)
+        self.recorder.note(now)
+
+    def book_changed(self, lines: Iterable[str], phones: Iterable[str], now: float) -> None:
+        """Lines and phones are set otherwise now; devices that are gone are not registered any more."""
+        for number in lines:
+            self.core.line_changed(number, now)
+        for name in phones:
+            if self.core.lines.phone(name) is None:
+                self.core.registrar.remove(name)
+            else:
+                self._lines_changed(name, now)
+
+    def registered_elsewhere(self, remote: dict[str, Registered], now: float) -> None:
+        """Devices that other nodes reach now."""
+        before, self.core.remote = self.core.remote, remote
+        for device in before.keys() ^ remote.keys():
+            self._lines_changed(device, now)
+        for device, found in remote.items():
+            mine = self.core.registrar.bindings(device, now)
+            if mine and all(one.since + self.core.wall < found.since for one in mine):
+                self.core.registrar.remove(device)  # it registered with the other node after it was here
+
+    def shut_down(self, now: float) -> None:
+        """The node stops: what is known of calls is recorded; the ends keep their sound."""
+        for call in list(self.core.calls.values()):
+            for leg in call.legs:
+                leg.cause = leg.cause or Cause.TEMPORARY_FAILURE
+                self.recorder.keep(call, leg, now)
+            self.recorder.close(call, now)
+
+    def _lines_changed(self, device: str, now: float) -> None:
+        phone = self.core.lines.phone(device)
+        for line in phone.lines if phone is not None else ():
+            self.core.line_changed(line.number, now)
 
     def _subscribed(self, event: events.SubscribeArrived, now: float) -> None:
         if self.subscribes is None:
@@ -484,6 +541,8 @@ class CallControl:
         call = leg.call
         if call is not None and call.connected is None:
             call.connected = now
+        if call is not None:
+            self.recorder.began(call, now)
         self.core.line_changed(leg.line, now)
 
     def not_joined(self, leg: Leg, status: int, now: float) -> None:

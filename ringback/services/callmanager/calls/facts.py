@@ -186,6 +186,9 @@ class Registered:
 class Records(Protocol):
     """Where records go. Never waits for the disk: batches are written behind; ``close`` writes what is left."""
 
+    def call_began(self, facts: CallFacts) -> None:
+        """A call that was connected and goes on: ``call`` and ``caller.leg`` name it until it ended."""
+
     def call_ended(self, facts: CallFacts) -> None:
         """Take a call detail record."""
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ringback.services.callmanager.calls.joining import Joiner
 
 _NOBODY = SideFacts()
+_NOTED_AFTER = 1.0  # seconds
 _COMPANIONS = frozenset({"telephone-event", "cn", "red"})
 
 
@@ -29,6 +30,7 @@ class Recorder:
         self._core = core
         self._joiner = joiner
         self._sides: dict[int, list[tuple[Leg, SideFacts, int]]] = {}
+        self._fresh: list[tuple[float, Call]] = []
 
     def keep(self, call: Call, leg: Leg, now: float) -> None:
         """A leg leaves a call: keep what its record will say."""
@@ -39,6 +41,23 @@ class Recorder:
         if leg.quality is not None:
             self._core.records.quality_reported(leg.quality)
             leg.quality = None
+
+    def began(self, call: Call, now: float) -> None:
+        """A call was connected: it is noted if it lasts for a moment."""
+        self._fresh.append((now, call))
+
+    def note(self, now: float) -> None:
+        """Once a second: note calls that go on, so that their record is not lost with the node."""
+        due = [call for since, call in self._fresh if since <= now - _NOTED_AFTER]
+        self._fresh = [entry for entry in self._fresh if entry[0] > now - _NOTED_AFTER]
+        for call in due:
+            if not call.over and call.conference is None and len(call.legs) == 2:
+                sides = sorted(
+                    ((leg, self._side(leg), self._secured(leg)) for leg in call.legs), key=lambda side: side[0].number
+                )
+                first = next((side for side in sides if not side[0].outgoing), sides[0])
+                second = next(side for side in sides if side is not first)
+                self._core.records.call_began(self._facts(call, first, second, now))
 
     def stay(self, call: Call, *legs: Leg) -> None:
         """Legs came back: forget what was kept of their leaving."""
@@ -92,33 +111,40 @@ class Recorder:
         now: float,
     ) -> None:
         """One record between two sides."""
+        self._core.records.call_ended(self._facts(call, first, second, now))
+
+    def _facts(
+        self,
+        call: Call,
+        first: tuple[Leg, SideFacts, int] | None,
+        second: tuple[Leg, SideFacts, int] | None,
+        now: float,
+    ) -> CallFacts:
         way, wall = call.way, self._core.wall
         caller = first[1] if first else _NOBODY
         called = second[1] if second else SideFacts(number=_number(way.final), cause=caller.cause)
         original = way.original or way.dialled or called.number
         secured = min(first[2] if first else 0, second[2] if second else 0)
-        self._core.records.call_ended(
-            CallFacts(
-                call=self._global(call),
-                began=call.began + wall,
-                ended=now + wall,
-                connected=None if call.connected is None else call.connected + wall,
-                caller=caller,
-                called=called,
-                original_called=original,
-                original_called_uri=self._uri(original),
-                final_called=_number(way.final) or called.number or original,
-                final_called_uri=self._uri(_number(way.final)),
-                final_user=second[0].user if second else "",
-                last_redirect=way.last_redirect,
-                last_redirect_uri=self._uri(way.last_redirect),
-                original_reason=way.redirect if len(way.diversions) == 1 else way.first_redirect,
-                last_reason=way.redirect,
-                original_on_behalf_of=way.redirected_by,
-                last_on_behalf_of=way.redirected_by,
-                joined_by=way.joined_by,
-                secured=secured,
-            )
+        return CallFacts(
+            call=self._global(call),
+            began=call.began + wall,
+            ended=now + wall,
+            connected=None if call.connected is None else call.connected + wall,
+            caller=caller,
+            called=called,
+            original_called=original,
+            original_called_uri=self._uri(original),
+            final_called=_number(way.final) or called.number or original,
+            final_called_uri=self._uri(_number(way.final)),
+            final_user=second[0].user if second else "",
+            last_redirect=way.last_redirect,
+            last_redirect_uri=self._uri(way.last_redirect),
+            original_reason=way.redirect if len(way.diversions) == 1 else way.first_redirect,
+            last_reason=way.redirect,
+            original_on_behalf_of=way.redirected_by,
+            last_on_behalf_of=way.redirected_by,
+            joined_by=way.joined_by,
+            secured=secured,
         )
 
     def _global(self, call: Call) -> int:

@@ -1,0 +1,397 @@
+"""Drives call control: sockets, the clock, the store. It decides nothing.
+
+Nothing in a call's way waits for the store: lines come from the book in memory, registrations of other nodes are looked
+at each second, and what is to be kept is written behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import secrets
+import socket
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from ringback.net.service import Endpoint
+from ringback.net.sip.limits import Limits
+from ringback.net.sip.locate import Locator
+from ringback.net.sip.node import Listen, SipNode
+from ringback.net.tls import client_context, server_context
+from ringback.protocols.sip.agent import Agent
+from ringback.protocols.sip.events import Event
+from ringback.protocols.sip.flows import Flow
+from ringback.protocols.sip.settings import AgentSettings
+from ringback.rules.call_forwarding import Forwarding, Quiet
+from ringback.services.callmanager.calls.assembly import Parts, assemble
+from ringback.services.callmanager.calls.control import CallControl
+from ringback.services.callmanager.calls.core import PhoneBinding
+from ringback.services.callmanager.calls.desk import MediaDesk
+from ringback.services.callmanager.calls.facts import Records, Registered, Registrations
+from ringback.services.callmanager.calls.registrar import Binding
+from ringback.services.callmanager.line_book import Changed, LineBook
+from ringback.services.callmanager.settings import CallManagerSettings, CallSettings
+from ringback.storage.callmanager.call_rows import MessageCounts
+
+_ROLE = "call-manager"
+_LOOK_SECONDS = 1.0
+_CHANGES = 1000  # changes of phones that wait for the store; beyond that the newest are dropped and said so
+_NONCES = b"ringback sip nonces"
+
+_log = structlog.get_logger("ringback.callmanager.calls")
+
+
+class _ManagerAgent(Agent):
+    """An agent that says when a connection is gone."""
+
+    on_closed: Callable[[Flow, float], None] | None = None
+
+    def flow_closed(self, flow: Flow, now: float) -> None:
+        super().flow_closed(flow, now)
+        if self.on_closed is not None:
+            self.on_closed(flow, now)
+
+
+class _Behind:
+    """``core.Changes``: applied one after the other, behind the calls."""
+
+    def __init__(self, book: LineBook) -> None:
+        self._book = book
+        self._queue: asyncio.Queue[Callable[[], Awaitable[object]]] = asyncio.Queue(_CHANGES)
+
+    def set_forwarding(self, number: str, forwarding: Forwarding) -> None:
+        self._put(lambda: self._book.set_forwarding(number, forwarding))
+
+    def set_quiet(self, phone: str, quiet: Quiet) -> None:
+        self._put(lambda: self._book.set_quiet(phone, quiet))
+
+    def set_messages(self, number: str, counts: MessageCounts) -> None:
+        self._put(lambda: self._book.set_messages(number, counts))
+
+    def _put(self, change: Callable[[], Awaitable[object]]) -> None:
+        try:
+            self._queue.put_nowait(change)
+        except asyncio.QueueFull:
+            _log.error("a phone's change was dropped: the store does not keep up")
+
+    async def run(self) -> None:
+        """Apply changes until cancelled."""
+        while True:
+            change = await self._queue.get()
+            try:
+                await change()
+            except (SQLAlchemyError, OSError) as error:
+                _log.error("a phone's change could not be kept", why=str(error))
+
+
+class CallService:
+    """The calls of a node; see ``net.service.Service``. ``bind`` may be called first, to know the ports."""
+
+    def __init__(
+        self,
+        settings: CallManagerSettings,
+        book: LineBook,
+        records: Records,
+        registrations: Registrations | None = None,
+        *,
+        first_number: int = 0,
+        locator: Locator | None = None,
+        limits: Limits = Limits(),  # noqa: B008  frozen
+    ) -> None:
+        self._settings = settings
+        self._calls = settings.calls or CallSettings()
+        self._book = book
+        self._records = records
+        self._registrations = registrations
+        self._first_number = first_number
+        self._locator = locator
+        self._limits = limits
+        self._sockets: dict[str, socket.socket] = {}
+        self._endpoints: tuple[Endpoint, ...] = ()
+        self._node: SipNode | None = None
+        self._desk: MediaDesk | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._unwatch: Callable[[], None] | None = None
+        self._wall = time.time() - time.monotonic()
+        self.control: CallControl | None = None
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """As ``net.service.Service``: sip, sip-tls."""
+        return self._endpoints
+
+    def bind(self) -> tuple[int, int]:
+        """Bind the sockets, not yet listening; the ports of SIP and of SIP over TLS. Raises OSError with the address
+        in its text."""
+        if not self._sockets:
+            address, calls = self._settings.address, self._calls
+            try:
+                self._sockets["tcp"] = _bound(address, calls.sip_port, socket.SOCK_STREAM)
+                port = self._sockets["tcp"].getsockname()[1]
+                self._sockets["udp"] = _bound(address, port, socket.SOCK_DGRAM)
+                self._sockets["tls"] = _bound(address, calls.sip_tls_port, socket.SOCK_STREAM)
+            except OSError:
+                self._unbind()
+                raise
+        return self._sockets["tcp"].getsockname()[1], self._sockets["tls"].getsockname()[1]
+
+    async def start(self) -> None:
+        """As ``net.service.Service``. Raises also ssl.SSLError, SQLAlchemyError."""
+        port, tls_port = self.bind()
+        settings, calls = self._settings, self._calls
+        agent = _ManagerAgent(
+            AgentSettings(
+                product="Ringback",
+                contact_user="",
+                allow_events=("message-summary", "presence", "dialog", "conference", "refer", "kpml"),
+                addresses={
+                    "udp": (settings.address, port),
+                    "tcp": (settings.address, port),
+                    "tls": (settings.address, tls_port),
+                },
+            )
+        )
+        self._desk = MediaDesk(calls, settings.address)
+        behind = _Behind(self._book)
+        now = time.monotonic()
+        control = assemble(
+            Parts(
+                settings=calls,
+                node=settings.node,
+                agent=agent,
+                lines=self._book,
+                changes=behind,
+                desk=self._desk,
+                records=self._records,
+                own_hosts=self._own_hosts(),
+                nonce_key=self._nonce_key(),
+                wall=self._wall,
+                first_number=self._first_number,
+            )
+        )
+        self.control = control
+        agent.on_closed = self._flow_closed
+        await self._restore(now)
+        self._node = SipNode(
+            agent,
+            self._on_event,
+            listen=self._listens(),
+            client_context=self._client_context(),
+            locator=self._locator,
+            limits=self._limits,
+        )
+        await self._node.start()
+        self._unwatch = self._book.watch(self._changed)
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(behind.run(), name="phones' changes"),
+            loop.create_task(self._look(), name="registrations"),
+        ]
+        self._endpoints = (
+            Endpoint(_ROLE, settings.node, "sip", "sip", settings.address, port),
+            Endpoint(_ROLE, settings.node, "sip-tls", "sips", settings.address, tls_port),
+        )
+
+    async def stop(self) -> None:
+        """As ``net.service.Service``: calls in progress are recorded; their media go on between the ends."""
+        if self._unwatch is not None:
+            self._unwatch()
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.control is not None:
+            self.control.shut_down(time.monotonic())
+        if self._node is not None:
+            await self._node.stop()
+            self._node = None
+        await self._save()
+        if self._desk is not None:
+            await self._desk.close()
+            self._desk = None
+        self._unbind()
+        self._endpoints = ()
+        self.control = None
+
+    # --- events and time
+
+    def _on_event(self, event: Event, now: float) -> None:
+        control = self.control
+        if control is None:
+            return
+        control.handle(event, now)
+        self._arm()
+
+    def _arm(self) -> None:
+        control = self.control
+        deadline = control.core.timers.next_deadline() if control is not None else None
+        if deadline is None:
+            return
+        if self._timer is not None:
+            if self._timer_at <= deadline:
+                return
+            self._timer.cancel()
+        self._timer_at = deadline
+        self._timer = asyncio.get_running_loop().call_later(max(deadline - time.monotonic(), 0.0), self._fire)
+
+    def _fire(self) -> None:
+        self._timer = None
+        if self.control is not None:
+            self.control.core.timers.fire(time.monotonic())
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._node is not None:
+            self._node.flush()
+        self._arm()
+
+    def _flow_closed(self, flow: Flow, now: float) -> None:
+        if self.control is not None:
+            self.control.flow_closed(flow, now)
+
+    def _changed(self, changed: Changed) -> None:
+        if self.control is not None:
+            self.control.book_changed(changed.lines | changed.messages, changed.phones, time.monotonic())
+            self._flush()
+
+    # --- registrations
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            control = self.control
+            if control is None:
+                return
+            control.look_after(time.monotonic())
+            self._flush()
+            try:
+                await self._save()
+                if self._calls.siblings and self._registrations is not None:
+                    self._elsewhere(await self._registrations.load())
+            except (SQLAlchemyError, OSError) as error:
+                _log.warning("registrations could not be shared", why=str(error))
+
+    async def _save(self) -> None:
+        control, store = self.control, self._registrations
+        taken = control.core.registrar.take_changes() if control is not None else None
+        if taken is None or store is None:
+            return
+        changed = [_kept(one, self._settings.node, self._wall) for one in taken.changed.values()]
+        removed = [key for key in taken.removed if key not in taken.changed]
+        try:
+            await store.save(changed, removed)
+        except (SQLAlchemyError, OSError) as error:
+            _log.warning("registrations could not be kept", why=str(error))
+
+    def _elsewhere(self, registered: object) -> None:
+        control = self.control
+        if control is None or not isinstance(registered, list | tuple):
+            return
+        mine = self._settings.node
+        control.registered_elsewhere({one.device: one for one in registered if one.node != mine}, time.monotonic())
+
+    async def _restore(self, now: float) -> None:
+        """Devices that registered over UDP before a restart are reached at once; others come back by themselves."""
+        control, store = self.control, self._registrations
+        if control is None or store is None:
+            return
+        kept = await store.load()
+        bindings: list[PhoneBinding] = [
+            _binding(one, now, self._wall)
+            for one in kept
+            if one.node == self._settings.node and one.transport == "udp" and self._book.phone(one.device) is not None
+        ]
+        control.core.registrar.restore(bindings)
+        self._elsewhere(kept)
+
+    # --- what sockets need
+
+    def _listens(self) -> tuple[Listen, ...]:
+        address = self._settings.address
+        context = server_context(self._settings.identity)
+        if self._settings.ca_file is not None:
+            # nodes prove who they are by their certificate; phones have none and sign in by digest
+            context.load_verify_locations(cafile=self._settings.ca_file)
+            context.verify_mode = ssl.CERT_OPTIONAL
+        return (
+            Listen("udp", address, bound=self._sockets["udp"]),
+            Listen("tcp", address, bound=self._sockets["tcp"]),
+            Listen("tls", address, bound=self._sockets["tls"], context=context),
+        )
+
+    def _client_context(self) -> ssl.SSLContext:
+        context = client_context(self._settings.ca_file)
+        context.load_cert_chain(self._settings.identity.certificate, self._settings.identity.key)
+        return context
+
+    def _own_hosts(self) -> frozenset[str]:
+        settings, calls = self._settings, self._calls
+        names = {settings.node, settings.address, calls.domain, *calls.domains, *settings.servers}
+        names |= {sibling.node for sibling in calls.siblings} | {sibling.peer.address for sibling in calls.siblings}
+        return frozenset(name.lower() for name in names if name)
+
+    def _nonce_key(self) -> bytes:
+        key = self._calls.credential_key
+        return hmac.digest(key, _NONCES, hashlib.sha256) if key else secrets.token_bytes(32)
+
+    def _unbind(self) -> None:
+        for bound in self._sockets.values():
+            with contextlib.suppress(OSError):
+                bound.close()
+        self._sockets.clear()
+
+
+def _bound(address: str, port: int, kind: socket.SocketKind) -> socket.socket:
+    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
+    try:
+        if kind == socket.SOCK_STREAM:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((address, port))
+    except OSError as error:
+        made.close()
+        raise OSError(error.errno, f"The call manager can't bind {address} port {port}: {error.strerror}") from error
+    made.setblocking(False)
+    return made
+
+
+def _kept(binding: PhoneBinding, node: str, wall: float) -> Registered:
+    return Registered(
+        device=binding.device,
+        contact=binding.contact,
+        lines=binding.lines,
+        node=node,
+        expires=binding.expires_at + wall,
+        transport=binding.transport,
+        received=binding.received,
+        instance=binding.instance,
+        user_agent=binding.user_agent,
+        since=binding.since + wall,
+    )
+
+
+def _binding(kept: Registered, now: float, wall: float) -> PhoneBinding:
+    return Binding(
+        device=kept.device,
+        contact=kept.contact,
+        lines=kept.lines,
+        flow=None,
+        received=kept.received,
+        transport=kept.transport,
+        expires_at=kept.expires - wall,
+        call_id="",
+        cseq=0,
+        since=min(kept.since - wall, now),
+        instance=kept.instance,
+        user_agent=kept.user_agent,
+    )
