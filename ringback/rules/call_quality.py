@@ -188,6 +188,8 @@ def _deciding(cause: Cause, facts: DirectionFacts) -> Reason:
         return Reason.of("quality.number.jitter", ms=_milliseconds(facts.jitter))
     if cause is Cause.CODEC:
         return Reason.of("quality.number.codec", codec=facts.codec)
+    if facts.gaps < _NOTICEABLE:
+        return Reason.of("quality.number.whole")
     return Reason.of("quality.number.gaps", count=_of_hundred(facts.gaps))
 
 
@@ -275,7 +277,7 @@ class SteadyWord:
         """What is shown after the word of this moment was ``word``; the first known word shows at once."""
         if word is self.word:
             return replace(self, coming=word, coming_since=now)
-        if self.word is Word.UNKNOWN:
+        if self.changed == float("-inf"):
             return SteadyWord(word, now, word, now)
         started = replace(self, coming=word, coming_since=now) if word is not self.coming else self
         if now - started.coming_since >= BELIEVE_AFTER and now - self.changed >= CHANGE_EVERY:

@@ -42,8 +42,8 @@ IMPAIRMENTS: Mapping[str, CodecImpairment] = {
     "G729": CodecImpairment(11, 19.0),
     "GSM": CodecImpairment(26, 43.0),
     "ILBC": CodecImpairment(10, 23.4),
-    "G722": CodecImpairment(13, 14.0, wide=True),
-    "OPUS": CodecImpairment(6, 18.0, wide=True),
+    "G722": CodecImpairment(13, 12.0, wide=True),
+    "OPUS": CodecImpairment(6, 14.0, wide=True),
 }
 """By upper-case name. G.711 (with concealment), G.729, GSM and G.722's ``ie``: G.113 Appendix I and IV. There are no
 agreed values for Opus, nor for the concealment used here with G.722: those follow measurements of this play-out with

@@ -82,7 +82,7 @@ class Sender:
         encoder = self.codec.encoder(self.settings)
         redundancy = RedSender(self.red)
         ticks = self.codec.clock * self.settings.ptime // 1000
-        sent = []
+        sent: list[tuple[float, RtpPacket]] = []
         for number in range(pcm.size // encoder.frame):
             payload = encoder.encode(pcm[number * encoder.frame : (number + 1) * encoder.frame])
             stamp = (self.first_timestamp + number * ticks) & 0xFFFFFFFF

@@ -17,10 +17,14 @@ from ringback.media.codecs import Pcm
 
 WIDE = 16000
 _TEXTS = (
-    "The boy was there when the sun rose. A rod is used to catch pink salmon. "
-    "The source of the huge river is the clear spring.",
-    "Kick the ball straight and follow through. Help the woman get back to her feet. "
-    "A pot of tea helps to pass the evening.",
+    (
+        "The boy was there when the sun rose. A rod is used to catch pink salmon. "
+        "The source of the huge river is the clear spring."
+    ),
+    (
+        "Kick the ball straight and follow through. Help the woman get back to her feet. "
+        "A pot of tea helps to pass the evening."
+    ),
 )
 
 
@@ -78,7 +82,8 @@ def aligned(clean: Pcm, got: Pcm) -> Pcm:
         place = int(np.argmax(np.correlate(around, piece, "valid"))) if np.abs(piece).max() > 200 else reach
         out[at : at + size] += around[place : place + size] * window
         weight[at : at + size] += window
-    return (out / weight).astype(np.int16)
+    moved: Pcm = (out / weight).astype(np.int16)
+    return moved
 
 
 def delay_between(clean: Pcm, got: Pcm) -> int:
