@@ -16,6 +16,8 @@ from ringback.net.service import Endpoint
 from ringback.net.tls import client_context, server_context
 from ringback.protocols.device_config import DeviceKind
 from ringback.services.callmanager.authentication import Authenticator, make_decoy
+from ringback.services.callmanager.call_keeper import CallKeeper, SharedRegistrations
+from ringback.services.callmanager.calls.service import CallService
 from ringback.services.callmanager.clusters import RemoteClusters
 from ringback.services.callmanager.device_credentials import deriver, stored_hashes
 from ringback.services.callmanager.files import Files, Photos
@@ -37,6 +39,7 @@ from ringback.services.callmanager.user_data import UserData
 from ringback.storage.callmanager.call_rows import NumberRow
 from ringback.storage.callmanager.calls import CallStore
 from ringback.storage.callmanager.credentials import Cost
+from ringback.storage.callmanager.record_store import RecordStore
 from ringback.storage.callmanager.records import APPLICATION, PERSON, DeviceRow, LineRow, Login, PersonRow
 from ringback.storage.callmanager.seed import Seed, sow
 from ringback.storage.callmanager.store import Store
@@ -94,6 +97,7 @@ class CallManager:
         calls = settings.calls or CallSettings()
         book = await LineBook.open(CallStore(store.engine), deriver(calls))
         stack.push_async_callback(book.close)
+        service = await self._calls(stack, store, book)
         guard = await self._guard(stack, store, cost, threads)
         remote = RemoteClusters(settings.remote_clusters, client_context(settings.ca_file), time.monotonic)
         await remote.start()
@@ -110,7 +114,7 @@ class CallManager:
         open_to_all = [*photos.routes(), *Files(settings, place, store).routes()]
         await self._serve(stack, secure, [(sockets[0], tls)])
         await self._serve(stack, open_to_all, [(sockets[1], None), (sockets[2], tls)])
-        self._endpoints = self._bound(https, files, files_tls)
+        self._endpoints = (*self._bound(https, files, files_tls), *(service.endpoints if service else ()))
         _log.info(
             "call manager serves",
             node=settings.node,
@@ -118,6 +122,19 @@ class CallManager:
             people=len(settings.people),
             passwords_hashed=hashed,
         )
+
+    async def _calls(self, stack: AsyncExitStack, store: Store, book: LineBook) -> CallService | None:
+        """SIP and call records, where the node carries calls."""
+        settings = self._settings
+        if settings.calls is None:
+            return None
+        kept = RecordStore(store.engine)
+        keeper = await CallKeeper.open(settings.calls, settings.cluster, kept)
+        stack.push_async_callback(keeper.close)
+        service = CallService(settings, book, keeper, SharedRegistrations(kept), first_number=keeper.last_number)
+        stack.push_async_callback(service.stop)
+        await service.start()
+        return service
 
     async def _serve(
         self,
