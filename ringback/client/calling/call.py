@@ -100,6 +100,13 @@ class LiveCall:
         return self.state in ("active", "held")
 
     @property
+    def seconds(self) -> int:
+        """How long it has been talked, in whole seconds."""
+        if self.answered is None:
+            return 0
+        return round((datetime.now(UTC) - datetime.fromisoformat(self.answered)).total_seconds())
+
+    @property
     def video(self) -> Video:
         """Which pictures are agreed."""
         return self.media.video
@@ -162,9 +169,6 @@ class LiveCall:
 
     def recent(self, result: Result, *, seen: bool) -> Recent:
         """The call as it is remembered."""
-        seconds = 0
-        if self.answered is not None:
-            seconds = round((datetime.now(UTC) - datetime.fromisoformat(self.answered)).total_seconds())
         heard = self.answered is not None and self.quality.word != "unknown"
         return Recent(
             id=self.id,
@@ -172,7 +176,7 @@ class LiveCall:
             result=result,
             party=self.party,
             at=self.began,
-            seconds=seconds,
+            seconds=self.seconds,
             seen=seen,
             video=self.had_video,
             device=self.device,

@@ -67,7 +67,7 @@ class Calling:
         self._tasks: set[asyncio.Task[None]] = set()
         self._unheard: dict[str, float] = {}
         self._wake = asyncio.Event()
-        self._meter = Meter(self._book, time.monotonic)
+        self._meter = Meter()
         people = session.people
         parties = self._parties = Parties(people, lambda: self._rules.look_up, lambda: self._directory)
         self.planner = Planner(session.own, people, parties, lambda: self._devices, lambda: self._rules)

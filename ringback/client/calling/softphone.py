@@ -18,6 +18,7 @@ from ringback.client.calling import identity, outcomes
 from ringback.client.calling.book import CallBook
 from ringback.client.calling.call import LiveCall, Result, now_text
 from ringback.client.calling.errors import CallError, refused
+from ringback.client.calling.measure import report_headers
 from ringback.client.calling.media import CallMedia, NoCommonMediaError
 from ringback.client.calling.parties import Parties
 from ringback.client.host.wire_calls import Party
@@ -173,12 +174,13 @@ class Softphone:
         if call.over:
             return
         session, was = call.session, call.state
+        headers = report_headers(call, call.seconds) if call.talking else ()
         result: Result = "answered" if call.talking else "unanswered"
         if was == "ringing_in":
             result = "declined"
         self._end(call, result, reason or Reason.of("calls.ended.us"))
         if session is not None:
-            session.end(self._line.now())
+            session.end(self._line.now(), headers=headers)
 
     async def hold(self, call: LiveCall, *, held: bool) -> None:
         """Hold or take back. Raises CallError with why the server did not do it; the call is as it was then."""
