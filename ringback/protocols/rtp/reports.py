@@ -140,8 +140,8 @@ class Reporter:
         blocks = (self._block(self._current, now),) if self._current is not None else ()
         packets: list[rtcp.RtcpPacket] = [self._head(blocks, now), rtcp.SourceDescription.of(self.ssrc, self.cname)]
         self._reports += 1
-        if self._reports % _XR_EVERY == 0 and self._current is not None:
-            packets.append(self._extended(self._current, now))
+        if self._reports % _XR_EVERY == 0 and (self._current is not None or self._reference is not None):
+            packets.append(self._extended(now))
         return tuple(packets)
 
     def goodbye(self, now: float) -> tuple[rtcp.RtcpPacket, ...]:
@@ -187,13 +187,13 @@ class Reporter:
         last, at = self._heard.get(source.ssrc, (0, now))
         return source.report(last, min(int((now - at) * 65536), 0xFFFFFFFF) if last else 0)
 
-    def _extended(self, source: SourceStatistics, now: float) -> rtcp.ExtendedReport:
+    def _extended(self, now: float) -> rtcp.ExtendedReport:
         blocks: list[rtcp.Block] = [rtcp.ReferenceTime(ntp_time(self._wall + now))]
         if self._reference is not None:
             who, middle, at = self._reference
             blocks.append(rtcp.LastReferenceTimes(((who, middle, min(int((now - at) * 65536), 0xFFFFFFFF)),)))
-        if self.metrics is not None:
-            blocks.append(_with_packets(self.metrics, source, self.round_trip))
+        if self.metrics is not None and self._current is not None:
+            blocks.append(_with_packets(self.metrics, self._current, self.round_trip))
         return rtcp.ExtendedReport(self.ssrc, tuple(blocks))
 
     def _read_blocks(self, blocks: tuple[rtcp.ReportBlock, ...], now: float) -> None:

@@ -140,8 +140,6 @@ class EventSender:
         elapsed = int((now - sending.began + self._interval) * self._rate)
         done = min(elapsed, sending.length)
         offset = sending.reported
-        if done - offset > MAX_DURATION:  # a segment is full; the next begins where it ended (section 2.5.1.3)
-            sending.reported = offset = offset + MAX_DURATION
         duration = min(done - offset, MAX_DURATION)
         end = done >= sending.length
         packet = EventPacket(
@@ -150,6 +148,8 @@ class EventSender:
             serialize_events((TelephoneEvent(sending.event, duration, end),)),
         )
         sending.first = False
+        if duration == MAX_DURATION and not end:  # a segment is full; the next begins where it ends (section 2.5.1.3)
+            sending.reported += MAX_DURATION
         self._deadline = now + self._interval
         if end:
             sending.ends_left -= 1
@@ -193,7 +193,7 @@ class EventReceiver:
         self._missing: set[int] = set()
         self._held: list[_Held] = []
         self._told_until: int | None = None
-        self._continues: tuple[int, int] | None = None
+        self._newest: tuple[int, int] | None = None  # start and event of the newest, of its last segment if long
         self.late = 0
 
     def saw(self, sequence_number: int, now: float) -> list[Pressed]:
@@ -235,15 +235,18 @@ class EventReceiver:
             if held.start == start:
                 held.sequence = min(held.sequence, sequence)
                 return
-        if self._continues == (start, one.event) or (
-            self._told_until is not None and start <= self._told_until
-        ):  # told before, or overtaken by one that was told
-            self.late += self._told_until is not None and start < self._told_until
+        newest = self._newest
+        if newest is not None and (start, one.event) == (newest[0] + MAX_DURATION, newest[1]):
+            self._newest = (start, one.event)  # the next segment of a long event
+        elif start == (newest[0] if newest else None):
+            return
+        elif self._told_until is not None and start <= self._told_until:  # told before, or overtaken by one told
+            self.late += start < self._told_until
         else:
             self._held.append(_Held(start, one.event, sequence, now + self.PATIENCE))
             self._held.sort(key=lambda held: held.start)
-        if one.duration == MAX_DURATION and not one.end:
-            self._continues = (start + MAX_DURATION, one.event)
+            if newest is None or start > newest[0]:
+                self._newest = (start, one.event)
 
     def _release(self, now: float) -> list[Pressed]:
         told = []
