@@ -35,7 +35,15 @@ def devices(deployment: Deployment, cluster: str) -> tuple[cm.DeviceRecord, ...]
     return (*softphones, *phones)
 
 
-def settings(deployment: Deployment, node: Node, *, key: bytes, records: Path, music: Path | None) -> cm.CallSettings:
+def settings(
+    deployment: Deployment,
+    node: Node,
+    *,
+    key: bytes,
+    records: Path,
+    music: Path | None,
+    name_server: HostPort | None,
+) -> cm.CallSettings:
     """How a node carries calls. ``key`` derives the secrets of softphones; ``records`` takes files of call records."""
     options, numbering = deployment.calls, Numbering(deployment)
     nodes = deployment.call_managers(node.cluster)
@@ -64,6 +72,7 @@ def settings(deployment: Deployment, node: Node, *, key: bytes, records: Path, m
         music=music,
         tone_country=numbering.country(node.cluster) or "CH",
         records_folder=records if options.record_files else None,
+        name_server=name_server,
         records_seconds=options.record_seconds,
     )
 

@@ -74,10 +74,22 @@ def compose(
     }
     chosen = [node for node in context.deployment.node if not only or node.name in only]
     waves: list[list[Service]] = [
-        [makers[role](node) for role in wave for node in chosen if role in node.roles] for wave in _WAVES
+        [makers[role](node) for role in wave for node in nodes if role in node.roles]
+        for wave in _WAVES
+        for nodes in _turns(wave, chosen)
     ]
     web = tuple(service for service in waves[-1] if isinstance(service, WebRole))
     return Composition(context.deployment, authority.ca_file, context.name_servers, Runner(waves), web)
+
+
+def _turns(wave: tuple[str, ...], nodes: list[Node]) -> list[list[Node]]:
+    """The nodes of a wave in the turns in which they start: of a cluster the first node makes the store, hashes
+    passwords and so on, which the others then find done."""
+    if "call-manager" not in wave:
+        return [nodes]
+    first = {node.cluster: node.name for node in reversed(nodes) if "call-manager" in node.roles}
+    publishers = [node for node in nodes if node.name == first.get(node.cluster)]
+    return [publishers, [node for node in nodes if node not in publishers]]
 
 
 def _with_bindable_ports(deployment: Deployment) -> Deployment:

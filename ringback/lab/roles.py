@@ -184,6 +184,7 @@ class Context:
             key=self._folder.secret(f"sip-credentials-{node.cluster}").encode(),
             records=self._folder.node(node.name) / "records",
             music=self._base / music if music else None,
+            name_server=HostPort.parse(server) if (server := self.name_servers.get(node.view)) else None,
         )
 
     def _person(self, person: Person, cluster: str) -> cm.PersonRecord:

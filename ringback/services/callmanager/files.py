@@ -57,10 +57,13 @@ def catalogue(settings: CallManagerSettings, place: Place) -> dict[str, Document
 
 def _calling(settings: CallManagerSettings, place: Place) -> dict[str, Document]:
     """The files about calls that are the same for all devices; those of the administrator come first."""
-    made = {default_config.NAME: default_config.DefaultConfig(sip_servers(settings, place)).build()}
-    if settings.calls is not None:
-        made[dial_rules.APPLICATION_RULES] = dial_rules.build(settings.calls.dial_rules)
-        made[dial_rules.LOOK_UP_RULES] = dial_rules.build(settings.calls.look_up_rules)
+    if settings.calls is None:
+        return {}
+    made = {
+        default_config.NAME: default_config.DefaultConfig(sip_servers(settings, place)).build(),
+        dial_rules.APPLICATION_RULES: dial_rules.build(settings.calls.dial_rules),
+        dial_rules.LOOK_UP_RULES: dial_rules.build(settings.calls.look_up_rules),
+    }
     return {path: Document.of(body, _XML) for path, body in made.items() if path not in settings.files}
 
 

@@ -12,7 +12,9 @@ from contextlib import AsyncExitStack
 import structlog
 from aiohttp import web
 
+from ringback.net.names import NameClient
 from ringback.net.service import Endpoint
+from ringback.net.sip.locate import Locator
 from ringback.net.tls import client_context, server_context
 from ringback.protocols.device_config import DeviceKind
 from ringback.services.callmanager.authentication import Authenticator, make_decoy
@@ -63,7 +65,7 @@ class CallManager:
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """As ``net.service.Service``: uds, ccmcip, files, files-tls."""
+        """As ``net.service.Service``: uds, ccmcip, files, files-tls and, with calls, sip and sip-tls."""
         return self._endpoints
 
     async def start(self) -> None:
@@ -85,7 +87,6 @@ class CallManager:
         ports = (settings.https_port, settings.files_port, settings.files_tls_port)
         sockets = [stack.enter_context(_bind(settings.address, port)) for port in ports]
         https, files, files_tls = (bound.getsockname()[1] for bound in sockets)
-        place = Place.of(settings, https, files, files_tls)
         tls = server_context(settings.identity)
 
         threads = ThreadPoolExecutor(_PASSWORD_THREADS, thread_name_prefix="password")
@@ -98,6 +99,7 @@ class CallManager:
         book = await LineBook.open(CallStore(store.engine), deriver(calls))
         stack.push_async_callback(book.close)
         service = await self._calls(stack, store, book)
+        place = Place.of(settings, https, files, files_tls, _sip_ports(service))
         guard = await self._guard(stack, store, cost, threads)
         remote = RemoteClusters(settings.remote_clusters, client_context(settings.ca_file), time.monotonic)
         await remote.start()
@@ -131,7 +133,14 @@ class CallManager:
         kept = RecordStore(store.engine)
         keeper = await CallKeeper.open(settings.calls, settings.cluster, kept)
         stack.push_async_callback(keeper.close)
-        service = CallService(settings, book, keeper, SharedRegistrations(kept), first_number=keeper.last_number)
+        service = CallService(
+            settings,
+            book,
+            keeper,
+            SharedRegistrations(kept),
+            first_number=keeper.last_number,
+            locator=Locator(NameClient(settings.calls.name_server)),
+        )
         stack.push_async_callback(service.stop)
         await service.start()
         return service
@@ -183,6 +192,12 @@ def _bind(address: str, port: int) -> socket.socket:
         bound.close()
         raise OSError(error.errno, f"The call manager can't bind {address} port {port}: {error.strerror}") from error
     return bound
+
+
+def _sip_ports(service: CallService | None) -> tuple[int, int]:
+    """The ports of SIP and of SIP over TLS, as bound; the usual ones where there are no calls."""
+    bound = {endpoint.service: endpoint.port for endpoint in (service.endpoints if service else ())}
+    return bound.get("sip", 5060), bound.get("sip-tls", 5061)
 
 
 def _cost(settings: CallManagerSettings) -> Cost:

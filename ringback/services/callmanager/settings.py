@@ -8,6 +8,7 @@ from typing import Literal
 
 from ringback.net.tls import Identity
 from ringback.protocols.service_profile import ServiceProfile
+from ringback.rules.addresses import HostPort
 from ringback.rules.call_forwarding import NO_FORWARDING, Forwarding
 from ringback.rules.dial_plan import DialPlan
 from ringback.rules.dial_rules import DialRule
@@ -211,6 +212,7 @@ class CallSettings:
     ``keep_alive_seconds`` is the interval after which a device notices a dead node. ``records_folder`` takes the files
     of call records (None: none are written), a new one each ``records_seconds`` or ``records_octets``. Media ports come
     from ``media_ports`` (first, last). ``music`` is a WAV file for callers on hold (None: the built-in one).
+    Hosts of other companies are looked up at ``name_server`` (None: the system's).
     """
 
     sip_port: int = 5060
@@ -235,6 +237,7 @@ class CallSettings:
     records_folder: Path | None = None
     records_seconds: float = 60.0
     records_octets: int = 1_000_000
+    name_server: HostPort | None = None
 
 
 @dataclass(frozen=True, slots=True)
