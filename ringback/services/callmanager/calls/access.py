@@ -22,6 +22,8 @@ from ringback.storage.callmanager.call_rows import Phone
 _OPEN = frozenset({"OPTIONS"})
 _DEVICE_PARAM = "+u.sip!devicename.ccm.cisco.com"
 _KEPT = 4096
+_SEVERAL = ("Ringback", "Cisco", "Linphone", "baresip", "PJSUA")
+"""Products that are known to choose among several challenges (RFC 8760)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +92,14 @@ class Access:
         if self._core.settings.authentication == "none":
             phone = self._named(request)
             return Sender(phone) if phone is not None else Refusal(403, "Unknown Device")
-        answer = self._guard.answer(request.all("Authorization"))
+        answer = self._guard.answer([*request.all("Authorization"), *request.all("Proxy-Authorization")])
         if answer is None:
-            return self._challenge(now, stale=False)
+            return self._challenge(request, now, stale=False)
         hashes = self._core.lines.digest(answer.username)
         ha1 = hashes.ha1(answer.algorithm.value) if hashes is not None and answer.algorithm is not None else None
         verdict = self._guard.verify(answer, request.method, ha1, now + self._core.wall, request.body)
         if verdict is Verdict.STALE:
-            return self._challenge(now, stale=True)
+            return self._challenge(request, now, stale=True)
         phone = self._core.lines.phone_of_user(answer.username) if verdict is Verdict.GOOD else None
         if phone is None:
             return Refusal(
@@ -105,9 +107,13 @@ class Access:
             )
         return Sender(phone)
 
-    def _challenge(self, now: float, *, stale: bool) -> Refusal:
+    def _challenge(self, request: Request, now: float, *, stale: bool) -> Refusal:
         values = self._guard.challenges(now + self._core.wall, stale=stale)
-        return Refusal(401, "", tuple(("WWW-Authenticate", value) for value in values))
+        if not (request.get("User-Agent") or "").startswith(_SEVERAL):
+            values.reverse()  # old phones look at the first challenge only, and know MD5 only
+        # calls are asked for as a proxy asks, which phones of the field expect of a server that others stand behind
+        status, name = (401, "WWW-Authenticate") if request.method == "REGISTER" else (407, "Proxy-Authenticate")
+        return Refusal(status, "", tuple((name, value) for value in values))
 
     def _named(self, request: Request) -> Phone | None:
         """The device that a request names, where the deployment trusts names."""

@@ -33,7 +33,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class AskedContact:
-    """A contact of a REGISTER. ``seconds`` None: not said; ``keep_alive``: the parameter ``cisco-keep-alive``."""
+    """A contact of a REGISTER. ``seconds`` None: not said; ``keep_alive``: the parameter ``cisco-keep-alive``; ``host``
+    and ``port`` of its URI."""
 
     uri: str
     seconds: int | None = None
@@ -41,6 +42,8 @@ class AskedContact:
     reg_id: int = 0
     q: float = 1.0
     keep_alive: bool = False
+    host: str = ""
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Binding(Generic[FlowT]):
     """A contact of a device that holds until ``expires_at`` (the driver's clock). ``flow`` is how it is reached: the
-    connection that it registered over, or None after that one closed."""
+    connection that it registered over, or None after that one closed. ``is_natted``: its contact names another address
+    than it is seen from, so that only the way it came leads back."""
 
     device: str
     contact: str
@@ -82,6 +86,9 @@ class Binding(Generic[FlowT]):
     q: float = 1.0
     user_agent: str = ""
     features: frozenset[str] = frozenset()
+
+    is_natted: bool = False
+    contact_port: int = 0
 
     @property
     def key(self) -> tuple[str, str]:
@@ -255,6 +262,8 @@ class Registrar(Generic[FlowT]):
             q=contact.q,
             user_agent=asked.user_agent,
             features=asked.features,
+            is_natted=contact.host != received.rpartition(":")[0] or bool(contact.reg_id),
+            contact_port=contact.port,
         )
         before = bound.get(placed.key)
         if before is not None:

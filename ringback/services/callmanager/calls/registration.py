@@ -139,6 +139,8 @@ def _contact(contact: NameAddr) -> AskedContact:
         reg_id=int(reg_id) if reg_id and reg_id.isascii() and reg_id.isdigit() and len(reg_id) < 10 else 0,
         q=_weight(q),
         keep_alive="cisco-keep-alive" in params,
+        host=contact.uri.host,
+        port=contact.uri.port or 5060,
     )
 
 

@@ -537,9 +537,14 @@ def _outcome(statuses: Sequence[int]) -> Outcome:
 
 
 def _way(binding: PhoneBinding) -> Way:
-    if binding.flow is not None and not binding.flow.closed:
-        return binding.flow
+    """How a contact is reached: over its connection; over UDP where it says, unless that is an address that only it
+    knows (behind a translator), then where its requests come from."""
+    flow = binding.flow
+    if flow is not None and not flow.closed and (flow.reliable or binding.is_natted):
+        return flow
     host, _, port = binding.received.rpartition(":")
+    if binding.transport == "udp" and binding.contact_port:
+        port = str(binding.contact_port)
     transport = binding.transport
     return Target("tls" if transport == "tls" else "tcp" if transport == "tcp" else "udp", host, int(port or 0))
 
