@@ -19,16 +19,35 @@ _WINDOW, _PART = 10.0, 0.5  # seconds over which the fastest packet is remembere
 _MEMORY = 400  # packets: weight of a lag falls to 1/e after so many
 _CLUMP = 0.3  # of the packet time: packets that come closer together belong to one clump
 _CLUMP_WEIGHT = 0.02
+_GREATEST = 1e9  # weight at which all are brought down
+_FRESH = 10  # questions that one search answers, unless a later packet than the answer came
 
 
 class DelayEstimate:
     """Lags of one stream; times are seconds, media times those of the sender's clock."""
 
-    __slots__ = ("_base", "_counts", "_last_arrival", "_last_lag", "_parts", "_seen", "_shift", "_total")
+    __slots__ = (
+        "_base",
+        "_counts",
+        "_fresh",
+        "_last_arrival",
+        "_last_lag",
+        "_parts",
+        "_place",
+        "_seen",
+        "_share",
+        "_shift",
+        "_total",
+        "_weight",
+    )
 
     def __init__(self) -> None:
         self._counts = np.zeros(BUCKETS)
         self._total = 0.0
+        self._weight = 1.0
+        self._share = 0.0
+        self._place = 0
+        self._fresh = 0
         self._seen = 0
         self._parts: deque[tuple[int, float]] = deque()
         self._base: float | None = None
@@ -58,17 +77,29 @@ class DelayEstimate:
         return lag
 
     def _count(self, lag: float, weight: float) -> None:
-        keep = 1.0 - 1.0 / min(_MEMORY, self._seen + 2)
-        self._counts *= keep
-        self._counts[min(BUCKETS - 1, int(lag / BUCKET))] += weight
-        self._total = self._total * keep + weight
+        """Instead of letting all old weights shrink, each new one is greater than the one before."""
+        self._weight /= 1.0 - 1.0 / min(_MEMORY, self._seen + 2)
+        if self._weight > _GREATEST:
+            self._counts /= self._weight
+            self._total /= self._weight
+            self._weight = 1.0
+        weight *= self._weight
+        bucket = min(BUCKETS - 1, int(lag / BUCKET))
+        self._counts[bucket] += weight
+        self._total += weight
+        if bucket > self._place:
+            self._fresh = 0
 
     def quantile(self, share: float) -> float:
         """The lag in seconds that ``share`` (0 to 1) of the packets stay within."""
         if not self._total:
             return 0.0
-        place = int(np.searchsorted(np.cumsum(self._counts), share * self._total))
-        return min(place, BUCKETS - 1) * BUCKET + (BUCKET if place else 0.0)
+        if not self._fresh or share != self._share:
+            self._share, self._fresh = share, _FRESH
+            place = int(np.searchsorted(np.cumsum(self._counts), share * self._total))
+            self._place = min(place, BUCKETS - 1)
+        self._fresh -= 1
+        return self._place * BUCKET + (BUCKET if self._place else 0.0)
 
     def lag_now(self, now: float, media_time: float) -> float:
         """By how much ``now`` is later than the moment at which the fastest packet brought that media time."""
@@ -77,10 +108,11 @@ class DelayEstimate:
     def _follow(self, arrival: float, transit: float) -> None:
         part = int(arrival / _PART)
         if self._parts and self._parts[-1][0] >= part:
-            number, least = self._parts.pop()
-            self._parts.append((number, min(least, transit)))
-        else:
-            self._parts.append((part, transit))
+            if transit < self._parts[-1][1]:
+                self._parts[-1] = (self._parts[-1][0], transit)
+                self._base = min(transit, self.base)
+            return
+        self._parts.append((part, transit))
         while self._parts[0][0] < part - int(_WINDOW / _PART):
             self._parts.popleft()
         base = min(least for _, least in self._parts)
@@ -103,6 +135,7 @@ class DelayEstimate:
         self._counts[: BUCKETS - buckets] = self._counts[buckets:].copy()
         self._counts[BUCKETS - buckets :] = 0.0
         self._counts[0] += below
+        self._fresh = 0
 
 
 class LossEstimate:
@@ -128,9 +161,11 @@ class LossEstimate:
         missing = 0 if self._newest is None else min(50, max(0, sequence - self._newest - 1))
         back = self._newest is not None and sequence < self._newest  # late, but not lost after all
         self._newest = sequence if self._newest is None else max(self._newest, sequence)
-        for lost in (*[1.0] * missing, 0.0):
+        for _ in range(missing):
             self._seen += 1
-            self.share += (lost - self.share) / min(self._MEMORY, self._seen)
+            self.share += (1.0 - self.share) / min(self._MEMORY, self._seen)
+        self._seen += 1
+        self.share -= self.share / min(self._MEMORY, self._seen)
         if back:
             self.share = max(0.0, self.share - 1 / min(self._MEMORY, self._seen))
         self._copies = max(float(copies), self._copies - 1 / self._SLOWNESS)
