@@ -136,7 +136,7 @@ class DtlsCore:
 
     def receive(self, datagram: bytes) -> None:
         """Take in a datagram. Junk is passed over, as DTLS asks (RFC 6347 section 4.1.2.7)."""
-        if self.failure is None:
+        if self.failure is None and datagram:
             self._connection.bio_write(datagram)
             self._advance()
 
