@@ -24,6 +24,8 @@ _DEVICE_PARAM = "+u.sip!devicename.ccm.cisco.com"
 _KEPT = 4096
 _SEVERAL = ("Ringback", "Cisco", "Linphone", "baresip", "PJSUA")
 """Products that are known to choose among several challenges (RFC 8760)."""
+_ONLY_MD5 = ("baresip v0", "baresip v1")
+"""Products that give up where any challenge names another algorithm than MD5, instead of passing it over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,10 @@ class Access:
 
     def _challenge(self, request: Request, now: float, *, stale: bool) -> Refusal:
         values = self._guard.challenges(now + self._core.wall, stale=stale)
-        if not (request.get("User-Agent") or "").startswith(_SEVERAL):
+        product = request.get("User-Agent") or ""
+        if product.startswith(_ONLY_MD5):
+            values = [value for value in values if "algorithm=MD5" in value]
+        elif not product.startswith(_SEVERAL):
             values.reverse()  # old phones look at the first challenge only, and know MD5 only
         # calls are asked for as a proxy asks, which phones of the field expect of a server that others stand behind
         status, name = (401, "WWW-Authenticate") if request.method == "REGISTER" else (407, "Proxy-Authenticate")
