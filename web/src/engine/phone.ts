@@ -22,8 +22,8 @@ export class Phone {
     private readonly ask: Ask,
   ) {}
 
-  /** Call a number, an address or a person, and show the call. */
-  start = async (to: string, video = false, consults = ""): Promise<void> => {
+  /** Call a number, an address or a person, and show the call. Where the company set it, calls begin with pictures. */
+  start = async (to: string, video = this.store.state.features?.start_with_video ?? false, consults = ""): Promise<void> => {
     const made = (await this.tried({ do: "StartCall", to, video, consults })) as CallMade | null;
     if (made) this.show(made);
   };

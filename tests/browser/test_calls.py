@@ -1,0 +1,268 @@
+"""Calls from browser to browser through the lab: who hears whom, by the tones that each person's microphone says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Playwright, expect, sync_playwright
+
+from tests.browser.callers import CONNECTED, Caller, caller
+from tests.browser.conftest import CHROMIUM
+from tests.browser.people import MODIFIED
+from tests.support.lab import RunningLab
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+Call = Callable[..., list[Caller]]
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    """What starts a browser for each person."""
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture
+def people(playwright: Playwright, lab: RunningLab, tmp_path: Path) -> Iterator[Call]:
+    """Call with names: these people, signed in and with their phones ready; an error on a page fails the test."""
+    errors: list[str] = []
+
+    def watch(one: Caller) -> None:
+        one.page.on("pageerror", lambda error: errors.append(f"{one.user}: {error}"))
+
+    with ExitStack() as stack:
+
+        def make(*users: str) -> list[Caller]:
+            made = [stack.enter_context(caller(playwright.chromium, lab, tmp_path, user, CHROMIUM)) for user in users]
+            for one in made:
+                watch(one)
+                one.get_ready()
+            return made
+
+        yield make
+    assert errors == []
+
+
+def connect(anita: Caller, bruno: Caller) -> None:
+    """The first calls the second, who answers; both hear each other."""
+    anita.call(bruno)
+    bruno.answer(anita)
+    anita.hears(bruno)
+    bruno.hears(anita)
+
+
+def test_two_people_hear_each_other_hold_and_mute(people: Call) -> None:
+    anita, bruno = people("anita", "bruno")
+    anita.call(bruno)
+    expect(anita.page.get_by_text(re.compile("^Ringing"))).to_be_visible(timeout=MODIFIED)
+    expect(bruno.card(anita)).to_be_visible(timeout=MODIFIED)
+    expect(bruno.page).to_have_title(re.compile("Anita Berg is calling"))
+    bruno.picture("call-incoming")
+    bruno.answer(anita)
+    anita.hears(bruno)
+    bruno.hears(anita)
+    for one in (anita, bruno):
+        expect(one.page.get_by_role("button", name=re.compile("On a call"))).to_be_visible(timeout=MODIFIED)
+        one.picture(f"call-audio-{one.user}")
+
+    anita.press("Mute")
+    bruno.hears_nothing(anita)
+    anita.hears(bruno)
+    bruno.keeps_hearing_nothing(anita)
+    anita.press("Unmute")
+    bruno.hears(anita)
+
+    anita.press("Hold")
+    expect(anita.window(bruno).get_by_text("On hold")).to_be_visible(timeout=MODIFIED)
+    bruno.hears_nothing(anita)
+    anita.hears_nothing(bruno)
+    anita.keeps_hearing_nothing(bruno)
+    expect(bruno.page.get_by_text("Anita Berg put you on hold")).to_be_visible(timeout=MODIFIED)
+    anita.press("Resume")
+    anita.hears(bruno)
+    bruno.hears(anita)
+
+    anita.press("End")
+    expect(bruno.window(anita)).to_have_count(0, timeout=MODIFIED)
+    for one, words in ((anita, "Outgoing"), (bruno, "Incoming")):
+        one.see("Calls")
+        expect(one.page.get_by_role("link", name=re.compile(f"{words} · \\d+ s"))).to_be_visible(timeout=MODIFIED)
+        assert one.page.evaluate("document.querySelectorAll('audio[data-call]').length") == 0
+        one.picture(f"calls-after-{one.user}")
+
+
+def test_pictures_move_in_both_directions_and_stop(people: Call) -> None:
+    anita, bruno = people("anita", "bruno")
+    anita.go(f"/contacts/{bruno.address}")
+    anita.page.get_by_role("main").get_by_role("button", name="Video", exact=True).click()
+    bruno.answer(anita, "With video")
+    anita.sees_moving_pictures(bruno)
+    bruno.sees_moving_pictures(anita)
+    anita.hears(bruno)
+    bruno.hears(anita)
+    for one in (anita, bruno):
+        expect(one.page.get_by_label("Your own picture")).to_be_visible()
+        one.picture(f"call-video-{one.user}")
+    anita.press("Stop video")
+    expect(bruno.page.get_by_label("Picture of Anita Berg")).to_have_count(0, timeout=MODIFIED)
+    expect(anita.page.get_by_label("Your own picture")).to_have_count(0, timeout=MODIFIED)
+    bruno.hears(anita)
+    bruno.press("End")
+    expect(anita.window(bruno)).to_have_count(0, timeout=MODIFIED)
+
+
+def test_a_call_goes_on_when_the_page_is_used_and_loaded_again(people: Call) -> None:
+    anita, bruno = people("anita", "bruno")
+    connect(anita, bruno)
+    anita.page.get_by_role("link", name=re.compile("^Contacts")).click()
+    bar = anita.page.get_by_role("region", name="Call with Bruno Keller")
+    expect(bar).to_be_visible()
+    anita.hears(bruno)
+    anita.picture("call-bar")
+    anita.page.reload()
+    expect(bar).to_be_visible(timeout=CONNECTED)
+    anita.hears(bruno)
+    bruno.hears(anita)
+    bar.get_by_role("button", name="Mute").click()
+    bruno.hears_nothing(anita)
+    bar.get_by_role("button", name="Unmute").click()
+    bruno.hears(anita)
+    bar.get_by_role("button", name="End").click()
+    expect(bar).to_have_count(0, timeout=MODIFIED)
+    expect(bruno.window(anita)).to_have_count(0, timeout=MODIFIED)
+
+
+def test_the_sound_is_in_one_window_and_moves_to_the_other_when_that_is_closed(people: Call) -> None:
+    anita, bruno = people("anita", "bruno")
+    connect(anita, bruno)
+    second = anita.page.context.new_page()
+    second.goto(anita.page.url)
+    expect(second.get_by_text("The sound of this call is in another window")).to_be_visible(timeout=CONNECTED)
+    bruno.hears(anita)
+    anita.page.close()
+    anita.page = second
+    anita.hears(bruno)
+    bruno.hears(anita)
+    anita.press("End")
+
+
+def test_declined_and_missed_calls_are_told(people: Call) -> None:
+    anita, bruno = people("anita", "bruno")
+    bruno.page.get_by_role("link", name=re.compile("^Chats")).click()
+    anita.call(bruno)
+    expect(bruno.card(anita)).to_be_visible(timeout=MODIFIED)
+    focused = bruno.page.evaluate("document.activeElement.closest('[data-call-card]') !== null")
+    assert not focused, "an incoming call took the focus"
+    bruno.page.keyboard.press("Alt+n")
+    expect(bruno.card(anita)).to_have_count(0, timeout=MODIFIED)
+    expect(anita.page.get_by_role("toolbar").get_by_role("button", name="Call again")).to_be_visible(timeout=MODIFIED)
+    anita.picture("call-declined")
+    anita.press("Close")
+
+    anita.call(bruno)
+    expect(bruno.card(anita)).to_be_visible(timeout=MODIFIED)
+    anita.press("End")
+    expect(bruno.card(anita)).to_have_count(0, timeout=MODIFIED)
+    places = bruno.page.get_by_role("navigation", name="Places")
+    badge = places.get_by_role("link", name="Calls, 1 missed call")
+    expect(badge).to_be_visible(timeout=MODIFIED)
+    bruno.picture("call-missed-badge")
+    badge.click()
+    expect(bruno.page.get_by_role("link", name=re.compile("^Anita Berg,.*Missed"))).to_be_visible()
+    expect(badge).to_have_count(0, timeout=MODIFIED)
+    bruno.picture("calls-missed")
+
+
+def test_digits_are_sent_by_keys_and_typed(people: Call) -> None:
+    anita, bruno = people("anita", "bruno")
+    connect(anita, bruno)
+    anita.press("Keypad")
+    pad = anita.page.get_by_role("group", name="Keypad")
+    for digit in "12*":
+        pad.get_by_role("button", name=digit, exact=True).click()
+    anita.page.keyboard.type("9#")
+    expect(anita.page.get_by_label("Digits sent")).to_have_text("12*9#")
+    anita.picture("call-keypad")
+    bruno.hears(anita)
+    anita.page.keyboard.press("Shift+E")
+    expect(bruno.window(anita)).to_have_count(0, timeout=MODIFIED)
+
+
+def test_a_second_call_waits_is_answered_and_swapped(people: Call) -> None:
+    anita, bruno, chiara = people("anita", "bruno", "chiara")
+    connect(anita, bruno)
+    chiara.call(anita)
+    card = anita.card(chiara)
+    expect(card).to_be_visible(timeout=MODIFIED)
+    anita.picture("call-waiting")
+    card.get_by_role("button", name="Hold and answer").click()
+    expect(anita.window(chiara)).to_be_visible(timeout=MODIFIED)
+    anita.hears(chiara, not_these=(bruno,))
+    chiara.hears(anita, not_these=(bruno,))
+    bruno.hears_nothing(anita)
+    other = anita.page.get_by_role("list", name="Other calls")
+    expect(other).to_contain_text("Bruno Keller")
+    anita.picture("call-second")
+    other.get_by_role("button", name="Swap").click()
+    anita.hears(bruno, not_these=(chiara,))
+    bruno.hears(anita)
+    chiara.hears_nothing(anita)
+    anita.press("End")
+    expect(bruno.window(anita)).to_have_count(0, timeout=MODIFIED)
+    anita.press("Resume")
+    chiara.hears(anita)
+    anita.press("End")
+
+
+def test_a_call_is_transferred_at_once(people: Call) -> None:
+    anita, bruno, chiara = people("anita", "bruno", "chiara")
+    connect(anita, bruno)
+    anita.press("Transfer")
+    panel = anita.page.get_by_role("complementary", name="Transfer the call")
+    panel.get_by_label("Name or number").fill(chiara.number)
+    anita.picture("call-transfer")
+    panel.get_by_role("button", name=re.compile(f"^Transfer now: .*{chiara.number}")).click()
+    chiara.card(bruno).get_by_role("button", name="Answer", exact=True).click(timeout=CONNECTED)
+    bruno.hears(chiara, not_these=(anita,))
+    chiara.hears(bruno, not_these=(anita,))
+    expect(anita.window(bruno)).to_have_count(0, timeout=MODIFIED)
+    chiara.press("End")
+
+
+def test_a_call_is_transferred_after_a_question(people: Call) -> None:
+    anita, bruno, chiara = people("anita", "bruno", "chiara")
+    connect(anita, bruno)
+    anita.press("Transfer")
+    panel = anita.page.get_by_role("complementary", name="Transfer the call")
+    panel.get_by_label("Name or number").fill(chiara.number)
+    panel.get_by_role("button", name=re.compile(f"^Ask first: .*{chiara.number}")).click()
+    chiara.answer(anita)
+    anita.hears(chiara, not_these=(bruno,))
+    bruno.hears_nothing(anita)
+    anita.picture("call-consulting")
+    anita.page.get_by_role("list", name="Other calls").get_by_role("button", name="Complete").click()
+    bruno.hears(chiara, not_these=(anita,))
+    chiara.hears(bruno, not_these=(anita,))
+    expect(anita.page.get_by_role("main", name=re.compile("^Call with"))).to_have_count(0, timeout=MODIFIED)
+    bruno.press("End")
+
+
+def test_a_conference_mixes_everybody_but_oneself(people: Call) -> None:
+    anita, bruno, chiara = people("anita", "bruno", "chiara")
+    connect(anita, bruno)
+    anita.press("Hold")
+    anita.call(chiara)
+    chiara.answer(anita)
+    anita.hears(chiara, not_these=(bruno,))
+    anita.page.get_by_role("list", name="Other calls").get_by_role("button", name="Merge").click()
+    anita.hears(bruno, chiara)
+    bruno.hears(anita, chiara)
+    chiara.hears(anita, bruno)
+    expect(anita.page.get_by_role("list", name="In this call")).to_contain_text("Chiara Moretti", timeout=MODIFIED)
+    anita.picture("call-conference")
+    anita.press("End")
