@@ -494,8 +494,12 @@ def _end_of_address(text: str) -> int:
         closing = text.find('"', 1)
         if closing < 0 or "\\" in text or text.find('"', closing + 1) >= 0:
             return -1
-        return text.find(">", closing) + 1 or -1
-    return text.find(">") + 1 or -1 if '"' not in text else -1
+    elif '"' in text:
+        return -1
+    else:
+        closing = 0
+    opening = text.find("<", closing)
+    return text.find(">", opening) + 1 or -1 if opening >= 0 else -1
 
 
 def _split_name_addr(text: str) -> tuple[str, str, str]:

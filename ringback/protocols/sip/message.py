@@ -465,7 +465,7 @@ class Request(Message):
         copied = response._headers = {name: own[name].copy() for name in _COPIED if name in own}
         response._cache = {}
         response.body = body
-        if to_tag and "To" in copied and not self.to_tag:
+        if to_tag and "To" in copied and _untagged(copied["To"][0]):
             copied["To"][0] += f";tag={to_tag}"
         for name, value in headers:
             response.add(name, value)
@@ -638,6 +638,14 @@ def _unfolded(lines: list[str]) -> list[str]:
         else:
             unfolded.append(line)
     return unfolded
+
+
+def _untagged(to: str) -> bool:
+    """Whether a To value has no tag; one that cannot be read goes back to its sender as it came."""
+    try:
+        return not tag_of(to)
+    except MalformedMessage:
+        return False
 
 
 def _writable(text: str) -> bool:

@@ -31,8 +31,6 @@ _PLAIN_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?\.?\Z", r
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z", re.ASCII)
 _ILLEGAL = re.compile(r"[\x00-\x20\x7f<>\"]")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
-_RESERVED = frozenset(";/?:@&=+$,%")
 _SEPARATORS = str.maketrans("", "", "-.()")  # RFC 3966 section 5.1.1: visual separators
 _COMPARED = ("user", "ttl", "method", "maddr", "transport")  # RFC 3261 section 19.1.4: never matched by absence
 
@@ -43,7 +41,8 @@ class Uri:
 
     ``user`` is without escapes and for tel the number as written; ``host`` is lower case and an IPv6 address has no
     brackets; ``port`` is None where absent; ``headers`` are the ones to put into a request, without escapes.
-    Two URIs are equal where RFC 3261 section 19.1.4 or RFC 3966 section 4 says so.
+    Two URIs are equal where RFC 3261 section 19.1.4 or RFC 3966 section 4 says so; in user parts every escape counts as
+    the character that it stands for, reserved ones too, since numbers are dialled as ``%2B1`` and as ``+1``.
     """
 
     scheme: str
@@ -168,14 +167,7 @@ class Uri:
             return ("tel", number, params)
         if not self.is_sip:
             return (self.scheme, self.opaque)
-        user = self.user
-        if self._text and "%" in self._text and user is not None:
-            user = _normal(self._text.partition(":")[2].rpartition("@")[0])
-        elif user is not None:
-            user = _normal(_escape(user, _USER_ESCAPED))
-            if self.password is not None:
-                user += ":" + _normal(_escape(self.password, _PASSWORD_ESCAPED))
-        return (self.scheme, user, self.host, self.port)
+        return (self.scheme, self.user, self.password, self.host, self.port)
 
 
 def escape_user(text: str) -> str:
@@ -312,16 +304,6 @@ def _escape(text: str, pattern: re.Pattern[str]) -> str:
 
 def _percent(found: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogateescape"))
-
-
-def _normal(text: str) -> str:
-    """Escapes of characters that need none undone, the rest in upper case: the form in which user parts compare."""
-    return _ESCAPE.sub(_normal_escape, text)
-
-
-def _normal_escape(found: re.Match[str]) -> str:
-    letter = chr(int(found[1], 16))
-    return letter if "!" <= letter <= "~" and letter not in _RESERVED else found[0].upper()
 
 
 def _params_match(one: Params, other: Params) -> bool:
