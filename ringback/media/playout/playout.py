@@ -78,6 +78,11 @@ class PlayOut:
         return self._settings.rate * self._settings.frame // 1000
 
     @property
+    def delay(self) -> float:
+        """Seconds from the arrival of the fastest packet to the loudspeaker, now; 0 before anything plays."""
+        return self._pace.delay or 0.0
+
+    @property
     def statistics(self) -> PlayOutStatistics:
         """What happened so far."""
         tally, meter = self._tally, self._meter
