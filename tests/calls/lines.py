@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ringback.protocols.sip.digest import Algorithm, ha1
@@ -23,6 +23,7 @@ class Office:
 
     table: dict[str, Line] = field(default_factory=dict)
     phones: dict[str, Phone] = field(default_factory=dict)
+    told: Callable[[list[str], list[str], list[str]], None] = lambda lines, messages, phones: None
 
     def person(self, number: str, *devices: str, group: str = "", ring: float = 12.0, pilot: str = "") -> None:
         """A person with a line on some devices; a device that has lines already gets one more."""
@@ -36,12 +37,15 @@ class Office:
 
     def set_forwarding(self, number: str, forwarding: Forwarding) -> None:
         self.table[number] = replace(self.table[number], forwarding=forwarding)
+        self.told([number], [], [])
 
     def set_quiet(self, phone: str, quiet: Quiet) -> None:
         self.phones[phone] = replace(self.phones[phone], quiet=quiet)
+        self.told([], [], [phone])
 
     def set_messages(self, number: str, counts: MessageCounts) -> None:
         self.table[number] = replace(self.table[number], messages=counts)
+        self.told([], [number], [])
 
     @property
     def lines(self) -> Mapping[str, Line]:

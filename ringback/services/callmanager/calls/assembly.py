@@ -18,7 +18,9 @@ from ringback.services.callmanager.calls.parking import Parking
 from ringback.services.callmanager.calls.peers import Peers
 from ringback.services.callmanager.calls.pickups import Pickups
 from ringback.services.callmanager.calls.registrar import Limits, Registrar
+from ringback.services.callmanager.calls.remotecc import RemoteCc
 from ringback.services.callmanager.calls.transfers import Transfers
+from ringback.services.callmanager.calls.watching import Watching
 from ringback.services.callmanager.settings import CallSettings
 
 
@@ -64,8 +66,10 @@ def assemble(parts: Parts) -> CallControl:
     control = CallControl(core, access, relay_always=parts.relay_always)
     transfers = Transfers(control)
     Moving(control, transfers)
-    Conferences(control, transfers, parts.desk)
+    conferences = Conferences(control, transfers, parts.desk)
     parking = Parking(control, transfers)
+    watching = Watching(control, parking)
+    RemoteCc(control, transfers, parking, conferences, watching)
     pickups = Pickups(control, transfers)
     control.features[RouteKind.PARK] = parking.retrieve
     control.features[RouteKind.PICKUP] = pickups.of_line

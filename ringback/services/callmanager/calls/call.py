@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ringback.rules.reasons import Reason
 from ringback.services.callmanager.calls.facts import OnBehalfOf, RedirectReason
 from ringback.services.callmanager.calls.identity import Diversion, Shown
-from ringback.services.callmanager.calls.leg import MUSIC, NOTHING, QUIET, RINGBACK, Heard, Leg
+from ringback.services.callmanager.calls.leg import CONFIRMATION, MUSIC, NOTHING, QUIET, RINGBACK, Heard, Leg
 
 if TYPE_CHECKING:
     from ringback.services.callmanager.calls.conferences import Conference
@@ -55,6 +55,7 @@ class Call:
         "attempt",
         "began",
         "conference",
+        "confirms",
         "connected",
         "legs",
         "mover",
@@ -74,6 +75,7 @@ class Call:
         self.conference: Conference | None = None
         self.mover: Leg | None = None
         self.parked = ""
+        self.confirms = False
         self.over = False
         self.recorded = False
         self.way = Way()
@@ -114,6 +116,8 @@ class Call:
         return Heard("leg", other)
 
     def _alone(self, leg: Leg) -> Heard:
+        if self.confirms:
+            return CONFIRMATION
         if (not leg.up and not self.parked) or leg.transferring:
             return NOTHING
         if self.attempt is not None and self.attempt.rings:

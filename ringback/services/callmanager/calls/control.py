@@ -20,6 +20,7 @@ from ringback.protocols.sip.flows import Flow
 from ringback.protocols.sip.headers import NameAddr
 from ringback.protocols.sip.message import Request
 from ringback.protocols.sip.session import WrongState
+from ringback.rules.call_forwarding import NOWHERE, Destination
 from ringback.rules.dial_plan import Caller, Origin, Route, RouteKind, is_emergency, route
 from ringback.services.callmanager.calls.access import NOBODY, Access, Sender
 from ringback.services.callmanager.calls.call import Call
@@ -36,6 +37,7 @@ from ringback.services.callmanager.calls.ringing import Attempt, Ringing
 
 _log = structlog.get_logger("ringback.callmanager.calls")
 _SERVICE = "x-ringback-device"
+_CONFIRM_SECONDS = 2.0
 Feature = Callable[[Leg, Route, float], bool]
 
 
@@ -49,10 +51,11 @@ class CallControl:
         self.ringing = Ringing(core, relay_always=relay_always)
         self.registering = Registering(core, access)
         self.recorder = Recorder(core, self.joiner)
-        self.features: dict[RouteKind, Feature] = {}
+        self.features: dict[RouteKind, Feature] = {RouteKind.FORWARD_ALL: self._forward_code}
         self.requests: dict[str, Callable[[events.RequestArrived, Sender, float], None]] = {}
         self.subscribes: Callable[[events.SubscribeArrived, Sender, float], None] | None = None
         self.notifiers: Callable[[events.Event, float], None] | None = None
+        self.messages: Callable[[str, float], None] | None = None
         self.refers: Callable[[Leg, events.Referred, float], None] | None = None
         self.replaced: Callable[[Leg, Leg, float], None] | None = None
         self.invited_uri: list[Callable[[Leg, Request, float], bool]] = []
@@ -139,10 +142,13 @@ class CallControl:
             self._lines_changed(late.device, now)
         self.recorder.note(now)
 
-    def book_changed(self, lines: Iterable[str], phones: Iterable[str], now: float) -> None:
-        """Lines and phones are set otherwise now; devices that are gone are not registered any more."""
+    def book_changed(self, lines: Iterable[str], messages: Iterable[str], phones: Iterable[str], now: float) -> None:
+        """Lines, their messages and phones are otherwise now; devices that are gone are not registered any more."""
         for number in lines:
             self.core.line_changed(number, now)
+        for number in messages:
+            if self.messages is not None:
+                self.messages(number, now)
         for name in phones:
             if self.core.lines.phone(name) is None:
                 self.core.registrar.remove(name)
@@ -493,6 +499,35 @@ class CallControl:
         leg.terminated_by = by
         leg.session.end(now, headers=headers or (reason_header(cause),))
         self.over(leg, cause, now)
+
+    def hang_up_quietly(self, leg: Leg, now: float) -> None:
+        """End a leg whose call has gone on without it."""
+        self.hang_up(leg, Cause.CALL_SPLIT, now, reason_header(Cause.NORMAL_CLEARING), by=OnBehalfOf.TRANSFER)
+
+    def forward_all(self, number: str, to: str) -> bool:
+        """Forward all calls of a line to a number or its voicemail, or (empty) not any more."""
+        line = self.core.lines.line(number)
+        if line is None:
+            return False
+        voicemail = bool(to) and to == line.voicemail_pilot
+        destination = Destination(voicemail, "" if voicemail else to) if to else NOWHERE
+        self.core.changes.set_forwarding(number, line.forwarding.on_all(destination))
+        return True
+
+    def _forward_code(self, leg: Leg, found: Route, now: float) -> bool:
+        """A phone dialled the code for forwarding: it hears a short tone, and the call ends."""
+        call = leg.call
+        if call is None or not leg.line or not self.forward_all(leg.line, found.number):
+            return False
+        call.confirms = True
+        self.joiner.reconcile(leg, now)
+
+        def done(later: float) -> None:
+            if not call.over:
+                self.end(call, Cause.NORMAL_CLEARING, later)
+
+        self.core.timers.at(now + _CONFIRM_SECONDS, done)
+        return True
 
     def end(self, call: Call, cause: Cause, now: float) -> None:
         """End a call with all that belongs to it."""

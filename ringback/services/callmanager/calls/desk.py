@@ -12,7 +12,7 @@ import structlog
 from ringback.media.codecs import ALL, Codec, codec_named
 from ringback.media.conference import Conference as Mixer
 from ringback.media.conference import MixingHub, Seat
-from ringback.media.players import Player, Sound, Tone, read_sound, tone
+from ringback.media.players import Player, Sound, Tone, beep, read_sound, tone
 from ringback.media.players.music import music_on_hold
 from ringback.media.playout import PlayOutFormats
 from ringback.media.transport.dtls import DtlsIdentity, Fingerprint, Role
@@ -22,7 +22,7 @@ from ringback.media.transport.leg import LegSettings, Protocol, RemoteMedia, Rtp
 from ringback.media.transport.ports import PortRange
 from ringback.protocols.rtp.crypto import CryptoLine, offer_lines
 from ringback.protocols.sdp.description import Description, Origin, SdpError
-from ringback.protocols.sdp.formats import Format
+from ringback.protocols.sdp.formats import Direction, Format
 from ringback.protocols.sdp.negotiation import Local, Settled, Stream, answer, offer, settle
 from ringback.services.callmanager.calls.leg import HeardKind, Room, Source
 from ringback.services.callmanager.calls.media_path import end_of
@@ -64,6 +64,8 @@ class Studio:
 
     def sound(self, kind: HeardKind) -> Sound:
         """The sound of a kind; may take some 100 ms the first time: not on the loop."""
+        if kind == "confirmation":
+            return beep()
         if kind == "ringback":
             return tone(Tone.RINGBACK, self._settings.tone_country)
         if self._settings.music is not None:
@@ -102,6 +104,8 @@ class Studio:
 
 class OwnSound:
     """Our side of one audio stream: negotiates, opens the leg, and starts what is heard (``Source``)."""
+
+    direction = Direction.BOTH
 
     def __init__(self, studio: Studio, keying: str) -> None:
         self.studio = studio
@@ -171,6 +175,7 @@ class OwnSound:
             "audio",
             leg.port,
             FORMATS,
+            self.direction,
             encryption="required" if keying != "none" else "never",
             crypto=crypto,
             fingerprint=str(self.studio.identity.fingerprint) if keying == "dtls" else "",
@@ -196,7 +201,9 @@ class OwnSound:
 
 
 class Played(OwnSound):
-    """Music or a tone for one end."""
+    """Music or a tone for one end, which sees by the direction that nobody listens to it meanwhile: it is held."""
+
+    direction = Direction.SEND
 
     def __init__(self, studio: Studio, kind: HeardKind, keying: str) -> None:
         super().__init__(studio, keying)

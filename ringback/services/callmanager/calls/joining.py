@@ -23,7 +23,7 @@ from ringback.services.callmanager.calls.passing import Passed, cross, hold_answ
 _NOT_ACCEPTABLE = 488
 _REQUEST_PENDING = 491
 _TRIES = 3
-_OWN: frozenset[HeardKind] = frozenset({"music", "ringback", "room"})
+_OWN: frozenset[HeardKind] = frozenset({"music", "ringback", "confirmation", "room"})
 
 _log = structlog.get_logger("ringback.callmanager.calls")
 

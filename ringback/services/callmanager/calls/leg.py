@@ -39,7 +39,7 @@ class Talk(Enum):
 How = Literal["invite", "again", "accepted"]
 """How the open exchange is answered: in the 2xx of the first INVITE, of a later request, or in the ACK to a 2xx."""
 
-HeardKind = Literal["nothing", "quiet", "leg", "music", "ringback", "room"]
+HeardKind = Literal["nothing", "quiet", "leg", "music", "ringback", "confirmation", "room"]
 
 
 class Room(Protocol):
@@ -67,6 +67,7 @@ NOTHING = Heard("nothing")
 QUIET = Heard("quiet")
 MUSIC = Heard("music")
 RINGBACK = Heard("ringback")
+CONFIRMATION = Heard("confirmation")
 
 
 class Source(Protocol):

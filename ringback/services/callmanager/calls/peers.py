@@ -16,14 +16,15 @@ PeerKind = Literal["node", "cluster", "gateway", "voicemail"]
 @dataclass(frozen=True, slots=True)
 class Peer:
     """A system by the name that the dial plan uses; ``targets`` in the order of trial. Its calls are known by the names
-    of its certificate where it speaks TLS, else by the address that they come from. ``srtp``: sound there is always
-    encrypted."""
+    of its certificate where it speaks TLS, else by the address (over UDP the port too) that they come from. ``srtp``:
+    sound there is always encrypted."""
 
     name: str
     kind: PeerKind
     targets: tuple[Target, ...]
     hosts: frozenset[str] = frozenset()
     addresses: frozenset[str] = frozenset()
+    ports: frozenset[int] = frozenset()
     srtp: bool = False
 
     @property
@@ -65,7 +66,10 @@ class Peers:
         """Who speaks over a flow. A certificate counts on TLS; an address alone proves nothing there."""
         if flow.secure:
             return next((self._by_host[name] for name in flow.peer_names if name in self._by_host), None)
-        return self._by_address.get(flow.remote[0])
+        peer = self._by_address.get(flow.remote[0])
+        if peer is None or flow.transport != "udp":
+            return peer
+        return peer if flow.remote[1] in peer.ports else None
 
 
 def _peer(name: str, kind: PeerKind, peers: Iterable[SipPeer], *, srtp: bool) -> Peer:
@@ -77,5 +81,6 @@ def _peer(name: str, kind: PeerKind, peers: Iterable[SipPeer], *, srtp: bool) ->
         tuple(Target(peer.transport, peer.address or peer.host, peer.port, peer.host) for peer in listed),
         frozenset(peer.host.lower() for peer in listed),
         frozenset(peer.address or peer.host for peer in plain),
+        frozenset(peer.port for peer in plain),
         srtp,
     )

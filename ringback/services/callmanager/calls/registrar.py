@@ -168,6 +168,10 @@ class Registrar(Generic[FlowT]):
         live.sort(key=lambda one: (-one.q, -one.since))
         return live
 
+    def has(self, device: str) -> bool:
+        """Whether a device has a contact, as far as it was looked after."""
+        return device in self._devices
+
     def is_registered(self, device: str, now: float) -> bool:
         """Whether a device has a contact."""
         return bool(self.bindings(device, now))

@@ -214,7 +214,7 @@ class Ringing:
     def _invite_phone(
         self, attempt: Attempt, line: Line, phone: Phone, binding: PhoneBinding, silent: bool, now: float
     ) -> None:
-        way = _way(binding)
+        way = way_of(binding)
         delayed = attempt.offer is None or is_delayed_wanted(binding)
         there = keyings_of(binding.transport == "tls", phone.encrypted)
         family = "IP6" if binding.received.count(":") > 1 else "IP4"
@@ -536,7 +536,7 @@ def _outcome(statuses: Sequence[int]) -> Outcome:
     return Outcome.UNREACHABLE
 
 
-def _way(binding: PhoneBinding) -> Way:
+def way_of(binding: PhoneBinding) -> Way:
     """How a contact is reached: over its connection; over UDP where it says, unless that is an address that only it
     knows (behind a translator), then where its requests come from."""
     flow = binding.flow

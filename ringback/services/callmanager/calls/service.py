@@ -35,6 +35,7 @@ from ringback.services.callmanager.calls.core import PhoneBinding
 from ringback.services.callmanager.calls.desk import MediaDesk
 from ringback.services.callmanager.calls.facts import Records, Registered, Registrations
 from ringback.services.callmanager.calls.registrar import Binding
+from ringback.services.callmanager.calls.watching import PACKAGES
 from ringback.services.callmanager.line_book import Changed, LineBook
 from ringback.services.callmanager.settings import CallManagerSettings, CallSettings
 from ringback.storage.callmanager.call_rows import MessageCounts
@@ -151,7 +152,8 @@ class CallService:
             AgentSettings(
                 product="Ringback",
                 contact_user="",
-                allow_events=("message-summary", "presence", "dialog", "conference", "refer", "kpml"),
+                allow_events=(*PACKAGES, "refer"),
+                supported=("100rel", "timer", "replaces", "norefersub", "outbound", "path"),
                 addresses={
                     "udp": (settings.address, port),
                     "tcp": (settings.address, port),
@@ -262,7 +264,7 @@ class CallService:
 
     def _changed(self, changed: Changed) -> None:
         if self.control is not None:
-            self.control.book_changed(changed.lines | changed.messages, changed.phones, time.monotonic())
+            self.control.book_changed(changed.lines, changed.messages, changed.phones, time.monotonic())
             self._flush()
 
     # --- registrations

@@ -232,6 +232,26 @@ class Transfers:
 
         self._core.timers.at(now + _PATIENCE, too_long)
 
+    def send_on(self, leg: Leg, to: str, now: float) -> bool:
+        """Send the other end of a call to a number, in the name of a phone; the phone's leg ends."""
+        call = leg.call
+        other = call.other(leg) if call is not None else None
+        if call is None or other is None or not other.up:
+            return False
+        shown = self._core.lines.line(leg.line)
+        fresh = self.part(call, other, now)
+        if shown is not None:
+            fresh.way.sent_on(self._core.shown_line(shown), "divert")
+        self._control.hang_up_quietly(leg, now)
+
+        def failed(attempt: Attempt, status: int, reason: str, later: float) -> None:
+            self._control.end(fresh, Cause.NO_ANSWER, later)
+
+        attempt = self.attempt(fresh, "transfer", other, leg, self.take, failed)
+        self._control.ringing.begin(attempt, to, now)
+        self._control.joiner.reconcile(other, now)
+        return True
+
     # --- attended
 
     def _attended(self, wish: Wish, other: Leg, now: float) -> None:
