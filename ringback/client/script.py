@@ -1,4 +1,4 @@
-"""The engine for scripts: sign in, send, listen, look who is there. Everything else is in ``Me.engine``."""
+"""The engine for scripts: sign in, send, listen, look who is there, call. Everything else is in ``Me.engine``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from ringback.client.calling.script import Talk, begin, next_call
 from ringback.client.engine.engine import Engine
 from ringback.client.engine.errors import EngineError
 from ringback.client.engine.settings import EngineSettings
@@ -16,6 +17,7 @@ from ringback.client.events import Subscription
 from ringback.client.host.wire import ManualSettings, Message, MessagesChanged, PeopleChanged, Person
 from ringback.client.messaging.errors import NotConnectedError
 from ringback.client.messaging.own_presence import Chosen
+from ringback.media.players.sound import Sound
 from ringback.rules.addresses import HostPort
 
 CONFIRM_SECONDS = 30.0
@@ -84,8 +86,26 @@ class Me:
         """Set the own availability by hand: available, away, dnd, offline; empty lets the devices decide."""
         await self.engine.signed_in().set_presence(show, status)
 
+    async def call(
+        self, to: str, *, play: Path | Sound | None = None, record: Path | None = None, video: bool = False
+    ) -> Talk:
+        """Call a number, an address or a person; the sound begins with ``Talk.answered``.
+
+        ``play``: a WAV file or a sound to play; ``record``: where to write what is heard (WAV, 16 kHz). Raises
+        CallError where the softphone is not registered or the text can't be dialled, SoundFileError, OSError.
+        """
+        return await begin(self.engine, to, play, record, video=video)
+
+    async def next_call(
+        self, *, play: Path | Sound | None = None, record: Path | None = None, seconds: float | None = None
+    ) -> Talk:
+        """Wait until it rings; take the call with ``Talk.answer``. Raises TimeoutError, CallError."""
+        return await next_call(self.engine, play, record, seconds)
+
     async def settled(self, seconds: float = CONFIRM_SECONDS) -> None:
-        """Wait until contact list and archive are read. Raises TimeoutError."""
+        """Wait until contact list and archive are read; nothing to wait for without messages. Raises TimeoutError."""
+        if not self.engine.features().chats:
+            return
         async with asyncio.timeout(seconds):
             await self.engine.signed_in().up.wait()
 

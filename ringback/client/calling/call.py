@@ -111,11 +111,20 @@ class LiveCall:
         """Which pictures are agreed."""
         return self.media.video
 
+    @property
+    def server_address(self) -> str:
+        """The address that the server speaks SIP from."""
+        flow = self.session.flow if self.session is not None else None
+        return flow.remote[0] if flow is not None else ""
+
     def legs(self) -> list[Leg]:
         """The way of the sound between named ends; what lies behind the server is believed to it alone."""
         legs = self.media.legs(self.server)
         if self.far_security and self.talking:
-            encrypted = self.far_security == "Encrypted"
+            # A call rings before its keys are agreed, so "Authenticated" may be the last word said: where our sound
+            # goes past the server, the keys that its two encrypted ways carried protect it from end to end.
+            direct = self.media.encrypted and not self.media.goes_to(self.server_address)
+            encrypted = self.far_security == "Encrypted" or (self.far_security == "Authenticated" and direct)
             legs.append(Leg(here=self.server, there=self.party.name or self.party.shown, encrypted=encrypted))
         return legs
 

@@ -1,48 +1,38 @@
 """What needs the call manager's help in a call: transfer, conference, park, voicemail, pick-up, other devices.
 
-Transfers are REFER (RFC 5589). Conference, park and divert are RemoteCC requests, the way of the phones that the call
-manager is made for: a REFER outside of dialogs names the dialogs concerned, the outcome comes with its NOTIFY.
+All of it is REFER in the call's own dialog (``docs/interfaces/calls.md``; RFC 5589, RFC 4579): what the target is tells
+the wish, and the NOTIFYs tell how it goes.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Literal
 
 import structlog
 
 from ringback.client.calling.book import CallBook
 from ringback.client.calling.call import LiveCall
 from ringback.client.calling.errors import CallError, refused
+from ringback.client.calling.members import read_members
 from ringback.client.calling.numbers import Dialled
+from ringback.client.calling.parties import Parties
 from ringback.client.calling.softphone import PhoneLine, Softphone, sip_uri
 from ringback.client.host.wire_calls import Party
 from ringback.protocols.sip import events
-from ringback.protocols.sip.bodies import remotecc
-from ringback.protocols.sip.bodies.markup import BodyError
-from ringback.protocols.sip.bodies.remotecc import DialogId, RemoteCcResponse, SoftkeyEvent
 from ringback.protocols.sip.errors import SipError
-from ringback.protocols.sip.flows import Body
-from ringback.protocols.sip.message import Request
 from ringback.protocols.sip.session import Session
 from ringback.rules.reasons import Reason
 
-ANSWER_SECONDS = 15.0
-TRANSFER_SECONDS = 40.0
+REFER_SECONDS = 60.0  # a blind transfer or a move rings there as long
+CONFERENCE = "conference"
 _PICKUP = "x-cisco-serviceuri-pickup"
+_PICKUP_AT = "x-cisco-serviceuri-blfpickup-"
 _DEVICE = "x-ringback-device"
+_PARK = "*68"
+_PARKED = "Parked "
 
 log = structlog.get_logger(__name__)
-Key = Literal["Conference", "Park", "IDivert"]
-
-
-@dataclass(slots=True)
-class _Asked:
-    """A RemoteCC request that waits for its outcome."""
-
-    done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Features:
@@ -53,77 +43,63 @@ class Features:
         line: PhoneLine,
         phone: Softphone,
         book: CallBook,
+        parties: Parties,
         later: Callable[[Awaitable[None], str], None],
     ) -> None:
         self._line = line
         self._phone = phone
         self._book = book
+        self._parties = parties
         self._later = later
-        self._asked: dict[str, _Asked] = {}
-        self._transfers: dict[str, asyncio.Future[None]] = {}
+        self._referring: dict[str, asyncio.Future[str]] = {}
         self._merging: dict[str, str] = {}
 
     # --- transfer
 
     async def transfer(self, call: LiveCall, to: Dialled) -> None:
-        """Connect the other side with somebody else, without asking first; we leave when that rings or is answered."""
+        """Connect the other side with somebody else, without asking first. We are out when that is answered."""
         session = self._talking(call)
-        shown = to.shown or to.dials
-        await self._refer(call, session, sip_uri(to.dials, self._line.domain), None)
-        self._phone.end(call, Reason.of("calls.ended.transferred", name=shown))
+        await self._refer(call, session, sip_uri(to.dials, self._line.domain))
+        self._phone.end(call, Reason.of("calls.ended.transferred", name=to.shown or to.dials))
 
     async def complete_transfer(self, call: LiveCall, consult: LiveCall) -> None:
         """Connect the two other sides; we leave both."""
         session, other = self._talking(call), self._talking(consult)
-        await self._refer(call, session, _bare(other.remote_uri), other)
+        await self._refer(call, session, sip_uri(consult.party.number, self._line.domain), other)
         name = consult.party.name or consult.party.shown
         self._phone.end(call, Reason.of("calls.ended.transferred", name=name))
         self._phone.end(consult, Reason.of("calls.ended.transferred", name=call.party.name or call.party.shown))
 
-    async def _refer(self, call: LiveCall, session: Session, to: str, replaces: Session | None) -> None:
-        outcome = asyncio.get_running_loop().create_future()
-        self._transfers[call.id] = outcome
-        try:
-            session.refer(self._line.now(), to, replaces=replaces)
-            async with asyncio.timeout(TRANSFER_SECONDS):
-                await outcome
-        except SipError as error:
-            raise refused("calls.refused.not_now") from error
-        except TimeoutError as error:
-            raise refused("calls.refused.no_answer", server=call.server) from error
-        finally:
-            self._transfers.pop(call.id, None)
+    async def move(self, call: LiveCall, device: str) -> None:
+        """Carry on with a call on another device of the person: it rings there, and takes over when answered."""
+        session = self._talking(call)
+        await self._refer(call, session, f"{sip_uri(self._line.number, self._line.domain)};{_DEVICE}={device}")
+        self._phone.end(call, Reason.of("calls.ended.moved", device=device))
 
-    def _refer_told(self, call: LiveCall, event: events.ReferProgress) -> None:
-        outcome = self._transfers.get(call.id)
-        if outcome is None or outcome.done():
-            return
-        if 200 <= event.status < 300 and (event.final or event.status != 202):
-            outcome.set_result(None)
-        elif event.status >= 300:
-            name = call.party.name or call.party.shown
-            why = Reason.of("calls.refused.transfer", name=name, status=event.status, text=event.reason)
-            outcome.set_exception(CallError(why))
+    async def park(self, call: LiveCall) -> None:
+        """Park a call; where to get it back comes with the call's ``parked``."""
+        session = self._talking(call)
+        said = await self._refer(call, session, sip_uri(_PARK, self._line.domain))
+        slot = said.removeprefix(_PARKED).strip() if said.startswith(_PARKED) else ""
+        call.result = "answered"
+        call.change(parked=slot)
+        self._phone.end(call, Reason.of("calls.ended.parked", number=slot))
 
-    # --- RemoteCC
+    # --- conference
 
     async def merge(self, call: LiveCall, other: LiveCall) -> None:
-        """Make one conference of two calls."""
-        self._talking(call)
-        self._talking(other)
+        """Make one conference of two calls, or take the other one into the conference that this one is."""
+        session, second = self._talking(call), self._talking(other)
+        if call is other:
+            raise refused("calls.barred.one_call")
         if call.media.held:
             await self._phone.hold(call, held=False)
-        await self._ask("Conference", call, consult=other)
+        await self._refer(call, session, sip_uri(CONFERENCE, self._line.domain), second)
         call.tell(Reason.of("calls.story.conference"), note=True)
-        self._joined(call, other)
-
-    def _joined(self, call: LiveCall, other: LiveCall) -> None:
-        known = {(one.number, one.person) for one in call.members}
-        added = [call.party, other.party] if not call.members else [other.party]
-        members = [*call.members, *(one for one in added if (one.number, one.person) not in known)]
-        call.change(members=members, conference=True)
+        if not call.members:
+            call.change(members=[call.party, other.party])
+        call.change(conference=True)
         if not other.over:
-            other.result = "answered"
             self._phone.end(other, Reason.of("calls.ended.merged"))
 
     def merge_when_answered(self, call: LiveCall, added: LiveCall) -> None:
@@ -143,15 +119,7 @@ class Features:
         except CallError as error:
             first.tell(error.reason, note=True)
 
-    async def park(self, call: LiveCall) -> None:
-        """Park a call; where to get it back comes with the call's ``parked``."""
-        self._talking(call)
-        call.result = "diverted"
-        try:
-            await self._ask("Park", call)
-        except CallError:
-            call.result = None
-            raise
+    # --- ringing
 
     async def divert(self, call: LiveCall, pilot: str) -> None:
         """Send a ringing call to the voicemail."""
@@ -159,57 +127,46 @@ class Features:
             raise refused("calls.barred.no_voicemail")
         self._phone.redirect(call, pilot)
 
-    async def move(self, call: LiveCall, device: str) -> None:
-        """Carry on with a call on another device of the person: it rings there, and takes over when answered."""
-        session = self._talking(call)
-        uri = f"{sip_uri(self._line.number, self._line.domain)};{_DEVICE}={device}"
-        await self._refer(call, session, uri, None)
-        self._phone.end(call, Reason.of("calls.ended.moved", device=device))
-
     def pick_up(self, number: str) -> LiveCall:
         """Take a call that rings in the own group, or at a number."""
-        target = f"{_PICKUP}-{number}" if number else _PICKUP
-        return self._phone.start(f"{target}@{self._line.domain}", Party(number=number, shown=number))
+        target = f"{_PICKUP_AT}{number}" if number else _PICKUP
+        party = self._parties.of(number) if number else Party()
+        return self._phone.start(f"{target}@{self._line.domain}", party)
 
-    async def _ask(self, key: Key, call: LiveCall, consult: LiveCall | None = None) -> None:
-        flow = self._line.flow
-        if flow is None or call.session is None:
-            raise refused("calls.barred.no_server", server=call.server)
-        body = remotecc.encode(
-            SoftkeyEvent(
-                key,
-                _dialog(call.session),
-                1,
-                _dialog(consult.session) if consult is not None and consult.session is not None else None,
-            )
-        )
-        name = f"{self._phone.new_id()}@{self._line.domain}"
-        asked = self._asked[name] = _Asked()
-        agent, uri = self._line.agent, f"sip:{self._line.domain}"
+    # --- REFER
+
+    async def _refer(self, call: LiveCall, session: Session, to: str, replaces: Session | None = None) -> str:
+        """Send a REFER and wait until it is known how it went; the reason phrase of that."""
+        if call.id in self._referring:
+            raise refused("calls.refused.busy_changing")
+        outcome = self._referring[call.id] = asyncio.get_running_loop().create_future()
         try:
-            agent.send_request(
-                self._line.now(),
-                "REFER",
-                uri,
-                flow,
-                from_=self._phone.own_address(),
-                call_id=name,
-                headers=(
-                    ("Contact", agent.contact(flow, self._line.number)),
-                    ("Refer-To", f"cid:{name}"),
-                    ("Require", "norefersub"),
-                    ("Referred-By", self._phone.own_address()),
-                ),
-                body=Body(remotecc.CONTENT_TYPE, body, (("Content-Id", f"<{name}>"),)),
-            ).owner = asked
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await asked.done
+            session.refer(self._line.now(), to, replaces=replaces)
+            async with asyncio.timeout(REFER_SECONDS):
+                return str(await outcome)
         except SipError as error:
             raise refused("calls.refused.not_now") from error
         except TimeoutError as error:
             raise refused("calls.refused.no_answer", server=call.server) from error
         finally:
-            self._asked.pop(name, None)
+            self._referring.pop(call.id, None)
+
+    def _told(self, call: LiveCall, event: events.ReferProgress) -> None:
+        outcome = self._referring.get(call.id)
+        if outcome is None or outcome.done():
+            return
+        if event.status >= 300:
+            name = call.party.name or call.party.shown
+            why = Reason.of("calls.refused.transfer", name=name, status=event.status, text=event.reason)
+            outcome.set_exception(CallError(why))
+        elif event.final:
+            outcome.set_result(event.reason)
+
+    def ended(self, call: LiveCall) -> None:
+        """A call is over: the call manager took its other side where a REFER wanted it."""
+        outcome = self._referring.get(call.id)
+        if outcome is not None and not outcome.done():
+            outcome.set_result("")
 
     # --- what SIP tells
 
@@ -219,39 +176,29 @@ class Features:
             case events.ReferProgress():
                 call = self._phone.call_of(event.session)
                 if call is not None:
-                    self._refer_told(call, event)
-            case events.Answered() if isinstance(event.handle.owner, _Asked):
-                if event.response.status >= 300:
-                    self._refused(event.handle.owner, event.response.status, event.response.reason)
-            case events.Unanswered() if isinstance(event.handle.owner, _Asked):
-                self._refused(event.handle.owner, 408, event.why)
-            case events.RequestArrived() if event.request.method == "NOTIFY":
-                asked = self._asked.get(event.request.call_id)
-                if asked is None:
+                    self._told(call, event)
+            case events.InDialogRequest(session=session, transaction=transaction, request=request):
+                call = self._phone.call_of(session)
+                if (
+                    call is None
+                    or request.method != "NOTIFY"
+                    or not (request.get("Event") or "").startswith(CONFERENCE)
+                ):
                     return False
-                self._line.agent.respond(self._line.now(), event.transaction, 200)
-                self._notified(asked, event.request)
+                self._line.agent.respond(self._line.now(), transaction, 200)
+                self._members(call, request.body)
             case _:
                 return False
         return True
 
-    def _notified(self, asked: _Asked, request: Request) -> None:
-        try:
-            code = RemoteCcResponse.parse(request.body).code
-        except BodyError as error:
-            log.info("calling.feature_notice_unread", why=str(error))
+    def _members(self, call: LiveCall, body: bytes) -> None:
+        members = read_members(body)
+        if members is None:
             return
-        if asked.done.done():
-            return
-        if code < 300:
-            asked.done.set_result(None)
-        else:
-            self._refused(asked, code, "")
-
-    def _refused(self, asked: _Asked, status: int, text: str) -> None:
-        if not asked.done.done():
-            why = Reason.of("calls.refused.by_server", server=self._line.server, status=status, text=text)
-            asked.done.set_exception(CallError(why))
+        own = self._line.number
+        call.change(
+            members=[self._parties.of(one.number, one.name) for one in members if one.number != own], conference=True
+        )
 
     def _talking(self, call: LiveCall) -> Session:
         if not call.talking or call.session is None:
@@ -259,13 +206,3 @@ class Features:
         if not call.reachable:
             raise refused("calls.barred.no_server", server=call.server)
         return call.session
-
-
-def _dialog(session: Session) -> DialogId:
-    return DialogId(session.call_id, session.local_tag, session.remote_tag)
-
-
-def _bare(address: str) -> str:
-    """The URI of a From or To value."""
-    _, bracket, rest = address.partition("<")
-    return rest.partition(">")[0] if bracket else address.partition(";")[0]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import structlog
 
+import ringback
 from ringback.client.calling.devices import OwnDevice
 from ringback.client.calling.errors import refused
 from ringback.client.calling.media import CallMedia, MediaProfile
@@ -35,7 +36,6 @@ from ringback.protocols.sip.registration import Registrar, Registration, Registr
 from ringback.protocols.sip.settings import AgentSettings, Credential
 from ringback.rules.reasons import Reason
 
-_PRODUCT = "Cisco-CSF Ringback"  # call managers of the field tell softphones by how the name begins
 _MODEL = "503"  # Client Services Framework
 _DESTROY = 'SIP;cause=200;text="cisco-alarm:111 Name={device} Last=Application-Requested-Destroy"'
 _SUMMARY = "message-summary"
@@ -162,7 +162,7 @@ class Line:
         timers = self._config.timers
         agent = Agent(
             AgentSettings(
-                product=_PRODUCT,
+                product=f"Ringback/{ringback.__version__}",
                 contact_user=self.number,
                 allow_events=("kpml", "dialog", "refer", _SUMMARY),
                 credentials=self._credentials(),

@@ -100,7 +100,7 @@ class CallMedia:
         self.sends_pictures = False
         self.reasons: tuple[Reason, ...] = ()
         self.on_event: Callable[[Kind, events.LegEvent], None] | None = None
-        self._host = host
+        self.host = host
         self._origin = Origin(str(secrets.randbits(60)), 1, host.pool.address)
         self._sections: list[_Section] = []
         self._offered: tuple[Description, tuple[Local, ...]] | None = None
@@ -149,6 +149,10 @@ class CallMedia:
         flowing = [one for one in self._sections if one.agreed is not None]
         return bool(flowing) and all(one.leg is not None and one.leg.secure for one in flowing)
 
+    def goes_to(self, address: str) -> bool:
+        """Whether sound is agreed to go to this address."""
+        return self.audio is not None and self.audio.address == address
+
     def leg(self, kind: Kind) -> RtpLeg | None:
         """The leg of a kind, once there is one."""
         return next((one.leg for one in self._sections if one.kind == kind), None)
@@ -180,7 +184,7 @@ class CallMedia:
             self._section("video")
         locals_ = tuple(self._local(one) for one in self._sections)
         self._origin = self._origin.next()
-        description = offer(self._origin, self._host.pool.address, locals_)
+        description = offer(self._origin, self.host.pool.address, locals_)
         self._offered = (description, locals_)
         return description.encode()
 
@@ -194,7 +198,7 @@ class CallMedia:
                 self._sections.append(_Section(section.kind, None, open=False))
         locals_ = [self._local(one, answering=True) for one in self._sections]
         self._origin = self._origin.next()
-        settled = answer(offered, self._origin, self._host.pool.address, locals_)
+        settled = answer(offered, self._origin, self.host.pool.address, locals_)
         if settled.stream("audio") is None:
             raise NoCommonMediaError(settled.reasons)
         self._settle(settled)
@@ -225,15 +229,17 @@ class CallMedia:
     def _open(self, kind: Kind) -> RtpLeg:
         clock = 90_000 if kind == "video" else 48_000
         mark = None if self.profile.marks else Mark.NONE
-        leg = self._host.open_leg(LegSettings(kind=kind, clock_rate=clock, mark=mark))
+        leg = self.host.open_leg(LegSettings(kind=kind, clock_rate=clock, mark=mark))
         leg.sending = False
         leg.on_event = lambda event: self._told(kind, event)
-        source = self._host.next_source()
+        source = self.host.next_source()
         if kind == "audio":
             self.sound = SoundBridge(leg, source)
         else:
             self.pictures = PictureBridge(leg, source, *([self._picture_rate] if self._picture_rate else []))
         leg.on_rtp = lambda packet, now: self._from_far(kind, packet, now)
+        if kind == "audio" and self._near is not None:
+            self._near.open(leg)
         return leg
 
     def _local(self, section: _Section, *, answering: bool = False) -> Local:
@@ -382,11 +388,11 @@ class CallMedia:
 
     def _page_asks(self, kind: Kind, feedback: Feedback) -> None:
         if kind == "video" and self.pictures is not None:
-            self.pictures.page_asks(feedback, self._host.time())
+            self.pictures.page_asks(feedback, self.host.time())
 
     def _told(self, kind: Kind, event: events.LegEvent) -> None:
         if isinstance(event, events.FeedbackArrived) and kind == "video" and self.pictures is not None:
-            self.pictures.far_asks(event.feedback, self._host.time())
+            self.pictures.far_asks(event.feedback, self.host.time())
         if self.on_event is not None:
             self.on_event(kind, event)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -27,20 +26,14 @@ log = structlog.get_logger(__name__)
 class PlayAndRecord:
     """Plays ``sound`` from the moment the call is answered, and records to ``record`` where that is given.
 
-    ``played`` is set when the sound was played whole. ``on_failure`` is called once where the file can't be written.
+    ``played`` is set when the sound was played whole. ``failure``: why the recording could not be written.
     """
 
-    def __init__(
-        self,
-        host: MediaHost,
-        sound: Sound | None,
-        record: Path | None,
-        on_failure: Callable[[OSError], None] | None = None,
-    ) -> None:
+    def __init__(self, host: MediaHost, sound: Sound | None, record: Path | None) -> None:
         self._host = host
         self._sound = sound
         self._record = record
-        self._on_failure = on_failure
+        self.failure: OSError | None = None
         self._leg: RtpLeg | None = None
         self._player: Player | None = None
         self._recorder: Recorder | None = None
@@ -62,14 +55,23 @@ class PlayAndRecord:
         changed = self._agreed is None or self._agreed.format != agreed.format
         self._agreed = agreed
         if self._beginning and changed:
+            self._begin_recording(agreed)
             self._begin_playing()
 
     def begin(self) -> None:
-        """The call is answered. Raises OSError where the recording can't be written."""
+        """The call is answered; where codecs are agreed later (delayed offer), sound begins then."""
         self._beginning = True
-        if self._record is not None and self._recorder is None and self._agreed is not None:
-            self._recorder = Recorder(self._host, self._record, _formats(self._agreed), rate=RECORDING_RATE)
-        self._begin_playing()
+        if self._agreed is not None:
+            self._begin_recording(self._agreed)
+            self._begin_playing()
+
+    def _begin_recording(self, agreed: Stream) -> None:
+        if self._record is None or self._recorder is not None:
+            return
+        try:
+            self._recorder = Recorder(self._host, self._record, _formats(agreed), rate=RECORDING_RATE)
+        except OSError as error:
+            self._failed(error)
 
     def _begin_playing(self) -> None:
         if self._player is not None:
@@ -102,9 +104,11 @@ class PlayAndRecord:
             try:
                 await self._recorder.stop()
             except OSError as error:
-                log.warning("calling.not_recorded", why=str(error))
-                if self._on_failure is not None:
-                    self._on_failure(error)
+                self._failed(error)
+
+    def _failed(self, error: OSError) -> None:
+        log.warning("calling.not_recorded", why=str(error))
+        self.failure = error
 
 
 def _formats(agreed: Stream) -> PlayOutFormats:

@@ -153,7 +153,7 @@ class Calling:
         line = self._line = Line(settings, own, instance, self._card, self._told, self._media_profile)
         phone = self._phone = Softphone(line, self._book, self._parties, self._later)
         phone.answered, phone.began, phone.ended = self._answered, self._began, self._ended
-        self._features = Features(line, phone, self._book, self._later)
+        self._features = Features(line, phone, self._book, self._parties, self._later)
         self._card.set(device=own.device.name, number=own.number, voicemail=own.config.lines[0].messages_number)
         await line.start()
 
@@ -213,6 +213,15 @@ class Calling:
         """Past calls before one of them."""
         rows, complete = self._recents.before(before, max(1, min(limit, 500)))
         return RecentCalls(recents=rows, complete=complete)
+
+    def recent(self, recent: str) -> Recent | None:
+        """A past call."""
+        return self._recents.get(recent)
+
+    async def settled(self) -> None:
+        """Wait until what ended calls leave behind (recordings, records) is complete."""
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks))
 
     async def see_recents(self) -> None:
         """Missed calls have been looked at."""
@@ -318,6 +327,8 @@ class Calling:
     def _ended(self, call: LiveCall) -> None:
         self._unheard.pop(call.id, None)
         self._meter.forget(call)
+        if self._features is not None:
+            self._features.ended(call)
         self._show_on_call()
 
     def _show_on_call(self) -> None:

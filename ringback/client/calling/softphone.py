@@ -7,7 +7,6 @@ reason; what the other side answers later shows in the call.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -541,10 +540,6 @@ class Softphone:
             call.media.press(digits)
         except (RtpError, TransportError) as error:
             raise refused("calls.refused.keys", why=error) from error
-
-    def new_id(self) -> str:
-        """An id for bodies that need one."""
-        return secrets.token_hex(8)
 
 
 def sip_uri(number: str, domain: str) -> str:
