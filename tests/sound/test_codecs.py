@@ -6,12 +6,14 @@ from typing import Literal
 import av
 import numpy as np
 import pytest
+from av.audio.codeccontext import AudioCodecContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringback.media.codecs import (
     ALL,
     G722,
+    G729,
     OPUS,
     PCMA,
     PCMU,
@@ -24,11 +26,14 @@ from ringback.media.codecs import (
     PayloadError,
     Pcm,
     Resampler,
+    available,
     codec_named,
+    g729,
     opus,
 )
 from ringback.media.codecs.g711 import G711
 from ringback.media.codecs.opus import has_copy
+from tests.sound.speech import speech
 
 EVERY_SAMPLE = np.arange(-32768, 32768).astype(np.int16)
 
@@ -86,7 +91,7 @@ def test_a_tone_keeps_its_pitch_and_level(codec: Codec, ptime: int) -> None:
     assert np.sqrt(np.mean(out.astype(float) ** 2)) == pytest.approx(8000 / np.sqrt(2), rel=0.05)
 
 
-@pytest.mark.parametrize("codec", ALL, ids=lambda codec: codec.name)
+@pytest.mark.parametrize("codec", [*ALL, G729], ids=lambda codec: codec.name)
 @pytest.mark.parametrize("ptime", [10, 20, 60])
 def test_a_payload_tells_its_length_without_being_decoded(codec: Codec, ptime: int) -> None:
     encoder, decoder = codec.encoder(EncoderSettings(ptime=ptime)), codec.decoder()
@@ -155,7 +160,7 @@ def test_an_encoder_changes_while_it_works() -> None:
     assert small / 3 < large / 2
 
 
-@pytest.mark.parametrize("codec", ALL, ids=lambda codec: codec.name)
+@pytest.mark.parametrize("codec", [*ALL, G729], ids=lambda codec: codec.name)
 def test_a_frame_of_another_size_or_kind_is_refused(codec: Codec) -> None:
     encoder = codec.encoder()
     for wrong in (np.zeros(encoder.frame - 1, np.int16), np.zeros(encoder.frame, np.float32)):
@@ -172,7 +177,7 @@ def test_a_frame_of_another_size_or_kind_is_refused(codec: Codec) -> None:
 @given(st.lists(st.binary(min_size=1, max_size=400), max_size=12))
 @settings(max_examples=150, deadline=None)
 def test_any_octets_are_sound_or_the_documented_error(payloads: list[bytes]) -> None:
-    for codec in ALL:
+    for codec in available():
         decoder = codec.decoder()
         for payload in payloads:
             try:
@@ -185,7 +190,7 @@ def test_any_octets_are_sound_or_the_documented_error(payloads: list[bytes]) -> 
 
 
 def test_what_is_not_there_says_why() -> None:
-    for name in UNAVAILABLE:
+    for name in UNAVAILABLE.keys() - {"G729"}:
         with pytest.raises(NoSuchCodecError, match=r"FFmpeg|PyAV"):
             codec_named(name)
     with pytest.raises(NoSuchCodecError, match="not known"):
@@ -194,6 +199,54 @@ def test_what_is_not_there_says_why() -> None:
         codec_named("opus", 8000)
     assert codec_named("g722", 8000) is G722
     assert codec_named("OPUS", 48000, rate=16000).rate == 16000
+
+
+def test_g729_is_there_where_the_system_has_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert available() == (*ALL, G729), "linphone's library, which the tests need anyway, brings it"
+    assert codec_named("g729", 8000) is G729
+    g729.load.cache_clear()
+    monkeypatch.setattr("ctypes.util.find_library", lambda name: f"lib{name}-that-is-nowhere.so")
+    try:
+        assert available() == ALL
+        with pytest.raises(NoSuchCodecError, match="libbcg729"):
+            codec_named("G729")
+        with pytest.raises(NoSuchCodecError, match="libbcg729"):
+            G729.encoder()
+    finally:
+        g729.load.cache_clear()
+
+
+def test_ffmpeg_understands_our_g729() -> None:
+    pcm = speech(8000)
+    encoder = G729.encoder(EncoderSettings(ptime=10))
+    theirs = av.CodecContext.create("g729", "r")
+    assert isinstance(theirs, AudioCodecContext)
+    theirs.sample_rate, theirs.layout = 8000, "mono"
+    decoder, ours, foreign = G729.decoder(), [], []
+    for at in range(0, pcm.size - 79, 80):
+        payload = encoder.encode(pcm[at : at + 80])
+        assert len(payload) == 10
+        ours.append(decoder.decode(payload))
+        foreign += [frame.to_ndarray().reshape(-1) for frame in theirs.decode(av.Packet(payload))]
+    heard, also = np.concatenate(ours).astype(float), np.concatenate(foreign).astype(float)
+    size = min(heard.size, also.size)
+    assert np.corrcoef(heard[:size], also[:size])[0, 1] > 0.95
+
+
+def test_g729_silence_and_loss() -> None:
+    decoder = G729.decoder()
+    encoder = G729.encoder()
+    pcm = speech(8000)
+    for at in range(8000, 16000, 160):
+        decoder.decode(encoder.encode(pcm[at : at + 160]))
+    guess = decoder.conceal(200)
+    assert guess is not None
+    assert guess.size == 200
+    assert np.abs(guess).max() > 0
+    assert decoder.samples_in(bytes(22)) == 240 == decoder.decode(bytes(22)).size
+    for wrong in (b"", bytes(3), bytes(11), bytes(250)):
+        with pytest.raises(PayloadError):
+            decoder.decode(wrong)
 
 
 @pytest.mark.parametrize("name", ["g729", "siren", "ilbc"])

@@ -1,4 +1,6 @@
-"""Sound codecs: G.711 (both laws), G.722, Opus. ``base`` says what PCM is in this house.
+"""Sound codecs: G.711 (both laws), G.722, Opus, and G.729 where the system has a library for it.
+
+``base`` says what PCM is in this house.
 
 >>> from ringback.media.codecs import EncoderSettings, codec_named
 >>> codec = codec_named("PCMU")
@@ -19,13 +21,15 @@ from ringback.media.codecs.base import (
 from ringback.media.codecs.fmtp import OpusParameters
 from ringback.media.codecs.g711 import PCMA, PCMU
 from ringback.media.codecs.g722 import G722
+from ringback.media.codecs.g729 import G729
 from ringback.media.codecs.opus import OPUS, opus
 from ringback.media.codecs.resample import Resampler
-from ringback.media.codecs.table import ALL, UNAVAILABLE, codec_named
+from ringback.media.codecs.table import ALL, UNAVAILABLE, available, codec_named
 
 __all__ = [
     "ALL",
     "G722",
+    "G729",
     "OPUS",
     "PCMA",
     "PCMU",
@@ -40,6 +44,7 @@ __all__ = [
     "PayloadError",
     "Pcm",
     "Resampler",
+    "available",
     "codec_named",
     "opus",
     "silence",
