@@ -27,7 +27,7 @@ from ringback.protocols.sip.events import (
     Progressed,
     RequestArrived,
 )
-from ringback.protocols.sip.flows import Flow
+from ringback.protocols.sip.flows import Flow, Target, Way
 from ringback.protocols.sip.message import Request
 from ringback.protocols.sip.session import Session
 from ringback.protocols.sip.settings import AgentSettings
@@ -48,7 +48,7 @@ class Switchboard:
         self.agent = Agent(settings or AgentSettings(product="switchboard", forwards=True))
         self.node = SipNode(self.agent, self.on_event, listen=listen, limits=limits)
         self.guard = Guard("example.com", b"k" * 32, algorithms=algorithms)
-        self.bindings: dict[str, tuple[str, Flow]] = {}
+        self.bindings: dict[str, tuple[str, Way]] = {}
         self.calls = 0
         self.ended: list[str] = []
         self._secrets: dict[tuple[str, Algorithm], str] = {}
@@ -121,7 +121,11 @@ class Switchboard:
         contact = request.contact
         user = request.to.uri.user or ""
         if contact is not None:
-            self.bindings[user] = (str(contact.uri), event.flow)
+            place = (contact.uri.host, contact.uri.port or 5060)
+            way: Way = event.flow
+            if event.flow.transport == "udp" and place != event.flow.remote:
+                way = Target("udp", *place)
+            self.bindings[user] = (str(contact.uri), way)
         rows = [("Contact", f"<{contact.uri}>;expires=120" if contact is not None else "*"), ("Expires", "120")]
         self.agent.respond(now, event.transaction, 200, headers=rows)
 

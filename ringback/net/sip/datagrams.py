@@ -25,10 +25,12 @@ _PING = b"\r\n\r\n"
 class DatagramFlow(Flow):
     """A UDP peer as seen from one socket."""
 
-    __slots__ = ("endpoint", "peer")
+    __slots__ = ("asked", "endpoint", "peer")
 
     endpoint: DatagramEndpoint
     peer: tuple[str, int]
+    asked: bool
+    """Whether we sent it a request: what comes back is no stranger's."""
 
 
 class DatagramEndpoint:
@@ -68,6 +70,7 @@ class DatagramEndpoint:
             found = DatagramFlow(self._node.next_number(), "udp", local, peer, inbound=True)
             found.endpoint = self
             found.peer = peer
+            found.asked = False
             self._flows[peer] = found
         return found
 
@@ -114,7 +117,7 @@ class DatagramEndpoint:
                 continue
             peer = address if len(address) == 2 else address[:2]
             flow = self._flows.get(peer)
-            if (flow is None or not flow.protected) and not node.admits(peer, now):
+            if (flow is None or not (flow.protected or flow.asked)) and not node.admits(peer, now):
                 continue
             self._take(data, peer, now)
         node.flush()

@@ -221,6 +221,8 @@ class SipNode:
         if self.wire is not None and way is not None:
             self.wire(">", way, outgoing.data)
         if isinstance(way, DatagramFlow):
+            if not way.asked and not outgoing.data.startswith(b"SIP/2.0"):
+                way.asked = True
             try:
                 way.endpoint.send(outgoing.data, way.peer)
             except OSError:

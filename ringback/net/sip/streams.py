@@ -87,7 +87,7 @@ class StreamConnection(asyncio.Protocol):
                 self._keep_alive(item)
                 continue
             self.spoken = True
-            if not flow.protected and not node.admits(flow.remote, now):
+            if self._inbound and not flow.protected and not node.admits(flow.remote, now):
                 self._pause(flow)
             if isinstance(item, MalformedMessage):
                 node.agent.receive_malformed(item, item.message, flow)

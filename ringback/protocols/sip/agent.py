@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ringback.protocols.sip.core import COOKIE, Core, content_of, ways_of
+from ringback.protocols.sip.core import COOKIE, Core, content_of, hop_of, ways_of
 from ringback.protocols.sip.dialog import Dialog
 from ringback.protocols.sip.errors import MalformedMessage
 from ringback.protocols.sip.events import (
@@ -115,23 +115,23 @@ class Agent(Core):
         self.reply_stateless(message, flow, error.status, error.text)
 
     def _receive_response(self, response: Response, flow: Flow, now: float) -> None:
-        via = response.via
-        transaction = self.clients.get((via.branch, "", response.cseq.method))
+        branch = hop_of(response)[0]
+        method = (response.get("CSeq") or "").rpartition(" ")[2]
+        transaction = self.clients.get((branch, "", method))
         if transaction is not None:
             transaction.receive(response, flow, now)
 
     def _receive_request(self, request: Request, flow: Flow, now: float) -> None:
-        via = request.via
-        branch = via.branch
+        branch, sent_by, rport = hop_of(request)
         method = request.method
         matched = "INVITE" if method == "ACK" else method
         key: Key
         if branch.startswith(COOKIE):
-            key = (branch, via.sent_by, matched)
+            key = (branch, sent_by, matched)
         else:  # RFC 2543 (section 17.2.3)
             tag = "" if method in ("INVITE", "ACK") else request.to_tag
             number = request.cseq.number
-            key = (f"{request.call_id} {number} {request.from_tag} {tag}", via.sent_by, matched)
+            key = (f"{request.call_id} {number} {request.from_tag} {tag}", sent_by, matched)
         transaction = self.servers.get(key)
         if method == "ACK":
             self._receive_ack(transaction, request, flow, now)
@@ -139,7 +139,7 @@ class Agent(Core):
         if transaction is not None:
             transaction.repeated(now)
             return
-        if "rport" in via.params or via.host != flow.remote[0]:
+        if rport or not sent_by.startswith(flow.remote[0]):
             _mark_source(request, flow)
         if request.cseq.method != method:
             raise MalformedMessage(400, "The CSeq names another method than the request line")

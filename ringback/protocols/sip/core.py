@@ -11,9 +11,10 @@ from ringback.protocols.sip.digest import Answerer
 from ringback.protocols.sip.errors import MalformedMessage
 from ringback.protocols.sip.exchange import Exchange, ExchangeUser
 from ringback.protocols.sip.flows import Body, Content, Flow, Headers, Outgoing, Target, Way
-from ringback.protocols.sip.message import Request, Response
+from ringback.protocols.sip.message import Message, Request, Response
 from ringback.protocols.sip.settings import AgentSettings, Credential
 from ringback.protocols.sip.timers import TimerQueue
+from ringback.protocols.sip.uri import parse_host_port
 from ringback.protocols.sip.transactions import ClientTransaction, Key, ServerTransaction, Why
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ class DialogUser(Protocol):
     def on_flow_closed(self, flow: Flow, now: float) -> None:
         """A connection is gone."""
 
+    def on_forgotten(self) -> None:
+        """Nothing more will come for the dialog."""
+
 
 class Tokens:
     """Unguessable texts of 16 hexadecimal digits; the system is asked for 1,024 bytes at a time."""
@@ -58,6 +62,23 @@ class Tokens:
             used = 0
         self._used = used + 16
         return self._pool[used : used + 16]
+
+
+def hop_of(message: Message) -> tuple[str, str, bool]:
+    """Branch and sent-by of the topmost Via, and whether it has rport (RFC 3581); usual ones are not read as a whole.
+
+    Raises MalformedMessage.
+    """
+    text = message.get("Via")
+    if text is not None and text[:8] == "SIP/2.0/" and "," not in text and '"' not in text and "\t" not in text:
+        head, _, params = text.partition(";")
+        sent_by = head[head.find(" ") + 1 :]
+        at = params.find("branch=")
+        if (at == 0 or params[at - 1 : at] == ";") and " " not in sent_by and " " not in params and at >= 0:
+            end = params.find(";", at)
+            return params[at + 7 : end if end >= 0 else None], sent_by, "rport" in params
+    via = message.via
+    return via.branch, via.sent_by, "rport" in via.params
 
 
 def ways_of(ways: Way | Sequence[Way]) -> tuple[Way, ...]:
@@ -236,10 +257,10 @@ class Core:
         """Where responses go: the way the request came, or over UDP without rport the port in Via (section 18.2.2)."""
         if flow.transport != "udp":
             return flow
-        via = request.via
-        if "rport" in via.params:
+        _, sent_by, rport = hop_of(request)
+        if rport or sent_by.endswith(f":{flow.remote[1]}"):
             return flow
-        port = via.port or 5060
+        port = parse_host_port(sent_by)[1] or 5060
         return flow if port == flow.remote[1] else Target("udp", flow.remote[0], port)
 
     def reply(
@@ -286,13 +307,15 @@ class Core:
         self.live.pop(session.id, None)
         key = (session.call_id, session.local_tag)
         if not linger and session.direction == "in":
-            self.users.pop(key, None)
+            self.forget_user(*key)
         else:  # late 2xx of other forks belong to it, and reports about a REFER
             self.timers.at(now + self.durations.timeout, lambda _now: self.forget_user(*key))
 
     def forget_user(self, call_id: str, local_tag: str) -> None:
         """Nobody takes requests of this dialog any more."""
-        self.users.pop((call_id, local_tag), None)
+        user = self.users.pop((call_id, local_tag), None)
+        if user is not None:
+            user.on_forgotten()
 
 
 class _Unheard:

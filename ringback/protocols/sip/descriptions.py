@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ringback.protocols.sip.bodies import multipart
+from ringback.protocols.sip.errors import SipError
+
 if TYPE_CHECKING:
     from ringback.protocols.sip.message import Message
 
@@ -16,6 +19,19 @@ def description_in(message: Message) -> bytes | None:
     kind = message.get("Content-Type")
     if kind is None:
         return None
-    if kind[:15].lower() == "application/sdp":
+    lower = kind[:40].lower()
+    if lower.startswith("application/sdp"):
         return body
+    if lower.startswith("multipart/"):
+        return _part_of(message)
     return None
+
+
+def _part_of(message: Message) -> bytes | None:
+    """The part with the description (RFC 5621). A body that can't be taken apart has none."""
+    media_type = message.content_type
+    try:
+        parts = multipart.parse(message.body, media_type) if media_type is not None else ()
+    except SipError:
+        return None
+    return next((part.body for part in parts if part.kind == "application/sdp"), None)

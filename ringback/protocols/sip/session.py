@@ -112,6 +112,11 @@ class Session(Refers):
             return self.dialog
         return self._forks.get(tag)
 
+    def on_forgotten(self) -> None:
+        """Nothing more will come for the dialog: no circle of references stays behind for the collector."""
+        self._exchange = self._offer_exchange = None
+        self._transaction = None
+
     def on_flow_closed(self, flow: Flow, now: float) -> None:
         """A connection is gone: what is answered stays and looks for another way when it has to say something."""
         if self.flow is flow and self.direction == "in" and self.state in ("incoming", "ringing"):

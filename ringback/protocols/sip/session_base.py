@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from ringback.protocols.sip.core import Core, content_of
@@ -32,6 +33,12 @@ NO_UUID = "0" * 32  # RFC 7989 section 5
 
 class WrongState(SipError, RuntimeError):  # noqa: N818  it names the state, not an accident
     """An action that the session can't do now; the message says the state. The session is unchanged."""
+
+
+@lru_cache(maxsize=512)
+def _words(text: str) -> tuple[str, ...]:
+    """The words of a list; the same few lists come again and again."""
+    return tuple(word for word in (part.strip() for part in text.split(",")) if word)
 
 
 class AckWait:
@@ -226,10 +233,12 @@ class SessionBase:
         value = message.get("Session-ID")
         if value is not None:
             self.remote_uuid = value[:32]
-        if not self.remote_allow or message.has("Allow"):
-            self.remote_allow = tuple(message.members("Allow"))
-        if message.has("Supported"):
-            self.remote_supported = tuple(tag.lower() for tag in message.members("Supported"))
+        value = message.get("Allow")
+        if value is not None:
+            self.remote_allow = _words(", ".join(message.all("Allow")))
+        value = message.get("Supported")
+        if value is not None:
+            self.remote_supported = _words(", ".join(message.all("Supported")).lower())
         if not self.remote_product:
             self.remote_product = message.get("User-Agent") or message.get("Server") or ""
 

@@ -188,6 +188,9 @@ class Subscription:
     def on_cancel(self, transaction: ServerTransaction, request: Request, now: float) -> None:
         """A CANCEL belongs to no subscription."""
 
+    def on_forgotten(self) -> None:
+        """Nothing more will come for the dialog."""
+
     def on_flow_closed(self, flow: Flow, now: float) -> None:
         """The next refresh finds another way."""
 
@@ -408,6 +411,9 @@ class Notifier:
 
     def on_cancel(self, transaction: ServerTransaction, request: Request, now: float) -> None:
         """A CANCEL belongs to no subscription."""
+
+    def on_forgotten(self) -> None:
+        """Nothing more will come for the dialog."""
 
     def on_flow_closed(self, flow: Flow, now: float) -> None:
         """A NOTIFY that can't be sent ends it; the subscriber comes again over its next connection."""

@@ -205,6 +205,7 @@ class ClientTransaction(_Transaction):
     def _forget(self, now: float) -> None:
         self._disarm(now)
         self._layer.forget_client(self)
+        self.user = _NOBODY  # no circle stays behind for the collector
 
 
 class ServerTransaction(_Transaction):
@@ -314,6 +315,19 @@ class ServerTransaction(_Transaction):
         self._layer.forget_server(self)
 
 
+class _Nobody:
+    """The user of a transaction that is over."""
+
+    __slots__ = ()
+
+    def on_response(self, transaction: ClientTransaction, response: Response, flow: Flow, now: float) -> None:
+        """Too late."""
+
+    def on_failure(self, transaction: ClientTransaction, why: Why, now: float) -> None:
+        """Too late."""
+
+
+_NOBODY: Final = _Nobody()
 _INVITE_CLIENT: Final = _machine(ClientTransaction, INVITE_CLIENT)
 _CLIENT: Final = _machine(ClientTransaction, CLIENT)
 _INVITE_SERVER: Final = _machine(ServerTransaction, INVITE_SERVER)
