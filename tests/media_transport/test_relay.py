@@ -134,9 +134,8 @@ async def test_losses_stay_losses_and_wishes_reach_the_sender(host: MediaHost) -
     start = rng.randrange(65536)
     for number in range(10):
         if number != 4:
-            octets = RtpPacket(96, (start + number) & 0xFFFF, number * 3000, 77, b"v" * 100).serialize()
-            call.phone_a.octets[: len(octets)] = octets
-            call.phone_a.emit(len(octets))
+            sent = RtpPacket(96, (start + number) & 0xFFFF, number * 3000, 77, b"v" * 100)
+            call.phone_a.emit_packet(sent, host.time())
     await until(lambda: len(call.ear_b.packets) == 9)
     numbers = [one.sequence_number for one in call.ear_b.packets]
     lost = (numbers[3] + 1) & 0xFFFF

@@ -43,7 +43,8 @@ class _Way:
     def __init__(self, source: RtpLeg, sink: RtpLeg, types: TypeMap | None) -> None:
         self._source = source
         self._sink = sink
-        self._octets = source.octets
+        self._buffer = source.buffer
+        self._octets = source.buffer.octets
         self._types = None if types is None or all(one == other for one, other in types.items()) else _table(types)
 
     def start(self) -> None:
@@ -79,7 +80,7 @@ class _Way:
         _NUMBERS.pack_into(octets, 2, sequence, timestamp, continuity.ssrc)
         if fresh:
             octets[1] |= 0x80
-        if sink.emit(size):
+        if sink.emit(size, self._buffer):
             sink.reporter.sent(timestamp, size - HEADER_SIZE, now)
 
     def _forward_rtcp(self, packets: tuple[rtcp.RtcpPacket, ...], now: float) -> None:

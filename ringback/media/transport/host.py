@@ -1,4 +1,4 @@
-"""The media side of a node: one address, its ports, one buffer, one timer for all legs of a loop."""
+"""The media side of a node: one address, its ports, its buffers, one timer for all legs of a loop."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class MediaHost:
         loop = asyncio.get_running_loop()
         self.pool = PortPool(address, ports)
         self.buffer = Buffer()
+        self.outgoing = Buffer()
         self.largest = BUFFER_SIZE - 160
         self.sockets = Sockets(loop)
         self.time: Callable[[], float] = time.monotonic

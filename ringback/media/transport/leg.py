@@ -22,7 +22,7 @@ from ringback.media.transport.dtls_driver import DtlsDriver
 from ringback.media.transport.errors import NotConnectedError, ProtectionError
 from ringback.media.transport.latch import Latch, SocketAddress
 from ringback.media.transport.ports import Mark
-from ringback.media.transport.protection import Protection
+from ringback.media.transport.protection import Buffer, Protection
 from ringback.media.transport.stream import OutgoingStream
 from ringback.protocols.rtp import rtcp
 from ringback.protocols.rtp.continuity import Continuity
@@ -138,8 +138,8 @@ class RtpLeg:
         self._last_heard = now
         self._silent = False
         self._dropped = _Dropped()
-        self._buffer = host.buffer
-        self.octets = host.buffer.octets
+        self.buffer = host.buffer
+        self._octets = host.buffer.octets
         self._view = host.buffer.view
         self.closed = False
         self._receive = self._pair.rtp.recvfrom_into
@@ -314,7 +314,7 @@ class RtpLeg:
 
     def _rtp_readable(self, now: float) -> None:
         """The path of every packet: short, and everything unusual elsewhere. The header is in clear in SRTP too."""
-        octets = self.octets
+        octets = self._octets
         try:
             size, source = self._receive(octets)
         except OSError:  # nothing there after all, or an ICMP error of an earlier packet
@@ -325,7 +325,7 @@ class RtpLeg:
             return
         protection = self.protection
         if protection is not None:
-            size = protection.unprotect(self._buffer, size)
+            size = protection.unprotect(self.buffer, size)
         elif not self._clear:
             size = 0
         if not size:
@@ -348,7 +348,7 @@ class RtpLeg:
             self._deliver(size, now)
 
     def _take_unusual(self, size: int, source: SocketAddress, now: float) -> None:
-        if size >= 8 and 128 <= self.octets[0] <= 191 and 192 <= self.octets[1] <= 223:
+        if size >= 8 and 128 <= self._octets[0] <= 191 and 192 <= self._octets[1] <= 223:
             self._take_rtcp(size, source, now, self._rtp)
         else:
             self._take_other(size, source, now)
@@ -414,10 +414,10 @@ class RtpLeg:
 
     def _rtcp_readable(self, now: float) -> None:
         try:
-            size, source = self._pair.rtcp.recvfrom_into(self.octets)
+            size, source = self._pair.rtcp.recvfrom_into(self._octets)
         except OSError:
             return
-        if size >= 8 and 128 <= self.octets[0] <= 191:
+        if size >= 8 and 128 <= self._octets[0] <= 191:
             self._take_rtcp(size, source, now, self._rtcp)
         else:
             self._take_other(size, source, now, control=True)
@@ -425,7 +425,7 @@ class RtpLeg:
     def _take_rtcp(self, size: int, source: SocketAddress, now: float, latch: Latch) -> None:
         protection = self._rtcp_protection if latch is self._rtcp and self._rtcp_protection else self.protection
         if protection is not None:
-            size = protection.unprotect_rtcp(self._buffer, size)
+            size = protection.unprotect_rtcp(self.buffer, size)
         if not size or (protection is None and not self._clear):
             self._dropped.unauthentic += 1
             return
@@ -457,17 +457,17 @@ class RtpLeg:
 
     # What goes out
 
-    def emit(self, size: int) -> bool:
-        """Send the RTP packet that lies in the host's buffer. False where it could not be sent."""
+    def emit(self, size: int, buffer: Buffer) -> bool:
+        """Send the RTP packet that lies in a buffer of the host. False where it could not be sent."""
         protection = self.protection
         if protection is not None:
-            size = protection.protect(self._buffer, size)
+            size = protection.protect(buffer, size)
         elif not self._clear:
             size = 0
         target = self._rtp.target
         if size and target is not None and not self.closed:
             try:
-                self._send_to(self._view[:size], target)
+                self._send_to(buffer.view[:size], target)
             except OSError:  # the socket's buffer is full, or there is no way to that address now
                 pass
             else:
@@ -482,8 +482,10 @@ class RtpLeg:
         octets = packet.serialize()
         if len(octets) > self._host.largest:
             raise NotConnectedError("a packet longer than any link takes")
-        self.octets[: len(octets)] = octets
-        if self.emit(len(octets)):
+        # Not the buffer of what comes in: this may be called while a packet there is still being looked at.
+        buffer = self._host.outgoing
+        buffer.octets[: len(octets)] = octets
+        if self.emit(len(octets), buffer):
             self.reporter.sent(packet.timestamp, len(packet.payload), now)
 
     def tell(self, event: events.LegEvent) -> None:
@@ -506,13 +508,14 @@ class RtpLeg:
             return
         octets = serialize_compound(packets)
         size = len(octets)
-        self.octets[:size] = octets
+        buffer = self._host.outgoing
+        buffer.octets[:size] = octets
         protection = self._rtcp_protection if not self._mux and self._rtcp_protection else self.protection
         if protection is not None:
-            size = protection.protect_rtcp(self._buffer, size)
+            size = protection.protect_rtcp(buffer, size)
         one: socket.socket = self._pair.rtp if self._mux else self._pair.rtcp
         try:
-            one.sendto(self._view[:size], latch.target)
+            one.sendto(buffer.view[:size], latch.target)
         except OSError:
             self._dropped.unsent += 1
 
