@@ -33,7 +33,7 @@ class LiveCall:
 
     ``reachable``: the server of the call answers. ``wants_video``: we would like to send pictures. ``result``: how it
     ended, where that is known before the end. ``far_security``: what the server said of the other side's leg.
-    ``offered``: the description that came with a ringing call.
+    ``offered``: the description that came with a ringing call. ``digits``: keys that the other side pressed.
     """
 
     direction: Literal["in", "out"]
@@ -72,6 +72,7 @@ class LiveCall:
     devices: int = 0
     voicemail: bool = False
     video_why: Reason | None = None
+    digits: str = ""
     offered: bytes | None = field(default=None, repr=False)
 
     def change(self, **fields: Any) -> None:

@@ -56,6 +56,11 @@ class Talk:
         """Who is at the other end."""
         return self._call.party
 
+    @property
+    def digits(self) -> str:
+        """The keys that the other side has pressed so far (RFC 4733)."""
+        return self._call.digits
+
     async def _until(self, condition: Callable[[], bool], seconds: float | None) -> None:
         async with asyncio.timeout(seconds):
             while not condition():

@@ -36,6 +36,7 @@ from ringback.rules.reasons import Reason
 
 ANSWER_SECONDS = 10.0  # for what the server is asked in a call
 MAX_CALLS = 6
+DIGITS_KEPT = 256  # keys of the other side
 
 log = structlog.get_logger(__name__)
 
@@ -498,10 +499,10 @@ class Softphone:
         waiting = self._offers.pop(call.id, None)
         if waiting is not None and not waiting.done.done():
             waiting.done.set_exception(CallError(note))
-        if self.ended is not None:
-            self.ended(call)
         call.tell(note)
         call.change(state="ended", note=note)
+        if self.ended is not None:
+            self.ended(call)
         self._later(self._close(call, result), "call end")
 
     async def _close(self, call: LiveCall, result: Result) -> None:
@@ -528,6 +529,8 @@ class Softphone:
                 call.tell(Reason.of("calls.story.silent", name=call.party.name or call.party.shown), note=True)
                 if not call.reachable:
                     self.end(call, Reason.of("calls.ended.silent", server=call.server))
+            case leg_events.DigitPressed(digit=digit):
+                call.change(digits=(call.digits + digit)[-DIGITS_KEPT:])
             case leg_events.Resumed() if call.talking:
                 call.tell(Reason.of("calls.story.heard_again"))
                 call.change(note=None)
