@@ -232,11 +232,12 @@ class CallMedia:
         leg = self.host.open_leg(LegSettings(kind=kind, clock_rate=clock, mark=mark))
         leg.sending = False
         leg.on_event = lambda event: self._told(kind, event)
-        source = self.host.next_source()
         if kind == "audio":
-            self.sound = SoundBridge(leg, source)
+            self.sound = SoundBridge(leg, self.host.next_source)
+        elif self._picture_rate:
+            self.pictures = PictureBridge(leg, self.host.next_source, self._picture_rate)
         else:
-            self.pictures = PictureBridge(leg, source, *([self._picture_rate] if self._picture_rate else []))
+            self.pictures = PictureBridge(leg, self.host.next_source)
         leg.on_rtp = lambda packet, now: self._from_far(kind, packet, now)
         if kind == "audio" and self._near is not None:
             self._near.open(leg)

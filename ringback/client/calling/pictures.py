@@ -6,6 +6,8 @@ where a whole picture is wanted that goes to whoever can make one. Nothing is de
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ringback.client.calling.page.leg import PageLeg, PageStream
 from ringback.media.transport.errors import NotConnectedError
 from ringback.media.transport.leg import RtpLeg
@@ -43,10 +45,12 @@ class PictureRate:
 class PictureBridge:
     """Between a page's stream of pictures and a leg."""
 
-    def __init__(self, far: RtpLeg, source: int, start: int = _START) -> None:
-        """``start``: bits a second to begin with, such as the optimum of the last call."""
+    def __init__(self, far: RtpLeg, sources: Callable[[], int], start: int = _START) -> None:
+        """``sources`` gives numbers that name a page among the sources of the leg; ``start``: bits a second to begin
+        with, such as the optimum of the last call."""
         self._far = far
-        self._source = source
+        self._sources = sources
+        self._source = sources()
         self._agreed: Stream | None = None
         self._page: PageLeg | None = None
         self._stream: PageStream | None = None
@@ -63,6 +67,8 @@ class PictureBridge:
 
     def join(self, page: PageLeg | None) -> None:
         """Carry to and from this page from now on."""
+        if page is not self._page:
+            self._source = self._sources()
         self._page = page
         stream = page.stream("video") if page is not None else None
         fits = self._agreed is None or stream is None or stream.agreed.format.name == self._agreed.format.name

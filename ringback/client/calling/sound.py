@@ -6,6 +6,8 @@ page's own play-out, which is a good one, then does all the waiting, and the eng
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ringback.client.calling.page.leg import PageStream
@@ -82,10 +84,11 @@ class Transcoder:
 class SoundBridge:
     """Between a page's stream and a leg. ``settle`` after each agreement, ``join`` for each new page."""
 
-    def __init__(self, far: RtpLeg, source: int) -> None:
-        """``source``: a number of the leg's host that names the page among the sources of the leg."""
+    def __init__(self, far: RtpLeg, sources: Callable[[], int]) -> None:
+        """``sources`` gives numbers that name a page among the sources of the leg."""
         self._far = far
-        self._source = source
+        self._sources = sources
+        self._source = sources()
         self._agreed: Stream | None = None
         self._page: PageStream | None = None
         self._muted = False
@@ -124,6 +127,7 @@ class SoundBridge:
 
     def _match(self) -> None:
         self._to_page = self._to_far = None
+        self._source = self._sources()  # another page, or another way of counting: the stream goes on without a break
         if self._agreed is None or self._page is None:
             return
         far, near = self._agreed.format, self._page.agreed.format
