@@ -19,13 +19,19 @@ from tests.support.lab import RunningLab, loopback_range, ringback, running_lab,
 
 
 def test_lab_json_holds_what_programs_need(lab: RunningLab) -> None:
-    assert set(lab.info) == {"domain", "people", "nameservers", "endpoints", "ca", "web"}
+    assert set(lab.info) == {"domain", "people", "phones", "nameservers", "endpoints", "ca", "web"}
     assert len(lab.info["people"]) >= 12
     anita = next(person for person in lab.info["people"] if person["address"] == "anita@example.com")
-    assert set(anita) == {"address", "user", "password", "name", "number"}
+    assert set(anita) == {"address", "user", "password", "name", "number", "extension"}
     assert all(anita.values())
     services = {row["service"] for row in lab.info["endpoints"]}
     assert {"dns", "uds", "ccmcip", "files", "files-tls", "xmpp", "xmpp-tls", "login", "cas"} <= services
+    assert {"sip", "sip-tls"} <= services
+    sip = {(row["node"], row["service"], row["scheme"], row["port"]) for row in lab.info["endpoints"]}
+    for node in ("cm1.example.com", "cm2.example.com", "cm-berlin.example.com"):
+        assert {(node, "sip", "sip", 5060), (node, "sip-tls", "sips", 5061)} <= sip
+    reception = next(phone for phone in lab.info["phones"] if phone["user"] == "reception")
+    assert (reception["numbers"], reception["cluster"]) == (["2000"], "head-office")
     assert all(set(row) == {"role", "node", "service", "scheme", "address", "port"} for row in lab.info["endpoints"])
     assert lab.ca_file.read_text().startswith("-----BEGIN CERTIFICATE-----")
     assert (lab.data / "lab.json").stat().st_mode & 0o077 == 0
@@ -50,6 +56,21 @@ def test_inside_and_outside_give_two_faces_of_one_name(lab: RunningLab, *, tcp: 
 
     assert any(row.endswith("8443 cm1.example.com.") for row in ask(lab.inside))
     assert ask(lab.outside) == []
+
+
+def test_names_lead_to_the_ports_of_calls(lab: RunningLab) -> None:
+    host, port = lab.inside.rsplit(":", 1)
+    for name, expected in (("_sip._udp", 5060), ("_sip._tcp", 5060), ("_sips._tcp", 5061)):
+        question = dns.message.make_query(f"{name}.example.com", "SRV")
+        answer = dns.query.udp(question, host, port=int(port), timeout=5)
+        rows = sorted(record.to_text() for rrset in answer.answer for record in rrset)
+        assert rows == sorted(
+            [
+                f"0 10 {expected} cm1.example.com.",
+                f"0 10 {expected} cm2.example.com.",
+                f"10 10 {expected} cm-berlin.example.com.",
+            ]
+        )
 
 
 def test_configuration_is_served_with_and_without_tls(lab: RunningLab) -> None:

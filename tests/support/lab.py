@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +126,14 @@ class SplitLab:
 
 
 PRESENCE_NODE = "im1.example.com"
-REST = ["ns.office.example.com", "ns.example.com", "cm1.example.com", "cm-berlin.example.com", "cas.cloud.example"]
+REST = [
+    "ns.office.example.com",
+    "ns.example.com",
+    "cm1.example.com",
+    "cm2.example.com",
+    "cm-berlin.example.com",
+    "cas.cloud.example",
+]
 WEB_NODE = "client.office.example.com"
 
 
@@ -149,6 +157,48 @@ def split_lab(folder: Path) -> Iterator[SplitLab]:
         finally:
             if presence is not None:
                 stop(presence.presence)
+            stop(rest)
+
+
+@dataclass(slots=True)
+class ApartLab:
+    """An enterprise one of whose nodes is a process of its own, to be killed and started again."""
+
+    rest: RunningLab
+    node: str
+    file: Path
+    process: subprocess.Popen[str]
+
+    def kill(self) -> None:
+        """End the node as a power cut would (SIGKILL)."""
+        stop(self.process, signal.SIGKILL)
+
+    def start(self) -> None:
+        """Start the node again with the state it left; returns when it serves."""
+        self.process = _serve(self.file, self.rest.data, [self.node])
+
+
+@contextlib.contextmanager
+def apart_lab(folder: Path, node: str) -> Iterator[ApartLab]:
+    """The built-in deployment with one node in a process of its own."""
+    with loopback_range() as loopback:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = subprocess.run(ringback("lab", "--show"), capture_output=True, text=True, check=True).stdout
+        file = folder / "deployment.toml"
+        file.write_text(text.replace("127.0.", f"{loopback}.") + f'\n[web]\ntoken = "{TOKEN}"\n')
+        data = folder / "data"
+        names = [row["name"] for row in tomllib.loads(text)["node"]]
+        rest = _serve(file, data, [name for name in names if name != node])
+        info = json.loads((data / "lab.json").read_text())
+        apart = None
+        try:
+            apart = ApartLab(
+                RunningLab(rest, loopback, data, info, 0.0, data / "output.txt"), node, file, _serve(file, data, [node])
+            )
+            yield apart
+        finally:
+            if apart is not None:
+                stop(apart.process)
             stop(rest)
 
 
