@@ -49,24 +49,24 @@ def _extensions(deployment: Deployment, numbering: Numbering) -> Iterator[Found]
 def _devices(deployment: Deployment, numbering: Numbering) -> Iterator[Found]:
     people = numbering.people
     clusters = {cluster.name for cluster in deployment.cluster}
-    names = {f"{kind}{person.user.upper()}" for person in deployment.person for kind in person.devices}
-    users: set[str] = set(names)
+    users = {f"{kind}{person.user.upper()}" for person in deployment.person for kind in person.devices}
+    names = set(users)
     for index, device in enumerate(deployment.device):
         where: Path = ("device", index)
+        user = device.user or device.name
         if not _DEVICE_NAME.match(device.name):
             yield (*where, "name"), f"{device.name!r} is not a device name (letters, digits, '.', '_' and '-')"
-        if device.name.upper() in {name.upper() for name in names}:
+        if device.name.upper() in names:
             yield (*where, "name"), f"There are two devices named {device.name}"
-        names.add(device.name)
-        user = device.user or device.name
-        if user in users:
+        elif user in users:
             yield (*where, "user"), f"There are two devices that sign in as {user}"
+        names.add(device.name.upper())
         users.add(user)
-        if device.owner and device.owner not in people:
-            yield (*where, "owner"), f"{device.owner!r}, who owns {device.name}, is nobody in the file"
         if device.cluster and device.cluster not in clusters:
             yield (*where, "cluster"), f"The cluster {device.cluster!r} is not in the file"
-        if not numbering.lines(device):
+        if device.owner and device.owner not in people:
+            yield (*where, "owner"), f"{device.owner!r}, who owns {device.name}, is nobody in the file"
+        elif not numbering.lines(device):
             yield where, f"{device.name} has no number: give it 'numbers', or an owner with one"
         for number in device.numbers:
             if not is_number(number):
