@@ -15,6 +15,7 @@ from pathlib import Path
 import uvloop
 
 from bench import targets, workloads
+from bench.media import workloads as media
 from bench.report import Result, machine, save, show
 from bench.session import Mechanism
 from bench.signalling import workloads as signalling
@@ -159,6 +160,8 @@ def main() -> int:
             results += _idle(folder, idle, connections, min(rounds, 3))
         if not words or any(word in "signalling registrations basic calls" for word in words):
             results += signalling.results(folder / "signalling", min(rounds, 3), wanted, short=options.short)
+        if not words or any(word in "media relayed calls conference" for word in words):
+            results += media.results(folder / "media", min(rounds, 3), wanted, short=options.short)
     show(results, note)
     print(save(results, note, options.results))
     return 0

@@ -1,0 +1,134 @@
+"""Relayed calls and conferences: ours beside rtpengine and Janus, in turns, CPU of the server's process per second."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from bench.media.generator import Phone, talk
+from bench.media.janus import janus
+from bench.media.rtpengine import rtpengine
+from bench.media.server import CODECS
+from bench.report import Result
+from bench.sound import voice
+from bench.workloads import Measured
+
+_KEYS = (bytes(range(30)), bytes(range(30, 60)))  # what phones send with, what we send with
+
+
+@contextlib.contextmanager
+def ringback(groups: Sequence[Sequence[Phone]], what: str, codec: str) -> Iterator[int]:
+    """Our media side in a process of its own; gives its id."""
+    secure = groups[0][0].key is not None
+    wish = {
+        "what": what,
+        "codec": codec,
+        "phones": [[phone.port for phone in group] for group in groups],
+        "keys": [key.hex() for key in _KEYS] if secure else [],
+    }
+    with subprocess.Popen(
+        (sys.executable, "-m", "bench.media.server"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("no pipes")
+        process.stdin.write(json.dumps(wish) + "\n")
+        process.stdin.flush()
+        for group, ports in zip(groups, json.loads(process.stdout.readline()), strict=True):
+            for phone, port in zip(group, ports, strict=True):
+                phone.destination = ("127.0.0.1", port)
+        yield process.pid
+        process.stdin.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    workload: str
+    unit: str
+    goal: float  # CPU seconds per 1,000 units
+    target: str
+    configuration: str
+    run: Callable[[Path], Measured]
+
+
+def _relayed(folder: Path, *, target: str, secure: bool, calls: int, seconds: float) -> Measured:
+    payloads = [bytes([number]) * 160 for number in range(50)]
+    phones = [Phone(payloads, key=_KEYS[0] if secure else None) for _ in range(2 * calls)]
+    pairs = list(zip(phones[::2], phones[1::2], strict=True))
+    started: AbstractContextManager[int] = (
+        ringback(pairs, "relay", "PCMU") if target == "ringback" else rtpengine(folder, pairs)
+    )
+    with started as pid:
+        return talk(phones, pid, seconds, share=2, role="relay")
+
+
+def _conference(folder: Path, *, target: str, codec: str, parties: int, seconds: float) -> Measured:
+    kind, number = CODECS[codec]
+    phones = []
+    for party in range(parties):
+        encoder = kind.encoder()
+        pcm = np.roll(voice(kind.rate, 4.0, seed=party + 1), party * 3000)
+        payloads = [encoder.encode(np.ascontiguousarray(frame)) for frame in pcm.reshape(-1, encoder.frame)]
+        phones.append(Phone(payloads, number, kind.clock // 50))
+    started: AbstractContextManager[int] = (
+        ringback([phones], "conference", codec) if target == "ringback" else janus(folder, phones, codec)
+    )
+    with started as pid:
+        return talk(phones, pid, seconds, share=1, role="mixer")
+
+
+def _rows(*, short: bool) -> list[_Row]:
+    calls, parties, seconds = (5, 4, 1.0) if short else (50, 10, 8.0)
+    rows = []
+    for secure, goal in ((False, 1.0), (True, 2.0)):
+        kind = "SRTP" if secure else "RTP"
+        rows += [
+            _Row(
+                f"relayed calls, {kind}",
+                "call second",
+                goal,
+                target,
+                f"{calls} calls, user space",
+                partial(_relayed, target=target, secure=secure, calls=calls, seconds=seconds),
+            )
+            for target in ("ringback", "rtpengine")
+        ]
+    for codec, goal in (("opus", 7.0), ("PCMU", 2.0)):
+        rows += [
+            _Row(
+                f"conference, all talk, {codec}",
+                "party second",
+                goal,
+                target,
+                f"{parties} parties, 16 kHz",
+                partial(_conference, target=target, codec=codec, parties=parties, seconds=seconds),
+            )
+            for target in ("ringback", "janus")
+        ]
+    return rows
+
+
+def results(folder: Path, rounds: int, wanted: Sequence[str], *, short: bool) -> list[Result]:
+    """All rows, the targets of each in turns. 1.0 per 1,000 seconds is 0.1 % of a core."""
+    rows = [row for row in _rows(short=short) if not wanted or row.target in wanted]
+    found = [Result(row.workload, row.unit, row.target, row.configuration, row.goal) for row in rows]
+    for workload in dict.fromkeys(row.workload for row in rows):
+        places = [place for place, row in enumerate(rows) if row.workload == workload]
+        for number in range(rounds):
+            for place in random.sample(places, len(places)):
+                row = rows[place]
+                measured = row.run(folder / f"{row.target}-{place}-{number}")
+                found[place].values.append(measured.per_thousand)
+                found[place].details.append(measured)
+                share = measured.per_thousand / 10
+                print(f"{workload}, round {number + 1}, {row.target}: {share:.3f} % of a core", file=sys.stderr)
+    return found
