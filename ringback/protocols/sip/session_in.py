@@ -105,7 +105,8 @@ class IncomingSide(OutgoingSide):
             return
         waiting.interval *= 2
         self._core.send(Outgoing(waiting.data, self._transaction.way, self._transaction, self._transaction.flow))
-        waiting.retransmit = self._core.timers.at(now + waiting.interval, self._on_unpracked)
+        last = waiting.started + self._core.durations.timeout
+        waiting.retransmit = self._core.timers.at(min(now + waiting.interval, last), self._on_unpracked)
 
     def answer(self, now: float, sdp: Content = None, *, headers: Headers = ()) -> None:
         """Send 200. ``sdp``: the answer, or our offer where the INVITE had none (the answer comes with ``Acked``)."""
