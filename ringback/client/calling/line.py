@@ -32,6 +32,7 @@ from ringback.protocols.sip.bodies.markup import BodyError
 from ringback.protocols.sip.bodies.message_summary import MessageSummary
 from ringback.protocols.sip.flows import Flow, Target
 from ringback.protocols.sip.flows import Transport as Wire
+from ringback.protocols.sip.message import Response
 from ringback.protocols.sip.registration import Registrar, Registration, RegistrationSettings
 from ringback.protocols.sip.settings import AgentSettings, Credential
 from ringback.rules.reasons import Reason
@@ -39,6 +40,7 @@ from ringback.rules.reasons import Reason
 _MODEL = "503"  # Client Services Framework
 _DESTROY = 'SIP;cause=200;text="cisco-alarm:111 Name={device} Last=Application-Requested-Destroy"'
 _SUMMARY = "message-summary"
+_ELSEWHERE = "active for another client"
 
 log = structlog.get_logger(__name__)
 
@@ -211,11 +213,17 @@ class Line:
         self._hosts.clear()
         self._host = None
 
-    def try_now(self) -> None:
+    async def try_now(self) -> None:
         """Register at once; where another computer has the device, take it over."""
         registration = self._registration
-        if registration is not None and registration.state != "registered":
-            registration.refresh(self.now())
+        if registration is None or registration.state == "registered":
+            return
+        if registration.state == "refused" and _is_elsewhere(registration.last_response) and not self._taking_over:
+            self._taking_over = True
+            await self.stop()
+            await self.start()
+            return
+        registration.refresh(self.now())
 
     async def network_changed(self) -> None:
         """Register from the address of now."""
@@ -254,6 +262,9 @@ class Line:
         if registration.next_try is not None:
             retry = max(registration.next_try - node.clock(), 0.0)
         reasons = registration.reasons
+        elsewhere = registration.state == "refused" and _is_elsewhere(registration.last_response)
+        if elsewhere:
+            reasons = (Reason.of("calls.phone.elsewhere", device=self.device), *reasons)
         if registration.state == "registered":
             why = "calls.phone.registered_secure" if secure else "calls.phone.registered"
             reasons = (Reason.of(why, server=self.server, number=self.number), *reasons)
@@ -290,3 +301,8 @@ class Line:
             return
         voice = summary.voice_messages.new
         self._card.set(messages=voice or int(summary.waiting))
+
+
+def _is_elsewhere(response: Response | None) -> bool:
+    """Whether the device was refused because another client has it (``docs/interfaces/calls.md``)."""
+    return response is not None and response.status == 403 and _ELSEWHERE in (response.get("Warning") or "")

@@ -251,7 +251,7 @@ class Calling:
     def try_now(self) -> None:
         """Register at once where a waiting time runs, also where another computer has the device."""
         if self._line is not None:
-            self._line.try_now()
+            self._later(self._line.try_now(), "phone try")
         self._wake.set()
 
     async def set_low_bandwidth(self, *, on: bool) -> None:
@@ -340,6 +340,8 @@ class Calling:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             now = time.monotonic()
+            if self._phone is not None:
+                self._phone.look_at_servers()
             for call in self._book.talking():
                 call.media.handle_timer(now)
                 self._meter.second(call)

@@ -291,6 +291,18 @@ class Softphone:
         call = session.owner
         return call if isinstance(call, LiveCall) and call.session is session else None
 
+    def look_at_servers(self) -> None:
+        """Find out which calls have lost their server: those go on, but nothing can be asked for them."""
+        flow = self._line.flow
+        for call in self._book.talking():
+            own = call.session.flow if call.session is not None else None
+            reachable = own is not None and (not own.closed or (flow is not None and flow.remote[0] == own.remote[0]))
+            if call.reachable and not reachable:
+                call.tell(Reason.of("calls.story.server_lost", server=call.server), note=True)
+            elif reachable and not call.reachable:
+                call.change(note=None)
+            call.change(reachable=reachable)
+
     def _with(self, session: Session, work: Callable[[LiveCall], None]) -> None:
         call = self.call_of(session)
         if call is not None and not call.over:

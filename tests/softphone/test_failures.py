@@ -1,0 +1,98 @@
+"""When things break in a call: a killed call manager, a killed engine, another network, another computer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ringback.client import Me
+from ringback.client.calling.errors import CallError
+from ringback.client.calling.service import Calling
+from tests.softphone.conftest import PASSWORD, SECONDS, calls, heard, person, tone, until
+from tests.support.lab import ApartLab, apart_lab
+
+LONG = 60.0  # a device looks after its server every half keep-alive interval at the latest
+
+
+def calling(me: Me) -> Calling:
+    """A person's calls."""
+    return me.engine.signed_in().calling
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[ApartLab]:
+    """A lab whose first call manager can be killed."""
+    with apart_lab(tmp_path / "lab", "cm1.example.com") as running:
+        yield running
+
+
+async def test_a_killed_call_manager_leaves_the_sound(apart: ApartLab, tmp_path: Path) -> None:
+    """The devices go to the second node, the call keeps its sound, hold is refused with the reason, the end ends."""
+    file = tmp_path / "bruno.wav"
+    async with person(apart.rest, "anita") as anita, person(apart.rest, "bruno") as bruno:
+        assert calling(anita).phone.server == "cm1.example.com"
+        waits = asyncio.create_task(bruno.next_call(play=tone(700), record=file, seconds=SECONDS))
+        out = await anita.call("2002", play=tone(440))
+        into = await waits
+        await into.answer()
+        await out.answered()
+        await until(bruno, lambda: len(into.call.quality.receiving.minute) >= 1)
+        apart.kill()
+        await until(anita, lambda: calling(anita).phone.server == "cm2.example.com" and registered(anita), LONG)
+        await until(bruno, lambda: registered(bruno) and calling(bruno).phone.server == "cm2.example.com", LONG)
+        await until(anita, lambda: any(one.action == "hold" for one in out.call.barred))
+        with pytest.raises(CallError) as told:
+            await out.hold()
+        assert told.value.reason.id == "calls.barred.no_server"
+        assert out.call.state == "active"
+        first = len(into.call.quality.receiving.minute)
+        await until(bruno, lambda: len(into.call.quality.receiving.minute) >= first + 3)
+        assert into.call.quality.receiving.minute[-1] == 0.0
+        await out.end()
+        assert (await out.over(SECONDS)).result == "answered"
+        await into.end()
+        await into.over(SECONDS)
+        again = await anita.call("2003")
+        assert calling(anita).phone.state == "registered"
+        await again.end()
+    loudest, level = heard(file, skip=1.0)
+    assert abs(loudest - 440) < 5
+    assert level > 0.1
+
+
+def registered(me: Me) -> bool:
+    """Whether the softphone is registered."""
+    return calling(me).phone.state == "registered"
+
+
+async def test_another_computer_takes_the_phone_over_only_when_asked(apart: ApartLab) -> None:
+    """The second one reads who has it; trying again takes it over, and the first one reads that."""
+    async with person(apart.rest, "anita") as first:
+        from ringback.client import sign_in
+
+        async with sign_in(
+            "anita@example.com", password=PASSWORD, nameserver=apart.rest.inside, ca_file=apart.rest.ca_file
+        ) as second:
+            await until(second, lambda: calling(second).phone.state == "refused")
+            text = calling(second).phone.text
+            assert text is not None
+            assert text.id == "calls.phone.elsewhere"
+            assert registered(first)
+            calling(second).try_now()
+            await until(second, lambda: registered(second))
+
+
+async def test_an_engine_that_is_closed_ends_its_calls(apart: ApartLab) -> None:
+    """No call is left hanging where its engine goes."""
+    async with person(apart.rest, "bruno") as bruno:
+        async with person(apart.rest, "anita") as anita:
+            waits = asyncio.create_task(bruno.next_call(seconds=SECONDS))
+            out = await anita.call("2002")
+            into = await waits
+            await into.answer()
+            await out.answered()
+        assert (await into.over(SECONDS)).result == "answered"
+        assert not calls(bruno)
