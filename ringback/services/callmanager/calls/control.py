@@ -24,13 +24,12 @@ from ringback.rules.call_forwarding import NOWHERE, Destination
 from ringback.rules.dial_plan import Caller, Origin, Route, RouteKind, is_emergency, route
 from ringback.services.callmanager.calls.access import NOBODY, Access, Sender
 from ringback.services.callmanager.calls.call import Call
-from ringback.services.callmanager.calls.causes import cause_of, cause_told, reason_header
+from ringback.services.callmanager.calls.causes import ELSEWHERE, cause_of, cause_told, reason_header
 from ringback.services.callmanager.calls.core import Core
 from ringback.services.callmanager.calls.facts import Cause, OnBehalfOf, Registered
 from ringback.services.callmanager.calls.identity import HeaderLines, Shown, call_info, identity, security
 from ringback.services.callmanager.calls.joining import Joiner
 from ringback.services.callmanager.calls.leg import NOTHING, Heard, Leg, Talk
-from ringback.services.callmanager.calls.media_path import end_of
 from ringback.services.callmanager.calls.recording import Recorder
 from ringback.services.callmanager.calls.registration import Registering
 from ringback.services.callmanager.calls.ringing import Attempt, Ringing
@@ -315,7 +314,10 @@ class CallControl:
     def _accepted(self, event: events.Accepted, now: float) -> None:
         leg = event.session.owner
         if not isinstance(leg, Leg):
-            event.session.end(now)
+            # its CANCEL crossed the answer
+            if event.offer:
+                event.session.ack(now)
+            event.session.end(now, headers=(ELSEWHERE,))
             return
         remote = event.session.flow
         leg.address = remote.remote[0] if remote is not None else ""
@@ -547,6 +549,9 @@ class CallControl:
                 self.core.line_changed(leg.line, now)
         self.recorder.close(call, now)
         self.core.calls.pop(call.number, None)
+        for leg in call.legs:
+            leg.call = None
+        call.legs.clear()
 
     # --- what the joiner asks
 
@@ -561,15 +566,10 @@ class CallControl:
             return []
         other = call.other(leg)
         shown = other.shown if other is not None else call.way.final
-        media = other is not None and self._is_encrypted(leg) and self._is_encrypted(other)
+        media = other is not None and leg.keying != "none" and other.keying != "none"
         secure = leg.session.secure and other is not None and other.session.secure
         info = call_info("to" if leg.outgoing else "from", security(secure, media), call.number, leg.instance)
         return [*identity(shown, "calling" if leg.outgoing else "called", leg.trunk is not None), info]
-
-    @staticmethod
-    def _is_encrypted(leg: Leg) -> bool:
-        said = leg.said if leg.has_said else None
-        return said is not None and end_of(said).keying != "none"
 
     def answered(self, leg: Leg, now: float) -> None:
         """A caller's INVITE was answered."""
@@ -596,9 +596,7 @@ class CallControl:
 
     def keying(self, leg: Leg) -> str:
         """How the sound of a leg is encrypted."""
-        if leg.has_said and leg.said is not None:
-            return end_of(leg.said).keying
-        return "none"
+        return leg.keying
 
     def joined(self, leg: Leg, now: float) -> None:
         """Two ends hear each other."""

@@ -93,6 +93,7 @@ class Core:
     by_line: dict[str, set[Leg]] = field(default_factory=dict)
     remote: dict[str, Registered] = field(default_factory=dict)
     watchers: list[Callable[[str, float], None]] = field(default_factory=list)
+    _shown: dict[str, tuple[Line, Shown]] = field(default_factory=dict)
     _call_number: int = 0
     _leg_number: int = 0
 
@@ -130,8 +131,9 @@ class Core:
             self.by_line.setdefault(line, set()).add(leg)
 
     def forget(self, leg: Leg) -> None:
-        """A leg is over: it counts nowhere any more."""
+        """A leg is over: it counts nowhere any more, and its session, which lives on for a while, lets go of it."""
         self.legs.pop(leg.session.id, None)
+        leg.session.owner = None
         for key, kept in ((leg.device, self.by_device), (leg.line, self.by_line)):
             entry = kept.get(key)
             if entry is not None:
@@ -152,4 +154,7 @@ class Core:
 
     def shown_line(self, line: Line) -> Shown:
         """How a line is presented."""
-        return Shown(line.number, line.name, self.domain)
+        kept = self._shown.get(line.number)
+        if kept is None or kept[0] is not line:
+            kept = self._shown[line.number] = (line, Shown(line.number, line.name, self.domain))
+        return kept[1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from ringback.protocols.sip.uri import escape_user
@@ -43,15 +44,25 @@ class Shown:
     @property
     def uri(self) -> str:
         """The SIP URI."""
-        user, at, host = self.user.rpartition("@")
-        if not at:
-            user, host = self.user, self.domain
-        return f"sip:{escape_user(user)}@{host}" if user else f"sip:{host}"
+        return _uri(self.user, self.domain)
 
     @property
     def address(self) -> str:
         """Name and URI as in a From or To."""
-        return f"{quoted(self.name)}<{self.uri}>"
+        return _address(self.user, self.name, self.domain)
+
+
+@lru_cache(maxsize=16384)
+def _uri(user: str, domain: str) -> str:
+    name, at, host = user.rpartition("@")
+    if not at:
+        name, host = user, domain
+    return f"sip:{escape_user(name)}@{host}" if name else f"sip:{host}"
+
+
+@lru_cache(maxsize=16384)
+def _address(user: str, name: str, domain: str) -> str:
+    return f"{quoted(name)}<{_uri(user, domain)}>"
 
 
 def quoted(name: str) -> str:

@@ -19,6 +19,7 @@ from ringback.protocols.sdp.description import Description
 from ringback.protocols.sip.session import Session
 from ringback.services.callmanager.calls.facts import Cause, OnBehalfOf, QualityFacts
 from ringback.services.callmanager.calls.identity import Shown
+from ringback.services.callmanager.calls.media_path import Agreed, agreed_media, end_of, quick_end
 
 if TYPE_CHECKING:
     from ringback.services.callmanager.calls.call import Call
@@ -188,6 +189,26 @@ class Leg:
     def raw_said(self) -> bytes | None:
         """What the end said last, as bytes."""
         return self._said if isinstance(self._said, bytes) or self._said is None else self._said.encode()
+
+    @property
+    def keying(self) -> str:
+        """How the end encrypts its sound: none, sdes or dtls."""
+        said = self._said
+        if isinstance(said, bytes):
+            return "none" if b"a=crypto" not in said and b"SAVP" not in said else quick_end(said).keying
+        return "none" if said is None else end_of(said).keying
+
+    @property
+    def sound(self) -> Agreed | None:
+        """Where the end wants its sound and in which codec, by what was said and told; None before anything was."""
+        if self._said is None:
+            return None
+        return agreed_media(self._said, self._told, "audio")
+
+    @property
+    def picture(self) -> Agreed | None:
+        """The same of its picture."""
+        return None if self._said is None else agreed_media(self._said, self._told, "video")
 
     @property
     def has_said(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from ringback.protocols.sdp.description import Description
 from ringback.services.callmanager.calls.joining import Desk, Relay
-from ringback.services.callmanager.calls.media_path import End, PathEvidence, choose_path
+from ringback.services.callmanager.calls.media_path import End, PathEvidence, choose_path, quick_end
 
 KEPT_OFFER = "kept"
 Wanted = Literal["kept", "none", "sdes", "either"]
@@ -64,16 +64,6 @@ class OfferFor:
             if relay is not None and relay is not but:
                 relay.close()
         self._made.clear()
-
-
-def quick_end(sdp: bytes) -> End:
-    """What a description says of its writer, without reading it all: enough to see that nothing has to be relayed."""
-    family = "IP6" if b"c=IN IP6" in sdp else "IP4"
-    if b"UDP/TLS/" in sdp:
-        return End("dtls", family)
-    if b"a=crypto" in sdp:
-        return End("sdes", family)
-    return End("none", family)
 
 
 def is_best_effort(sdp: bytes) -> bool:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ringback.protocols.sdp.description import Description, SdpError
-from ringback.protocols.sdp.formats import formats_of
 from ringback.protocols.sip.message import Request
 from ringback.services.callmanager.calls.call import Call
 from ringback.services.callmanager.calls.facts import CallFacts, Cause, OnBehalfOf, QualityFacts, SideFacts
 from ringback.services.callmanager.calls.identity import Shown
 from ringback.services.callmanager.calls.leg import Leg
-from ringback.services.callmanager.calls.media_path import end_of
+from ringback.services.callmanager.calls.media_path import Agreed
 from ringback.services.callmanager.calls.quality import quality_of
 
 if TYPE_CHECKING:
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
 _NOBODY = SideFacts()
 _NOTED_AFTER = 1.0  # seconds
-_COMPANIONS = frozenset({"telephone-event", "cn", "red"})
+_NO_MEDIA = Agreed("", 0, "")
 
 
 class Recorder:
@@ -155,13 +153,7 @@ class Recorder:
         return line.uri if line is not None else ""
 
     def _side(self, leg: Leg) -> SideFacts:
-        audio = video = ("", 0, "")
-        try:
-            said = leg.said
-            if said is not None:
-                audio, video = _media(said, leg.told, "audio"), _media(said, leg.told, "video")
-        except SdpError:
-            pass  # the record then tells of no media, as none was agreed
+        audio, video = leg.sound or _NO_MEDIA, leg.picture or _NO_MEDIA
         line = self._core.lines.line(leg.line) if leg.line else None
         phone = self._core.lines.phone(leg.device) if leg.device else None
         return SideFacts(
@@ -172,12 +164,12 @@ class Recorder:
             device=leg.device or (leg.trunk.name if leg.trunk else ""),
             device_type=phone.model if phone is not None else "",
             signalling=leg.address,
-            media=audio[0],
-            media_port=audio[1],
-            codec=audio[2],
-            video_media=video[0],
-            video_port=video[1],
-            video_codec=video[2],
+            media=audio.address,
+            media_port=audio.port,
+            codec=audio.codec,
+            video_media=video.address,
+            video_port=video.port,
+            video_codec=video.codec,
             cause=leg.cause or Cause.NORMAL_CLEARING,
             terminated_by=leg.terminated_by,
             session_id=leg.session.remote_uuid,
@@ -189,23 +181,7 @@ class Recorder:
     def _secured(self, leg: Leg) -> int:
         if not leg.session.secure:
             return 0
-        said = leg.said if leg.has_said else None
-        return 2 if said is not None and end_of(said).keying != "none" else 1
-
-
-def _media(said: Description, told: Description | None, kind: str) -> tuple[str, int, str]:
-    """Address, port and codec of a kind: the codec is the first that both descriptions of a leg name."""
-    section = said.first(kind)
-    if section is None:
-        return "", 0, ""
-    connection = said.connection_of(section)
-    address = connection.address if connection is not None else ""
-    theirs = [one for one in formats_of(section) if one.name.lower() not in _COMPANIONS]
-    other = told.first(kind) if told is not None else None
-    if other is not None:
-        known = {one.name.lower() for one in formats_of(other)}
-        theirs = [one for one in theirs if one.name.lower() in known] or theirs
-    return address, section.port, theirs[0].name if theirs else ""
+        return 2 if leg.keying != "none" else 1
 
 
 def _number(shown: Shown) -> str:

@@ -46,6 +46,10 @@ _SERVICE = "x-ringback-device"
 Purpose = Literal["call", "transfer", "move", "add", "reversion"]
 
 
+_Sent = tuple[str, "list[Way] | list[Target]", str, str, "Peer | None", "Shown | None", Sequence[tuple[str, str]]]
+"""How a branch was called: to call it once more in another way."""
+
+
 @dataclass(slots=True)
 class Branch:
     """A leg that rings, or is about to."""
@@ -56,7 +60,7 @@ class Branch:
     keying: str = ""
     retried: bool = False
     delayed: bool = False
-    again: Callable[[str], None] | None = None
+    again: _Sent | None = None
 
 
 @dataclass(slots=True)
@@ -219,21 +223,18 @@ class Ringing:
         there = keyings_of(binding.transport == "tls", phone.encrypted)
         family = "IP6" if binding.received.count(":") > 1 else "IP4"
 
-        def send(keying: str) -> None:
-            self._send(
-                attempt,
-                binding.contact,
-                [way],
-                keying,
-                family,
-                now,
-                device=phone.name,
-                line=line.number,
-                delayed=delayed,
-                extra=_SILENT if silent else (),
-            )
-
-        send(there)
+        self._send(
+            attempt,
+            binding.contact,
+            [way],
+            there,
+            family,
+            now,
+            device=phone.name,
+            line=line.number,
+            delayed=delayed,
+            extra=_SILENT if silent else (),
+        )
 
     def _invite_node(self, attempt: Attempt, line: Line, phone: Phone, now: float) -> None:
         found = self._core.remote.get(phone.name)
@@ -329,13 +330,31 @@ class Ringing:
             leg.user = attempt.line.owner if attempt.line else ""
         if offer is not None:
             leg.set_told(offer)
-        branch = Branch(leg, device, relay, keying, retried, offer is None)
-        branch.again = lambda other: self._send(
-            attempt, uri, ways, other, family, now, device=device, line=line, peer=peer, shown=shown, retried=True,
-            extra=extra,
-        )  # fmt: skip
+        branch = Branch(
+            leg, device, relay, keying, retried, offer is None, (uri, ways, family, line, peer, shown, extra)
+        )
         attempt.branches[leg] = branch
         core.line_changed(line, now)
+
+    def _send_again(self, attempt: Attempt, branch: Branch, keying: str, now: float) -> None:
+        """Ring once more with another encryption, through the relay."""
+        if branch.again is None:
+            return
+        uri, ways, family, line, peer, shown, extra = branch.again
+        self._send(
+            attempt,
+            uri,
+            ways,
+            keying,
+            family,
+            now,
+            device=branch.device,
+            line=line,
+            peer=peer,
+            shown=shown,
+            retried=True,
+            extra=extra,
+        )
 
     def _wait(self, attempt: Attempt, seconds: float, now: float) -> None:
         self._core.timers.cancel(attempt.timer)
@@ -425,8 +444,7 @@ class Ringing:
             return
         status = event.status
         if status in _NO_SOUND and not branch.retried and not branch.delayed and branch.again is not None:
-            other = "none" if branch.keying != "none" else "sdes"
-            branch.again(other)
+            self._send_again(attempt, branch, "none" if branch.keying != "none" else "sdes", now)
             if attempt.branches:
                 return
         if 300 <= status < 400 and self._redirected(attempt, leg, event, now):
