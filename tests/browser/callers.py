@@ -106,6 +106,12 @@ class Caller(Person):
         self.see("Calls")
         expect(self.page.get_by_text(f"Ready, number {self.number}")).to_be_visible(timeout=CONNECTED)
 
+    def leave(self) -> None:
+        """Sign out: calls end, and the phone is free for the next client of this person."""
+        self.go("/settings/account")
+        self.page.get_by_role("main").get_by_role("button", name="Sign out", exact=True).click()
+        expect(self.page.get_by_label("Work address")).to_be_visible(timeout=CONNECTED)
+
     def call(self, other: Caller) -> None:
         """Dial the extension in the search field."""
         self.dial(other.number)
@@ -189,6 +195,8 @@ def caller(chromium: BrowserType, lab: RunningLab, folder: Path, user: str, path
     try:
         one = arrive(browser, lab, user)
         one.page.add_init_script(PLAIN_SOUND)
-        yield Caller(one.user, one.page, one.url, browser)
+        made = Caller(one.user, one.page, one.url, browser)
+        yield made
+        made.leave()
     finally:
         browser.close()

@@ -82,7 +82,7 @@ def test_two_people_hear_each_other_hold_and_mute(people: Call) -> None:
     bruno.hears_nothing(anita)
     anita.hears_nothing(bruno)
     anita.keeps_hearing_nothing(bruno)
-    expect(bruno.page.get_by_text("Anita Berg put you on hold")).to_be_visible(timeout=MODIFIED)
+    expect(bruno.window(anita).get_by_text("Anita Berg put you on hold")).to_be_visible(timeout=MODIFIED)
     anita.press("Resume")
     anita.hears(bruno)
     bruno.hears(anita)

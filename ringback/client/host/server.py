@@ -31,7 +31,7 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 log = structlog.get_logger(__name__)
 
-_PLACES = ("/chats", "/contacts", "/settings")  # addresses inside the page: /chats/<id> and the like
+_PLACES = ("/chats", "/contacts", "/calls", "/settings")  # addresses inside the page: /chats/<id> and the like
 
 
 class EngineHost:

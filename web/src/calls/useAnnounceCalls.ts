@@ -15,6 +15,7 @@ function changeOf(texts: Texts, call: Call, before: Call | undefined): string {
   if (!before) return "";
   if (call.answered && !before.answered) return t("announce.connected", { name });
   if (call.muted !== before.muted) return t(call.muted ? "announce.muted" : "announce.unmuted");
+  if (call.held_by_other && !before.held_by_other) return stateOf(texts, call);
   if (call.state !== before.state || call.held_by_other !== before.held_by_other) return [name, stateOf(texts, call) || t("call.active")].join(": ");
   if (call.conference && call.members.length !== before.members.length) return t("announce.members", { count: call.members.length });
   if (call.parked && !before.parked) return t("call.parked.help", { number: call.parked });
