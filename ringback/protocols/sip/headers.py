@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ringback.protocols.sip.errors import MalformedMessage
+from ringback.protocols.sip.names import METHODS
 from ringback.protocols.sip.uri import NO_PARAMS, Params, Uri, parse_host_port
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+\Z", re.ASCII)
@@ -25,6 +26,10 @@ _SPLIT_SEMICOLON = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^";])+', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _SPACE = re.compile(r"[ \t]+")
 _BLANK = " \t"
+
+
+_TRANSPORTS = {f"SIP/2.0/{name}": name for name in ("UDP", "TCP", "TLS", "WS", "WSS", "SCTP")}
+_new = tuple.__new__  # makes a NamedTuple of checked values without another call
 
 
 class Quoted(str):
@@ -43,13 +48,12 @@ class CSeq(NamedTuple):
     def parse(cls, text: str) -> CSeq:
         """Read ``4711 INVITE``."""
         number, _, method = text.partition(" ")
-        method = method.strip(_BLANK)
-        if not method and "\t" in number:
-            number, _, method = text.partition("\t")
-            method = method.strip(_BLANK)
-        if not is_token(method):
-            raise MalformedMessage(400, "The CSeq has no method")
-        return cls(parse_number(number.strip(_BLANK), 2**31 - 1, "The CSeq number"), method)
+        if method not in METHODS:
+            number, _, method = text.replace("\t", " ").strip(" ").partition(" ")
+            method = method.strip(" ")
+            if not is_token(method):
+                raise MalformedMessage(400, "The CSeq has no method")
+        return _new(cls, (parse_number(number, 2**31 - 1, "The CSeq number"), method))
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
@@ -88,17 +92,12 @@ class Via(NamedTuple):
     def parse(cls, text: str) -> Via:
         """Read ``SIP/2.0/UDP host:port;branch=...``."""
         head, semicolon, rest = text.partition(";")
-        protocol, space, sent_by = head.strip(_BLANK).partition(" ")
-        if not protocol.startswith("SIP/2.0/") or not space:
-            protocol, sent_by = _loose_via(head)
-        transport = protocol[8:]
-        if not is_token(transport):
-            raise MalformedMessage(400, "A Via has no transport")
-        sent_by = sent_by.strip(_BLANK)
-        if " " in sent_by or "\t" in sent_by:
-            sent_by = _around(sent_by, ":")
+        protocol, _, sent_by = head.partition(" ")
+        transport = _TRANSPORTS.get(protocol)
+        if transport is None or " " in sent_by or "\t" in sent_by:
+            transport, sent_by = _loose_via(head)
         host, port = parse_host_port(sent_by)
-        return cls(transport.upper(), host, port, parse_params(rest) if semicolon else NO_PARAMS)
+        return _new(cls, (transport, host, port, parse_params(rest) if semicolon else NO_PARAMS))
 
     @property
     def branch(self) -> str:
@@ -140,8 +139,9 @@ class NameAddr(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """Read ``"Name" <uri>;param``, ``<uri>`` or ``uri;param``."""
-        display, uri, rest = _split_name_addr(text)
-        return cls(display, Uri.parse(uri), parse_params(rest) if rest else NO_PARAMS)
+        found = _usual_name_addr(text)
+        display, uri, rest = _split_name_addr(text) if found is None else found
+        return _new(cls, (display, Uri.parse(uri), parse_params(rest) if rest else NO_PARAMS))
 
     @property
     def tag(self) -> str:
@@ -418,6 +418,20 @@ def split_commas(text: str) -> list[str]:
 def parse_params(text: str) -> Params:
     """Read ``a=b;c;d="e"``, the text after the first semicolon. Raises MalformedMessage where a name comes twice."""
     params: dict[str, str | None] = {}
+    if '"' not in text and " " not in text and "\t" not in text:
+        for part in text.split(";"):
+            name, equals, value = part.partition("=")
+            name = name.lower()
+            if not name or name in params:
+                break
+            params[name] = value if equals else None
+        else:
+            return params
+    return _parse_any_params(text)
+
+
+def _parse_any_params(text: str) -> Params:
+    params: dict[str, str | None] = {}
     parts = text.split(";") if '"' not in text else _semicolons(text)
     if len(parts) > 1 and not parts[-1].strip(_BLANK):
         parts.pop()  # one semicolon at the end is a slip of software in use; more are a malformed message
@@ -479,27 +493,32 @@ def write_list(values: Iterable[object]) -> str:
 
 def tag_of(text: str) -> str:
     """The tag of a From or To value, without reading the rest where that is safe; empty where absent."""
-    end = _end_of_address(text)
-    if end < 0:
-        return NameAddr.parse(text).tag
-    rest = text[end:]
-    if rest[:5] == ";tag=" and ";" not in rest[5:] and " " not in rest:
-        return rest[5:]
-    return _params_after(rest).get("tag") or ""
+    place = text.rfind(">;tag=")
+    if place > 0:
+        tag = text[place + 6 :]
+        # without a quote behind it, this is neither in a display name nor in another parameter's value
+        if not (";" in tag or '"' in tag or ">" in tag or " " in tag or "\t" in tag):
+            return tag
+    elif text[-1:] == ">" and text.find(">") == len(text) - 1 and "<" in text:
+        return ""
+    return NameAddr.parse(text).tag
 
 
-def _end_of_address(text: str) -> int:
-    """The place after the closing angle bracket; -1 where that takes a full look."""
-    if text[:1] == '"':
-        closing = text.find('"', 1)
-        if closing < 0 or "\\" in text or text.find('"', closing + 1) >= 0:
-            return -1
-    elif '"' in text:
-        return -1
+def _usual_name_addr(text: str) -> tuple[str, str, str] | None:
+    """The same as ``_split_name_addr`` for what most software writes; None where that takes a full look."""
+    if text[:1] == "<":
+        display, rest = "", text[1:]
+    elif text[:1] == '"' and "\\" not in text:
+        display, _, rest = text[1:].partition('"')
+        if rest[:2] != " <":
+            return None
+        rest = rest[2:]
     else:
-        closing = 0
-    opening = text.find("<", closing)
-    return text.find(">", opening) + 1 or -1 if opening >= 0 else -1
+        return None
+    uri, bracket, rest = rest.partition(">")
+    if not bracket or (rest and rest[0] != ";"):
+        return None
+    return display, uri, rest[1:]
 
 
 def _split_name_addr(text: str) -> tuple[str, str, str]:
@@ -557,20 +576,15 @@ def _semicolons(text: str) -> list[str]:
 
 
 def _loose_via(head: str) -> tuple[str, str]:
-    """``SIP / 2.0 / UDP host``: white space may stand around the slashes."""
+    """Transport and sent-by of ``SIP / 2.0 / UDP host : port``: white space may stand around slashes and colon."""
     parts = head.replace("\t", " ").split("/")
     if len(parts) != 3:
         raise MalformedMessage(400, "A Via does not begin with SIP/2.0 and a transport")
     transport, _, sent_by = parts[2].strip(" ").partition(" ")
     name, version = parts[0].strip(" ").upper(), parts[1].strip(" ")
-    if (name, version) != ("SIP", "2.0") or not sent_by:
+    if (name, version) != ("SIP", "2.0") or not is_token(transport):
         raise MalformedMessage(400, "A Via does not begin with SIP/2.0 and a transport")
-    return f"SIP/2.0/{transport}", sent_by
-
-
-def _around(text: str, mark: str) -> str:
-    """White space around a separator taken away."""
-    return mark.join(part.strip(_BLANK) for part in text.split(mark))
+    return transport.upper(), ":".join(part.strip(" ") for part in sent_by.split(":"))
 
 
 def _optional_number(text: str | None) -> int | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ringback.protocols.sip.errors import MalformedMessage, UnbuildableMessage
 from ringback.protocols.sip.headers import (
@@ -32,14 +32,12 @@ from ringback.protocols.sip.headers import (
     split_commas,
     tag_of,
 )
-from ringback.protocols.sip.names import SPELLINGS, canonical, reason_phrase
+from ringback.protocols.sip.names import METHODS, SPELLINGS, canonical, reason_phrase
 from ringback.protocols.sip.uri import Uri
 
 Headers = Iterable[tuple[str, str]]
 """Header names (any spelling) with ready values, in order."""
 
-METHODS = frozenset({"ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH"})
-METHODS |= {"REFER", "REGISTER", "SUBSCRIBE", "UPDATE"}
 DATAGRAM_LIMIT = 65_535  # bytes
 HEADER_LIMIT = 500  # header lines in one message
 
@@ -55,7 +53,7 @@ class Message(ABC):
 
     __slots__ = ("_cache", "_headers", "body")
 
-    _cache: dict[str, object]
+    _cache: dict[str, Any]  # each name is read by one maker only, whose type the property tells
     _headers: dict[str, list[str]]
     body: bytes
 
@@ -131,7 +129,7 @@ class Message(ABC):
     @property
     def branch(self) -> str:
         """The branch of the topmost Via; empty where absent."""
-        return self.via.branch
+        return self.via.params.get("branch") or ""
 
     @property
     def from_tag(self) -> str:
@@ -148,7 +146,8 @@ class Message(ABC):
     @property
     def via(self) -> Via:
         """The topmost Via."""
-        return self._typed("Via", _first_via)
+        found: Via | None = self._cache.get("Via")
+        return self._typed("Via", _first_via) if found is None else found
 
     @property
     def vias(self) -> list[Via]:
@@ -168,7 +167,8 @@ class Message(ABC):
     @property
     def cseq(self) -> CSeq:
         """Sequence number and method."""
-        return self._typed("CSeq", _cseq)
+        found: CSeq | None = self._cache.get("CSeq")
+        return self._typed("CSeq", _cseq) if found is None else found
 
     @property
     def contacts(self) -> list[NameAddr]:
@@ -376,19 +376,16 @@ class Message(ABC):
         return values[0]
 
     def _typed(self, name: str, make: Callable[[list[str]], _T]) -> _T:
-        value = self._optional(name, make)
-        if value is None:
-            raise MalformedMessage(400, f"Missing {name} header")
-        return value
-
-    def _optional(self, name: str, make: Callable[[list[str]], _T]) -> _T | None:
-        found = self._cache.get(name)
+        found: _T | None = self._cache.get(name)
         if found is None:
             values = self._headers.get(name)
             if not values:
-                return None
+                raise MalformedMessage(400, f"Missing {name} header")
             found = self._cache[name] = make(values)
-        return found  # type: ignore[return-value]  # each name is read by one make only
+        return found
+
+    def _optional(self, name: str, make: Callable[[list[str]], _T]) -> _T | None:
+        return self._typed(name, make) if name in self._headers else None
 
     def _option_tags(self, name: str) -> frozenset[str]:
         if name not in self._headers:
@@ -420,17 +417,17 @@ class Request(Message):
         self.raw_uri = str(uri)
         if not is_token(method) or not self.raw_uri or not _writable(self.raw_uri):
             raise UnbuildableMessage(f"{method} {self.raw_uri} is no request line")
-        self._headers = _built(headers)
+        self._headers = _extend({}, headers)
         self._cache = {}
         self.body = body
 
     @property
     def uri(self) -> Uri:
         """The Request-URI. Raises MalformedMessage."""
-        found = self._cache.get("")
+        found: Uri | None = self._cache.get("")
         if found is None:
             found = self._cache[""] = Uri.parse(self.raw_uri)
-        return found  # type: ignore[return-value]  # only the line above sets it
+        return found
 
     def with_uri(self, uri: Uri | str) -> Request:
         """A copy with another Request-URI. Raises UnbuildableMessage."""
@@ -467,8 +464,7 @@ class Request(Message):
         response.body = body
         if to_tag and "To" in copied and _untagged(copied["To"][0]):
             copied["To"][0] += f";tag={to_tag}"
-        for name, value in headers:
-            response.add(name, value)
+        _extend(copied, headers)
         return response
 
     def check(self) -> None:
@@ -502,7 +498,7 @@ class Response(Message):
         self.reason = reason or reason_phrase(status)
         if not _writable(self.reason) or not 100 <= status <= 699:
             raise UnbuildableMessage(f"{status} {self.reason} is no status line")
-        self._headers = _built(headers)
+        self._headers = _extend({}, headers)
         self._cache = {}
         self.body = body
 
@@ -552,28 +548,31 @@ def parse(data: bytes) -> Request | Response:
 
 def parse_head(head: bytes) -> Request | Response:
     """Read start line and header lines, without the empty line that ends them. Raises MalformedMessage."""
-    text = head.decode("utf-8", "surrogateescape")
-    lines = text.split("\r\n")
-    breaks = len(lines) - 1
-    if text.count("\n") != breaks or text.count("\r") != breaks:
+    lines = head.decode("utf-8", "surrogateescape").split("\r\n")
+    joined = "".join(lines)
+    if "\n" in joined or "\r" in joined:
         raise MalformedMessage(400, "A line has a stray line break")
-    if "\n " in text or "\n\t" in text:
-        lines = _unfolded(lines)
+    return _read_lines(lines)
+
+
+def _read_lines(lines: list[str]) -> Request | Response:
     start = lines[0]
     message: Request | Response
     message, broken = _response(start) if start[:8] == "SIP/2.0 " else _request(start)
-    if breaks > HEADER_LIMIT:
+    if len(lines) > HEADER_LIMIT:
         raise MalformedMessage(513, f"The message has more than {HEADER_LIMIT} header lines", message)
     message._cache = {}
     message.body = b""
     headers = message._headers = {}
     spellings = SPELLINGS
     for line in lines[1:]:
-        spelt, colon, value = line.partition(":")
+        spelt, _, value = line.partition(": ")  # as nearly every line reads
         name = spellings.get(spelt)
-        if name is None or not colon:
+        if name is None:
+            if line[:1] in (" ", "\t"):
+                return _read_lines(_unfolded(lines))
             try:
-                name = canonical(spelt if colon else "")
+                name, value = _named(line)
             except MalformedMessage as error:
                 broken = broken or error
                 continue
@@ -586,6 +585,14 @@ def parse_head(head: bytes) -> Request | Response:
         broken.message = message
         raise broken
     return message
+
+
+def _named(line: str) -> tuple[str, str]:
+    """The canonical name and the value of any header line. Raises MalformedMessage."""
+    spelt, colon, value = line.partition(":")
+    if not colon:
+        raise MalformedMessage(400, "A header line has no colon")
+    return canonical(spelt), value
 
 
 def take_content_length(message: Request | Response) -> int | None:
@@ -665,11 +672,17 @@ def _checked(name: str, value: object) -> tuple[str, str]:
     return name, text
 
 
-def _built(headers: Headers) -> dict[str, list[str]]:
-    built: dict[str, list[str]] = {}
-    for name, value in headers:
-        name, text = _checked(name, value)  # noqa: PLW2901
-        built.setdefault(name, []).append(text)
+def _extend(built: dict[str, list[str]], headers: Headers) -> dict[str, list[str]]:
+    spellings = SPELLINGS
+    for spelt, value in headers:
+        name = spellings.get(spelt)
+        text = value
+        if name is None or type(value) is not str or "\n" in value or "\r" in value or name == "Content-Length":
+            name, text = _checked(spelt, value)
+        if name in built:
+            built[name].append(text)
+        else:
+            built[name] = [text]
     return built
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from ringback.protocols.sip.errors import MalformedMessage
@@ -55,7 +56,16 @@ SPELLINGS: Final[dict[str, str]] = {
     **{letter.upper(): name for letter, name in COMPACT.items()},
 }
 _BY_LOWER: Final[dict[str, str]] = {**{name.lower(): name for name in _NAMES}, **COMPACT}
+_CACHED_LENGTH: Final = 60
 _NAME: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+\Z", re.ASCII)
+
+METHODS: Final = frozenset({"ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK"}) | {
+    "PUBLISH",
+    "REFER",
+    "REGISTER",
+    "SUBSCRIBE",
+    "UPDATE",
+}
 
 REASONS: Final[dict[int, str]] = {
     100: "Trying",
@@ -133,17 +143,24 @@ REASONS: Final[dict[int, str]] = {
 
 
 def canonical(name: str) -> str:
-    """The one spelling of a header's name; an unknown one stays as it is, less white space behind it.
+    """The one spelling of a header's name; in an unknown one each word begins with a capital.
 
     Raises MalformedMessage where it is no token.
     """
     known = SPELLINGS.get(name)
     if known is not None:
         return known
+    return _look_up_cached(name) if len(name) <= _CACHED_LENGTH else _look_up(name)
+
+
+def _look_up(name: str) -> str:
     name = name.rstrip(" \t")
     if not _NAME.match(name):
         raise MalformedMessage(400, "A header line has no name")
     return _BY_LOWER.get(name.lower()) or _capitalised(name)
+
+
+_look_up_cached = lru_cache(maxsize=1024)(_look_up)
 
 
 def _capitalised(name: str) -> str:

@@ -227,6 +227,10 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
 
     Raises MalformedMessage (400).
     """
+    return _host_port_cached(text) if len(text) <= _CACHED_LENGTH else _host_port(text)
+
+
+def _host_port(text: str) -> tuple[str, int | None]:
     host, colon, port_text = text.partition(":")
     if text[:1] == "[":
         inner, bracket, after = text[1:].partition("]")
@@ -243,6 +247,9 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
     if not (port_text.isascii() and port_text.isdigit()) or len(port_text) > 5 or int(port_text) > 65535:
         raise MalformedMessage(400, f"{port_text[:20]!r} is not a port")
     return host, int(port_text)
+
+
+_host_port_cached = lru_cache(maxsize=4096)(_host_port)
 
 
 def _ipv6(text: str) -> str:
