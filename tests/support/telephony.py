@@ -55,11 +55,15 @@ def phones(count: int, first: int = 2001) -> tuple[SipPhone, ...]:
 
 
 @contextlib.contextmanager
-def running_telephony(folder: Path, own: Sequence[SipPhone], more: str = "") -> Iterator[Telephony]:
-    """The call manager alone in a process of its own, with further tables of the deployment file in ``more``."""
+def running_telephony(
+    folder: Path, own: Sequence[SipPhone], more: str = "", *, near: bool = True
+) -> Iterator[Telephony]:
+    """The call manager alone in a process of its own, with further tables of the deployment file in ``more``.
+
+    ``near``: at 127.0.0.1, since some phones take no other address of the loopback network for reachable."""
     folder.mkdir(parents=True, exist_ok=True)
-    with loopback_range() as loopback:
-        address = f"{loopback}.10.10"
+    with contextlib.ExitStack() as stack:
+        address = "127.0.0.1" if near else f"{stack.enter_context(loopback_range())}.10.10"
         file = folder / "deployment.toml"
         file.write_text(_deployment(address, own) + more)
         data = folder / "data"
@@ -95,6 +99,7 @@ name = "cm.{DOMAIN}"
 address = "{address}"
 roles = ["call-manager"]
 cluster = "main"
+ports = {{ https = 0, files = 0, files-tls = 0, sip = 0, sip-tls = 0 }}
 """
     rows = [
         f'\n[[device]]\nname = "{phone.user.upper()}"\nuser = "{phone.user}"\npassword = "{phone.password}"\n'
