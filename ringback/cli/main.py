@@ -17,6 +17,7 @@ _VERBS: Final = {
     "doctor": "ringback.cli.doctor",
     "message": "ringback.cli.talk",
     "presence": "ringback.cli.talk",
+    "call": "ringback.cli.call",
 }
 
 

@@ -50,7 +50,7 @@ def message(
     async def send(me: Me) -> None:
         await me.send(address, body)
 
-    _signed_in(own, nameserver, ca, server, send)
+    run_signed_in(own, nameserver, ca, server, send)
 
 
 def presence(
@@ -80,14 +80,17 @@ def presence(
                 if address in {"", person.id}:
                     typer.echo(_line(person))
 
-    _signed_in(own, nameserver, ca, server, look)
+    run_signed_in(own, nameserver, ca, server, look)
 
 
 def _line(person: Person) -> str:
     return "\t".join((person.id, person.presence.show, " ".join(person.presence.status.split())))
 
 
-def _signed_in(own: str, nameserver: str, ca: Path | None, server: str, work: Callable[[Me], Awaitable[None]]) -> None:
+def run_signed_in(
+    own: str, nameserver: str, ca: Path | None, server: str, work: Callable[[Me], Awaitable[None]]
+) -> None:
+    """Sign in, do some work, sign out; every way to fail becomes a sentence and a status."""
     set_up_log("error")
     password = os.environ.get(_PASSWORD_VARIABLE) or typer.prompt("Password", hide_input=True, err=True)
 
