@@ -43,20 +43,57 @@ class ToneTrack(MediaStreamTrack):
         return frame
 
 
+class MovingTrack(MediaStreamTrack):
+    """A camera that sees a grey that changes with every picture; 15 of them a second."""
+
+    kind = "video"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._count = 0
+        self._began: float | None = None
+
+    async def recv(self) -> av.VideoFrame:
+        """The next picture, in real time."""
+        loop = asyncio.get_running_loop()
+        self._began = self._began if self._began is not None else loop.time()
+        await asyncio.sleep(max(self._began + self._count / 15 - loop.time(), 0))
+        frame = av.VideoFrame.from_ndarray(np.full((180, 320, 3), self._count % 200 + 20, np.uint8), format="rgb24")
+        frame.pts, frame.time_base = self._count * 6000, fractions.Fraction(1, 90_000)
+        self._count += 1
+        return frame
+
+
 class Page:
-    """A page that is connected: what it heard so far."""
+    """A page that is connected: what it heard and saw so far. ``seen``: the mean grey of each picture."""
 
     def __init__(self, peer: RTCPeerConnection) -> None:
         self.peer = peer
         self.heard: list[np.ndarray[tuple[int], np.dtype[np.int16]]] = []
         self.rate = RATE
-        self._task: asyncio.Task[None] | None = None
+        self.seen: list[float] = []
+        self._tasks: list[asyncio.Task[None]] = []
         self._arrived = asyncio.Condition()
         peer.on("track", self._listen)
 
     def _listen(self, track: MediaStreamTrack) -> None:
-        if track.kind == "audio":
-            self._task = asyncio.create_task(self._collect(track))
+        work = self._collect(track) if track.kind == "audio" else self._watch(track)
+        self._tasks.append(asyncio.create_task(work))
+
+    async def _watch(self, track: MediaStreamTrack) -> None:
+        with contextlib.suppress(MediaStreamError):
+            while True:
+                frame = await track.recv()
+                if isinstance(frame, av.VideoFrame):
+                    self.seen.append(float(frame.to_ndarray(format="gray").mean()))
+                    async with self._arrived:
+                        self._arrived.notify_all()
+
+    async def pictures(self, count: int, limit: float = 20.0) -> None:
+        """See so many more."""
+        wanted = len(self.seen) + count
+        async with asyncio.timeout(limit), self._arrived:
+            await self._arrived.wait_for(lambda: len(self.seen) >= wanted)
 
     async def _collect(self, track: MediaStreamTrack) -> None:
         with contextlib.suppress(MediaStreamError):
@@ -90,17 +127,19 @@ class Page:
     async def close(self) -> None:
         """Close the page."""
         await self.peer.close()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
-async def page_at(me: Me, call: str, frequency: float) -> AsyncIterator[Page]:
-    """A page that carries the sound of a call: it sends a tone and listens."""
+async def page_at(me: Me, call: str, frequency: float, *, video: bool = False) -> AsyncIterator[Page]:
+    """A page that carries the sound of a call, and pictures: it sends a tone, listens and watches."""
     peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     page = Page(peer)
     peer.addTrack(ToneTrack(frequency))
+    if video:
+        peer.addTrack(MovingTrack())
     try:
         await peer.setLocalDescription(await peer.createOffer())
         sdp, _ = await me.engine.signed_in().calling.desk.connect_media(call, peer.localDescription.sdp)

@@ -86,3 +86,27 @@ async def test_a_closed_page_ends_the_call_after_a_while(lab: RunningLab, monkey
         assert recent is not None
         assert recent.story[-1].text.id == "calls.ended.page_closed"
         await into.over(SECONDS)
+
+
+async def test_two_pages_see_each_other(lab: RunningLab) -> None:
+    """Pictures go from page to page without being decoded, and they move; the call says which codec."""
+    async with person(lab, "anita") as anita, person(lab, "bruno") as bruno:
+        desk, other = anita.engine.signed_in().calling.desk, bruno.engine.signed_in().calling.desk
+        out = await desk.start("2002", video=True)
+        into = await rings(bruno)
+        assert into.asks_video
+        await other.answer(into.id, video=True)
+        await until(anita, lambda: calls(anita)[0].video == "both")
+        async with (
+            page_at(anita, out.id, 440, video=True) as left,
+            page_at(bruno, into.id, 700, video=True) as right,
+        ):
+            await asyncio.gather(left.pictures(20), right.pictures(20))
+            for page in (left, right):
+                assert len(set(map(round, page.seen[-10:]))) > 3
+            await until(anita, lambda: calls(anita)[0].quality.video_codec in ("H264", "VP8"))
+            await desk.set_video(out.id, on=False)
+            await until(bruno, lambda: calls(bruno)[0].video == "sending")
+            assert calls(anita)[0].video == "receiving"
+        desk.end(out.id)
+        await until(bruno, lambda: not calls(bruno))

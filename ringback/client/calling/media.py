@@ -298,7 +298,8 @@ class CallMedia:
         audio = tuple(one for one in PAGE_AUDIO if agreed is None or one.codec.key == agreed.format.codec.key)
         picture = self.picture
         if picture is None:
-            return PageWish(audio or PAGE_AUDIO)
+            before = agreed is None and self.sends_pictures  # what the other side takes is not known yet
+            return PageWish(audio or PAGE_AUDIO, PAGE_VIDEO if before else ())
         return PageWish(audio or PAGE_AUDIO, tuple(one for one in PAGE_VIDEO if one.name == picture.format.name))
 
     @property
