@@ -9,6 +9,7 @@ single hiccup would keep the delay high for seconds.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import numpy as np
@@ -142,7 +143,7 @@ class LossEstimate:
     """How many packets get lost, how many of the lost ones later packets may replace, and how long to wait for
     those."""
 
-    __slots__ = ("_copies", "_newest", "_seen", "_waited", "share")
+    __slots__ = ("_copies", "_known", "_newest", "_seen", "_waited", "share")
 
     _MEMORY = 150  # packets
     _FIRST = 25  # packets after which a share is believed; before, redundancy is taken as a sign of loss
@@ -155,6 +156,7 @@ class LossEstimate:
         self._seen = 0
         self._copies = 0.0
         self._waited = 0.0
+        self._known = False  # whether enough packets came to tell what gets lost
 
     def add(self, sequence: int, copies: int) -> None:
         """A packet came that could replace ``copies`` before it."""
@@ -169,13 +171,17 @@ class LossEstimate:
         if back:
             self.share = max(0.0, self.share - 1 / min(self._MEMORY, self._seen))
         self._copies = max(float(copies), self._copies - 1 / self._SLOWNESS)
-        needed = self._copies if self._seen < self._FIRST else min(self._copies, self._depth())
-        self._waited = max(needed, self._waited - 1 / self._SLOWNESS) if self._seen >= self._FIRST else needed
+        if self._seen < self._FIRST:
+            self._waited = self._copies
+            return
+        needed = min(self._copies, self._depth())
+        self._waited = max(needed, self._waited - 1 / self._SLOWNESS) if self._known else needed
+        self._known = True
 
     @property
     def copies_waited_for(self) -> int:
         """How many packets to wait so that copies have come in time; 0 while hardly anything is lost."""
-        return round(self._waited + 0.499) if self._waited > 0 else 0
+        return math.ceil(self._waited - 1e-6)
 
     def _depth(self) -> int:
         """Copies after which less than _LEFT is still missing, losses being independent."""
