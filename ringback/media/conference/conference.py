@@ -20,8 +20,7 @@ from ringback.media.transport.errors import NotConnectedError
 from ringback.media.transport.leg import RtpLeg
 from ringback.protocols.rtp.packet import RtpPacket
 
-RATE = 16000  # Hz; wideband, as most of today's phones hear
-_FRAME = RATE // 50
+WIDE, NARROW = 16000, 8000  # Hz: as most of today's phones hear; where all parties are old ones
 _INBOX = 100  # packets that wait for the next beat; a jam of the machine drops the oldest
 _MOST_DELAY = 0.3  # seconds; a party with a worse link is heard with gaps rather than later than people bear
 _SETTINGS = EncoderSettings(complexity=2)  # nobody hears the difference of higher ones at 16 kHz
@@ -39,14 +38,27 @@ class Seat:
         self.payload_type = payload_type
         self.settings = _SETTINGS
         self.inbox: deque[tuple[RtpPacket, float]] = deque(maxlen=_INBOX)
-        self._playout = PlayOut(formats, PlayOutSettings(rate=RATE, most_delay=_MOST_DELAY))
+        self.formats = formats
+        self._playout: PlayOut | None = None
         self._stream = leg.stream()
         self._own: _Voice | None = None
+        self.rate = 0  # until the first beat
 
     @property
     def statistics(self) -> PlayOutStatistics:
         """What the conference heard of this party, as far as sound goes."""
-        return self._playout.statistics
+        return PlayOutStatistics() if self._playout is None else self._playout.statistics
+
+    @property
+    def narrow(self) -> bool:
+        """Whether nothing above telephone quality comes from here or goes here."""
+        return all(codec.rate <= NARROW for codec in (self.codec, *self.formats.codecs.values()))
+
+    def work_at(self, rate: int) -> None:
+        """Between two beats: give and take sound at another rate from now on."""
+        self._playout = None
+        self._own = None
+        self.rate = rate
 
     def hear(self, packet: RtpPacket, arrival: float) -> None:
         """A packet of this party."""
@@ -54,14 +66,17 @@ class Seat:
 
     def pull(self, now: float) -> Pcm:
         """In the hub's thread: its next 20 ms."""
+        playout = self._playout
+        if playout is None:
+            playout = self._playout = PlayOut(self.formats, PlayOutSettings(rate=self.rate, most_delay=_MOST_DELAY))
         while self.inbox:
-            self._playout.push(*self.inbox.popleft())
-        return self._playout.pull(now)
+            playout.push(*self.inbox.popleft())
+        return playout.pull(now)
 
     def encode_own(self, pcm: Pcm) -> bytes:
         """In the hub's thread: with an encoder of its own."""
         if self._own is None:
-            self._own = _Voice(self.codec, self.settings)
+            self._own = _Voice(self.codec, self.settings, self.rate)
         return self._own.encode(pcm)
 
     def send(self, payload: bytes, beat: int) -> None:
@@ -76,10 +91,10 @@ class Seat:
 class _Voice:
     """An encoder and the way to its rate."""
 
-    def __init__(self, codec: Codec, settings: EncoderSettings) -> None:
+    def __init__(self, codec: Codec, settings: EncoderSettings, rate: int) -> None:
         self._encoder: Encoder = codec.encoder(settings)
-        self._resampler = Resampler(RATE, self._encoder.rate)
-        self._direct = self._encoder.rate == RATE
+        self._resampler = Resampler(rate, self._encoder.rate)
+        self._direct = self._encoder.rate == rate
 
     def encode(self, pcm: Pcm) -> bytes:
         return self._encoder.encode(pcm if self._direct else self._resampler.process(pcm))
@@ -100,9 +115,11 @@ class Conference:
     def __init__(self, loudest: int = 3) -> None:
         self.on_talkers: Callable[[tuple[Seat, ...]], None] | None = None
         self.seats: tuple[Seat, ...] = ()
-        self._mixer: Mixer[Seat] = Mixer(_FRAME, loudest)
+        self._loudest = loudest
+        self._rate = WIDE
+        self._mixer: Mixer[Seat] = Mixer(WIDE // 50, loudest)
         self._shared: dict[tuple[str, int, EncoderSettings], _Voice] = {}
-        self._notices: deque[Pcm] = deque(maxlen=8)
+        self._notices: deque[Sound] = deque(maxlen=8)
         self._notice: Pcm | None = None
         self._talkers: tuple[Seat, ...] = ()
         self._next = 0.0
@@ -124,7 +141,7 @@ class Conference:
 
     def play(self, sound: Sound) -> None:
         """Let everybody hear a short sound, such as a beep when somebody joins. It must not repeat."""
-        self._notices.append(Resampler(sound.rate, RATE).process(sound.pcm))
+        self._notices.append(sound)
 
     def compute(self, now: float) -> tuple[Beat, ...]:
         """In the hub's thread: all frames that are due. After a long stall, what was missed is left out."""
@@ -153,6 +170,7 @@ class Conference:
 
     def _beat(self, now: float) -> Beat:
         seats = self.seats
+        self._work_at(seats, NARROW if all(seat.narrow for seat in seats) else WIDE)
         frames = {seat: seat.pull(now) for seat in seats}
         mix = self._mixer.mix({seat: frame for seat, frame in frames.items() if not seat.muted})
         mix = self._with_notice(mix)
@@ -172,19 +190,32 @@ class Conference:
             payloads.append((seat, encoded[key]))
         return Beat(self._number, tuple(payloads), mix.talkers)
 
+    def _work_at(self, seats: tuple[Seat, ...], rate: int) -> None:
+        """The rate of this beat: sound is never made wider than somebody can hear."""
+        if rate != self._rate:
+            self._rate = rate
+            self._mixer = Mixer(rate // 50, self._loudest)
+            self._shared.clear()
+            self._notice = None
+        for seat in seats:
+            if seat.rate != rate:
+                seat.work_at(rate)
+
     def _voice(self, key: tuple[str, int, EncoderSettings], seat: Seat) -> _Voice:
         voice = self._shared.get(key)
         if voice is None:
-            voice = self._shared[key] = _Voice(seat.codec, seat.settings)
+            voice = self._shared[key] = _Voice(seat.codec, seat.settings, self._rate)
         return voice
 
     def _with_notice(self, mix: Mix[Seat]) -> Mix[Seat]:
         if self._notice is None or not len(self._notice):
             if not self._notices:
                 return mix
-            self._notice = self._notices.popleft()
-        part, self._notice = self._notice[:_FRAME], self._notice[_FRAME:]
-        part = np.concatenate([part, np.zeros(_FRAME - len(part), np.int16)])
+            sound = self._notices.popleft()
+            self._notice = Resampler(sound.rate, self._rate).process(sound.pcm)
+        size = self._rate // 50
+        part, self._notice = self._notice[:size], self._notice[size:]
+        part = np.concatenate([part, np.zeros(size - len(part), np.int16)])
 
         def add(pcm: Pcm) -> Pcm:
             return clipped(pcm.astype(np.int32) + part)

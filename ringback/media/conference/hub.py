@@ -1,14 +1,27 @@
-"""All conferences of a node: a beat of 20 ms, one thread for the sound, so that the loop never waits for a codec."""
+"""All conferences of a node: a beat of 20 ms for their sound.
+
+While that takes next to no time it is done on the loop, since handing it to a thread and back costs more. Once it
+takes longer, one thread does it, so that the loop never waits for codecs.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 from ringback.media.conference.conference import Beat, Conference
 from ringback.media.transport.host import MediaHost
 
-_Computed = list[tuple[Conference, tuple[Beat, ...]]]
+_ON_LOOP = 0.0015  # CPU seconds of work at a beat that the loop bears
+_MEMORY = 8  # beats that the cost is averaged over
+
+
+@dataclass(frozen=True, slots=True)
+class _Computed:
+    beats: list[tuple[Conference, tuple[Beat, ...]]]
+    seconds: float
 
 
 class MixingHub:
@@ -22,6 +35,7 @@ class MixingHub:
         self._conferences: tuple[Conference, ...] = ()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mixing")
         self._busy = False
+        self._cost = 0.0
         self._closed = False
 
     def open(self, *, loudest: int = 3) -> Conference:
@@ -51,6 +65,9 @@ class MixingHub:
         if self._busy:
             self.late += 1
             return
+        if self._cost < _ON_LOOP:
+            self._take(_compute(self._conferences, now))
+            return
         self._busy = True
         self._thread.submit(_compute, self._conferences, now).add_done_callback(self._computed)
 
@@ -65,10 +82,16 @@ class MixingHub:
         self.failure = future.exception()
         if self.failure is not None:
             raise self.failure  # to the loop's handler, which logs it; the next beat goes on
-        for conference, beats in future.result():
+        self._take(future.result())
+
+    def _take(self, computed: _Computed) -> None:
+        self._cost += (computed.seconds - self._cost) / _MEMORY
+        for conference, beats in computed.beats:
             for beat in beats:
                 conference.deliver(beat)
 
 
 def _compute(conferences: tuple[Conference, ...], now: float) -> _Computed:
-    return [(conference, conference.compute(now)) for conference in conferences if conference.seats]
+    began = time.thread_time()
+    beats = [(conference, conference.compute(now)) for conference in conferences if conference.seats]
+    return _Computed(beats, time.thread_time() - began)
