@@ -19,6 +19,7 @@ from ringback.client.discovery.ledger import Ledger
 from ringback.net.fetch import Fetched, Fetcher
 from ringback.net.names import NameClient
 from ringback.net.xmpp_probe import probe_xmpp
+from ringback.planning.doctor_calls import CallChecks
 from ringback.protocols.jabber_config import GLOBAL_FILE, JabberConfig, JabberConfigError
 from ringback.protocols.service_profile import Product, ServiceProfile, ServiceProfileError
 from ringback.protocols.uds import Devices, UdsError, User, Version, home
@@ -121,8 +122,18 @@ class _Examination:
             return decision, None
         person, devices = await self._person(cluster, password) if password else (None, None)
         profile_name = URL(person.service_profile_uri).name if person is not None else ""
-        _, profile = await asyncio.gather(
-            self._configuration(cluster), self._profile(cluster, profile_name or _DEFAULT_PROFILE)
+        calls = CallChecks(
+            cluster,
+            self._settings.files_tls_port,
+            self._ledger,
+            self._fetcher,
+            self._settings.discovery.request_timeout,
+            self._fault,
+        )
+        _, profile, _ = await asyncio.gather(
+            self._configuration(cluster),
+            self._profile(cluster, profile_name or _DEFAULT_PROFILE),
+            calls.run(devices, password),
         )
         if profile is None:
             return decision, None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ringback.protocols import markup
-from ringback.protocols.device_config import SipServer, call_manager_group
+from ringback.protocols.device_config import DeviceConfigError, SipServer, call_manager_group, read_servers
 from ringback.protocols.markup import Element
 
 NAME = "XMLDefault.cnf.xml"
@@ -20,6 +20,17 @@ class DefaultConfig:
 
     servers: tuple[SipServer, ...]
     auto_registration: bool = False
+
+    @classmethod
+    def parse(cls, data: bytes) -> DefaultConfig:
+        """Read the file. Raises DeviceConfigError."""
+        try:
+            root = markup.parse(data)
+        except markup.MarkupError as error:
+            raise DeviceConfigError(str(error)) from error
+        if root.name != "Default":
+            raise DeviceConfigError(f"The file starts with <{root.name}> where <Default> was expected")
+        return cls(read_servers(root.child("callManagerGroup")), root.text_of("autoRegistration") == "true")
 
     def build(self) -> bytes:
         """The file."""

@@ -162,7 +162,7 @@ class DeviceConfig:
         named = user if user is not None else owner
         return cls(
             id=root.attributes.get("uuid", "").strip("{}"),
-            servers=_read_servers(root),
+            servers=read_servers(root.at("devicePool/callManagerGroup")),
             lines=_read_lines(profile),
             timers=_read_timers(profile),
             security_mode=_read_mode(root.text_of("deviceSecurityMode")),
@@ -366,8 +366,9 @@ def _line(index: int, line: DeviceLine) -> Element:
     )
 
 
-def _read_servers(root: Element) -> tuple[SipServer, ...]:
-    members = root.at("devicePool/callManagerGroup/members")
+def read_servers(group: Element | None) -> tuple[SipServer, ...]:
+    """The servers of a ``callManagerGroup``, first choice first."""
+    members = None if group is None else group.child("members")
     if members is None:
         return ()
     ordered = sorted(members.all("member"), key=lambda member: _number(member.attributes.get("priority", ""), 0))

@@ -170,12 +170,17 @@ def wrong_password(address: str, server: str) -> Fault:
 
 
 def service_unreachable(service: str, failure: ServerFailure) -> Fault:
-    """A service behind the sign-in can't be used: ``files``, ``messages`` or ``login``."""
+    """A service behind the sign-in can't be used: ``files``, ``messages``, ``login`` or ``calls``."""
     if failure.obstacle is not None and failure.obstacle.of_certificate:
         return certificate_fault(failure)
     why = str(failure.obstacle) if failure.obstacle is not None else "bad-answer"
     fault = _fault("service-unreachable", why, service=service, server=failure.server, detail=failure.detail or "-")
     return replace(fault, what=Reason.of(f"fault.service-unreachable.what.{service}", server=failure.server))
+
+
+def phone_refused(device: str, server: HostPort, detail: str) -> Fault:
+    """The call manager does not let a device of the person in, though the secret is the one it told."""
+    return _fault("phone-refused", "status", device=device, server=server, detail=detail)
 
 
 def took_too_long(domain: str, seconds: float) -> Fault:
