@@ -190,6 +190,7 @@ class World:
         self.now = 1000.0
         self.office = office
         self.kept = Kept()
+        self.at_once = 0
         self.phones: list[Handset] = []
         self._flows = itertools.count(1)
         self._pairs: dict[Flow, tuple[Handset | None, Flow]] = {}
@@ -240,7 +241,10 @@ class World:
         return here, there
 
     def settle(self) -> None:
-        """Let messages go to and fro until everybody has said everything."""
+        """Let messages go to and fro until everybody has said everything; not yet, while things happen at once."""
+        if self.at_once:
+            self.at_once -= 1
+            return
         for _ in range(10_000):
             if not self._turn():
                 return

@@ -96,7 +96,8 @@ def agreed_media(said: bytes | Description, told: bytes | Description | None, ki
     """What an end and its counterpart agreed for the first open section of a kind; None where there is none.
 
     Reads only the lines that matter: this is asked at the end of each call."""
-    mine = _section(said if isinstance(said, bytes) else said.encode(), kind)
+    text = said if isinstance(said, bytes) else said.encode()
+    mine = _section(text, kind) if b"m=" + kind.encode() in text else None
     if mine is None:
         return None
     address, port, formats = mine

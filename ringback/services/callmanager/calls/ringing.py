@@ -18,7 +18,7 @@ from ringback.protocols.sip.flows import Target, Way
 from ringback.protocols.sip.timers import Timer
 from ringback.protocols.sip.uri import Uri, escape_user
 from ringback.rules.call_forwarding import Action, Arrival, Decision, DeviceState, Outcome, arrive, unanswered
-from ringback.rules.dial_plan import Caller, Origin, Route, RouteKind, route
+from ringback.rules.dial_plan import Caller, Origin, Route, RouteKind, clean, is_number, route
 from ringback.services.callmanager.calls.call import Call
 from ringback.services.callmanager.calls.causes import ELSEWHERE
 from ringback.services.callmanager.calls.core import Core, PhoneBinding
@@ -483,7 +483,8 @@ class Ringing:
         if isinstance(uri, str):
             return uri
         if uri.is_sip and uri.host in self._core.own_hosts:
-            return uri.user or ""
+            user = uri.user or ""
+            return user if not user or is_number(clean(user)) else f"{user}@{self._core.domain}"
         return str(uri)
 
     def _nobody(self, attempt: Attempt, outcome: Outcome, now: float) -> None:

@@ -27,7 +27,8 @@ from ringback.net.sip.node import Listen, SipNode
 from ringback.net.tls import client_context, server_context
 from ringback.protocols.sip.agent import Agent
 from ringback.protocols.sip.events import Event
-from ringback.protocols.sip.flows import Flow
+from ringback.protocols.sip.flows import Flow, Headers
+from ringback.protocols.sip.message import Request
 from ringback.protocols.sip.settings import AgentSettings
 from ringback.rules.call_forwarding import Forwarding, Quiet
 from ringback.services.callmanager.calls.assembly import Parts, assemble
@@ -44,17 +45,35 @@ from ringback.storage.callmanager.call_rows import MessageCounts
 _ROLE = "call-manager"
 _LOOK_SECONDS = 1.0
 _CHANGES = 1000  # changes of phones that wait for the store; beyond that the newest are dropped and said so
-_COLLECTOR = (50_000, 20, 50)
+_COLLECTOR = (20_000, 50, 1000)
 """Python looks for circles of dead objects so rarely: at the usual pace it would take a fifth of the time of calls."""
+_UNKNOWN_DIALOG = 481
+_KEEPS_CALL = frozenset({"INVITE", "UPDATE", "REFER", "INFO", "MESSAGE"})
 _NONCES = b"ringback sip nonces"
 
 _log = structlog.get_logger("ringback.callmanager.calls")
 
 
 class _ManagerAgent(Agent):
-    """An agent that says when a connection is gone."""
+    """An agent that says when a connection is gone, and what it means that it does not know a call.
+
+    After a fail-over phones ask the second node for calls that the first one carried. Their sound goes on between the
+    ends. A 481 to a hold would end the call at the phone (RFC 3261 section 12.2.1.2), so only BYE gets that; everything
+    else is refused by a status that leaves the call as it is, with the reason in words.
+    """
 
     on_closed: Callable[[Flow, float], None] | None = None
+    node = ""
+
+    def reply_stateless(
+        self, request: Request, flow: Flow, status: int, reason: str = "", headers: Headers = ()
+    ) -> None:
+        if status == _UNKNOWN_DIALOG and request.method in _KEEPS_CALL:
+            status, reason = 403, "Not During Fail-over"
+        if status in (_UNKNOWN_DIALOG, 403) and request.to_tag and not headers:
+            words = "This call was set up by another node; it can go on and be ended, not held or transferred"
+            headers = (("Warning", f'399 {self.node} "{words}"'), ("Reason", f'Q.850;cause=111;text="{words}"'))
+        super().reply_stateless(request, flow, status, reason, headers)
 
     def flow_closed(self, flow: Flow, now: float) -> None:
         super().flow_closed(flow, now)
@@ -164,6 +183,7 @@ class CallService:
                 },
             )
         )
+        agent.node = settings.node
         self._desk = MediaDesk(calls, settings.address)
         behind = _Behind(self._book)
         now = time.monotonic()
