@@ -216,3 +216,18 @@ async def test_nodes_share_who_is_registered_where(store: Store) -> None:
     assert set(await one.load()) == {moved}
     await one.save([], [("CSFANITA", REGISTERED.contact)])
     assert await other.load() == []
+
+
+async def test_what_ended_long_ago_is_forgotten(store: Store) -> None:
+    clock, records = Clock(), RecordStore(store.engine)
+    one, other = (SharedRegistrations(records, clock) for _ in range(2))
+    gone = replace(REGISTERED, device="SEP01", expires=NOW + 10_000)
+    await one.save([gone, replace(REGISTERED, device="SEP02", expires=NOW + 101)], [])
+    await other.load()
+    await one.save([], [("SEP01", gone.contact)])
+    assert [each.device for each in await other.load()] == ["SEP02"]
+    clock.now = NOW + 10_000
+    for _ in range(520):
+        await one.save([replace(REGISTERED, expires=NOW + 20_000)], [])
+    assert [row["device"] for row in await records.registrations()] == ["CSFANITA"]
+    assert [each.device for each in await other.load()] == ["CSFANITA"]

@@ -225,21 +225,29 @@ def _read(call: OpenCall) -> CallFacts | None:
 
 
 class SharedRegistrations:
-    """``calls.facts.Registrations`` in the store of the cluster."""
+    """``calls.facts.Registrations`` in the store of the cluster. Each look reads only what changed since the last."""
 
     def __init__(self, store: RecordStore, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._clock = clock
+        self._known: dict[tuple[str, str], Registered] = {}
+        self._serial = -1
 
     async def load(self) -> Sequence[Registered]:
         """Those of all nodes that have not expired. Raises SQLAlchemyError."""
-        rows = await self._store.registrations(self._clock())
-        return [Registered(**{**row, "lines": tuple(row["lines"].split())}) for row in rows]
+        for row in await self._store.registrations(self._serial):
+            self._serial = max(self._serial, row.pop("serial"))
+            registered = Registered(**{**row, "lines": tuple(row["lines"].split())})
+            self._known[(registered.device, registered.contact)] = registered
+        now = self._clock()
+        for key in [key for key, registered in self._known.items() if registered.expires <= now]:
+            del self._known[key]
+        return list(self._known.values())
 
     async def save(self, changed: Sequence[Registered], removed: Sequence[tuple[str, str]]) -> None:
         """Write what changed at this node. Raises SQLAlchemyError."""
         rows = {(each.device, each.contact): _registration(each) for each in changed}
-        await self._store.save_registrations(list(rows.values()), removed)
+        await self._store.save_registrations(list(rows.values()), removed, self._clock())
 
 
 def _registration(registered: Registered) -> dict[str, Any]:

@@ -82,9 +82,11 @@ registrations = Table(
     Column("instance", Text, nullable=False),
     Column("user_agent", Text, nullable=False),
     Column("since", Float, nullable=False),
-    Index("registrations_node", "node"),
+    Column("serial", BigInteger, nullable=False),
+    Index("registrations_serial", "serial"),
 )
-"""``lines`` has one number a line."""
+"""``lines`` has one number a line. Each batch of changes has the next ``serial``, so that nodes read only what is new;
+what ended stays for a while with ``expires`` 0, or nobody would read that it ended."""
 
 call_details = Table(
     "call_detail_records",

@@ -54,6 +54,13 @@ _REMOVE_OPEN = delete(open_calls).where(
 _REMOVE_REGISTRATION = delete(registrations).where(
     registrations.c.device == bindparam("b_device"), registrations.c.contact == bindparam("b_contact")
 )
+_END_REGISTRATION = (
+    update(registrations)
+    .where(registrations.c.device == bindparam("b_device"), registrations.c.contact == bindparam("b_contact"))
+    .values(expires=0.0, serial=bindparam("b_serial"))
+)
+_TIDY_EVERY = 500  # batches
+_KEPT_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +145,34 @@ class RecordStore:
         query = select(call_managements).where(call_managements.c.at >= since)
         return await self._records(query.order_by(call_managements.c.at).limit(limit), _CMR)
 
-    async def registrations(self, now: float) -> list[dict[str, Any]]:
-        """The registrations of all nodes that have not expired."""
-        query = select(registrations).where(registrations.c.expires > now)
+    async def registrations(self, after: int = -1) -> list[dict[str, Any]]:
+        """The registrations that changed after a serial; those that ended have ``expires`` 0."""
+        query = select(registrations).where(registrations.c.serial > after)
         async with self._engine.connect() as connection:
             return [dict(row) for row in (await connection.execute(query)).mappings()]
 
-    async def save_registrations(self, changed: Sequence[Row], removed: Sequence[tuple[str, str]]) -> None:
-        """Write what changed and remove what ended; keys are device and contact."""
-        keys = {(row["device"], row["contact"]) for row in changed} | set(removed)
+    async def save_registrations(self, changed: Sequence[Row], removed: Sequence[tuple[str, str]], now: float) -> None:
+        """Write what changed and what ended; keys are device and contact, ``now`` Unix seconds."""
+        keys = {(row["device"], row["contact"]) for row in changed}
+        ended = [key for key in removed if key not in keys]
+        if not keys and not ended:
+            return
         async with exclusive(self._engine) as connection:
-            if keys:
+            # Taken while no other node writes, so that nobody who read this serial has missed anything below it.
+            last = (await connection.execute(select(func.max(registrations.c.serial)))).scalar_one()
+            serial = 1 if last is None else last + 1
+            if changed:
                 rows = [{"b_device": device, "b_contact": contact} for device, contact in sorted(keys)]
                 await connection.execute(_REMOVE_REGISTRATION, rows)
-            if changed:
-                await connection.execute(insert(registrations), list(changed))
+                await connection.execute(insert(registrations), [{**row, "serial": serial} for row in changed])
+            if ended:
+                rows = [{"b_device": device, "b_contact": contact, "b_serial": serial} for device, contact in ended]
+                await connection.execute(_END_REGISTRATION, rows)
+            if serial % _TIDY_EVERY == 0:  # what ended so many batches ago was read by everybody long since
+                read = registrations.c.serial <= serial - _TIDY_EVERY
+                await connection.execute(
+                    delete(registrations).where(read, registrations.c.expires < now - _KEPT_SECONDS)
+                )
 
     async def _records(self, query: Any, columns: Mapping[str, str]) -> list[dict[str, Any]]:
         async with self._engine.connect() as connection:

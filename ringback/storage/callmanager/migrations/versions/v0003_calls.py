@@ -34,7 +34,7 @@ def _counts(names: str) -> list[sa.Column[int]]:
     return [sa.Column(name, sa.Integer, nullable=False) for name in names.split()]
 
 
-def _instants(names: str) -> list[sa.Column[int]]:
+def _large(names: str) -> list[sa.Column[int]]:
     return [sa.Column(name, sa.BigInteger, nullable=False) for name in names.split()]
 
 
@@ -85,8 +85,9 @@ def _registrations() -> None:
         *_floats("expires"),
         *_texts("transport received instance user_agent"),
         *_floats("since"),
+        *_large("serial"),
     )
-    op.create_index("registrations_node", "registrations", ["node"])
+    op.create_index("registrations_serial", "registrations", ["serial"])
 
 
 def _records() -> None:
@@ -94,7 +95,7 @@ def _records() -> None:
         "call_detail_records",
         _key("pkid"),
         *_counts("call_manager"),
-        *_instants("call originated connected disconnected"),
+        *_large("call originated connected disconnected"),
         *_counts("duration"),
         *_texts("calling_number original_called_number final_called_number orig_device dest_device"),
         *_counts("orig_cause dest_cause secured"),
@@ -106,7 +107,7 @@ def _records() -> None:
         "call_management_records",
         _key("pkid"),
         *_counts("call_manager"),
-        *_instants("call leg at"),
+        *_large("call leg at"),
         *_texts("number device"),
         *_counts("packets_sent packets_received packets_lost jitter latency"),
         *_texts("others"),
