@@ -86,6 +86,10 @@ class Calling:
         self.preferences.show(self._devices)
         self._counted()
 
+    def stay_off(self, plan: Plan) -> None:
+        """There is no call manager to ask for phones."""
+        self._card.state("off", *(plan.reasons or [Reason.of("calls.phone.no_call_manager")]))
+
     async def run(self, plan: Plan, settings: LineSettings, call_manager: CallManager) -> None:
         """Register and stay so; ``call_manager`` is the person's user data service."""
         self._plan = plan

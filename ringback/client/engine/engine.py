@@ -416,6 +416,8 @@ class Engine:
         connector.start(password)
         if plan.call_managers:
             self._spawn(self._run_directory(session, plan, names, password, proven.user), "directory")
+        else:
+            session.calling.stay_off(plan)
         occasion = Occasion.CACHED_START if patient else Occasion.LOOKED_UP
         look = partial(self._look_again, session, address, password)
         self._spawn(keep_renewing(look, occasion, self._settings.addresses, self._settings.addresses_every), "plan")
