@@ -59,7 +59,8 @@ _END_REGISTRATION = (
     .where(registrations.c.device == bindparam("b_device"), registrations.c.contact == bindparam("b_contact"))
     .values(expires=0.0, serial=bindparam("b_serial"))
 )
-_TIDY_EVERY = 500  # batches
+_TIDY_EVERY = 100  # batches
+_READ_AFTER = 300  # batches: by then every node has read what ended, one looks each second
 _KEPT_SECONDS = 3600.0
 
 
@@ -169,7 +170,7 @@ class RecordStore:
                 rows = [{"b_device": device, "b_contact": contact, "b_serial": serial} for device, contact in ended]
                 await connection.execute(_END_REGISTRATION, rows)
             if serial % _TIDY_EVERY == 0:  # what ended so many batches ago was read by everybody long since
-                read = registrations.c.serial <= serial - _TIDY_EVERY
+                read = registrations.c.serial <= serial - _READ_AFTER
                 await connection.execute(
                     delete(registrations).where(read, registrations.c.expires < now - _KEPT_SECONDS)
                 )
