@@ -48,7 +48,7 @@ _AUDIO = Local(
     crypto=("1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz",),
 )
 _VIDEO = Local("video", 4002, (Format(97, "H264", 90000), Format(96, "VP8", 90000)), feedback=("nack",))
-_TYPED = tuple(name for name, kind in vars(Message).items() if isinstance(kind, property))
+_TYPED = tuple(name for kind in Message.__mro__ for name, value in vars(kind).items() if isinstance(value, property))
 
 
 def _fail(what: str) -> None:

@@ -22,7 +22,7 @@ from enum import Enum
 from urllib.parse import unquote as percent_decoded
 
 from ringback.protocols.sip.errors import MalformedMessage, SipError
-from ringback.protocols.sip.headers import quote, unquote
+from ringback.protocols.sip.lexical import quote, unquote
 
 LIFETIME = 300.0  # seconds a nonce is good for
 REMEMBERED = 50_000  # nonces in use, the longest unused are forgotten first and are stale then

@@ -14,6 +14,55 @@ from typing import Final
 
 from ringback.protocols.markup import Element
 from ringback.protocols.sip.bodies.markup import BodyError, child, children, element, local, number, read, text, write
+from ringback.protocols.sip.bodies.remotecc_types import (
+    AnswerCall,
+    BulkRegister,
+    BulkUpdate,
+    DataPassThrough,
+    DialogId,
+    DoNotDisturbUpdate,
+    FeatureNotice,
+    ForwardAllUpdate,
+    HoldRetrieve,
+    HuntLogUpdate,
+    InitiateCall,
+    LineUpdate,
+    OfPhone,
+    OfServer,
+    Options,
+    PlayTone,
+    RemoteCcRequest,
+    SoftkeyEvent,
+    StatusLine,
+    UnknownRequest,
+)
+
+__all__ = [
+    "CM_CONTENT_TYPE",
+    "CONTENT_TYPE",
+    "RESPONSE_TYPE",
+    "AnswerCall",
+    "BulkRegister",
+    "BulkUpdate",
+    "DataPassThrough",
+    "DialogId",
+    "DoNotDisturbUpdate",
+    "FeatureNotice",
+    "ForwardAllUpdate",
+    "HoldRetrieve",
+    "HuntLogUpdate",
+    "InitiateCall",
+    "LineUpdate",
+    "Options",
+    "PlayTone",
+    "RemoteCcRequest",
+    "RemoteCcResponse",
+    "SoftkeyEvent",
+    "StatusLine",
+    "UnknownRequest",
+    "encode",
+    "parse",
+]
 
 CONTENT_TYPE: Final = "application/x-cisco-remotecc-request+xml"
 RESPONSE_TYPE: Final = "application/x-cisco-remotecc-response+xml"
@@ -21,188 +70,6 @@ CM_CONTENT_TYPE: Final = "application/x-cisco-remotecc-cm+xml"
 
 _REQUEST = "x-cisco-remotecc-request"
 _RESPONSE = "x-cisco-remotecc-response"
-
-
-@dataclass(frozen=True, slots=True)
-class DialogId:
-    """A dialog as its sender sees it."""
-
-    call_id: str
-    local_tag: str
-    remote_tag: str
-
-    def swapped(self) -> DialogId:
-        """The same dialog as the receiver sees it."""
-        return DialogId(self.call_id, self.remote_tag, self.local_tag)
-
-
-@dataclass(frozen=True, slots=True)
-class SoftkeyEvent:
-    """A key of the phone: Park, ParkMonitor, Conference, ConfList, RmLastConf, Join, HLog, IDivert, CallBack, MCID ...
-
-    ``consult`` is the second call of a conference, ``join`` the one to join. ``line`` is 0 where not told.
-    """
-
-    event: str
-    dialog: DialogId | None = None
-    line: int = 0
-    consult: DialogId | None = None
-    join: DialogId | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BulkRegister:
-    """All lines of the device register by this one request."""
-
-    all_contacts: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a device can do, by the names of the elements in the order sent, such as ``cfwdall-anyline``.
-
-    ``combined`` is how many requests it takes at once (0: not told). ``subscribes`` are the usages of dialog and
-    presence that it knows, as (``dialog``, ``hook status``).
-    """
-
-    names: tuple[str, ...] = ()
-    combined: int = 0
-    subscribes: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerCall:
-    """The phone is asked to answer."""
-
-    dialog: DialogId
-
-
-@dataclass(frozen=True, slots=True)
-class InitiateCall:
-    """The phone is asked to dial."""
-
-    dial_string: str
-    line: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class HoldRetrieve:
-    """The phone is asked to take a call off hold."""
-
-    dialog: DialogId
-
-
-@dataclass(frozen=True, slots=True)
-class PlayTone:
-    """The phone is asked to play a tone, such as ``DtLineBusyTone``; ``direction`` is user, network or all."""
-
-    tone: str
-    direction: str = "user"
-    dialog: DialogId | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StatusLine:
-    """A text for the phone's status line, for ``timeout`` seconds (0: for good); ``line`` 0 is the whole phone."""
-
-    text: str
-    dialog: DialogId | None = None
-    timeout: int = 10
-    line: int = 0
-    priority: int = 1
-    action: str = "notify_display"
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureNotice:
-    """How a feature ended: Join is Complete, for example."""
-
-    dialog: DialogId
-    feature: str
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
-class DataPassThrough:
-    """Heads the menu or text of another part (``x-cisco-remotecc-cm+xml``)."""
-
-    application: int = 0
-    transaction: int = 0
-    sequence: str = "StationSequenceLast"
-    priority: int = 0
-    instance: int = 0
-    routing: int = 0
-    conference: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class DoNotDisturbUpdate:
-    """Do not disturb was switched; ``option`` is ringeroff or callreject."""
-
-    enabled: bool
-    option: str = "ringeroff"
-
-
-@dataclass(frozen=True, slots=True)
-class HuntLogUpdate:
-    """The line group log-in was switched."""
-
-    enabled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ForwardAllUpdate:
-    """Forward all of a line is on with an address, or off without one; ``to_voicemail``: it goes there."""
-
-    line: int
-    address: str = ""
-    to_voicemail: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LineUpdate:
-    """The state of one line after registration; line 0 stands for all of them.
-
-    ``new`` and ``old`` count voice messages, None where not told.
-    """
-
-    line: int
-    waiting: bool
-    new: int | None = None
-    old: int | None = None
-    forward: str = ""
-    forward_to_voicemail: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class BulkUpdate:
-    """The states of all lines."""
-
-    lines: tuple[LineUpdate, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownRequest:
-    """A request that is not known here; answer with code 501."""
-
-    name: str
-
-
-_OfPhone = SoftkeyEvent | BulkRegister | Options
-_OfServer = (
-    AnswerCall
-    | InitiateCall
-    | HoldRetrieve
-    | PlayTone
-    | StatusLine
-    | FeatureNotice
-    | DataPassThrough
-    | DoNotDisturbUpdate
-    | HuntLogUpdate
-    | ForwardAllUpdate
-    | BulkUpdate
-)
-RemoteCcRequest = _OfPhone | _OfServer | UnknownRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +233,7 @@ _READERS: Final[dict[str, Callable[[Element], RemoteCcRequest]]] = {
 }
 
 
-def _write_of_server(request: _OfServer) -> Element:
+def _write_of_server(request: OfServer) -> Element:
     match request:
         case AnswerCall(dialog):
             return element("answercallreq", "", _write_dialog(dialog))
@@ -395,7 +262,7 @@ def _write_of_server(request: _OfServer) -> Element:
             return element("bulkupdate", "", *(_write_line(each) for each in lines))
 
 
-def _write_of_phone(request: _OfPhone) -> Element:
+def _write_of_phone(request: OfPhone) -> Element:
     if isinstance(request, BulkRegister):
         contact = element("contact", "", element("register"), all="true" if request.all_contacts else "false")
         return element("bulkregisterreq", "", contact)

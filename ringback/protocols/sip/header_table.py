@@ -1,0 +1,113 @@
+"""Header lines as a table: raw values by canonical name, and the one gate by which anything gets in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ringback.protocols.sip.errors import MalformedMessage, UnbuildableMessage
+from ringback.protocols.sip.lexical import split_commas
+from ringback.protocols.sip.names import SPELLINGS, canonical
+
+Headers = Iterable[tuple[str, str]]
+"""Header names (any spelling) with ready values, in order."""
+
+
+class HeaderTable:
+    """Raw header values by canonical name. Typed values made of them are kept in a cache, which changes clear."""
+
+    __slots__ = ("_cache", "_headers")
+
+    _cache: dict[str, Any]  # each name is read by one maker only, whose type the property tells
+    _headers: dict[str, list[str]]
+
+    def get(self, name: str) -> str | None:
+        """The first value of a header, None where absent. Any spelling of the name, compact ones too."""
+        values = self._headers.get(SPELLINGS.get(name) or canonical(name))
+        return values[0] if values else None
+
+    def all(self, name: str) -> list[str]:
+        """The values of all lines of a header, as they stand (lists joined by commas are not divided)."""
+        return list(self._headers.get(SPELLINGS.get(name) or canonical(name), ()))
+
+    def members(self, name: str) -> list[str]:
+        """The members of a header that is a list, lines and commas alike (Supported, Allow, Require ...)."""
+        values = self._headers.get(SPELLINGS.get(name) or canonical(name))
+        return [part for value in values for part in split_commas(value)] if values else []
+
+    def has(self, name: str) -> bool:
+        """Whether a header is there."""
+        return (SPELLINGS.get(name) or canonical(name)) in self._headers
+
+    def names(self) -> list[str]:
+        """The names of the headers that are there, in their canonical spelling."""
+        return list(self._headers)
+
+    def items(self) -> list[tuple[str, str]]:
+        """All headers with their raw values, those of one name together."""
+        return [(name, value) for name, values in self._headers.items() for value in values]
+
+    def set(self, name: str, value: object) -> None:
+        """Replace all values of a header by one. Raises UnbuildableMessage."""
+        name, text = _checked(name, value)
+        self._headers[name] = [text]
+        self._cache.pop(name, None)
+
+    def add(self, name: str, value: object) -> None:
+        """Add a line behind those of the same name. Raises UnbuildableMessage."""
+        name, text = _checked(name, value)
+        self._headers.setdefault(name, []).append(text)
+        self._cache.pop(name, None)
+
+    def prepend(self, name: str, value: object) -> None:
+        """Add a line before those of the same name, as Via and Record-Route need it. Raises UnbuildableMessage."""
+        name, text = _checked(name, value)
+        self._headers.setdefault(name, []).insert(0, text)
+        self._cache.pop(name, None)
+
+    def set_all(self, name: str, values: Iterable[object]) -> None:
+        """Replace all values of a header, a line for each; none removes it. Raises UnbuildableMessage."""
+        lines = []
+        for value in values:
+            name, text = _checked(name, value)
+            lines.append(text)
+        self.remove(name)
+        if lines:
+            self._headers[canonical(name)] = lines
+
+    def remove(self, name: str) -> None:
+        """Take a header away, all its lines."""
+        name = canonical(name)
+        self._headers.pop(name, None)
+        self._cache.pop(name, None)
+
+
+def writable(text: str) -> bool:
+    return "\r" not in text and "\n" not in text
+
+
+def _checked(name: str, value: object) -> tuple[str, str]:
+    text = value if type(value) is str else str(value)
+    try:
+        name = SPELLINGS.get(name) or canonical(name)
+    except MalformedMessage as error:
+        raise UnbuildableMessage(f"{name[:80]!r} is no header name") from error
+    if "\n" in text or "\r" in text:
+        raise UnbuildableMessage(f"The value of {name} has a line break")
+    if name == "Content-Length":
+        raise UnbuildableMessage("The Content-Length is written from the body")
+    return name, text
+
+
+def extend(built: dict[str, list[str]], headers: Headers) -> dict[str, list[str]]:
+    spellings = SPELLINGS
+    for spelt, value in headers:
+        name = spellings.get(spelt)
+        text = value
+        if name is None or type(value) is not str or "\n" in value or "\r" in value or name == "Content-Length":
+            name, text = _checked(spelt, value)
+        if name in built:
+            built[name].append(text)
+        else:
+            built[name] = [text]
+    return built
