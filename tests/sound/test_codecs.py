@@ -268,18 +268,46 @@ def test_wishes_about_opus_both_ways() -> None:
     assert OpusParameters().limit(EncoderSettings()).bitrate is None
 
 
-@pytest.mark.parametrize(
-    ("source", "target"), [(8000, 48000), (16000, 48000), (48000, 8000), (48000, 16000), (44100, 48000)]
-)
+RATES = [
+    (source, target) for source in (8000, 16000, 24000, 44100, 48000) for target in (8000, 16000, 24000, 44100, 48000)
+]
+
+
+@pytest.mark.parametrize(("source", "target"), RATES)
 def test_resampling_gives_exact_lengths_and_the_same_tone(source: int, target: int) -> None:
     resampler = Resampler(source, target)
     pcm = tone(440, source, 1)
     size = source // 50
     pieces = [resampler.process(pcm[at : at + size]) for at in range(0, pcm.size, size)]
     assert {piece.size for piece in pieces} == {target // 50}
-    out = np.concatenate(pieces)[target // 10 :]
-    assert abs(np.argmax(np.abs(np.fft.rfft(out))) * target / out.size - 440) < 2
-    assert np.sqrt(np.mean(out.astype(float) ** 2)) == pytest.approx(8000 / np.sqrt(2), rel=0.03)
+    out = np.concatenate(pieces)[target // 10 :].astype(float)
+    spectrum = np.abs(np.fft.rfft(out * np.hanning(out.size))) ** 2
+    peak = int(np.argmax(spectrum))
+    assert abs(peak * target / out.size - 440) < 2
+    assert spectrum[peak - 4 : peak + 5].sum() > 0.9999 * spectrum.sum(), "nothing but the tone"
+    assert np.sqrt(np.mean(out**2)) == pytest.approx(8000 / np.sqrt(2), rel=0.01)
+
+
+@pytest.mark.parametrize(("source", "target"), [(8000, 48000), (48000, 8000), (48000, 16000), (44100, 48000)])
+def test_pieces_of_any_length_lose_no_sample(source: int, target: int) -> None:
+    resampler, random = Resampler(source, target), np.random.default_rng(3)
+    taken = given_out = 0
+    for size in random.integers(0, 700, 400).tolist():
+        given_out += resampler.process(np.full(size, 1000, np.int16)).size
+        taken += size
+        assert given_out == taken * target // source
+
+
+def test_what_is_too_high_for_the_lower_rate_disappears() -> None:
+    out = Resampler(16000, 8000).process(tone(5000, 16000, 1))[800:].astype(float)
+    assert np.sqrt(np.mean(out**2)) < 8
+    up = Resampler(8000, 16000).process(tone(3400, 8000, 1))[1600:].astype(float)
+    spectrum = np.abs(np.fft.rfft(up * np.hanning(up.size))) ** 2
+    assert spectrum[up.size // 4 + 50 :].sum() < 1e-5 * spectrum.sum(), "and no image of it appears"
+
+
+def test_equal_rates_pass_and_wild_ones_are_refused() -> None:
+    pcm = tone(440, 8000, 0.02)
     assert Resampler(8000, 8000).process(pcm) is pcm
     with pytest.raises(CodecError):
         Resampler(0, 8000)
