@@ -14,6 +14,7 @@ _VERBS: Final = {
     "lab": "ringback.cli.deployment",
     "serve": "ringback.cli.deployment",
     "check": "ringback.cli.check",
+    "explain": "ringback.cli.explain",
     "doctor": "ringback.cli.doctor",
     "message": "ringback.cli.talk",
     "presence": "ringback.cli.talk",

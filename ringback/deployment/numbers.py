@@ -177,6 +177,10 @@ class Numbering:
                 continue
             names = [number, world_number(person.number), *self._addresses(person)]
             found.update({name: home for name in names if name and name not in own and name not in found})
+        for device in self.deployment.device:
+            home = self.home(device)
+            if home != cluster:
+                found.update({number: home for number in self.lines(device) if number not in own | found.keys()})
         return found
 
 
