@@ -1,4 +1,4 @@
-"""Whatever phones do, in any order: every call ends when they hang up, no leg or media port is left, records are whole."""
+"""Whatever phones do, in any order: calls end when they hang up, no leg or media port is left, records are whole."""
 
 from __future__ import annotations
 

@@ -229,7 +229,8 @@ async def test_a_conference_grows_and_drops(world: World) -> None:
     room = anna.call(f"sip:conference@{DOMAIN}")
     assert anna.hears(room)[0] == OURS
     for phone in (bert, carl, dora):
-        anna.act(lambda now, number=phone.number: room.refer(now, f"sip:{number}@{DOMAIN}"))
+        room.refer(world.now, f"sip:{phone.number}@{DOMAIN}")
+        world.settle()
         phone.answer()
     assert world.desk.host.legs == 4
     anna.act(lambda now: room.refer(now, f"sip:2003@{DOMAIN};method=BYE"))
@@ -255,7 +256,8 @@ async def test_ten_in_a_conference(world: World) -> None:
     for other in others:
         out = other.call("2001")
         taken = anna.answer()
-        anna.act(lambda now, leg=taken: room.refer(now, f"sip:conference@{DOMAIN}", replaces=leg))
+        room.refer(world.now, f"sip:conference@{DOMAIN}", replaces=taken)
+        world.settle()
         assert other.hears(out)[0] == OURS
     assert world.desk.host.legs == 10
     anna.act(room.bye)
