@@ -43,21 +43,19 @@ PLAIN_SOUND = "localStorage.setItem('ringback.preferences', JSON.stringify({clea
 
 # The strength of some frequencies (Goertzel) in a third of a second of what the person hears, in dB of full scale.
 LISTEN = """async ([frequencies]) => {
-  const audio = [...document.querySelectorAll("audio[data-call]")].find((one) => one.srcObject && !one.paused);
-  if (!audio) return frequencies.map(() => -200);
+  const heard = [...document.querySelectorAll("audio[data-call]")].filter((one) => one.srcObject && !one.paused);
   const context = new AudioContext();
   await context.resume();
   const analyser = context.createAnalyser();
   analyser.fftSize = 16384;
-  const source = context.createMediaStreamSource(audio.srcObject);
-  source.connect(analyser);
+  const sources = heard.map((one) => context.createMediaStreamSource(one.srcObject));
+  for (const source of sources) source.connect(analyser);
   const from = context.currentTime;
   const long = analyser.fftSize / context.sampleRate + 0.1;
   while (context.currentTime - from < long) await new Promise((done) => setTimeout(done, 20));
   const samples = new Float32Array(analyser.fftSize);
   analyser.getFloatTimeDomainData(samples);
   const rate = context.sampleRate;
-  source.disconnect();
   await context.close();
   return frequencies.map((frequency) => {
     let real = 0, imaginary = 0, weight = 0;

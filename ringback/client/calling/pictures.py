@@ -63,6 +63,8 @@ class PictureBridge:
     def settle(self, agreed: Stream) -> None:
         """Take what was agreed with the other side."""
         self._agreed = agreed
+        if self._stream is not None:
+            self._stream.renew()
         self._want_whole()
 
     def join(self, page: PageLeg | None) -> None:

@@ -88,7 +88,7 @@ class SoundBridge:
         """``sources`` gives numbers that name a page among the sources of the leg."""
         self._far = far
         self._sources = sources
-        self._source = sources()
+        self._source = self._near_source = sources()
         self._agreed: Stream | None = None
         self._page: PageStream | None = None
         self._muted = False
@@ -110,6 +110,8 @@ class SoundBridge:
         self._agreed = agreed
         self._encoder = encoder or self._encoder
         self._silent = _silence_of(agreed.format)
+        if self._page is not None:
+            self._page.renew()
         self._match()
 
     def join(self, page: PageStream | None) -> None:
@@ -127,7 +129,8 @@ class SoundBridge:
 
     def _match(self) -> None:
         self._to_page = self._to_far = None
-        self._source = self._sources()  # another page, or another way of counting: the stream goes on without a break
+        # Another page, or another way of counting: both streams go on without a break.
+        self._source, self._near_source = self._sources(), self._sources()
         if self._agreed is None or self._page is None:
             return
         far, near = self._agreed.format, self._page.agreed.format
@@ -187,7 +190,7 @@ class SoundBridge:
             page.send(packet.ssrc, packet.sequence_number, packet.timestamp, packet.payload, near, marker=packet.marker)
             return
         for sequence, timestamp, payload in self._to_page.convert(packet):
-            page.send(packet.ssrc, sequence, timestamp, payload, near)
+            page.send(self._near_source, sequence, timestamp, payload, near)
 
     def _unwrap(self, agreed: Stream, page: PageStream, packet: RtpPacket) -> None:
         """Give the page what it lost, at its old place, then the new."""

@@ -45,6 +45,7 @@ class PageStream:
         self.reporter = Reporter(
             ssrc, _CNAME, rate, wall=time.time() - clock(), interval=1.0, voice=agreed.kind == "audio"
         )
+        self._renewed = False
         self._history: dict[int, bytes] = {}
         self._keeps = agreed.kind == "video"
 
@@ -53,6 +54,9 @@ class PageStream:
     ) -> None:
         """Send a packet of a source; another source's packets go on in the same stream."""
         now = self._clock()
+        if self._renewed and source != self._continuity.source:
+            self._continuity.allow(source)
+            self._renewed = False
         placed = self._continuity.place(source, sequence, timestamp, now)
         if placed is None:
             return
@@ -64,6 +68,10 @@ class PageStream:
                 del self._history[next(iter(self._history))]
         self.reporter.sent(stamp, len(payload), now)
         self._send(datagram)
+
+    def renew(self) -> None:
+        """Media were agreed anew: the next other source may be one that was here before, as after music on hold."""
+        self._renewed = True
 
     def skip(self) -> None:
         """A packet of the present source is left out on purpose."""
