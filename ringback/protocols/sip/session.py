@@ -25,7 +25,8 @@ class Session(Refers):
     application.
 
     ``headers`` arguments are further header fields; ``sdp`` arguments are bytes (application/sdp) or a ``Body``.
-    All actions but ``end`` raise WrongState where they don't fit.
+    Actions raise WrongState where they don't fit; on a session that has ended they do nothing (its end may be an event
+    that was not yet given). ``end`` never raises.
     """
 
     __slots__ = ()
@@ -43,7 +44,9 @@ class Session(Refers):
 
     def send_request(self, now: float, method: str, *, headers: Headers = (), body: Content = None) -> None:
         """Send any other request in this dialog; told by ``RequestAnswered``."""
-        if self.state in ("ended", "ending") or not self.dialog.remote_tag:
+        if self.state == "ended":
+            return
+        if self.state == "ending" or not self.dialog.remote_tag:
             raise self._wrong(method)
         self._send(_Plain(self), method, headers, body, now)
 
@@ -60,6 +63,8 @@ class Session(Refers):
 
     def bye(self, now: float, *, headers: Headers = (), body: Content = None) -> None:
         """End an answered session; ``Ended`` by "us" follows at once. Before the ACK came, the BYE waits for it."""
+        if self.state == "ended":
+            return
         if self.state == "answered":
             self._bye_wanted = (list(headers), body)
             self.state = "ending"

@@ -38,6 +38,8 @@ class IncomingSide(OutgoingSide):
     ) -> None:
         """Send a provisional response (101 to 199), with early media where ``sdp`` is given. ``reliable`` None: as the
         settings and the other side want it (RFC 3262)."""
+        if self.state == "ended":
+            return
         if self.state not in ("incoming", "ringing") or not 100 < status < 200:
             raise self._wrong("ring")
         self.state = "ringing"
@@ -110,6 +112,8 @@ class IncomingSide(OutgoingSide):
 
     def answer(self, now: float, sdp: Content = None, *, headers: Headers = ()) -> None:
         """Send 200. ``sdp``: the answer, or our offer where the INVITE had none (the answer comes with ``Acked``)."""
+        if self.state == "ended":
+            return
         if self.state not in ("incoming", "ringing"):
             raise self._wrong("answer")
         if self._reliable is not None or self._queued:
@@ -172,6 +176,8 @@ class IncomingSide(OutgoingSide):
 
     def reject(self, now: float, status: int, reason: str = "", *, headers: Headers = (), body: Content = None) -> None:
         """Refuse with 3xx to 6xx; ends the session without an event."""
+        if self.state == "ended":
+            return
         if self.state not in ("incoming", "ringing") or not 300 <= status <= 699:
             raise self._wrong("reject")
         self._refuse_invite(status, reason, headers, body, now)

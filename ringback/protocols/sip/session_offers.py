@@ -22,12 +22,16 @@ class Offers(IncomingSide):
 
     def reinvite(self, now: float, sdp: Content, *, headers: Headers = ()) -> None:
         """Offer anew, or with None ask the other side to offer. Glare is retried (491)."""
+        if self.state == "ended":
+            return
         if self.state != "confirmed" or self._busy():
             raise self._wrong("reinvite" if self.state != "confirmed" else "a second offer")
         self._reoffer("INVITE", sdp, list(headers), now)
 
     def update(self, now: float, sdp: Content = None, *, headers: Headers = ()) -> None:
         """UPDATE (RFC 3311), with or without an offer; works before the answer too once the dialog is early."""
+        if self.state == "ended":
+            return
         if self.state not in ("confirmed", "early", "ringing") or not self.dialog.remote_tag:
             raise self._wrong("update")
         if sdp is not None and self._busy():
@@ -36,6 +40,8 @@ class Offers(IncomingSide):
 
     def answer_offer(self, now: float, sdp: Content, *, headers: Headers = ()) -> None:
         """Accept ``OfferArrived`` (or a ``Progressed`` with offer) with an answer."""
+        if self.state == "ended":
+            return
         if self._pending_answer is not None:
             self._answer_in_prack(sdp, headers, now)
             return
@@ -62,6 +68,8 @@ class Offers(IncomingSide):
 
     def refuse_offer(self, now: float, status: int = 488, reason: str = "", *, headers: Headers = ()) -> None:
         """Refuse ``OfferArrived``; what was agreed before stays."""
+        if self.state == "ended":
+            return
         transaction = self._open_offer("refuse_offer")
         self._offer_transaction = None
         self._offer = ""
@@ -116,7 +124,7 @@ class Offers(IncomingSide):
             self._retry_later(user, exchange.method, now)
         elif status == 422 and self._timer.take_too_small(response):
             self._reoffer(exchange.method, user.sdp, user.plain, now, silent=user.silent)
-        elif status in (408, 481):
+        elif status in (408, 481) and self.state == "confirmed":
             self._end("failure", f'SIP;cause={status};text="{response.reason}"', now, bye=True)
         elif not user.silent:
             self._core.emit(OfferRefused(self._public(), status, response.reason, response))

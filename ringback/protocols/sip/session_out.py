@@ -234,6 +234,8 @@ class OutgoingSide(SessionBase):
 
     def cancel(self, now: float, *, headers: Headers = ()) -> None:
         """Give up before the answer; a 2xx that crosses is acknowledged and ended. ``Failed`` (487) follows."""
+        if self.state == "ended":
+            return
         if self.direction != "out" or self.state not in ("calling", "proceeding", "early"):
             raise self._wrong("cancel")
         calling = self.state == "calling"
@@ -247,6 +249,8 @@ class OutgoingSide(SessionBase):
     def ack(self, now: float, sdp: Content = None, *, headers: Headers = ()) -> None:
         """Acknowledge a 2xx that brought an offer (``Accepted`` or ``OfferAnswered`` with ``offer``) with the
         answer."""
+        if self.state == "ended":
+            return
         seq = self._expect_ack_from_us
         if seq is None or self.state != "confirmed":
             raise self._wrong("ack")

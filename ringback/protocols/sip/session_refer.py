@@ -39,6 +39,8 @@ class Refers(Offers):
     ) -> None:
         """Ask the other side to call ``to`` (a URI), taking the place of us in ``replaces`` (attended transfer, RFC
         5589). ``silent``: no NOTIFYs wanted (RFC 4488). Told by ``ReferProgress``."""
+        if self.state == "ended":
+            return
         if self.state != "confirmed":
             raise self._wrong("refer")
         target = to
@@ -55,6 +57,9 @@ class Refers(Offers):
     def accept_refer(self, now: float, refer: ReferRequest, *, headers: Headers = ()) -> None:
         """202 to a ``Referred``; then report with ``refer_progress`` (nothing is sent where ``silent``)."""
         transaction = refer.transaction
+        if self.state == "ended":
+            self._reply(transaction, 481, now)
+            return
         if not transaction.open:
             raise self._wrong("accept_refer")
         rows = [("Contact", self.dialog.contact), *headers]
