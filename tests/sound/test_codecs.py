@@ -1,5 +1,6 @@
 """Codecs: foreign programs as oracles, exact lengths, settings, and any octets."""
 
+import ctypes
 from fractions import Fraction
 from typing import Literal
 
@@ -140,6 +141,21 @@ def test_the_coarse_copy_of_a_lost_packet_brings_it_back() -> None:
     concealed = guess.conceal(960)
     assert concealed is not None
     assert concealed.size == 960
+
+
+@pytest.mark.parametrize("ptime", [10, 20, 40, 60, 80, 120])
+def test_libopus_finds_coarse_copies_where_we_do(ptime: int) -> None:
+    theirs = libopus.load().opus_packet_has_lbrr
+    theirs.argtypes, theirs.restype = [ctypes.c_char_p, ctypes.c_int32], ctypes.c_int
+    found = set()
+    for rate, bitrate in ((8000, 8000), (16000, 16000), (48000, 32000)):
+        pcm = speech(rate)
+        encoder = opus(rate).encoder(EncoderSettings(ptime=ptime, bitrate=bitrate, fec=True, expected_loss=0.2))
+        for at in range(0, pcm.size - encoder.frame, encoder.frame):
+            payload = encoder.encode(pcm[at : at + encoder.frame])
+            assert has_copy(payload) == bool(theirs(payload, len(payload)))
+            found.add(has_copy(payload))
+    assert found == {True, False}
 
 
 def test_silence_need_not_be_sent() -> None:
