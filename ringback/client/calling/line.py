@@ -19,6 +19,7 @@ from ringback.client.calling.devices import OwnDevice
 from ringback.client.calling.errors import refused
 from ringback.client.calling.media import CallMedia, MediaProfile
 from ringback.client.calling.phone import PhoneCard
+from ringback.client.calling.softphone import sip_uri
 from ringback.media.transport.host import MediaHost
 from ringback.media.transport.ports import PortRange
 from ringback.net.names import NameClient
@@ -35,6 +36,7 @@ from ringback.protocols.sip.flows import Transport as Wire
 from ringback.protocols.sip.message import Response
 from ringback.protocols.sip.registration import Registrar, Registration, RegistrationSettings
 from ringback.protocols.sip.settings import AgentSettings, Credential
+from ringback.protocols.sip.subscription import Subscription
 from ringback.rules.reasons import Reason
 
 _MODEL = "503"  # Client Services Framework
@@ -80,6 +82,7 @@ class Line:
         self._host: MediaHost | None = None
         self._hosts: list[MediaHost] = []
         self._flush: asyncio.Handle | None = None
+        self._messages: tuple[Flow, Subscription] | None = None
         self._taking_over = False
         self._picture_rate = 0
 
@@ -146,6 +149,11 @@ class Line:
         host = self._media_host(flow.local[0])
         return CallMedia(host, self._profile(), picture_rate=self._picture_rate)
 
+    def remember_pictures(self, media: CallMedia) -> None:
+        """What pictures could take in a call that ended: the next one begins there (E9)."""
+        if media.pictures is not None and media.picture is not None:
+            self._picture_rate = media.pictures.rate.optimum
+
     def _media_host(self, address: str) -> MediaHost:
         if self._host is None or self._host.pool.address != address:
             ports = PortRange(self._config.start_media_port, self._config.stop_media_port)
@@ -208,6 +216,7 @@ class Line:
             if registration is not None:
                 registration.stop(node.clock())
             await node.stop()
+        self._messages = None
         for host in self._hosts:
             host.close()
         self._hosts.clear()
@@ -268,7 +277,24 @@ class Line:
         if registration.state == "registered":
             why = "calls.phone.registered_secure" if secure else "calls.phone.registered"
             reasons = (Reason.of(why, server=self.server, number=self.number), *reasons)
+            self._watch_messages(registration.flow)
         self._card.state(registration.state, *reasons, server=self.server, secure=secure, retry_in=retry)
+
+    def _watch_messages(self, flow: Flow | None) -> None:
+        """Let this server tell how many messages wait (RFC 3842); again wherever we register anew."""
+        before = self._messages
+        if flow is None or (before is not None and before[0] is flow):
+            return
+        address = sip_uri(self.number, self.domain)
+        subscription = self.agent.subscribe(
+            self.now(),
+            address,
+            flow,
+            event=_SUMMARY,
+            from_=f"<{address}>",
+            contact=self.agent.contact(flow, self.number),
+        )
+        self._messages = (flow, subscription)
 
     def answer_stranger(self, event: events.SipEvent) -> None:
         """What belongs to no call: message counts are taken, the rest is answered as the protocol wants it."""

@@ -99,6 +99,15 @@ class Meter:
         """The call is over."""
         self._measured.pop(call.id, None)
 
+    def silence(self, call: LiveCall) -> float:
+        """For how many seconds neither sound nor a report has come from the other side; 0 where it is held."""
+        measured, leg = self._measured.get(call.id), call.media.leg("audio")
+        if measured is None or leg is None or call.held_by_other:
+            return 0.0
+        remote = leg.counters().figures.remote
+        heard = max(measured.heard_at, remote.at if remote is not None else 0.0)
+        return max(self._clock() - heard, 0.0)
+
     def _of(self, call: LiveCall) -> _Measured:
         now = self._clock()
         return self._measured.setdefault(call.id, _Measured(began=now, heard_at=now))

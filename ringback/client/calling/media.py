@@ -48,6 +48,7 @@ from ringback.rules.reasons import Reason
 
 Video = Literal["none", "sending", "receiving", "both"]
 LOW_BITRATE = 16_000  # bits a second of Opus in low-bandwidth mode
+_LOW_OPUS = replace(OPUS, fmtp=f"{OPUS.fmtp};maxaveragebitrate={LOW_BITRATE};usedtx=1")
 _RED = Format(63, "red", 48000, 2, "111/111")
 _EVENTS = (
     Format(110, "telephone-event", 48000, fmtp="0-16"),
@@ -254,7 +255,7 @@ class CallMedia:
         return Local(
             section.kind,
             0 if closed else section.leg.port,
-            SOUND if sound else PICTURES,
+            _sound(self.profile.low) if sound else PICTURES,
             direction,
             encryption=self.profile.encryption,
             crypto=tuple(str(line) for line in section.crypto),
@@ -295,7 +296,8 @@ class CallMedia:
     def wish(self) -> PageWish:
         """What a page should agree to, so that nothing need be transcoded."""
         agreed = self.audio
-        audio = tuple(one for one in PAGE_AUDIO if agreed is None or one.codec.key == agreed.format.codec.key)
+        able = (_LOW_OPUS, *PAGE_AUDIO[1:]) if self.profile.low else PAGE_AUDIO
+        audio = tuple(one for one in able if agreed is None or one.codec.key == agreed.format.codec.key)
         picture = self.picture
         if picture is None:
             before = agreed is None and self.sends_pictures  # what the other side takes is not known yet
@@ -397,6 +399,11 @@ class CallMedia:
             self.pictures.far_asks(event.feedback, self.host.time())
         if self.on_event is not None:
             self.on_event(kind, event)
+
+
+def _sound(low: bool) -> tuple[Format, ...]:
+    """The formats of sound that we know, best first; with as few bits as possible where that is wanted."""
+    return (_LOW_OPUS, *SOUND[1:]) if low else SOUND
 
 
 def _tune(leg: RtpLeg, stream: Stream) -> None:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ringback.client.engine.session import Session
 
 PAGE_SECONDS = 30.0  # how long a call goes on that nobody here hears: a page is being reloaded, or was closed
+GONE_SECONDS = 45.0  # how long a call goes on from whose other side neither sound nor reports come
 TICK_SECONDS = 1.0
 _BACKOFF = Backoff(first=5.0, longest=300.0)
 _KIND = "phone"
@@ -263,7 +264,8 @@ class Calling:
         await self.preferences.set_low_bandwidth(on=on)
         for call in self._book.talking():
             call.media.profile = self._media_profile()
-            call.change(low=on)
+            again = call.generation + 1 if call.media.page is not None else call.generation  # for the page's encoder
+            call.change(low=on, generation=again)
             if self._phone is not None and call.reachable:
                 try:
                     await self._phone.offer_anew(call, pictures=False if on else None)
@@ -329,6 +331,8 @@ class Calling:
         self._show_on_call()
 
     def _ended(self, call: LiveCall) -> None:
+        if self._line is not None:
+            self._line.remember_pictures(call.media)
         self._unheard.pop(call.id, None)
         self._meter.forget(call)
         if self._features is not None:
@@ -352,6 +356,11 @@ class Calling:
                 self._look_after(call, now)
 
     def _look_after(self, call: LiveCall, now: float) -> None:
+        """End a call in which nobody is left: the other side vanished without a word, or nobody here listens."""
+        if self._meter.silence(call) >= GONE_SECONDS and self._phone is not None and not call.media.held:
+            name = call.party.name or call.party.shown
+            self._phone.end(call, Reason.of("calls.ended.gone", name=name, seconds=round(GONE_SECONDS)))
+            return
         if call.media.heard_here:
             self._unheard.pop(call.id, None)
             return

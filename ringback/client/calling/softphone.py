@@ -337,6 +337,8 @@ class Softphone:
     def _why(self, event: events.Invited) -> list[Reason]:
         """Why it rings here: the line, and who sent it."""
         why = [Reason.of("calls.why.line", line=self._line.number, device=self._line.device)]
+        if "silent" in (event.request.get("Alert-Info") or ""):
+            why.append(Reason.of("calls.why.silent"))
         diversion = event.request.get("Diversion")
         if diversion:
             user = diversion.partition("<")[2].partition(">")[0] or diversion.partition(";")[0]
@@ -526,6 +528,9 @@ class Softphone:
         media = call.media
         call.had_video = call.had_video or media.video != "none"
         fields: dict[str, object] = {"held_by_other": media.held_by_other}
+        if call.talking and call.held_by_other != media.held_by_other:
+            what = "calls.story.held_there" if media.held_by_other else "calls.story.resumed_there"
+            call.tell(Reason.of(what, name=call.party.name or call.party.shown))
         if call.talking:
             fields["state"] = "held" if media.held else "active"
             section = media.picture
