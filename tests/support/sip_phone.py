@@ -91,6 +91,11 @@ class SipPhone:
             return ""
         return mine.registrar.target.name
 
+    @property
+    def state(self) -> str:
+        """The state of the registration."""
+        return "off" if self._registration is None else self._registration.state
+
     def call(self, number: str) -> Session:
         """Call a number through the node it is registered with."""
         flow = None if self._registration is None else self._registration.flow
