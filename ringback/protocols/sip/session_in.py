@@ -101,13 +101,13 @@ class IncomingSide(OutgoingSide):
         waiting = self._reliable
         if waiting is None or self._transaction is None:
             return
-        if now - waiting.started >= self._core.durations.timeout:
+        last = waiting.started + self._core.durations.timeout
+        if now >= last:
             self._refuse_invite(504, "No PRACK", (), None, now)
             self._core.emit(Cancelled(self._public(), 'SIP;cause=504;text="No PRACK came"'))
             return
         waiting.interval *= 2
         self._core.send(Outgoing(waiting.data, self._transaction.way, self._transaction, self._transaction.flow))
-        last = waiting.started + self._core.durations.timeout
         waiting.retransmit = self._core.timers.at(min(now + waiting.interval, last), self._on_unpracked)
 
     def answer(self, now: float, sdp: Content = None, *, headers: Headers = ()) -> None:
