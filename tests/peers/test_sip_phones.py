@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.baresip import Account, Baresip, running_baresip
+from tests.support.kamailio import running_kamailio
 from tests.support.linphone import Linphone, LinphoneAccount, running_linphone
 from tests.support.telephony import Telephony, phones, running_telephony
 
@@ -34,12 +35,12 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Telephony]:
         yield running
 
 
-def _account(office: Telephony, index: int, way: Way) -> Account:
+def _account(office: Telephony, index: int, way: Way, proxy: str = "") -> Account:
     phone = office.phones[index]
     registrar = office.tls_registrar if way.transport == "tls" else office.registrar
     return Account(
         phone.number, registrar, phone.user, phone.password, way.transport, way.encryption, way.codecs,
-        ca=office.ca if way.transport == "tls" else None,
+        ca=office.ca if way.transport == "tls" else None, proxy=proxy,
     )  # fmt: skip
 
 
@@ -128,6 +129,21 @@ async def test_phones_of_two_makers_hear_each_other(office: Telephony, tmp_path:
         await carla.hears(440)
         await carla.say("terminate")
         await anita.expect("CALL_CLOSED")
+
+
+async def test_a_call_goes_through_a_foreign_proxy(office: Telephony, tmp_path: Path) -> None:
+    with running_kamailio(tmp_path / "proxy", onward=f"sip:{office.registrar}") as between:
+        way = f"sip:{between.address}:{between.port};lr"
+        async with (
+            running_baresip(tmp_path / "anita", _account(office, 0, Way(), way), tone=440) as anita,
+            running_baresip(tmp_path / "bruno", _account(office, 1, Way(), way), tone=880) as bruno,
+        ):
+            await _connect(office, anita, bruno)
+            await anita.hears(880)
+            await bruno.hears(440)
+            await anita.command("hangup")
+            await bruno.expect("CALL_CLOSED")
+        assert between.forwarded() >= 10
 
 
 async def test_keys_pressed_arrive_in_order(office: Telephony, tmp_path: Path) -> None:

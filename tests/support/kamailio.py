@@ -27,6 +27,11 @@ class RunningKamailio:
     realm: str
     password: str
     pid: int
+    output: Path
+
+    def forwarded(self) -> int:
+        """How many requests a plain proxy has passed on."""
+        return self.output.read_text(errors="replace").count("passed on")
 
 
 @contextlib.contextmanager
@@ -49,7 +54,7 @@ def running_kamailio(
     words = ("kamailio", "-f", str(configuration), "-DD", "-E", "-m", "128", "-M", "8", "-Y", str(folder))
     with running(words, folder=folder) as process:
         _wait(address, port, process)
-        yield RunningKamailio(address, port, realm, password, process.pid)
+        yield RunningKamailio(address, port, realm, password, process.pid, folder / "output.txt")
 
 
 def _wait(address: str, port: int, process: Popen[bytes]) -> None:
@@ -86,9 +91,11 @@ loadmodule "usrloc.so"
 loadmodule "registrar.so"
 loadmodule "auth.so"
 loadmodule "path.so"
+loadmodule "xlog.so"
 modparam("usrloc", "db_mode", 0)
 modparam("registrar", "max_expires", 3600)
 modparam("rr", "enable_full_lr", 1)
+modparam("path", "use_received", 0)
 """
 
 _REGISTRAR = """
@@ -120,7 +127,7 @@ request_route {
   if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
   if (is_method("OPTIONS") && $rU == "ping") { sl_send_reply("200", "OK"); exit; }
   if (has_totag()) {
-    if (loose_route()) { t_relay(); exit; }
+    if (loose_route()) { xlog("L_ALERT", "passed on\n"); t_relay(); exit; }
     if (is_method("ACK")) { if (t_check_trans()) { t_relay(); } exit; }
     sl_send_reply("404", "Not here"); exit;
   }
@@ -128,7 +135,8 @@ request_route {
   t_check_trans();
   if (is_method("REGISTER")) { add_path(); }
   if (is_method("INVITE|SUBSCRIBE|REFER")) { record_route(); }
-  $du = "ONWARD";
+  xlog("L_ALERT", "passed on\n");
+  if (!loose_route()) { $du = "ONWARD"; }
   if (!t_relay()) { sl_reply_error(); }
 }
 """
