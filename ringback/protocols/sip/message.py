@@ -25,6 +25,24 @@ _BLANK = " \t"
 _COPIED = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route", "Timestamp")  # sections 8.2.6 and 12.1.1
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")  # section 8.1.1; Max-Forwards is old software's omission
 _SINGLE = ("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type", "Expires")
+# What nearly every application asks for, so that it is never surprised after a check; the values are kept for it
+_READ_ALWAYS = {
+    "Contact": "contacts",
+    "Content-Type": "content_type",
+    "Event": "event",
+    "Expires": "expires",
+    "Join": "join",
+    "Max-Forwards": "max_forwards",
+    "Min-SE": "min_se",
+    "RAck": "rack",
+    "RSeq": "rseq",
+    "Record-Route": "record_routes",
+    "Refer-To": "refer_to",
+    "Replaces": "replaces",
+    "Route": "routes",
+    "Session-Expires": "session_expires",
+    "Subscription-State": "subscription_state",
+}
 
 
 class Message(Fields, ABC):
@@ -64,6 +82,9 @@ class Message(Fields, ABC):
         if not headers["Call-ID"][0]:
             raise MalformedMessage(400, "Missing Call-ID header")
         _ = self.via, self.cseq, self.from_tag, self.to_tag, self.from_, self.to
+        for name in headers:
+            if name in _READ_ALWAYS:
+                getattr(self, _READ_ALWAYS[name])
 
 
 class Request(Message):
@@ -128,11 +149,11 @@ class Request(Message):
         return response
 
     def check(self) -> None:
-        """Look at all that routing needs (section 16.3 step 1). Raises MalformedMessage with the status to answer."""
+        """Look at all that routing and dialogs need (section 16.3 step 1). Raises MalformedMessage with the status to
+        answer."""
         try:
             self._check_common()
             uri = self.uri
-            _ = self.max_forwards
         except MalformedMessage as error:
             error.message = self
             raise
