@@ -23,8 +23,7 @@ class Peer:
     kind: PeerKind
     targets: tuple[Target, ...]
     hosts: frozenset[str] = frozenset()
-    addresses: frozenset[str] = frozenset()
-    ports: frozenset[int] = frozenset()
+    places: frozenset[tuple[str, int]] = frozenset()
     srtp: bool = False
 
     @property
@@ -48,7 +47,8 @@ class Peers:
         self._nodes = {one.node: _peer(one.node, "node", (one.peer,), srtp=False) for one in siblings}
         everybody = (*self._nodes.values(), *self._by_name.values())
         self._by_host = {host: peer for peer in reversed(everybody) for host in peer.hosts}
-        self._by_address = {address: peer for peer in reversed(everybody) for address in peer.addresses}
+        self._by_address = {address: peer for peer in reversed(everybody) for address, _ in peer.places}
+        self._by_place = {place: peer for peer in reversed(everybody) for place in peer.places}
 
     def get(self, name: str) -> Peer | None:
         """The trunk of a name."""
@@ -66,10 +66,9 @@ class Peers:
         """Who speaks over a flow. A certificate counts on TLS; an address alone proves nothing there."""
         if flow.secure:
             return next((self._by_host[name] for name in flow.peer_names if name in self._by_host), None)
-        peer = self._by_address.get(flow.remote[0])
-        if peer is None or flow.transport != "udp":
-            return peer
-        return peer if flow.remote[1] in peer.ports else None
+        if flow.transport == "udp":
+            return self._by_place.get(flow.remote[:2])
+        return self._by_address.get(flow.remote[0])
 
 
 def _peer(name: str, kind: PeerKind, peers: Iterable[SipPeer], *, srtp: bool) -> Peer:
@@ -80,7 +79,6 @@ def _peer(name: str, kind: PeerKind, peers: Iterable[SipPeer], *, srtp: bool) ->
         kind,
         tuple(Target(peer.transport, peer.address or peer.host, peer.port, peer.host) for peer in listed),
         frozenset(peer.host.lower() for peer in listed),
-        frozenset(peer.address or peer.host for peer in plain),
-        frozenset(peer.port for peer in plain),
+        frozenset((peer.address or peer.host, peer.port) for peer in plain),
         srtp,
     )

@@ -34,6 +34,7 @@ from ringback.services.callmanager.calls.identity import (
 )
 from ringback.services.callmanager.calls.joining import Relay
 from ringback.services.callmanager.calls.leg import Leg, Talk
+from ringback.services.callmanager.calls.media_path import quick_end
 from ringback.services.callmanager.calls.offers import KEPT_OFFER, OfferFor, keyings_of
 from ringback.services.callmanager.calls.peers import Peer
 from ringback.storage.callmanager.call_rows import Line, Phone
@@ -302,7 +303,9 @@ class Ringing:
         headers += diversions(attempt.call.way.diversions)
         secure = ways[0].secure if not isinstance(ways[0], Target) else ways[0].transport == "tls"
         caller_secure = attempt.caller is not None and attempt.caller.session.secure
-        headers.append(call_info("to", security(secure and caller_secure, False), attempt.call.number))
+        sealed = offer is not None and quick_end(offer).keying != "none"
+        media = sealed and attempt.caller is not None and attempt.caller.keying != "none"
+        headers.append(call_info("to", security(secure and caller_secure, media), attempt.call.number))
         headers += extra
         caller = attempt.caller
         try:
