@@ -5,6 +5,7 @@ The page is offered nothing that would need transcoding where the call's codec i
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,13 +62,20 @@ def answer_page(offer: str, wish: PageWish, own: OwnTransport) -> PageAnswer:
     if wish.video:
         locals_.append(_local("video", wish.video, own.fingerprint))
     origin = Origin(str(secrets.randbits(62)), 1, "127.0.0.1")
-    settled = answer(offered, origin, "127.0.0.1", locals_)
+    settled = answer(_without_places(offered), origin, "127.0.0.1", locals_)
     audio = settled.stream("audio")
     if audio is None:
         raise SdpError("The page offers no sound that a call can have")
     sources = {kind: secrets.randbits(31) | 1 for kind in ("audio", "video")}
     sdp = _for_web(offered, settled, own, sources).encode().decode()
     return PageAnswer(sdp, audio, settled.stream("video"), page, sources)
+
+
+def _without_places(offered: Description) -> Description:
+    """The offer without its addresses: ICE tells them. Of a bundle only the first section has one; the others stand at
+    0.0.0.0 (RFC 8829 section 5.2.1), which elsewhere means that the stream is held."""
+    nowhere = Connection.of("127.0.0.1")
+    return offered.with_media(dataclasses.replace(section, connection=nowhere) for section in offered.media)
 
 
 def _local(kind: str, formats: tuple[Format, ...], fingerprint: str) -> Local:
