@@ -13,6 +13,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 Value = int | str | None
 Record = Mapping[str, Value]
@@ -191,6 +192,7 @@ def _record(names: tuple[str, ...], numbers: frozenset[str], row: list[str], lin
     return record
 
 
+@lru_cache(maxsize=4096)
 def ip_number(address: str) -> int:
     """An IPv4 address as the number that a record holds (little-endian, signed 32 bits); 0 for other texts."""
     try:

@@ -170,6 +170,7 @@ class CallKeeper:
             await self._store.write(self._unwritten)
         except (SQLAlchemyError, OSError) as error:
             _log.error("call records could not be written and are tried again", why=str(error))
+            self._unwritten.again = True
             self._shorten()
             return False
         self._unwritten = Batch()

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ringback.rules.call_forwarding import Forwarding, Quiet
 from ringback.rules.name_search import fold
 from ringback.storage.callmanager.call_rows import DigestHashes, Line, MessageCounts, Phone
-from ringback.storage.callmanager.calls import CallStore, Snapshot
+from ringback.storage.callmanager.calls import CallStore, Refreshed, Snapshot
 
 LOOK_SECONDS = 1.0
 
@@ -153,7 +153,7 @@ class LineBook:
             fresh = await self._store.changes(self._snapshot)
             if fresh is None:
                 return
-            before, self._snapshot = self._snapshot, fresh
+            before, self._snapshot = self._snapshot, fresh.snapshot
             changed = _difference(before, fresh)
         if changed:
             for watcher in tuple(self._watchers):
@@ -168,10 +168,11 @@ class LineBook:
                 _log.warning("lines could not be read again", why=str(error))
 
 
-def _difference(before: Snapshot, after: Snapshot) -> Changed:
+def _difference(before: Snapshot, fresh: Refreshed) -> Changed:
+    after = fresh.snapshot
     lines: set[str] = set()
     messages: set[str] = set()
-    for number in before.lines.keys() | after.lines.keys():
+    for number in before.lines.keys() | after.lines.keys() if fresh.lines is None else fresh.lines:
         one, other = before.lines.get(number), after.lines.get(number)
         if one is other or one == other:
             continue
@@ -181,6 +182,6 @@ def _difference(before: Snapshot, after: Snapshot) -> Changed:
             messages.add(number)
             if one.forwarding != other.forwarding or one.phones != other.phones:
                 lines.add(number)
-    names = before.phones.keys() | after.phones.keys()
+    names = before.phones.keys() | after.phones.keys() if fresh.phones is None else fresh.phones
     phones = {name for name in names if before.phones.get(name) != after.phones.get(name)}
     return Changed(frozenset(lines), frozenset(messages), frozenset(phones))

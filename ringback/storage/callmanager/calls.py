@@ -49,6 +49,15 @@ class Snapshot:
     groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """A newer snapshot; ``lines`` and ``phones`` are the keys that may differ, None: any."""
+
+    snapshot: Snapshot
+    lines: frozenset[str] | None = None
+    phones: frozenset[str] | None = None
+
+
 class CallStore:
     """The part of a cluster's store that calls use."""
 
@@ -65,19 +74,20 @@ class CallStore:
         hashes = {row["sip_user"]: _digest(row) for row in rows}
         return _indexed(Snapshot(serial, found, phones, hashes))
 
-    async def changes(self, before: Snapshot) -> Snapshot | None:
-        """The snapshot of now, where something changed since ``before``; else None. Raises SQLAlchemyError."""
+    async def changes(self, before: Snapshot) -> Refreshed | None:
+        """What is now, where something changed since ``before``; else None. Raises SQLAlchemyError."""
         query = select(call_changes).where(call_changes.c.serial > before.serial).order_by(call_changes.c.serial)
         async with self._engine.connect() as connection:
             entries = (await connection.execute(query)).mappings().all()
             if not entries:
                 return None
-            if any(entry["kind"] == ALL for entry in entries):
-                fresh = None
-            else:
-                keys = {kind: {row["key"] for row in entries if row["kind"] == kind} for kind in (LINE, PHONE)}
-                fresh = await _patched(connection, before, keys[LINE], keys[PHONE])
-        return await self.load() if fresh is None else replace(fresh, serial=entries[-1]["serial"])
+            fresh = None
+            numbers, names = (frozenset(row["key"] for row in entries if row["kind"] == kind) for kind in (LINE, PHONE))
+            if all(entry["kind"] != ALL for entry in entries):
+                fresh = await _patched(connection, before, numbers, names)
+        if fresh is None:
+            return Refreshed(await self.load())
+        return Refreshed(replace(fresh, serial=entries[-1]["serial"]), numbers, names)
 
     async def set_forwarding(self, number: str, wanted: Forwarding) -> bool:
         """Replace the forwarding of a line; False: there is no such line. Raises SQLAlchemyError."""
@@ -286,7 +296,7 @@ def _parts(values: Iterable[str] | None) -> Iterable[tuple[str, ...] | None]:
 
 
 async def _patched(
-    connection: AsyncConnection, before: Snapshot, numbers: set[str], names: set[str]
+    connection: AsyncConnection, before: Snapshot, numbers: frozenset[str], names: frozenset[str]
 ) -> Snapshot | None:
     """``before`` with some lines and phones read anew; None where lines would have to move between phones."""
     phones = dict(before.phones)

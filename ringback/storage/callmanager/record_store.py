@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -77,12 +77,14 @@ class OpenCall:
 
 @dataclass(slots=True)
 class Batch:
-    """What is to be written at once. Records are by column of the files (``protocols.call_records``)."""
+    """What is to be written at once. Records are by column of the files (``protocols.call_records``). ``again``: it
+    was tried before, and nobody knows whether it was written."""
 
     details: list[Row] = field(default_factory=list)
     managements: list[Row] = field(default_factory=list)
     opened: list[OpenCall] = field(default_factory=list)
     closed: list[tuple[int, int, int]] = field(default_factory=list)
+    again: bool = False
 
     def __len__(self) -> int:
         return len(self.details) + len(self.managements) + len(self.opened) + len(self.closed)
@@ -95,15 +97,16 @@ class RecordStore:
         self._engine = engine
 
     async def write(self, batch: Batch) -> None:
-        """Write a batch, whole or not at all; the same batch again changes nothing."""
+        """Write a batch, whole or not at all; the same batch ``again`` changes nothing."""
         async with exclusive(self._engine) as connection:
             for table, columns, records in (
                 (call_details, _CDR, batch.details),
                 (call_managements, _CMR, batch.managements),
             ):
-                if records:
+                if records and batch.again:
                     keys = [{"b_pkid": record["pkid"]} for record in records]
                     await connection.execute(delete(table).where(table.c.pkid == bindparam("b_pkid")), keys)
+                if records:
                     await connection.execute(insert(table), [_row(record, columns) for record in records])
             gone = [(each.call_manager, each.call, each.leg) for each in batch.opened] + batch.closed
             if gone:
@@ -178,14 +181,17 @@ class RecordStore:
     async def _records(self, query: Any, columns: Mapping[str, str]) -> list[dict[str, Any]]:
         async with self._engine.connect() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return [{**json.loads(row["others"]), **{name: row[own] for own, name in columns.items()}} for row in rows]
+        return [
+            {**msgspec.json.decode(row["others"]), **{name: row[own] for own, name in columns.items()}} for row in rows
+        ]
 
 
 def _row(record: Row, columns: Mapping[str, str]) -> dict[str, Any]:
     typed = {own: record.get(name) for own, name in columns.items()}
     row = {own: value if value is not None else _missing(own) for own, value in typed.items()}
     known = set(columns.values())
-    row["others"] = json.dumps({name: value for name, value in record.items() if value and name not in known})
+    others = {name: value for name, value in record.items() if value and name not in known}
+    row["others"] = msgspec.json.encode(others).decode()
     return row
 
 
