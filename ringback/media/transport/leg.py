@@ -10,88 +10,37 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-import socket
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ringback.media.transport import events
+from ringback.media.transport.control import ControlChannel
 from ringback.media.transport.dtls import DtlsIdentity, Fingerprint, Role
 from ringback.media.transport.dtls_driver import DtlsDriver
 from ringback.media.transport.errors import NotConnectedError, ProtectionError
+from ringback.media.transport.keypad import Keypad
 from ringback.media.transport.latch import Latch, SocketAddress
 from ringback.media.transport.ports import Mark
 from ringback.media.transport.protection import Buffer, Protection
+from ringback.media.transport.settings import Counters, Dropped, Kind, LegSettings, Protocol, RemoteMedia
 from ringback.media.transport.stream import OutgoingStream
 from ringback.protocols.rtp import rtcp
 from ringback.protocols.rtp.continuity import Continuity
 from ringback.protocols.rtp.crypto import CryptoLine
 from ringback.protocols.rtp.errors import RtpError
 from ringback.protocols.rtp.packet import HEADER_SIZE, RtpPacket
-from ringback.protocols.rtp.reports import Figures, Reporter
-from ringback.protocols.rtp.rtcp_wire import parse_compound, serialize_compound
-from ringback.protocols.rtp.telephone_event import EventReceiver, EventSender, Pressed
+from ringback.protocols.rtp.reports import Reporter
 from ringback.protocols.stun import BINDING, REQUEST, StunError, StunMessage, binding_response, is_stun
 
 if TYPE_CHECKING:
     from ringback.media.transport.host import MediaHost
 
-Kind = Literal["audio", "video"]
-Protocol = Literal["clear", "sdes", "dtls"]
+__all__ = ["Counters", "Kind", "LegSettings", "Protocol", "RemoteMedia", "RtpLeg"]
+
 _MARKS = {"audio": Mark.AUDIO, "video": Mark.VIDEO}
 _HEADER = struct.Struct("!BBHII")
 _EARLY = 4  # handshake datagrams kept until signalling names the fingerprint
-_FEEDBACK = (rtcp.Nack, rtcp.PictureLoss, rtcp.FullIntraRequest, rtcp.ReceiverEstimate, rtcp.OtherFeedback)
-
-
-@dataclass(frozen=True, slots=True)
-class LegSettings:
-    """``event_type`` is the payload type of telephone events, None where not negotiated; ``silence`` in seconds, after
-    which a connected leg that hears nothing tells so; ``report_interval`` in seconds between RTCP reports; without
-    ``mark``, sound is marked EF and video AF41."""
-
-    kind: Kind = "audio"
-    protocol: Protocol = "clear"
-    clock_rate: int = 8000
-    rtcp_mux: bool = False
-    symmetric: bool = True
-    event_type: int | None = None
-    cname: str = "ringback"
-    silence: float = 20.0
-    report_interval: float = 5.0
-    mark: Mark | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteMedia:
-    """Where signalling says that media go. Without an RTCP port it is the next one, or the same with rtcp-mux."""
-
-    address: str
-    port: int
-    rtcp_port: int | None = None
-    rtcp_address: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """The RTP figures of both directions, and datagrams that did not count, by cause."""
-
-    figures: Figures = field(default_factory=Figures)
-    malformed: int = 0
-    unauthentic: int = 0
-    foreign: int = 0
-    duplicates: int = 0
-    unsent: int = 0
-
-
-@dataclass(slots=True)
-class _Dropped:
-    malformed: int = 0
-    unauthentic: int = 0
-    foreign: int = 0
-    duplicates: int = 0
-    unsent: int = 0
 
 
 class RtpLeg:
@@ -125,19 +74,16 @@ class RtpLeg:
         self._host = host
         self._pair = host.pool.take(settings.mark or _MARKS[settings.kind])
         self._rtp = Latch(symmetric=settings.symmetric)
-        self._rtcp = Latch(symmetric=settings.symmetric)
         self._clear = settings.protocol == "clear"
-        self._mux = settings.rtcp_mux
         self._dtls: DtlsDriver | None = None
-        self._rtcp_protection: Protection | None = None
         self._early: list[tuple[bytes, SocketAddress, bool]] = []
         self._own: OutgoingStream | None = None
-        self._events_in = EventReceiver()
-        self._events_out: EventSender | None = None
+        self._keypad = Keypad(self)
         self._heard: int | None = None
         self._last_heard = now
         self._silent = False
-        self._dropped = _Dropped()
+        self._dropped = Dropped()
+        self._control = ControlChannel(self, self._pair, host.buffer, host.outgoing, self._dropped)
         self.buffer = host.buffer
         self._octets = host.buffer.octets
         self._view = host.buffer.view
@@ -145,7 +91,7 @@ class RtpLeg:
         self._receive = self._pair.rtp.recvfrom_into
         self._send_to = self._pair.rtp.sendto
         host.sockets.watch(self._pair.rtp, self._rtp_readable)
-        host.sockets.watch(self._pair.rtcp, self._rtcp_readable)
+        host.sockets.watch(self._pair.rtcp, self._control.readable)
 
     @property
     def address(self) -> str:
@@ -171,10 +117,10 @@ class RtpLeg:
     def connect(self, remote: RemoteMedia, *, rtcp_mux: bool | None = None) -> None:
         """Say where signalling wants media. May be called again after each offer and answer."""
         if rtcp_mux is not None:
-            self._mux = rtcp_mux
+            self._control.mux = rtcp_mux
         self._rtp.signal(self._pair.resolve(remote.address, remote.port))
-        rtcp_port = remote.rtcp_port or (remote.port if self._mux else remote.port + 1)
-        self._rtcp.signal(self._pair.resolve(remote.rtcp_address or remote.address, rtcp_port))
+        rtcp_port = remote.rtcp_port or (remote.port if self._control.mux else remote.port + 1)
+        self._control.latch.signal(self._pair.resolve(remote.rtcp_address or remote.address, rtcp_port))
         self._last_heard = self._host.time()
         self._silent = False
 
@@ -196,8 +142,8 @@ class RtpLeg:
         if self._dtls is not None and self._dtls.matches(role, fingerprints):
             return
         self.stop_dtls()
-        self.protection = self._rtcp_protection = None
-        self._dtls = DtlsDriver(self, identity, role, fingerprints, both=not self._mux)
+        self.protection = self._control.protection = None
+        self._dtls = DtlsDriver(self, identity, role, fingerprints, both=not self._control.mux)
         self._dtls.start()
         early, self._early = self._early, []
         for datagram, source, control in early:
@@ -212,18 +158,18 @@ class RtpLeg:
     def protect_with(self, protection: Protection, *, control: bool) -> None:
         """Keys are there: for RTP and RTCP of one port, or for RTCP of its own port."""
         if control:
-            self._rtcp_protection = protection
+            self._control.protection = protection
         else:
             self.protection = protection
 
     def hear_handshake(self, source: SocketAddress, *, control: bool) -> bool:
         """Whether a handshake with ``source`` may go on. Learns from it: a phone behind a translator differs."""
-        latch = self._rtcp if control else self._rtp
+        latch = self._control.latch if control else self._rtp
         return latch.admit(source, authentic=False)
 
     def send_datagram(self, datagram: bytes, *, control: bool) -> None:
         """Send what is neither RTP nor RTCP."""
-        target = (self._rtcp if control else self._rtp).target
+        target = (self._control.latch if control else self._rtp).target
         if target is None or self.closed:
             return
         with contextlib.suppress(OSError):  # it will be sent again
@@ -244,20 +190,12 @@ class RtpLeg:
 
         Raises TelephoneEventFormatError for what is no key, NotConnectedError where events were not negotiated.
         """
-        if self.event_type is None:
-            raise NotConnectedError("the other side did not agree to telephone events")
-        if self._events_out is None:
-            self._events_out = EventSender(self.settings.clock_rate)
-        idle = self._events_out.next_deadline() is None
-        now = self._host.time()
-        self._events_out.press(digits, now, length)
-        if idle:
-            self._send_events()
+        self._keypad.press(digits, length)
 
     @property
     def pressing(self) -> bool:
         """Whether a telephone event is being sent: sound must pause."""
-        return self._events_out is not None and self._events_out.active
+        return self._keypad.active
 
     def send_feedback(self, *feedback: rtcp.RtcpPacket) -> None:
         """Send RTCP at once: a picture request, a NACK, with the report that must come with it."""
@@ -306,9 +244,7 @@ class RtpLeg:
         if not self._silent and self._rtp.target is not None and now - self._last_heard >= self.settings.silence:
             self._silent = True
             self.tell(events.Silent(now - self._last_heard))
-        deadline = self._events_in.next_deadline()
-        if deadline is not None and deadline <= now:
-            self._pressed(self._events_in.handle_timer(now))
+        self._keypad.handle_timer(now)
 
     # What comes in
 
@@ -341,7 +277,7 @@ class RtpLeg:
             self._hear(ssrc)
         event_type = self.event_type
         if event_type is not None:
-            self._watch_events(size, sequence, now, is_event=second & 0x7F == event_type)
+            self._watch_keypad(size, sequence, now, is_event=second & 0x7F == event_type)
         if self.forward is not None:
             self.forward(size, now)
         elif self.on_rtp is not None:
@@ -349,9 +285,9 @@ class RtpLeg:
 
     def _take_unusual(self, size: int, source: SocketAddress, now: float) -> None:
         if size >= 8 and 128 <= self._octets[0] <= 191 and 192 <= self._octets[1] <= 223:
-            self._take_rtcp(size, source, now, self._rtp)
+            self._control.take(size, source, now, self._rtp)
         else:
-            self._take_other(size, source, now)
+            self.take_other(size, source, now)
 
     def _hear(self, ssrc: int) -> None:
         if self._silent:
@@ -359,7 +295,7 @@ class RtpLeg:
             self.tell(events.Resumed())
         if ssrc != self._heard:
             self._heard = ssrc
-            self._events_in = EventReceiver()
+            self._keypad.restart()
             self.tell(events.SourceChanged(ssrc))
 
     def _deliver(self, size: int, now: float) -> None:
@@ -371,24 +307,13 @@ class RtpLeg:
         if self.on_rtp is not None:
             self.on_rtp(packet, now)
 
-    def _watch_events(self, size: int, sequence: int, now: float, *, is_event: bool) -> None:
-        if is_event:
-            self._take_event(size, now)
-        else:
-            pressed = self._events_in.saw(sequence, now)
-            if pressed:
-                self._pressed(pressed)
-
-    def _take_event(self, size: int, now: float) -> None:
-        try:
-            packet = RtpPacket.parse(bytes(self._view[:size]))
-            pressed = self._events_in.receive(packet.sequence_number, packet.timestamp, packet.payload, now)
-        except RtpError:
+    def _watch_keypad(self, size: int, sequence: int, now: float, *, is_event: bool) -> None:
+        if not is_event:
+            self._keypad.saw(sequence, now)
+        elif not self._keypad.take(bytes(self._view[:size]), now):
             self._dropped.malformed += 1
-            return
-        self._pressed(pressed)
 
-    def _take_other(self, size: int, source: SocketAddress, now: float, *, control: bool = False) -> None:
+    def take_other(self, size: int, source: SocketAddress, now: float, *, control: bool = False) -> None:
         """STUN is answered (a check that somebody is here), DTLS goes to the handshake, anything else is dropped."""
         datagram = bytes(self._view[:size])
         if self._dtls is not None and size and 20 <= datagram[0] <= 63:
@@ -411,40 +336,6 @@ class RtpLeg:
             return
         with contextlib.suppress(OSError):
             (self._pair.rtcp if control else self._pair.rtp).sendto(answer, source)
-
-    def _rtcp_readable(self, now: float) -> None:
-        try:
-            size, source = self._pair.rtcp.recvfrom_into(self._octets)
-        except OSError:
-            return
-        if size >= 8 and 128 <= self._octets[0] <= 191:
-            self._take_rtcp(size, source, now, self._rtcp)
-        else:
-            self._take_other(size, source, now, control=True)
-
-    def _take_rtcp(self, size: int, source: SocketAddress, now: float, latch: Latch) -> None:
-        protection = self._rtcp_protection if latch is self._rtcp and self._rtcp_protection else self.protection
-        if protection is not None:
-            size = protection.unprotect_rtcp(self.buffer, size)
-        if not size or (protection is None and not self._clear):
-            self._dropped.unauthentic += 1
-            return
-        try:
-            packets = parse_compound(bytes(self._view[:size]))
-        except RtpError:
-            self._dropped.malformed += 1
-            return
-        if not latch.admit(source, authentic=protection is not None):
-            self._dropped.foreign += 1
-            return
-        self.reporter.receive_rtcp(packets, now)
-        if self.forward_rtcp is not None:
-            self.forward_rtcp(packets, now)
-        for packet in packets:
-            if isinstance(packet, _FEEDBACK):
-                self.tell(events.FeedbackArrived(packet))
-            elif isinstance(packet, rtcp.Goodbye):
-                self.tell(events.PeerLeft())
 
     def _admit(self, source: SocketAddress) -> bool:
         target = self._rtp.target
@@ -503,38 +394,4 @@ class RtpLeg:
 
     def send_rtcp(self, packets: tuple[rtcp.RtcpPacket, ...]) -> None:
         """Send a compound packet as it is."""
-        latch = self._rtp if self._mux else self._rtcp
-        if latch.target is None or self.closed or (self.protection is None and not self._clear):
-            return
-        octets = serialize_compound(packets)
-        size = len(octets)
-        buffer = self._host.outgoing
-        buffer.octets[:size] = octets
-        protection = self._rtcp_protection if not self._mux and self._rtcp_protection else self.protection
-        if protection is not None:
-            size = protection.protect_rtcp(buffer, size)
-        one: socket.socket = self._pair.rtp if self._mux else self._pair.rtcp
-        try:
-            one.sendto(buffer.view[:size], latch.target)
-        except OSError:
-            self._dropped.unsent += 1
-
-    def _send_events(self) -> None:
-        sender = self._events_out
-        if self.closed or sender is None or self.event_type is None:
-            return
-        now = self._host.time()
-        for one in sender.handle_timer(now, self.continuity.timestamp_at(now)):
-            sequence, _ = self.continuity.insert(now)
-            if self._rtp.target is not None:
-                self.emit_packet(
-                    RtpPacket(self.event_type, sequence, one.timestamp, self.ssrc, one.payload, one.marker), now
-                )
-        deadline = sender.next_deadline()
-        if deadline is not None:
-            self._host.call_at(deadline, self._send_events)
-
-    def _pressed(self, pressed: list[Pressed]) -> None:
-        for one in pressed:
-            if one.digit is not None:
-                self.tell(events.DigitPressed(one.digit))
+        self._control.send(packets, self._rtp)
