@@ -6,6 +6,7 @@ twice and stops at 1,500 octets, so that its library is called directly here (te
 
 from __future__ import annotations
 
+import hmac
 from typing import Any, Final
 
 import pylibsrtp
@@ -67,7 +68,11 @@ class Protection:
 
     def made_from(self, local: CryptoLine, remote: CryptoLine) -> bool:
         """Whether these lines hold the keys in use."""
-        return (local.suite, local.key, remote.key) == (self.suite, *self._keys)
+        return local.suite is self.suite and self.uses(outbound=local.key, inbound=remote.key)
+
+    def uses(self, *, outbound: bytes, inbound: bytes) -> bool:
+        """Whether these are the keys in use."""
+        return hmac.compare_digest(outbound, self._keys[0]) and hmac.compare_digest(inbound, self._keys[1])
 
     def protect(self, buffer: Buffer, size: int) -> int:
         """Protect the RTP packet in the buffer; its new size, or 0 where that failed."""
