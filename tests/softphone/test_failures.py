@@ -11,6 +11,7 @@ import pytest
 from ringback.client import Me
 from ringback.client.calling.errors import CallError
 from ringback.client.calling.service import Calling
+from ringback.media.players.sound import read_sound
 from tests.softphone.conftest import PASSWORD, SECONDS, calls, heard, person, tone, until
 from tests.support.lab import ApartLab, apart_lab
 
@@ -96,3 +97,32 @@ async def test_an_engine_that_is_closed_ends_its_calls(apart: ApartLab) -> None:
             await out.answered()
         assert (await into.over(SECONDS)).result == "answered"
         assert not calls(bruno)
+
+
+async def test_a_call_goes_on_in_another_network(apart: ApartLab, tmp_path: Path) -> None:
+    """The phone registers again over a new connection, and tells the other side where its sound goes now."""
+    file = tmp_path / "bruno.wav"
+    async with person(apart.rest, "anita") as anita, person(apart.rest, "bruno") as bruno:
+        waits = asyncio.create_task(bruno.next_call(record=file, seconds=SECONDS))
+        out = await anita.call("2002", play=tone(440))
+        into = await waits
+        await into.answer()
+        await out.answered()
+        await until(bruno, lambda: len(into.call.quality.receiving.minute) >= 1)
+        before = out.call.quality.path
+        calling(anita).network_changed()
+        await until(anita, lambda: out.call.quality.path not in ("", before), LONG)
+        first = len(into.call.quality.receiving.minute)
+        await until(bruno, lambda: len(into.call.quality.receiving.minute) >= first + 3)
+        assert registered(anita)
+        assert calls(anita)[0].note is None
+        await out.hold()
+        await until(bruno, lambda: into.call.held_by_other)
+        await out.hold(held=False)
+        first = len(into.call.quality.receiving.minute)
+        await until(bruno, lambda: len(into.call.quality.receiving.minute) >= first + 3)
+        await out.end()
+        await into.over(SECONDS)
+    loudest, level = heard(file, skip=read_sound(file).seconds - 2.0)
+    assert abs(loudest - 440) < 5
+    assert level > 0.05

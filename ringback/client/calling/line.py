@@ -25,6 +25,7 @@ from ringback.media.transport.ports import PortRange
 from ringback.net.names import NameClient
 from ringback.net.sip.locate import Locator
 from ringback.net.sip.node import Listen, SipNode
+from ringback.net.sip.streams import StreamFlow
 from ringback.net.tls import client_context
 from ringback.protocols.device_config import DeviceConfig, SecurityMode, Transport
 from ringback.protocols.sip import events
@@ -42,6 +43,7 @@ from ringback.rules.reasons import Reason
 _MODEL = "503"  # Client Services Framework
 _DESTROY = 'SIP;cause=200;text="cisco-alarm:111 Name={device} Last=Application-Requested-Destroy"'
 _SUMMARY = "message-summary"
+MOVE_SECONDS = 30.0  # for registering again from another network
 _ELSEWHERE = "active for another client"
 
 log = structlog.get_logger(__name__)
@@ -83,6 +85,7 @@ class Line:
         self._hosts: list[MediaHost] = []
         self._flush: asyncio.Handle | None = None
         self._messages: tuple[Flow, Subscription] | None = None
+        self._changed = asyncio.Event()
         self._taking_over = False
         self._picture_rate = 0
 
@@ -235,9 +238,25 @@ class Line:
         registration.refresh(self.now())
 
     async def network_changed(self) -> None:
-        """Register from the address of now."""
-        if self._registration is not None:
-            self._registration.refresh(self.now())
+        """Give the old connection up, which nobody may ever answer on, and register from the address of now.
+
+        Returns when that is done; raises TimeoutError where it takes too long.
+        """
+        registration, before = self._registration, self.flow
+        if registration is None:
+            return
+        if isinstance(before, StreamFlow):
+            before.connection.abort()  # its end makes the registration begin anew, with the first server
+        else:
+            registration.refresh(self.now())
+        async with asyncio.timeout(MOVE_SECONDS):
+            while self.flow is None or self.flow is before:
+                self._changed.clear()
+                await self._changed.wait()
+
+    def media_host(self) -> MediaHost | None:
+        """Where media of calls are at home now; None where we are not registered."""
+        return self._media_host(self.flow.local[0]) if self.flow is not None else None
 
     def _registrars(self) -> tuple[Registrar, ...]:
         encrypted = self._config.security_mode is SecurityMode.ENCRYPTED or self._config.transport == Transport.TLS
@@ -266,6 +285,7 @@ class Line:
         node = self._node
         if node is None or registration is not self._registration:
             return
+        self._changed.set()
         secure = registration.flow is not None and registration.flow.secure
         retry = None
         if registration.next_try is not None:

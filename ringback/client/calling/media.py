@@ -291,6 +291,15 @@ class CallMedia:
             self.pictures.settle(stream)
             self.pictures.join(self.page)
 
+    def move(self, host: MediaHost) -> None:
+        """Go to another address: new legs, which the next offer names. Raises NoPortError, OSError."""
+        self.host = host
+        for section in self._sections:
+            if section.leg is not None:
+                before = section.leg
+                section.leg = self._open("video" if section.kind == "video" else "audio")
+                before.close()
+
     # --- the page, or whoever listens here
 
     def wish(self) -> PageWish:

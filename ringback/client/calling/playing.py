@@ -39,6 +39,7 @@ class PlayAndRecord:
         self._recorder: Recorder | None = None
         self._agreed: Stream | None = None
         self._beginning = False
+        self._moved = False
         self.played = asyncio.Event()
 
     @property
@@ -47,13 +48,14 @@ class PlayAndRecord:
         return self._recorder.seconds if self._recorder is not None else 0.0
 
     def open(self, leg: RtpLeg) -> None:
-        """The leg to the other side is there."""
+        """The leg to the other side is there; another one after the network changed."""
         self._leg = leg
+        self._moved = self._player is not None
 
     def settle(self, agreed: Stream) -> None:
         """Codecs were agreed: play with the new one from now on."""
-        changed = self._agreed is None or self._agreed.format != agreed.format
-        self._agreed = agreed
+        changed = self._agreed is None or self._agreed.format != agreed.format or self._moved
+        self._agreed, self._moved = agreed, False
         if self._beginning and changed:
             self._begin_recording(agreed)
             self._begin_playing()

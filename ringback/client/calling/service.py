@@ -278,11 +278,22 @@ class Calling:
             self._later(self._move_network(self._line, self._phone), "network change")
 
     async def _move_network(self, line: Line, phone: Softphone) -> None:
-        await line.network_changed()
-        for call in self._book.talking():
+        calls = self._book.talking()
+        for call in calls:
             call.tell(Reason.of("calls.story.network"), note=True)
+        try:
+            await line.network_changed()
+        except TimeoutError:
+            return  # the card tells that we are not registered, and the calls that their server is gone
+        phone.look_at_servers()
+        host = line.media_host()
+        for call in calls:
+            if call.over or host is None or not call.reachable:
+                continue
+            call.media.move(host)
             try:
                 await phone.offer_anew(call)
+                call.change(note=None)
             except CallError as error:
                 call.tell(error.reason, note=True)
 

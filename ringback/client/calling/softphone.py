@@ -295,8 +295,11 @@ class Softphone:
         """Find out which calls have lost their server: those go on, but nothing can be asked for them."""
         flow = self._line.flow
         for call in self._book.talking():
-            own = call.session.flow if call.session is not None else None
-            reachable = own is not None and (not own.closed or (flow is not None and flow.remote[0] == own.remote[0]))
+            session = call.session
+            own = session.flow if session is not None else None
+            if session is not None and own is not None and own.closed and _same_server(own, flow):
+                session.flow = own = flow
+            reachable = own is not None and not own.closed
             if call.reachable and not reachable:
                 call.tell(Reason.of("calls.story.server_lost", server=call.server), note=True)
             elif reachable and not call.reachable:
@@ -560,6 +563,11 @@ class Softphone:
             call.media.press(digits)
         except (RtpError, TransportError) as error:
             raise refused("calls.refused.keys", why=error) from error
+
+
+def _same_server(one: Flow, other: Flow | None) -> bool:
+    """Whether another connection leads to the same server."""
+    return other is not None and not other.closed and one.remote[0] == other.remote[0]
 
 
 def sip_uri(number: str, domain: str) -> str:
