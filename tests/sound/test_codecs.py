@@ -30,6 +30,7 @@ from ringback.media.codecs import (
     available,
     codec_named,
     g729,
+    libopus,
     opus,
 )
 from ringback.media.codecs.g711 import G711
