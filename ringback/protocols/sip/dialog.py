@@ -67,6 +67,8 @@ class Dialog:
         self.remote_tag = request.from_tag
         self.remote_seq = request.cseq.number
         self.learn_target(request)
+        if not self.remote_target:  # callers of RFC 2543 have no Contact, nor has one that shall never be called back
+            self.remote_target = str(request.from_.uri)
         self._choose_way(flow, direct=len(request.all("Via")) == 1 and "," not in request.all("Via")[0])
 
     def learn_target(self, message: Message) -> None:

@@ -30,7 +30,11 @@ _BLANK = " \t"
 
 
 class Fields(HeaderTable):
-    """Typed access to headers. What may be absent is None or empty; the rest raises MalformedMessage."""
+    """Typed access to headers. What may be absent is None or empty.
+
+    Headers that change what happens raise MalformedMessage where they cannot be read; those that only inform (Reason,
+    Warning, Call-Info, Remote-Party-ID, P-Asserted-Identity, Referred-By, Session-ID) count as absent then.
+    """
 
     __slots__ = ()
 
@@ -56,7 +60,7 @@ class Fields(HeaderTable):
         """The tag of To; empty where absent."""
         return tag_of(self._raw("To"))
 
-    # -- typed values; each raises MalformedMessage where its header is not what it should be
+    # -- typed values
 
     @property
     def via(self) -> Via:
@@ -166,7 +170,7 @@ class Fields(HeaderTable):
     @property
     def allow(self) -> frozenset[str]:
         """Methods that the sender understands; empty where not told."""
-        return frozenset(self.members("Allow"))
+        return self._optional("Allow", _words) or frozenset()
 
     @property
     def session_expires(self) -> SessionExpires | None:
@@ -182,7 +186,7 @@ class Fields(HeaderTable):
     @property
     def session_id(self) -> SessionId | None:
         """The end-to-end session identifier (RFC 7989)."""
-        return self._optional("Session-ID", _session_id)
+        return next(iter(self._readable("Session-ID", SessionId.parse)), None)
 
     @property
     def rseq(self) -> int | None:
@@ -203,7 +207,7 @@ class Fields(HeaderTable):
     @property
     def referred_by(self) -> NameAddr | None:
         """Who sent there (RFC 3892)."""
-        return self._optional("Referred-By", _name_addr)
+        return next(iter(self._readable("Referred-By", NameAddr.parse)), None)
 
     @property
     def replaces(self) -> Replaces | None:
@@ -224,12 +228,12 @@ class Fields(HeaderTable):
     @property
     def reasons(self) -> list[Reason]:
         """Why the request was sent, in each protocol told (RFC 3326)."""
-        return [Reason.parse(part) for part in self.members("Reason")]
+        return self._readable("Reason", Reason.parse)
 
     @property
     def warnings(self) -> list[Warning]:
         """The warnings of a response."""
-        return [Warning.parse(part) for part in self.members("Warning")]
+        return self._readable("Warning", Warning.parse)
 
     @property
     def event(self) -> Parametered | None:
@@ -250,17 +254,17 @@ class Fields(HeaderTable):
     @property
     def call_infos(self) -> list[UriWithParams]:
         """The Call-Info members."""
-        return [UriWithParams.parse(part) for part in self.members("Call-Info")]
+        return self._readable("Call-Info", UriWithParams.parse)
 
     @property
     def remote_party(self) -> NameAddr | None:
         """The Remote-Party-ID, as Cisco's software tells caller and called."""
-        return self._optional("Remote-Party-ID", _name_addr)
+        return next(iter(self._readable("Remote-Party-ID", NameAddr.parse)), None)
 
     @property
     def asserted_identities(self) -> list[NameAddr]:
         """The P-Asserted-Identity members (RFC 3325)."""
-        return self._optional("P-Asserted-Identity", _name_addrs) or []
+        return self._readable("P-Asserted-Identity", NameAddr.parse)
 
     # -- helpers
 
@@ -282,10 +286,18 @@ class Fields(HeaderTable):
     def _optional(self, name: str, make: Callable[[list[str]], _T]) -> _T | None:
         return self._typed(name, make) if name in self._headers else None
 
+    def _readable(self, name: str, read: Callable[[str], _T]) -> list[_T]:
+        """The members of a header that only informs: what cannot be read is left out, so that nothing fails for it."""
+        found = []
+        for value in self._headers.get(name, ()):
+            try:
+                found += [read(part) for part in split_commas(value)]
+            except MalformedMessage:
+                continue
+        return found
+
     def _option_tags(self, name: str) -> frozenset[str]:
-        if name not in self._headers:
-            return frozenset()
-        return frozenset(tag.lower() for tag in self.members(name))
+        return self._optional(name, _lower_words) or frozenset()
 
 
 def _first_via(values: list[str]) -> Via:
@@ -309,6 +321,15 @@ def _contacts(values: list[str]) -> list[NameAddr]:
     return _name_addrs(values)
 
 
+def _words(values: list[str]) -> frozenset[str]:
+    """Tokens between commas; what is no token is nobody's method or option, and nothing to fail at."""
+    return frozenset(word for value in values for part in value.split(",") if (word := part.strip(_BLANK)))
+
+
+def _lower_words(values: list[str]) -> frozenset[str]:
+    return frozenset(word.lower() for word in _words(values))
+
+
 def _cseq(values: list[str]) -> CSeq:
     return CSeq.parse(values[0])
 
@@ -330,10 +351,6 @@ def _event(values: list[str]) -> Parametered:
 
 def _session_expires(values: list[str]) -> SessionExpires:
     return SessionExpires.parse(values[0])
-
-
-def _session_id(values: list[str]) -> SessionId:
-    return SessionId.parse(values[0])
 
 
 def _rack(values: list[str]) -> RAck:
