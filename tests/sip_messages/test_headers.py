@@ -30,6 +30,7 @@ from ringback.protocols.sip.headers import (
     split_commas,
     tag_of,
     unquote,
+    without_tag,
     write_params,
 )
 from ringback.protocols.sip.uri import Uri
@@ -235,3 +236,20 @@ def test_any_text_is_a_value_or_malformed(text: str) -> None:
     for look in (split_commas, tag_of):
         with contextlib.suppress(MalformedMessage):
             assert look(text) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('"A" <sip:a@b>;tag=1', '"A" <sip:a@b>'),
+        ("<sip:a;tag=1@b>;tag=1", "<sip:a;tag=1@b>"),
+        ("<sip:a@b>;x=y;tag=1", "<sip:a@b>;x=y"),
+        ("<sip:a@b>;tag=1;x=y", "<sip:a@b>;x=y"),
+        ("<sip:a@b> ; TAG = 1", "<sip:a@b>"),
+        ("sip:a@b;tag=1", "<sip:a@b>"),
+        ("sip:a@b", "sip:a@b"),
+        ('"x>;tag=1" <sip:a@b>', '"x>;tag=1" <sip:a@b>'),
+    ],
+)
+def test_tags_are_taken_away_and_nothing_else(text: str, expected: str) -> None:
+    assert without_tag(text) == expected

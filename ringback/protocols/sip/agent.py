@@ -26,7 +26,7 @@ from ringback.protocols.sip.events import (
 )
 from ringback.protocols.sip.exchange import Exchange
 from ringback.protocols.sip.flows import Content, Flow, Headers, Outgoing, Target, Way
-from ringback.protocols.sip.headers import Replaces
+from ringback.protocols.sip.headers import Replaces, without_tag
 from ringback.protocols.sip.message import Request, Response
 from ringback.protocols.sip.registration import Registration, RegistrationSettings
 from ringback.protocols.sip.session import Session
@@ -251,7 +251,7 @@ class Agent(Core):
         transaction.merge_key = merge_key
         self.merged[merge_key] = transaction
         local = request.get("To") or ""
-        remote = _without_tag(request.get("From") or "", request.from_tag)
+        remote = without_tag(request.get("From") or "")
         dialog = Dialog(request.call_id, local, tag, remote, self.contact(flow), flow)
         dialog.learn_as_called(request, flow)
         session = Session(self, "in", dialog, request)
@@ -314,7 +314,7 @@ class Agent(Core):
             self.reply(transaction, 489 if request.event is None else 400, now, headers=self.server)
             return
         local = request.get("To") or ""
-        remote = _without_tag(request.get("From") or "", request.from_tag)
+        remote = without_tag(request.get("From") or "")
         dialog = Dialog(request.call_id, local, transaction.local_tag, remote, self.contact(flow), flow)
         dialog.learn_as_called(request, flow)
         notifier = Notifier(self, dialog, transaction)
@@ -501,10 +501,6 @@ class _Counter:
 
 
 _NO_REQUEST = Request("INVITE", "sip:invalid.invalid")
-
-
-def _without_tag(value: str, tag: str) -> str:
-    return value.replace(f";tag={tag}", "", 1) if tag else value
 
 
 def _mark_source(request: Request, flow: Flow) -> None:

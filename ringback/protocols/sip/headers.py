@@ -48,6 +48,7 @@ __all__ = [
     "split_commas",
     "tag_of",
     "unquote",
+    "without_tag",
     "write_list",
     "write_params",
 ]
@@ -416,6 +417,15 @@ def tag_of(text: str) -> str:
     elif text[-1:] == ">" and text.find(">") == len(text) - 1 and "<" in text:
         return ""
     return NameAddr.parse(text).tag
+
+
+def without_tag(text: str) -> str:
+    """A From or To value less its tag, the rest as it stands where that is safe. Raises MalformedMessage."""
+    before, mark, tag = text.rpartition(">;tag=")
+    if mark and not (";" in tag or '"' in tag or ">" in tag or " " in tag or "\t" in tag):
+        return f"{before}>"
+    address = NameAddr.parse(text)
+    return str(address.with_tag("")) if address.tag else text
 
 
 def _usual_name_addr(text: str) -> tuple[str, str, str] | None:
