@@ -11,13 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.protocols import ccmcip, uds
+from ringback.protocols import ccmcip, dial_rules, uds
 from ringback.protocols.ccmcip import CcmcipError, DeviceList, GetDevices
+from ringback.protocols.default_config import DefaultConfig
 from ringback.protocols.device_config import DeviceConfig, DeviceConfigError, DeviceLine, SipServer
 from ringback.protocols.jabber_config import JabberConfig, JabberConfigError, Parameter, group_file
 from ringback.protocols.markup import Element, MarkupError, build, parse
 from ringback.protocols.service_profile import Product, ServiceAddress, ServiceProfile, ServiceProfileError
 from ringback.protocols.uds import UdsError
+from ringback.protocols.uds.extensions import FORWARD_TAGS
 
 # Texts keep no white space at their ends, and XML 1.0 has no other control characters.
 text = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff"), max_size=30).map(
@@ -31,7 +33,17 @@ port = st.integers(0, 65535)
 st.register_type_strategy(str, text)
 st.register_type_strategy(int, small)
 
-lines = st.builds(uds.Extension, id=word, directory_number=word)
+forwards = st.builds(uds.ForwardTo, to_voicemail=st.booleans(), destination=text).filter(
+    lambda to: to != uds.ForwardTo()
+)
+forwarding = st.dictionaries(st.sampled_from(tuple(FORWARD_TAGS)), forwards)
+lines = st.builds(uds.Extension, id=word, directory_number=word, forwarding=forwarding, version=st.just(""))
+whole_devices = st.builds(
+    uds.Device,
+    provision=st.lists(word, max_size=3).map(tuple),
+    do_not_disturb=st.none() | st.builds(uds.DoNotDisturb, enabled=st.booleans(), option=word),
+    credential=st.none() | st.builds(uds.SipCredential, user=word, realm=word, secret=word),
+)
 devices = st.builds(uds.Device, id=word, provision=st.just(()), has_primary_number=st.just(False), version=st.just(""))
 choices = st.lists(st.builds(uds.Choice), max_size=4).map(tuple)
 policies = st.builds(uds.Policy, choices=choices, bounds=st.none() | st.tuples(small, small, small))
@@ -60,7 +72,33 @@ documents: dict[str, tuple[st.SearchStrategy[Any], Callable[[bytes], Any]]] = {
         st.builds(uds.User, links=links, presence_servers=st.lists(word, max_size=3).map(tuple)),
         uds.User.parse,
     ),
-    "device": (st.builds(uds.Device, provision=st.lists(word, max_size=3).map(tuple)), uds.Device.parse),
+    "device": (whole_devices, uds.Device.parse),
+    "extension": (st.builds(uds.Extension, id=word, directory_number=word, forwarding=forwarding), uds.Extension.parse),
+    "change of an extension": (
+        st.builds(  # a change goes to the voicemail or to a number, never to both
+            uds.ExtensionChange,
+            forwarding=forwarding.filter(
+                lambda to: not any(one.to_voicemail and one.destination for one in to.values())
+            ),
+        ),
+        lambda data: uds.ExtensionChange.parse(data, {}),
+    ),
+    "change of a device": (
+        st.builds(
+            uds.DeviceChange,
+            st.none()
+            | st.builds(
+                uds.DoNotDisturb,
+                enabled=st.booleans(),
+                option=st.sampled_from((uds.DND_RINGER_OFF, uds.DND_CALL_REJECT)),
+            ),
+        ),
+        lambda data: uds.DeviceChange.parse(data, uds.DoNotDisturb()),
+    ),
+    "default file": (
+        st.builds(DefaultConfig, servers=sip_servers, auto_registration=st.booleans()),
+        DefaultConfig.parse,
+    ),
     "devices": (st.builds(uds.Devices, devices=st.lists(devices, max_size=3).map(tuple)), uds.Devices.parse),
     "extensions": (
         st.builds(uds.Extensions, extensions=st.lists(lines, max_size=3).map(tuple)),
@@ -106,6 +144,10 @@ readers: dict[str, tuple[Callable[[bytes], Any], type[ValueError]]] = {
     "ServiceProfile": (ServiceProfile.parse, ServiceProfileError),
     "config": (JabberConfig.parse, JabberConfigError),
     "device file": (DeviceConfig.parse, DeviceConfigError),
+    "extension": (lambda data: uds.ExtensionChange.parse(data, {}), UdsError),
+    "change of a device": (lambda data: uds.DeviceChange.parse(data, uds.DoNotDisturb()), UdsError),
+    "Default": (DefaultConfig.parse, DeviceConfigError),
+    "DialRules": (dial_rules.parse, dial_rules.DialRulesError),
 }
 
 
@@ -121,9 +163,11 @@ def test_what_is_built_is_read_back(kind: str, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_any_bytes_give_a_document_or_the_error(root: str, data: st.DataObject) -> None:
     read, error = readers[root]
-    tags = st.sampled_from((root, "uri", "user", "result", "option", "range", "Primary", "Port", "homeCluster"))
+    inner = ("uri", "user", "result", "option", "range", "Primary", "Port", "homeCluster")
+    of_calls = ("callForwardAllDestination", "sendToCustomDestination", "doNotDisturbSettings", "enable", "DialRule")
+    tags = st.sampled_from((root, *inner, *of_calls, "callManagerGroup", "members"))
     pieces = st.one_of(tags.map("<{}>".format), tags.map("</{}>".format), tags.map('<{} uri="1"/>'.format), text)
-    tag = "device" if root == "device file" else root
+    tag = "device" if root in ("device file", "change of a device") else root
     shaped = st.lists(pieces, max_size=12).map(lambda parts: f"<{tag}>{''.join(parts)}</{tag}>".encode())
     given_bytes = data.draw(st.binary(max_size=60) | shaped)
     with contextlib.suppress(error):
