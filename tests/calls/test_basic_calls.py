@@ -138,3 +138,82 @@ async def test_hold_plays_music_and_resume_joins_again(world: World) -> None:
     assert world.desk.host.legs == 0
     bert.act(taken.bye)
     assert world.control.core.calls == {}
+
+
+async def test_a_session_that_is_refreshed_disturbs_nobody(world: World) -> None:
+    anna, bert = world.registered("ANNA", "2001"), world.registered("BERT", "2002")
+    call = anna.call("2002")
+    bert.answer()
+    same = anna.description()
+    anna.act(lambda now: call.reinvite(now, same))
+    offers = len(bert.all(events.OfferArrived))
+    anna.act(lambda now: call.reinvite(now, same))
+    assert len(bert.all(events.OfferArrived)) == offers
+    assert media_of(anna.last(events.OfferAnswered).sdp or b"") == ("127.0.0.9", bert.sound)
+
+
+async def test_both_hold_and_each_is_back_when_the_other_is(world: World) -> None:
+    anna, bert = world.registered("ANNA", "2001"), world.registered("BERT", "2002")
+    call = anna.call("2002")
+    taken = bert.answer()
+    anna.act(lambda now: call.reinvite(now, anna.description("sendonly")))
+    bert.act(lambda now: taken.reinvite(now, bert.description("inactive")))
+    assert world.desk.host.legs == 0
+    anna.act(lambda now: call.reinvite(now, anna.description()))
+    assert anna.hears(call)[0] == "127.0.0.1"
+    bert.act(lambda now: taken.reinvite(now, bert.description()))
+    assert anna.hears(call) == ("127.0.0.9", bert.sound)
+    assert bert.hears(taken) == ("127.0.0.9", anna.sound)
+    anna.act(call.bye)
+    assert world.desk.host.legs == 0
+
+
+async def test_both_offer_at_once(world: World) -> None:
+    anna, bert = world.registered("ANNA", "2001"), world.registered("BERT", "2002")
+    call = anna.call("2002")
+    taken = bert.answer()
+    call.reinvite(world.now, anna.description("sendonly"))
+    taken.reinvite(world.now, bert.description())
+    world.settle()
+    world.run(10)
+    assert bert.hears(taken)[0] == "127.0.0.1"
+    anna.act(lambda now: call.reinvite(now, anna.description()))
+    world.run(10)
+    assert anna.hears(call) == ("127.0.0.9", bert.sound)
+    assert bert.hears(taken) == ("127.0.0.9", anna.sound)
+
+
+async def test_an_end_that_refuses_an_offer_stays_as_it_was(world: World) -> None:
+    anna, bert = world.registered("ANNA", "2001"), world.registered("BERT", "2002")
+    call = anna.call("2002")
+    bert.answer()
+    bert.quiet = True
+    anna.act(lambda now: call.reinvite(now, anna.description(formats="8")))
+    bert.act(lambda now: bert.last(events.OfferArrived).session.refuse_offer(now, 488))
+    assert anna.last(events.OfferRefused).status == 488
+    assert len(world.control.core.calls) == 1
+    anna.act(call.bye)
+
+
+async def test_a_silent_phone_ends_its_call_by_the_session_timer(world: World) -> None:
+    anna, bert = world.registered("ANNA", "2001"), world.registered("BERT", "2002")
+    anna.call("2002", headers=(("Session-Expires", "120;refresher=uac"), ("Supported", "timer")))
+    taken = bert.answer()
+    world.phones.remove(anna)
+    world.run(200)
+    assert bert.last(events.Ended).session is taken
+    (record,) = world.kept.calls
+    assert record.caller.cause is Cause.RECOVERY_ON_TIMER_EXPIRY
+    assert world.control.core.calls == {}
+
+
+async def test_sound_offered_early_by_a_called_end_is_agreed_after_its_answer(world: World) -> None:
+    anna = world.registered("ANNA", "2001")
+    bert = world.phone("BERT", "2002", agent="Cisco-CSF")
+    bert.register()
+    call = anna.call("2002")
+    session = bert.invited
+    bert.act(lambda now: session.ring(now, 183, bert.description(), reliable=True))
+    bert.act(session.answer)
+    assert anna.hears(call) == ("127.0.0.9", bert.sound)
+    assert bert.hears(session) == ("127.0.0.9", anna.sound)

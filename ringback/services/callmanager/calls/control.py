@@ -37,6 +37,7 @@ from ringback.services.callmanager.calls.ringing import Attempt, Ringing
 _log = structlog.get_logger("ringback.callmanager.calls")
 _SERVICE = "x-ringback-device"
 _CONFIRM_SECONDS = 2.0
+_AGAIN_SECONDS = 0.5
 Feature = Callable[[Leg, Route, float], bool]
 
 
@@ -46,7 +47,7 @@ class CallControl:
     def __init__(self, core: Core, access: Access, *, relay_always: bool = False) -> None:
         self.core = core
         self.access = access
-        self.joiner = Joiner(core.desk, self, relay_always=relay_always)
+        self.joiner = Joiner(core.desk, self, relay_always=relay_always, music=core.settings.music_on_hold)
         self.ringing = Ringing(core, relay_always=relay_always)
         self.registering = Registering(core, access)
         self.recorder = Recorder(core, self.joiner)
@@ -88,9 +89,9 @@ class CallControl:
             handler(event, now)
         except WrongState as error:
             # an end acted between our decision and its message; its own event follows and settles the matter
-            _log.info("too late", event=type(event).__name__, why=str(error))
+            _log.info("too late", what=type(event).__name__, why=str(error))
         except SipError as error:
-            _log.warning("event failed", event=type(event).__name__, why=str(error))
+            _log.warning("event failed", what=type(event).__name__, why=str(error))
 
     # --- requests outside of calls
 
@@ -528,7 +529,7 @@ class CallControl:
             if not call.over:
                 self.end(call, Cause.NORMAL_CLEARING, later)
 
-        self.core.timers.at(now + _CONFIRM_SECONDS, done)
+        self.core.at(now + _CONFIRM_SECONDS, done)
         return True
 
     def end(self, call: Call, cause: Cause, now: float) -> None:
@@ -593,6 +594,10 @@ class CallControl:
             self._refuse(waiting, 488, "", now)
         elif call.wish(leg) != leg.side:
             self.end(call, Cause.INCOMPATIBLE_DESTINATION, now)
+
+    def later(self, leg: Leg, now: float) -> None:
+        """A leg can't be offered anything now, since it is in the middle of something itself."""
+        self.core.at(now + _AGAIN_SECONDS, lambda later: self.joiner.reconcile_pair(leg, later))
 
     def keying(self, leg: Leg) -> str:
         """How the sound of a leg is encrypted."""

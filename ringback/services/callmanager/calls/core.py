@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import structlog
+
 from ringback.protocols.sip.agent import Agent
+from ringback.protocols.sip.errors import SipError
 from ringback.protocols.sip.flows import Flow
 from ringback.protocols.sip.session import Session
-from ringback.protocols.sip.timers import TimerQueue
+from ringback.protocols.sip.timers import Timer, TimerQueue
 from ringback.rules.call_forwarding import Forwarding, Quiet
 from ringback.services.callmanager.calls.call import Call
 from ringback.services.callmanager.calls.facts import Records, Registered
@@ -23,6 +26,8 @@ from ringback.storage.callmanager.call_rows import DigestHashes, Line, MessageCo
 
 _CALL_NUMBERS = 0xFFFFFF  # the id of a call has 24 bits in records; the node's number stands above them
 PhoneBinding = Binding[Flow]
+
+_log = structlog.get_logger("ringback.callmanager.calls")
 
 
 class Lines(Protocol):
@@ -101,6 +106,17 @@ class Core:
     def domain(self) -> str:
         """The domain of the cluster's addresses."""
         return self.settings.domain or self.node
+
+    def at(self, when: float, action: Callable[[float], None]) -> Timer:
+        """Do something at a time. Where a session ended in the same moment, its own event settles the matter."""
+
+        def guarded(now: float) -> None:
+            try:
+                action(now)
+            except SipError as error:
+                _log.info("too late", what="timer", why=str(error))
+
+        return self.timers.at(when, guarded)
 
     def new_call(self, now: float) -> Call:
         """A call with the next number."""

@@ -15,8 +15,9 @@ from typing import Protocol
 import structlog
 
 from ringback.protocols.sdp.description import Description, SdpError
+from ringback.protocols.sip.session import WrongState
 from ringback.services.callmanager.calls.identity import HeaderLines
-from ringback.services.callmanager.calls.leg import QUIET, Heard, HeardKind, Leg, Room, Source, Talk
+from ringback.services.callmanager.calls.leg import NOTHING, QUIET, Heard, HeardKind, Leg, Room, Source, Talk
 from ringback.services.callmanager.calls.media_path import End, PathEvidence, choose_path, end_of
 from ringback.services.callmanager.calls.passing import Passed, cross, hold_answer, is_hold, pass_answer, pass_offer
 
@@ -70,6 +71,9 @@ class Judge(Protocol):
     def not_joined(self, leg: Leg, status: int, now: float) -> None:
         """What a leg shall hear can't be reached; the call can't go on like this."""
 
+    def later(self, leg: Leg, now: float) -> None:
+        """Reconcile a leg again in a moment: it is in the middle of something."""
+
     def keying(self, leg: Leg) -> str:
         """How the sound of a leg is encrypted: none, sdes, dtls."""
 
@@ -91,8 +95,10 @@ class Exchange:
 class Joiner:
     """See the head of the module. ``relay_always``: the deployment's setting."""
 
-    def __init__(self, desk: Desk, judge: Judge, *, relay_always: bool = False) -> None:
+    def __init__(self, desk: Desk, judge: Judge, *, relay_always: bool = False, music: bool = True) -> None:
+        """``music`` False: a hold is passed on to the other end as it is."""
         self._desk = desk
+        self._music = music
         self._judge = judge
         self._relay_always = relay_always
         self._relays: dict[tuple[int, int], Relay] = {}
@@ -109,10 +115,20 @@ class Joiner:
         except SdpError:
             leg.session.refuse_offer(now, _NOT_ACCEPTABLE)
             return
+        told = leg.told
+        if told is not None and self._is_refresh(leg, offered):
+            leg.session.answer_offer(now, told.encode())
+            return
         leg.set_said(offered)
         leg.talk, leg.how = Talk.OFFERED, "again"
-        leg.held = is_hold(offered)
+        leg.held = self._music and is_hold(offered)
         self.reconcile_pair(leg, now)
+
+    def _is_refresh(self, leg: Leg, offered: Description) -> bool:
+        """Whether an end only keeps its session alive: the description that it gave before, and all is as it shall be
+        (RFC 4028 section 7.4)."""
+        said = leg.said
+        return said is not None and said.origin == offered.origin and self._judge.wish(leg) == leg.side
 
     def end_asks(self, leg: Leg, now: float) -> None:
         """A re-INVITE without offer: the end wants ours."""
@@ -226,8 +242,18 @@ class Joiner:
         return leg.talk is Talk.BLANK or (leg.talk is Talk.IDLE and leg.up)
 
     def _ask(self, leg: Leg, now: float) -> None:
-        leg.talk = Talk.ASKED
-        leg.session.reinvite(now, None, headers=self._judge.headers(leg))
+        if self._reinvite(leg, None, now):
+            leg.talk = Talk.ASKED
+
+    def _reinvite(self, leg: Leg, sdp: bytes | None, now: float) -> bool:
+        """Offer anew; False where the end's own offer, which we have not been told of yet, came first, or where it has
+        not acknowledged the last one. The leg is looked at again after that."""
+        try:
+            leg.session.reinvite(now, sdp, headers=self._judge.headers(leg))
+        except WrongState:
+            self._judge.later(leg, now)
+            return False
+        return True
 
     def _pass(self, offerer: Leg, answerer: Leg, now: float) -> None:
         offered = offerer.said
@@ -278,7 +304,7 @@ class Joiner:
             if exchange is None:
                 if answerer.source is not None and answered is not None:
                     answerer.set_said(answered)
-                    answerer.held = is_hold(answered)
+                    answerer.held = self._music and is_hold(answered)
                     answerer.source.settle(answered)
                 answerer.failures = 0
                 return
@@ -358,16 +384,32 @@ class Joiner:
     # --- the wire
 
     def _offer(self, leg: Leg, description: Description, now: float) -> None:
-        leg.set_told(description)
         sdp = description.encode()
-        blank = leg.talk is Talk.BLANK
+        if leg.talk is not Talk.BLANK:
+            if self._reinvite(leg, sdp, now):
+                leg.set_told(description)
+                leg.talk = Talk.OFFERING
+            else:
+                self._withdraw(leg)
+            return
+        leg.set_told(description)
         leg.talk = Talk.OFFERING
-        if blank and leg.how == "invite":
+        if leg.how == "invite":
             self._answer_invite(leg, sdp, now)
-        elif blank:
-            leg.session.answer_offer(now, sdp)
         else:
-            leg.session.reinvite(now, sdp, headers=self._judge.headers(leg))
+            leg.session.answer_offer(now, sdp)
+
+    def _withdraw(self, answerer: Leg) -> None:
+        """What was to be offered could not be: who offered waits, and what was opened for it is closed."""
+        exchange, answerer.exchange = answerer.exchange, None
+        if exchange is not None:
+            exchange.offerer.exchange = None
+            if exchange.relay is not None:
+                exchange.relay.close()
+        elif answerer.source is not None:
+            answerer.source.close()
+            answerer.source = None
+            answerer.side = NOTHING
 
     def _answer(self, leg: Leg, description: bytes | Description, now: float) -> None:
         leg.set_told(description)

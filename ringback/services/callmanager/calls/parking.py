@@ -95,7 +95,7 @@ class Parking:
 
     def _remind_later(self, slot: str, parked: Parked, now: float) -> None:
         wait = self._core.settings.park_reminder_seconds
-        parked.timer = self._core.timers.at(now + wait, lambda later: self._remind(slot, parked, later))
+        parked.timer = self._core.at(now + wait, lambda later: self._remind(slot, parked, later))
 
     def _remind(self, slot: str, parked: Parked, now: float) -> None:
         """Nobody took it: it rings at the line that parked it."""

@@ -36,6 +36,7 @@ from ringback.services.callmanager.calls.joining import Relay
 from ringback.services.callmanager.calls.leg import Leg, Talk
 from ringback.services.callmanager.calls.media_path import quick_end
 from ringback.services.callmanager.calls.offers import KEPT_OFFER, OfferFor, keyings_of
+from ringback.services.callmanager.calls.passing import hold_answer
 from ringback.services.callmanager.calls.peers import Peer
 from ringback.storage.callmanager.call_rows import Line, Phone
 
@@ -361,7 +362,7 @@ class Ringing:
 
     def _wait(self, attempt: Attempt, seconds: float, now: float) -> None:
         self._core.timers.cancel(attempt.timer)
-        attempt.timer = self._core.timers.at(now + seconds, lambda later: self._too_long(attempt, later))
+        attempt.timer = self._core.at(now + seconds, lambda later: self._too_long(attempt, later))
 
     def _too_long(self, attempt: Attempt, now: float) -> None:
         if attempt.over:
@@ -379,9 +380,8 @@ class Ringing:
         attempt = _attempt_of(leg)
         if attempt is None:
             return
-        if event.offer:
-            # sound before the answer is only agreed where we have offered
-            self._early_refusal(leg, now)
+        if event.offer and event.sdp is not None:
+            self._early_offer(leg, event.sdp, now)
         caller = attempt.caller
         if attempt.progress is not None:
             attempt.progress(event.response.status, event.response.reason, now)
@@ -414,8 +414,17 @@ class Ringing:
         except SdpError:
             return None
 
-    def _early_refusal(self, leg: Leg, now: float) -> None:
-        leg.session.cancel(now)
+    def _early_offer(self, leg: Leg, sdp: bytes, now: float) -> None:
+        """An end that we asked for an offer makes it before it answers (RFC 3262). Who is to hear it is not known
+        before the answer: it is agreed that nothing flows yet, and the answer is followed by a new offer."""
+        try:
+            quiet = hold_answer(Description.parse(sdp), None, self._core.desk.address)
+        except SdpError:
+            leg.session.cancel(now)
+            return
+        leg.set_said(sdp)
+        leg.set_told(quiet)
+        leg.session.answer_offer(now, quiet.encode())
 
     def accepted(self, leg: Leg, event: Accepted, now: float) -> None:
         """A branch took the call: the others stop, and the call goes on with it."""

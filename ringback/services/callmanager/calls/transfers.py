@@ -230,7 +230,7 @@ class Transfers:
             if not leg.over:
                 self._control.hang_up(leg, Cause.CALL_SPLIT, later, by=OnBehalfOf.TRANSFER)
 
-        self._core.timers.at(now + _PATIENCE, too_long)
+        self._core.at(now + _PATIENCE, too_long)
 
     def send_on(self, leg: Leg, to: str, now: float) -> bool:
         """Send the other end of a call to a number, in the name of a phone; the phone's leg ends."""

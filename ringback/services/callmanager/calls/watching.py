@@ -6,11 +6,13 @@ of them never ask.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ringback.protocols.sip.bodies import dialog_info, feature_event, message_summary, presence
 from ringback.protocols.sip.bodies.markup import BodyError
+from ringback.protocols.sip.errors import SipError
 from ringback.protocols.sip.events import Event, NotifierEnded, NotifierRefreshed, RequestArrived, SubscribeArrived
 from ringback.protocols.sip.flows import Body
 from ringback.protocols.sip.subscription import Notifier
@@ -143,7 +145,8 @@ class Watching:
             # the version is not part of what is compared
             watch.version += 1
             body = body.replace(b'version="0"', f'version="{watch.version - 1}"'.encode(), 1)
-        watch.notifier.notify(now, Body(kind, body))
+        with contextlib.suppress(SipError):  # it ended in this moment, which is told next
+            watch.notifier.notify(now, Body(kind, body))
 
     def _state(self, watch: Watch) -> tuple[str, bytes]:
         line = self._core.lines.line(watch.line)
