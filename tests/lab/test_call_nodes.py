@@ -19,6 +19,7 @@ import pytest
 from ringback.protocols.call_records import parse
 from ringback.protocols.sip.session import Session
 from tests.support.lab import loopback_range, ringback, start_until, stop
+from tests.support.postgres import running_postgres
 from tests.support.sip_phone import Accepted, Bell, Ended, Failed, Invited, SipPhone, sip_phone
 
 KEEP_ALIVE = 2
@@ -80,9 +81,16 @@ def count_open_calls(store: Path) -> int:
 
 
 @pytest.fixture
-def nodes(tmp_path: Path) -> Iterator[Nodes]:
+def nodes(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Nodes]:
     with loopback_range() as loopback, contextlib.ExitStack() as stack:
         text = subprocess.run(ringback("lab", "--show"), capture_output=True, text=True, check=True).stdout
+        if getattr(request, "param", "sqlite") == "postgresql":
+            url = stack.enter_context(running_postgres()).fresh_url()
+            head_office = 'cluster = "head-office"\n'
+            text = text.replace(
+                f'roles = ["call-manager"]\n{head_office}',
+                f'roles = ["call-manager"]\n{head_office}database = "{url}"\n',
+            )
         file = tmp_path / "office.toml"
         file.write_text(text.replace("127.0.", f"{loopback}.") + f"\n[calls]\nkeep-alive-seconds = {KEEP_ALIVE}\n")
         data = tmp_path / "data"
@@ -126,6 +134,7 @@ async def talk(caller: SipPhone, called: SipPhone, number: str) -> None:
     await caller.bell.until(lambda: caller.saw(Ended, session) and called.saw(Ended))
 
 
+@pytest.mark.parametrize("nodes", ["sqlite", "postgresql"], indirect=True)
 async def test_phones_of_different_nodes_call_each_other(nodes: Nodes) -> None:
     async with phones(nodes, [FIRST], [SECOND]) as (reception, desk):
         assert (reception.registered_with, desk.registered_with) == (FIRST, SECOND)
