@@ -32,12 +32,12 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
     # Windows of one screen hide each other; all must go on as if seen.
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
 ]
+ALLOW = "--use-fake-ui-for-media-stream"  # as if the person had allowed microphone and camera
 # Nothing takes a steady tone for noise, and nothing makes it louder.
 PLAIN_SOUND = "localStorage.setItem('ringback.preferences', JSON.stringify({cleanSound: false}))"
 
@@ -186,10 +186,14 @@ class Caller(Person):
 
 
 @contextmanager
-def caller(chromium: BrowserType, lab: RunningLab, folder: Path, user: str, path: str) -> Iterator[Caller]:
-    """Somebody with a browser, a microphone that says the person's tone, and a camera with moving pictures."""
+def caller(
+    chromium: BrowserType, lab: RunningLab, folder: Path, user: str, path: str, *, allowed: bool = True
+) -> Iterator[Caller]:
+    """Somebody with a browser, a microphone that says the person's tone, and a camera with moving pictures; the browser
+    gives them to the page only where ``allowed``."""
     tone = write_tone(folder / f"{user}.wav", TONES[user])
-    browser = chromium.launch(executable_path=path, args=[*FLAGS, f"--use-file-for-fake-audio-capture={tone}"])
+    flags = [*FLAGS, f"--use-file-for-fake-audio-capture={tone}", *([ALLOW] if allowed else [])]
+    browser = chromium.launch(executable_path=path, args=flags)
     try:
         one = arrive(browser, lab, user)
         one.page.add_init_script(PLAIN_SOUND)

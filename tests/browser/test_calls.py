@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Playwright, expect, sync_playwright
@@ -13,6 +14,7 @@ from playwright.sync_api import Playwright, expect, sync_playwright
 from tests.browser.callers import CONNECTED, Caller, caller
 from tests.browser.conftest import CHROMIUM
 from tests.browser.people import MODIFIED
+from tests.browser.test_views import violations
 from tests.support.lab import RunningLab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -37,8 +39,12 @@ def people(playwright: Playwright, lab: RunningLab, tmp_path: Path) -> Iterator[
 
     with ExitStack() as stack:
 
-        def make(*users: str) -> list[Caller]:
-            made = [stack.enter_context(caller(playwright.chromium, lab, tmp_path, user, CHROMIUM)) for user in users]
+        def make(*users: str, refused: tuple[str, ...] = ()) -> list[Caller]:
+            def enter(user: str) -> Caller:
+                allowed = user not in refused
+                return stack.enter_context(caller(playwright.chromium, lab, tmp_path, user, CHROMIUM, allowed=allowed))
+
+            made = [enter(user) for user in users]
             for one in made:
                 watch(one)
                 one.get_ready()
@@ -266,3 +272,93 @@ def test_a_conference_mixes_everybody_but_oneself(people: Call) -> None:
     expect(anita.page.get_by_role("list", name="In this call")).to_contain_text("Chiara Moretti", timeout=MODIFIED)
     anita.picture("call-conference")
     anita.press("End")
+
+
+def test_whoever_refuses_the_microphone_still_hears_and_reads_how_to_help_it(people: Call) -> None:
+    anita, bruno = people("anita", "bruno", refused=("anita",))
+    anita.call(bruno)
+    bruno.answer(anita)
+    expect(anita.window(bruno)).to_contain_text(
+        "The browser blocks the microphone. Click the lock next to the address and allow it", timeout=CONNECTED
+    )
+    anita.hears(bruno)
+    bruno.hears_nothing(anita)
+    anita.press("Start video")
+    expect(anita.window(bruno)).to_contain_text("The browser blocks the camera.")
+    anita.picture("call-refused-microphone")
+    anita.press("End")
+
+
+def test_how_a_call_is_heard_who_can_listen_and_its_story_are_told(people: Call) -> None:
+    anita, bruno = people("anita", "bruno")
+    connect(anita, bruno)
+    page = anita.page
+    page.keyboard.press("q")
+    panel = page.get_by_role("complementary", name="Call quality")
+    expect(panel.get_by_role("heading", name="You to Bruno Keller")).to_be_visible()
+    expect(panel.get_by_text("Good", exact=True)).to_have_count(2, timeout=CONNECTED)
+    expect(panel).to_contain_text("of 100 packets lost")
+    expect(panel.get_by_role("list").first).to_contain_text("Bruno Keller")
+    panel.get_by_role("button", name=re.compile("^Technical details")).click()
+    expect(panel.get_by_role("definition").first).not_to_be_empty()
+    anita.picture("call-quality")
+    page.keyboard.press("q")
+    expect(panel).to_have_count(0)
+    bruno.press("End")
+    expect(anita.window(bruno)).to_have_count(0, timeout=MODIFIED)
+    anita.see("Calls")
+    page.get_by_role("link", name=re.compile("^Bruno Keller,.*Outgoing")).first.click()
+    expect(page.get_by_role("heading", name="You called Bruno Keller")).to_be_visible()
+    expect(page.get_by_role("region", name="How this call went").get_by_role("listitem").first).to_be_visible()
+    anita.picture("call-story")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "query"), [("light", ""), ("dark", ""), ("light", "?lang=ar"), ("dark", "?lang=de")]
+)
+def test_axe_finds_nothing_in_any_view_of_a_call(people: Call, scheme: Literal["light", "dark"], query: str) -> None:
+    anita, bruno = people("anita", "bruno")
+    name = f"{scheme}{query.replace('?lang=', '-')}"
+    found = {}
+
+    def look(one: Caller, view: str) -> None:
+        found[view] = violations(one)
+        one.fits()
+        one.picture(f"call-view-{view}-{name}")
+
+    for one in (anita, bruno):
+        one.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    bruno.go("/chats", query)
+    anita.call(bruno)
+    answer = bruno.page.locator("[data-call-card] [aria-keyshortcuts='Alt+Y']")
+    expect(answer).to_be_visible(timeout=CONNECTED)
+    look(bruno, "incoming")
+    answer.click()
+    expect(bruno.page.get_by_role("toolbar")).to_be_visible(timeout=CONNECTED)
+    bruno.hears(anita)
+    for view, key in (("audio", ""), ("keypad", "k"), ("quality", "q"), ("transfer", "t")):
+        if key:
+            bruno.page.keyboard.press(key)
+            bruno.page.mouse.move(5, 5)
+        look(bruno, view)
+        for width, height in ((1024, 768), (390, 844), (360, 740)):
+            bruno.page.set_viewport_size({"width": width, "height": height})
+            bruno.fits()
+            bruno.picture(f"call-view-{view}-{name}-{width}")
+        bruno.page.set_viewport_size({"width": 1440, "height": 900})
+        if key:
+            bruno.page.keyboard.press("Escape")
+            bruno.page.locator("main").first.focus()
+            bruno.page.keyboard.press(key)
+    bruno.page.keyboard.press("v")
+    expect(bruno.page.locator("video[data-own]")).to_be_visible(timeout=CONNECTED)
+    look(bruno, "video")
+    bruno.page.get_by_role("navigation").get_by_role("link").first.click()
+    look(bruno, "bar")
+    anita.press("End")
+    expect(bruno.page.locator("[data-end]")).to_have_count(0, timeout=MODIFIED)
+    bruno.go("/calls", query)
+    expect(bruno.page.locator("a[href^='/calls/']").nth(0)).to_be_visible(timeout=MODIFIED)
+    look(bruno, "recents")
+    wrong = {view: each for view, each in found.items() if each}
+    assert not wrong, wrong

@@ -39,6 +39,7 @@ function Problem() {
 
 export default function CallLayer({ place }: { place: Place }) {
   const calls = useCalls();
+  const { phone } = useEngine();
   useFollow(calls);
   useEndings(calls, place);
   useTones(calls);
@@ -46,7 +47,7 @@ export default function CallLayer({ place }: { place: Place }) {
   useAnnounceCalls(calls);
   useGlobalKeys(calls);
   const ringing = calls.filter((call) => call.state === "ringing_in");
-  const over = calls.filter((call) => call.state === "ended" && call.direction === "in" && call.answered === null);
+  const over = calls.filter((call) => call.state === "ended" && call.direction === "in" && call.answered === null && !phone.left.has(call.id));
   const busy = calls.some((call) => call.state === "active" || call.state === "dialling" || call.state === "ringing_out");
   const inWindow = place.name === "calls" && calls.some((call) => call.id === place.id && call.state !== "ringing_in");
   return (

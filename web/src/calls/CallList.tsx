@@ -5,6 +5,7 @@ import { Input } from "@fluentui/react-input";
 import { useEffect, useMemo, useState } from "react";
 
 import { useCalls, useEngine, useLink, useRecents, useSoftphone } from "../engine/hooks";
+import { RECENTS_PAGE } from "../engine/phone";
 import { go } from "../engine/place";
 import { Chips } from "../parts/Chips";
 import { Empty } from "../parts/Empty";
@@ -60,7 +61,7 @@ function Older() {
 export function CallList({ open }: { open: string | null }) {
   const { t, day } = useTexts();
   const recents = useRecents();
-  const calls = useCalls().filter((call) => call.state !== "ended");
+  const calls = useCalls().filter((call) => call.state !== "ended" && call.state !== "ringing_in");
   const [filter, setFilter] = useState<RecentFilter>("all");
   const [finding, setFinding] = useState(false);
   const [query, setQuery] = useState("");
@@ -107,8 +108,8 @@ export function CallList({ open }: { open: string | null }) {
             ))}
           </div>
         ))}
-        {recents.length > 0 && filter === "all" && !query && <Older />}
-        {!days.length && (
+        {recents.length >= RECENTS_PAGE && filter === "all" && !query && <Older />}
+        {!days.length && !calls.length && (
           <Empty
             icon={<Call24Regular />}
             title={t(recents.length ? "recent.none.filter" : "recent.none")}

@@ -6,6 +6,7 @@ import type { Call } from "../wire";
 
 /** Milliseconds that the end of a call stays in view: long enough to read why. */
 const RANG = 3000;
+const TALKED = 3000;
 const WITH_NOTE = 10_000;
 const PLAIN = 1500;
 
@@ -13,6 +14,7 @@ const PLAIN = 1500;
 export function shownFor(call: Call): number | null {
   if (call.parked) return null;
   if (call.direction === "in" && call.answered === null) return RANG;
+  if (call.answered !== null) return TALKED;
   return call.note ? WITH_NOTE : PLAIN;
 }
 
@@ -23,7 +25,7 @@ export function useEndings(calls: readonly Call[], place: Place): void {
   useEffect(() => {
     for (const call of calls) {
       if (call.state !== "ended" || timers.current.has(call.id)) continue;
-      const wait = shownFor(call);
+      const wait = phone.left.has(call.id) && !call.parked ? 0 : shownFor(call);
       if (wait !== null) timers.current.set(call.id, window.setTimeout(() => phone.forget(call.id), wait));
     }
     for (const [id, timer] of timers.current) {

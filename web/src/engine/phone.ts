@@ -7,13 +7,16 @@ import { dropCall, mergeRecents } from "./state";
 import type { Store } from "./store";
 
 type Ask = (order: Order) => Promise<unknown>;
-const RECENTS_PAGE = 50;
+/** As many as come at once. */
+export const RECENTS_PAGE = 50;
 
 export class Phone {
   /** Why something could not be done, for as long as nobody has dismissed it. */
   problem: unknown = null;
   /** Calls that were begun or answered in this window: it is the one to carry their sound. */
   readonly mine = new Set<string>();
+  /** Calls that the person ended here: nothing is to be shown of their end. */
+  readonly left = new Set<string>();
   /** Where the person was when the call began: its end leads back there. */
   private before: Place | null = null;
 
@@ -44,9 +47,9 @@ export class Phone {
     await this.tried({ do: "AnswerCall", call, video, end_other: endOther });
   };
 
-  decline = (call: string) => this.tried({ do: "DeclineCall", call });
-  divert = (call: string) => this.tried({ do: "DivertCall", call });
-  end = (call: string) => this.tried({ do: "EndCall", call });
+  decline = (call: string) => this.leave(call, { do: "DeclineCall", call });
+  divert = (call: string) => this.leave(call, { do: "DivertCall", call });
+  end = (call: string) => this.leave(call, { do: "EndCall", call });
   hold = (call: string, held: boolean) => this.tried({ do: "HoldCall", call, held });
   mute = (call: string, muted: boolean) => this.tried({ do: "MuteCall", call, muted });
   digits = (call: string, digits: string) => this.tried({ do: "SendDigits", call, digits });
@@ -78,6 +81,7 @@ export class Phone {
   /** The end of a call was shown. */
   forget = (call: string): void => {
     this.mine.delete(call);
+    this.left.delete(call);
     this.store.touch(dropCall(this.store.state, call));
     const here = readPlace(window.location.pathname);
     if (here.name !== "calls" || here.id !== call) return;
@@ -96,6 +100,12 @@ export class Phone {
       this.store.touch(["calls", `call:${call.id}`]);
     }
     this.open(call.id);
+  }
+
+  private async leave(call: string, order: Order): Promise<void> {
+    this.left.add(call);
+    await this.tried(order);
+    if (this.problem) this.left.delete(call);
   }
 
   private open(call: string): void {

@@ -13,7 +13,7 @@ export function PresenceWords({ presence, status = true }: { presence: Presence;
     <span className={css.words}>
       <b className={css[presence.show]}>{showName(texts, presence.show)}</b>
       {time && (presence.show === "offline" ? ` · ${time}` : ` ${time}`)}
-      {status && presence.status && (
+      {status && presence.status && presence.status !== showName(texts, presence.show) && (
         <>
           {" · "}
           <bdi>{presence.status}</bdi>

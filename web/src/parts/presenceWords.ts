@@ -22,5 +22,7 @@ export function presenceTime(texts: Texts, presence: Presence, now: number): str
 
 /** All of it as one sentence, for accessible names and tooltips. */
 export function presenceSentence(texts: Texts, presence: Presence): string {
-  return [showName(texts, presence.show), presenceTime(texts, presence, Date.now()), presence.status].filter(Boolean).join(" · ");
+  const parts = [showName(texts, presence.show), presenceTime(texts, presence, Date.now()), presence.status];
+  // Some servers say the state again as its message.
+  return [...new Set(parts)].filter(Boolean).join(" · ");
 }
