@@ -44,6 +44,7 @@ from ringback.protocols.xmpp.stanza import Stanza
 from ringback.rules.addresses import AddressError, HostPort, Jid, UserAddress
 from tests.fuzz.media import MEDIA
 from tests.fuzz.sip import SIP
+from tests.fuzz.sip_agent import AGENT
 
 _HEADER = (
     b"<?xml version='1.0'?><stream:stream to='example.com' version='1.0' xmlns='jabber:client' "
@@ -213,4 +214,4 @@ HARNESSES: dict[str, Harness] = {
     "addresses": Harness(_addresses, (b"anita@example.com/desk", b"[::1]:53", "ändy@exämple.com".encode())),
 }
 
-HARNESSES |= {name: Harness(run, seeds) for name, (run, seeds) in (MEDIA | SIP).items()}
+HARNESSES |= {name: Harness(run, seeds) for name, (run, seeds) in (MEDIA | SIP | AGENT).items()}
