@@ -16,7 +16,6 @@ from bench.processes import cpu_seconds
 from bench.workloads import LostError, Measured
 
 PACE = 0.02  # seconds between packets of a phone
-_LOST = 0.005  # share that may be missing: the first packets, before an address was learnt
 
 
 @dataclass(slots=True)
@@ -63,8 +62,11 @@ class Phone:
                 self.received += 1
 
 
-def talk(phones: Sequence[Phone], pid: int, seconds: float, *, share: int, role: str) -> Measured:
-    """All phones talk at once, evenly spread in time. A unit is a second of ``share`` phones. Raises LostError."""
+def talk(phones: Sequence[Phone], pid: int, seconds: float, *, share: int, role: str, missing: float) -> Measured:
+    """All phones talk at once, evenly spread in time. A unit is a second of ``share`` phones.
+
+    Raises LostError where more than the share ``missing`` does not arrive.
+    """
     warm_up = 25
     count = int(seconds / PACE) + warm_up
     packets = [phone.packets(count) for phone in phones]
@@ -80,7 +82,7 @@ def talk(phones: Sequence[Phone], pid: int, seconds: float, *, share: int, role:
         phone.read()
     expected = len(phones) * (count - warm_up)
     received = sum(phone.received for phone in phones)
-    if received < expected * (1 - _LOST) - 2 * len(phones):
+    if received < expected * (1 - missing) - 2 * len(phones):
         raise LostError(f"{received} of {expected} packets arrived")
     units = round(len(phones) / share * seconds)
     return Measured(units, {role: cpu}, elapsed, time.process_time() - generator)

@@ -23,6 +23,7 @@ from bench.report import Result
 from bench.sound import voice
 from bench.workloads import Measured
 
+_SKIPPED = 0.1  # of the beats of a mixer, on a machine with more to do than it can: left out rather than made late
 _KEYS = (bytes(range(30)), bytes(range(30, 60)))  # what phones send with, what we send with
 
 
@@ -68,7 +69,7 @@ def _relayed(folder: Path, *, target: str, secure: bool, calls: int, seconds: fl
         ringback(pairs, "relay", "PCMU") if target == "ringback" else rtpengine(folder, pairs)
     )
     with started as pid:
-        return talk(phones, pid, seconds, share=2, role="relay")
+        return talk(phones, pid, seconds, share=2, role="relay", missing=0.005)
 
 
 def _conference(folder: Path, *, target: str, codec: str, parties: int, seconds: float) -> Measured:
@@ -83,7 +84,7 @@ def _conference(folder: Path, *, target: str, codec: str, parties: int, seconds:
         ringback([phones], "conference", codec) if target == "ringback" else janus(folder, phones, codec)
     )
     with started as pid:
-        return talk(phones, pid, seconds, share=1, role="mixer")
+        return talk(phones, pid, seconds, share=1, role="mixer", missing=_SKIPPED)
 
 
 def _rows(*, short: bool) -> list[_Row]:

@@ -17,6 +17,7 @@ _OURS = {
     *("messages", "messages, each alone", "messages over TLS", "group deliveries", "group deliveries, each alone"),
     *("presence deliveries", "presence deliveries, each alone", "sign-ins, SCRAM", "sign-ins, SCRAM over TLS"),
     *("sign-ins, token over TLS", "sign-ins, PLAIN over TLS", "idle connection"),
+    *("relayed calls, RTP", "relayed calls, SRTP", "conference, all talk, opus", "conference, all talk, PCMU"),
 }
 _OTHERS = {"messages over TLS", "group deliveries", "group deliveries, each alone"}
 
