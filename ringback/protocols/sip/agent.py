@@ -109,7 +109,7 @@ class Agent(Core):
         if not isinstance(message, Request) or message.method == "ACK":
             return
         try:
-            _ = message.via, message.call_id, message.cseq, message.to_tag, message.from_tag
+            _ = message.via, message.call_id
         except MalformedMessage:
             return
         self.reply_stateless(message, flow, error.status, error.text)
@@ -479,7 +479,7 @@ class Agent(Core):
         for client in [each for each in self.clients.values() if each.way is flow]:
             client.fail(now)
         for server in [each for each in self.servers.values() if each.flow is flow]:
-            server.fail(now)
+            server.end(now)
         for user in list(self.users.values()):
             user.on_flow_closed(flow, now)
         for registration in list(self._registrations):

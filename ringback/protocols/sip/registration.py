@@ -384,9 +384,7 @@ class Registration:
     def _arm_probe(self, now: float) -> None:
         """Ask the first registrar whether it is back; while it serves, tell the standby that we live."""
         timers = self._core.timers
-        timers.cancel(self._probe_timer)
-        self._probe_timer = None
-        if self.state != "registered" and self._index == 0 and not self.settings.standby_keep_alive:
+        if self._probe_timer is not None or self._probe is not None:
             return
         if self._index:
             self._probe_timer = timers.at(now + self.settings.return_after, self._on_probe_due)
@@ -394,6 +392,7 @@ class Registration:
             self._probe_timer = timers.at(now + self.settings.keep_alive, self._on_probe_due)
 
     def _on_probe_due(self, now: float) -> None:
+        self._probe_timer = None
         if self.state != "registered":
             return
         registrar = self.settings.registrars[0 if self._index else 1]

@@ -254,6 +254,11 @@ class ServerTransaction(_Transaction):
         """Send 100 to an INVITE unless something else was sent by then (section 17.2.1)."""
         self._retransmit = self._layer.timers.at(now + seconds, self._on_trying)
 
+    def end(self, now: float) -> None:
+        """Stop: the connection that the request came by is gone."""
+        self.state = "terminated"
+        self._forget(now)
+
     def _on_trying(self, now: float) -> None:
         self._retransmit = None
         if not self._last:
