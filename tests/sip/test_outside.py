@@ -143,10 +143,21 @@ def guarded(party: Party, *, proxy: bool = False, lifetime: float = 300.0) -> Gu
     return guard
 
 
+def answering(link: Link, party: Party) -> None:
+    """Let a party say 200 to everything."""
+
+    def answer(event: Event) -> None:
+        if isinstance(event, RequestArrived):
+            party.agent.respond(link.now, event.transaction, 200)
+
+    party.handler = answer
+
+
 @pytest.mark.parametrize("proxy", [False, True])
 def test_challenges_are_answered_with_the_strongest_algorithm(link: Link, *, proxy: bool) -> None:
     alice, bob = link.party("alice", 5060), link.party("bob", 5062)
     guarded(bob, proxy=proxy)
+    answering(link, bob)
     for number in range(3):
         alice.agent.send_request(
             link.now, "MESSAGE", "sip:bob@example.com", link.way(alice, bob), from_="<sip:a@example.com>",
@@ -162,12 +173,7 @@ def test_challenges_are_answered_with_the_strongest_algorithm(link: Link, *, pro
 def test_a_stale_nonce_is_no_refusal(link: Link) -> None:
     alice, bob = link.party("alice", 5060), link.party("bob", 5062)
     guarded(bob, lifetime=10.0)
-
-    def answer(event: Event) -> None:
-        if isinstance(event, RequestArrived):
-            bob.agent.respond(link.now, event.transaction, 200)
-
-    bob.handler = answer
+    answering(link, bob)
     for number in range(2):
         alice.agent.send_request(
             link.now, "MESSAGE", "sip:bob@example.com", link.way(alice, bob), from_="<sip:a@example.com>",
