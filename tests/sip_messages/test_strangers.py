@@ -54,6 +54,15 @@ def test_a_stranger_does_no_harm(data: bytes, choice: int) -> None:
     run_agent(bytes([choice]) + data)
 
 
+def test_a_subscription_inside_of_a_call_with_an_unreadable_time() -> None:
+    inside = message("SUBSCRIBE", more="Event: dialog\r\nExpires: soon").replace(
+        b"To: <sip:fuzz@127.0.0.1>", b"To: <sip:f@h>;tag=@TAG"
+    )
+    run_agent(
+        bytes([_ANSWERS]) + message("INVITE") + b"\0\0" + inside.replace(b"bK1", b"bK2").replace(b"CSeq: 1", b"CSeq: 2")
+    )
+
+
 @pytest.mark.parametrize("choice", range(64))
 def test_torture_does_no_harm(choice: int) -> None:
     cases = [*load("rfc4475").values(), *load("rfc5118").values()]

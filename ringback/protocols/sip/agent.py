@@ -183,6 +183,7 @@ class Agent(Core):
             self.reply(transaction, 420, now, headers=[("Unsupported", ", ".join(sorted(missing)))])
             return
         try:
+            request.check()  # the session keeps the request for later, when nobody could answer 400 any more
             user.on_request(transaction, request, flow, now)
         except MalformedMessage as error:
             self.reply(transaction, error.status, now, reason=error.text)
