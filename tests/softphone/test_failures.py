@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ringback.client import Me
+from ringback.client.calling import service
 from ringback.client.calling.errors import CallError
 from ringback.client.calling.service import Calling
 from ringback.media.players.sound import read_sound
+from ringback.protocols import call_records
 from tests.softphone.conftest import PASSWORD, SECONDS, calls, heard, person, tone, until
-from tests.support.lab import ApartLab, apart_lab
+from tests.support.lab import ApartLab, apart_lab, ringback
 
 LONG = 60.0  # a device looks after its server every half keep-alive interval at the latest
 
@@ -126,3 +129,45 @@ async def test_a_call_goes_on_in_another_network(apart: ApartLab, tmp_path: Path
     loudest, level = heard(file, skip=read_sound(file).seconds - 2.0)
     assert abs(loudest - 440) < 5
     assert level > 0.05
+
+
+async def test_a_killed_engine_leaves_no_call_hanging(apart: ApartLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other side hears nothing more, ends the call by itself and says why; the records are complete."""
+    monkeypatch.setattr(service, "GONE_SECONDS", 4.0)
+    words = ("call", "anita@example.com", "2002", "--seconds", "60", "--nameserver", apart.rest.inside)
+    async with person(apart.rest, "bruno") as bruno:
+        waits = asyncio.create_task(bruno.next_call(play=tone(700), seconds=LONG))
+        process = await asyncio.create_subprocess_exec(
+            *ringback(*words, "--ca", str(apart.rest.ca_file)), env={**os.environ, "RINGBACK_PASSWORD": PASSWORD},
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        into = await waits
+        await into.answer()
+        await until(bruno, lambda: len(into.call.quality.receiving.minute) >= 2)
+        process.kill()
+        await process.wait()
+        result = await into.over(LONG)
+        assert result.result == "answered"
+        assert result.note is not None
+        assert result.note.id in ("calls.ended.gone", "calls.ended.them")
+        assert not calls(bruno)
+
+
+async def test_the_end_leaves_a_record_of_the_sound(apart: ApartLab) -> None:
+    """What was measured stands beside the call's record on the call manager."""
+    async with person(apart.rest, "anita") as anita, person(apart.rest, "bruno") as bruno:
+        waits = asyncio.create_task(bruno.next_call(play=tone(700), seconds=SECONDS))
+        out = await anita.call("2002", play=tone(440))
+        into = await waits
+        await into.answer()
+        await out.answered()
+        await until(anita, lambda: len(out.call.quality.receiving.minute) >= 3)
+        await out.end()
+        await into.over(SECONDS)
+    apart.end()
+    rows = [row for file in sorted(apart.rest.data.rglob("cmr_*")) for row in call_records.parse(file.read_text())[1]]
+    mine = [row for row in rows if row["deviceName"] == "CSFANITA"]
+    assert len(mine) == 1
+    assert int(mine[0]["numberPacketsReceived"] or 0) > 100
+    assert mine[0]["numberPacketsLost"] == 0
+    assert "VoRxCodec=opus" in str(mine[0]["varVQMetrics"])

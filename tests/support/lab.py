@@ -173,6 +173,11 @@ class ApartLab:
         """End the node as a power cut would (SIGKILL)."""
         stop(self.process, signal.SIGKILL)
 
+    def end(self) -> None:
+        """End the node, and the others, in order: everything that they keep is written."""
+        stop(self.process)
+        stop(self.rest.process)
+
     def start(self) -> None:
         """Start the node again with the state it left; returns when it serves."""
         self.process = _serve(self.file, self.rest.data, [self.node])
