@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ringback.protocols.sdp.description import Description
 from ringback.rules.reasons import Reason
@@ -83,9 +83,8 @@ def quick_end(sdp: bytes) -> End:
     return End("none", family)
 
 
-@dataclass(frozen=True, slots=True)
-class Agreed:
-    """Where an end wants media of a kind, and the codec: the first of its formats that the other side named as well."""
+class Agreed(NamedTuple):
+    """Where an end wants media of a kind, and the codec that was agreed."""
 
     address: str
     port: int
@@ -95,33 +94,47 @@ class Agreed:
 def agreed_media(said: bytes | Description, told: bytes | Description | None, kind: str) -> Agreed | None:
     """What an end and its counterpart agreed for the first open section of a kind; None where there is none.
 
-    Reads only the lines that matter: this is asked at the end of each call."""
-    text = said if isinstance(said, bytes) else said.encode()
-    mine = _section(text, kind) if b"m=" + kind.encode() in text else None
+    An answer names fewer formats than its offer: the first of the shorter list is the codec. Only the lines that
+    matter are read, since this is asked at the end of each call.
+    """
+    mine = _section(said, kind)
     if mine is None:
         return None
-    address, port, formats = mine
-    other = None if told is None else _section(told if isinstance(told, bytes) else told.encode(), kind)
-    names = [name for name in formats if name.lower() not in _COMPANIONS]
-    known = {name.lower() for name in other[2]} if other is not None else None
-    codec = next((name for name in names if known is None or name.lower() in known), names[0] if names else "")
-    return Agreed(address, port, codec)
+    counterpart = None if told is None else _section(told, kind)
+    shorter = counterpart if counterpart is not None and len(counterpart[0]) < len(mine[0]) else mine
+    fields, section, whole = mine
+    at = section.find(b"\nc=IN ")
+    connection = section[at + 1 :] if at >= 0 else whole[whole.find(b"c=IN ") :]
+    address = connection.partition(b"\n")[0].rpartition(b" ")[2].partition(b"/")[0].strip()
+    port = fields[1].partition(b"/")[0]
+    return Agreed(address.decode("ascii", "replace"), int(port) if port.isdigit() else 0, _codec(*shorter[:2]))
 
 
-def _section(sdp: bytes, kind: str) -> tuple[str, int, list[str]] | None:
-    """Address, port and names of formats of the first open section of a kind."""
-    session, *sections = sdp.decode("utf-8", "surrogateescape").replace("\r", "").split("\nm=")
-    for section in sections:
-        head, _, rest = section.partition("\n")
-        fields = head.split()
-        if len(fields) < 4 or fields[0] != kind or fields[1].partition("/")[0] in ("", "0"):
-            continue
-        lines = rest.split("\n")
-        found = next((line for line in lines if line.startswith("c=")), None)
-        found = found or next((line for line in session.split("\n") if line.startswith("c=")), "")
-        maps = dict(line[9:].partition(" ")[::2] for line in lines if line.startswith("a=rtpmap:"))
-        names = [maps[one].partition("/")[0] if one in maps else _STATIC.get(one, "") for one in fields[3:]]
-        port = fields[1].partition("/")[0]
-        address = found.rpartition(" ")[2].partition("/")[0]
-        return address, int(port) if port.isascii() and port.isdigit() else 0, [name for name in names if name]
+def _section(sdp: bytes | Description, kind: str) -> tuple[list[bytes], bytes, bytes] | None:
+    """The words of the m= line of the first open section of a kind, the section, and the whole description."""
+    whole = sdp if isinstance(sdp, bytes) else sdp.encode()
+    mark = b"\nm=" + kind.encode() + b" "
+    at = whole.find(mark)
+    while at >= 0:
+        end = whole.find(b"\nm=", at + 3)
+        section = whole[at + 1 : end] if end >= 0 else whole[at + 1 :]
+        fields = section.partition(b"\n")[0].split()
+        if len(fields) > 3 and fields[1] != b"0":
+            return fields, section, whole
+        at = whole.find(mark, at + 3)
     return None
+
+
+def _codec(fields: list[bytes], section: bytes) -> str:
+    """The first format of a section that is no companion, by name."""
+    for payload_type in fields[3:]:
+        mark = b"\na=rtpmap:" + payload_type + b" "
+        at = section.find(mark)
+        if at >= 0:
+            rest = section[at + len(mark) : at + len(mark) + 40]
+            name = rest.partition(b"/")[0].decode("ascii", "replace")
+        else:
+            name = _STATIC.get(payload_type.decode("ascii", "replace"), "")
+        if name and name.lower() not in _COMPANIONS:
+            return name
+    return ""
