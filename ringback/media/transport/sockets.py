@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable
 
 _INTERVAL = 0.004  # seconds between looks while busy: what a relay adds to the delay at most
-_BUSY = 3  # datagrams in an interval that make looking cheaper than waiting
+_BUSY = 2  # datagrams in an interval that make looking cheaper than waiting
+_QUIET = 5  # looks in a row without any after which waiting is right again
 _PASSES = 8  # times that the sockets are asked in one turn
 
 
@@ -31,6 +32,7 @@ class Sockets:
         self._timer: asyncio.TimerHandle | None = None
         self._window = 0.0  # when the present interval began
         self._count = 0  # datagrams in it
+        self._idle = 0  # looks in a row that found nothing
         if self._epoll is not None:
             loop.add_reader(self._epoll.fileno(), self._readable, self._epoll)
 
@@ -86,13 +88,15 @@ class Sockets:
         self._count += self._drain(epoll, now)
         if self._count >= _BUSY and not epoll.closed:
             self._loop.remove_reader(epoll.fileno())
+            self._idle = 0
             self._timer = self._loop.call_later(_INTERVAL, self._look, epoll)
 
     def _look(self, epoll: select.epoll) -> None:
         count = self._drain(epoll, self._clock())
         if epoll.closed:
             return
-        if count >= _BUSY / 2:
+        self._idle = 0 if count else self._idle + 1
+        if self._idle < _QUIET:
             self._timer = self._loop.call_later(_INTERVAL, self._look, epoll)
         else:
             self._timer = None
