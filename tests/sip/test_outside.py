@@ -120,6 +120,15 @@ def test_a_strict_router_gets_the_request_uri_that_it_wants(link: Link) -> None:
     assert (ack.raw_uri, ack.get("Route")) == ("sip:127.0.0.1:5090", "<sip:bob@127.0.0.1:5091>")
 
 
+def test_an_answer_without_contact_is_acknowledged_at_the_address_that_was_called(link: Link) -> None:
+    proxy = Proxy(link)
+    invite = proxy.invite()
+    response = invite.respond(200, to_tag="one", headers=[("Content-Type", "application/sdp")], body=ANSWER)
+    proxy.alice.agent.receive(parse(response.encode()), proxy.flow, link.now)
+    link.pump()
+    assert proxy.requests("ACK")[0].raw_uri == "sip:bob@example.com"
+
+
 # --- challenges
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ringback.protocols.sip.core import COOKIE, Core, content_of, hop_of, ways_of
 from ringback.protocols.sip.dialog import Dialog
-from ringback.protocols.sip.errors import MalformedMessage
+from ringback.protocols.sip.errors import MalformedMessage, UnbuildableMessage
 from ringback.protocols.sip.events import (
     Answered,
     InDialogRequest,
@@ -103,6 +103,8 @@ class Agent(Core):
                 self._receive_request(message, flow, now)
         except MalformedMessage as error:
             self.receive_malformed(error, message, flow)
+        except UnbuildableMessage as error:  # what it says can't be put into an answer
+            self.receive_malformed(MalformedMessage(400, str(error)), message, flow)
 
     def receive_malformed(self, error: MalformedMessage, message: Request | Response | None, flow: Flow) -> None:
         """Answer a request that can't be read, statelessly, where enough of it can (RFC 3261 section 16.3)."""
@@ -119,6 +121,7 @@ class Agent(Core):
         method = (response.get("CSeq") or "").rpartition(" ")[2]
         transaction = self.clients.get((branch, "", method))
         if transaction is not None:
+            response.check()  # a malformed one is dropped (section 18.1.2) before anybody keeps it
             transaction.receive(response, flow, now)
 
     def _receive_request(self, request: Request, flow: Flow, now: float) -> None:

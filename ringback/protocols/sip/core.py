@@ -14,8 +14,8 @@ from ringback.protocols.sip.flows import Body, Content, Flow, Headers, Outgoing,
 from ringback.protocols.sip.message import Message, Request, Response
 from ringback.protocols.sip.settings import AgentSettings, Credential
 from ringback.protocols.sip.timers import TimerQueue
-from ringback.protocols.sip.uri import parse_host_port
 from ringback.protocols.sip.transactions import ClientTransaction, Key, ServerTransaction, Why
+from ringback.protocols.sip.uri import parse_host_port
 
 if TYPE_CHECKING:
     from ringback.protocols.sip.events import Event

@@ -50,6 +50,7 @@ class Dialog:
         """The same for another remote tag."""
         other = Dialog(self.call_id, self.local, self.local_tag, self.remote, self.contact, self.way)
         other.remote_tag = remote_tag
+        other.remote_target = self.remote_target
         other.local_seq = self.local_seq
         return other
 
@@ -58,6 +59,8 @@ class Dialog:
         routes = response.record_routes
         self.route = tuple(str(route) for route in reversed(routes))
         self.learn_target(response)
+        if not self.remote_target:
+            self.remote_target = str(response.to.uri)
         self._choose_way(flow, direct=not isinstance(self.way, Flow) or self.way is flow)
 
     def learn_as_called(self, request: Request, flow: Flow) -> None:
