@@ -237,6 +237,26 @@ async def test_a_moved_phone_that_proves_its_key_is_followed(host: MediaHost) ->
     await until(lambda: b.target == ("127.0.0.1", moved.port))
 
 
+@pytest.mark.parametrize(("address", "port"), [("0.0.0.0", 5000), ("127.0.0.1", 0), ("127.0.0.1", 70000)])
+async def test_nothing_is_sent_to_nowhere(host: MediaHost, address: str, port: int) -> None:
+    leg = host.open_leg(audio())
+    with pytest.raises(NotConnectedError):
+        leg.send(b"x", 0, 0)
+    leg.connect(RemoteMedia(address, port))
+    assert leg.target is None
+    leg.send(b"x", 0, 0)
+    assert (leg.counters().unsent, leg.counters().figures.sent_packets) == (1, 0)
+
+
+async def test_the_highest_port_has_no_neighbour_for_reports_and_harms_nothing(host: MediaHost) -> None:
+    leg = host.open_leg(audio())
+    leg.connect(RemoteMedia("127.0.0.1", 65535))
+    leg.send(b"x", 0, 0)
+    leg.send_feedback(rtcp.PictureLoss(1, 2))
+    leg.close()
+    assert leg.closed
+
+
 async def test_malformed_datagrams_are_counted_and_nothing_else(host: MediaHost) -> None:
     leg = host.open_leg(audio())
     ear = Ear(leg)

@@ -20,8 +20,8 @@ class Latch:
         self.target: SocketAddress | None = None
         self._signalled: SocketAddress | None = None
 
-    def signal(self, address: SocketAddress) -> None:
-        """Signalling names where media go; what was learnt is forgotten where that changes."""
+    def signal(self, address: SocketAddress | None) -> None:
+        """Signalling names where media go, or nowhere; what was learnt is forgotten where that changes."""
         if address != self._signalled:
             self._signalled = self.target = address
             self.source = None

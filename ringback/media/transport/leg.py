@@ -74,6 +74,7 @@ class RtpLeg:
         self._host = host
         self._pair = host.pool.take(settings.mark or _MARKS[settings.kind])
         self._rtp = Latch(symmetric=settings.symmetric)
+        self._connected = False
         self._clear = settings.protocol == "clear"
         self._dtls: DtlsDriver | None = None
         self._early: list[tuple[bytes, SocketAddress, bool]] = []
@@ -115,9 +116,14 @@ class RtpLeg:
         return self.protection is not None
 
     def connect(self, remote: RemoteMedia, *, rtcp_mux: bool | None = None) -> None:
-        """Say where signalling wants media. May be called again after each offer and answer."""
+        """Say where signalling wants media. May be called again after each offer and answer.
+
+        Nothing is sent to port 0 or to the address of the old way to hold (RFC 3264 section 8.4). Raises ValueError for
+        an address that is no number.
+        """
         if rtcp_mux is not None:
             self._control.mux = rtcp_mux
+        self._connected = True
         self._rtp.signal(self._pair.resolve(remote.address, remote.port))
         rtcp_port = remote.rtcp_port or (remote.port if self._control.mux else remote.port + 1)
         self._control.latch.signal(self._pair.resolve(remote.rtcp_address or remote.address, rtcp_port))
@@ -368,7 +374,7 @@ class RtpLeg:
 
     def emit_packet(self, packet: RtpPacket, now: float) -> None:
         """Send a packet whose numbers are final, and count it. Raises RtpFormatError, NotConnectedError."""
-        if self._rtp.target is None:
+        if not self._connected:
             raise NotConnectedError("the leg was not told where to send")
         octets = packet.serialize()
         if len(octets) > self._host.largest:

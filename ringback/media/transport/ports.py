@@ -14,6 +14,7 @@ from ringback.media.transport.latch import SocketAddress
 
 _BUFFER = 262_144  # octets that may wait in a socket; a key frame of a sharp picture comes at once
 _EPHEMERAL_TRIES = 64
+_HIGHEST = 65535
 _TAKEN = {errno.EADDRINUSE, errno.EACCES}
 
 
@@ -58,9 +59,14 @@ class SocketPair:
         """The even port of RTP."""
         return int(self.rtp.getsockname()[1])
 
-    def resolve(self, address: str, port: int) -> SocketAddress:
-        """A numeric address as this pair's sockets write it, so that the two can be compared. Raises ValueError."""
+    def resolve(self, address: str, port: int) -> SocketAddress | None:
+        """A numeric address as this pair's sockets write it, so that the two can be compared. Raises ValueError.
+
+        None where nothing can be sent to.
+        """
         number = ipaddress.ip_address(address)
+        if number.is_unspecified or not 0 < port <= _HIGHEST:
+            return None
         if self.rtp.family == socket.AF_INET6:
             return (f"::ffff:{number}" if number.version == 4 else str(number), port, 0, 0)
         return (str(number), port)
