@@ -1,7 +1,8 @@
 """A whole user agent under messages of strangers: it must never raise, and what it sends must be SIP that can be read.
 
-The input is messages parted by NUL NUL; the first byte says how the application behaves. ``@TAG`` in a message becomes
-the tag that the agent gave to its newest dialog, so that requests inside of dialogs are reached.
+The input is messages parted by NUL NUL; the first byte says how the application behaves, and whether it calls somebody.
+``@TAG`` in a message becomes the tag that the agent gave to its newest dialog, so that requests inside of dialogs are
+reached; ``@BRANCH``, ``@CALL``, ``@FROM`` and ``@CSEQ`` become those of its newest request, so that responses are.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from collections.abc import Callable
 from ringback.protocols.sip.agent import Agent
 from ringback.protocols.sip.errors import MalformedMessage
 from ringback.protocols.sip.events import (
+    Accepted,
     Event,
     InDialogRequest,
     Invited,
     OfferArrived,
+    Progressed,
     Referred,
     RequestArrived,
     SubscribeArrived,
@@ -43,11 +46,23 @@ class _World:
         self.flow = Flow(1, kind, ("127.0.0.1", 5060), ("127.0.0.2", 5060), inbound=True)
         self.choice = choice
         self.now = 1000.0
-        self.tag = b"none"
+        self.names = {
+            b"@TAG": b"none",
+            b"@BRANCH": b"none",
+            b"@CALL": b"none",
+            b"@FROM": b"none",
+            b"@CSEQ": b"1 INVITE",
+        }
+        if choice & 64:
+            sdp = _SDP if choice & 128 else None
+            self.agent.invite(self.now, "sip:a@127.0.0.2", self.flow, from_="<sip:fuzz@127.0.0.1>", sdp=sdp)
+            self.settle()
 
     def take(self, data: bytes) -> None:
+        for name, value in self.names.items():
+            data = data.replace(name, value)
         try:
-            message = parse(data.replace(b"@TAG", self.tag))
+            message = parse(data)
         except MalformedMessage as error:
             self.agent.receive_malformed(error, error.message, self.flow)
         else:
@@ -76,9 +91,15 @@ class _World:
             except MalformedMessage as error:
                 if error.status != 416:  # who names an unknown scheme is called back by it
                     raise
+            if message.method != "ACK":
+                self.names[b"@BRANCH"] = message.branch.encode()
+                self.names[b"@CSEQ"] = str(message.cseq).encode()
+            self.names[b"@CALL"] = message.call_id.encode("utf-8", "surrogateescape")
+            self.names[b"@FROM"] = message.from_tag.encode("utf-8", "surrogateescape")
             return
         with contextlib.suppress(MalformedMessage):  # an unreadable To goes back as it came
-            self.tag = message.to_tag.encode("utf-8", "surrogateescape") or self.tag
+            if message.to_tag:
+                self.names[b"@TAG"] = message.to_tag.encode("utf-8", "surrogateescape")
 
     def act(self, event: Event) -> None:
         agent, choice, now = self.agent, self.choice, self.now
@@ -93,18 +114,27 @@ class _World:
                     event.notifier.notify(now)
                 else:
                     event.notifier.refuse(now, 489)
-            case OfferArrived():
-                if choice & 2:
-                    event.session.answer_offer(now, _SDP)
-                else:
-                    event.session.refuse_offer(now)
-            case Referred():
-                if choice & 2:
-                    event.session.accept_refer(now, event.refer)
-                else:
-                    event.session.refuse_refer(now, event.refer)
+            case OfferArrived() | Referred():
+                self.asked(event)
+            case Accepted() | Progressed():
+                self.answered(event)
             case _:
                 pass
+
+    def asked(self, event: OfferArrived | Referred) -> None:
+        session, now = event.session, self.now
+        if isinstance(event, Referred):
+            (session.accept_refer if self.choice & 2 else session.refuse_refer)(now, event.refer)
+        elif self.choice & 2:
+            session.answer_offer(now, _SDP)
+        else:
+            session.refuse_offer(now)
+
+    def answered(self, event: Accepted | Progressed) -> None:
+        if event.offer and isinstance(event, Accepted):
+            event.session.ack(self.now, _SDP)
+        elif event.offer:
+            event.session.answer_offer(self.now, _SDP)
 
     def invited(self, event: Invited) -> None:
         session, choice, now = event.session, self.choice, self.now
@@ -147,6 +177,16 @@ def _request(method: str, number: int, more: str = "", body: bytes = b"", *, tag
     return f"{head}{kind}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
+def _response(status: int, more: str = "", body: bytes = b"") -> bytes:
+    kind = "Content-Type: application/sdp\r\n" if body else ""
+    head = (
+        f"SIP/2.0 {status} Any\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=@BRANCH;rport\r\n"
+        f"From: <sip:fuzz@127.0.0.1>;tag=@FROM\r\nTo: <sip:a@127.0.0.2>;tag=b\r\nCall-ID: @CALL\r\nCSeq: @CSEQ\r\n"
+        f"Contact: <sip:a@127.0.0.2:5060>\r\n{more}{kind}"
+    )
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
 def _seed(choice: int, *messages: bytes) -> bytes:
     return bytes([choice]) + _BREAK.join(messages)
 
@@ -182,6 +222,11 @@ AGENT: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
                 _request("SUBSCRIBE", 2, "Event: dialog\r\nExpires: 0\r\n"),
             ),
             _seed(2, _request("REGISTER", 1, "Expires: 60\r\n", tag=""), _request("OPTIONS", 2, tag="")),
+            _seed(192, _response(180), _response(200, "Session-Expires: 90;refresher=uac\r\n", _SDP)),
+            _seed(64, _response(183, "Require: 100rel\r\nRSeq: 1\r\n", _SDP), _response(200, body=_SDP)),
+            _seed(192, _response(302, "Contact: <sip:c@d>\r\n")),
+            _seed(192, _response(401, 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"\r\n')),
+            _seed(192, _response(422, "Min-SE: 4000\r\n"), _response(491), _response(503, "Retry-After: 5\r\n")),
             _seed(2, _request("MESSAGE", 1, body=_SDP, tag=""), _request("MESSAGE", 1, body=_SDP, tag="")),
         ),
     )
