@@ -96,13 +96,29 @@ async def test_a_change_is_kept_and_told_on_every_node(store: Store, book: LineB
 async def test_what_people_set_outlives_a_new_start(store: Store, book: LineBook, threads: ThreadPoolExecutor) -> None:
     await book.set_forwarding("2001", TO_BRUNO)
     await book.set_quiet("TABANITA", Quiet.SILENT)
-    await sow(store, SEED, CHEAP, threads)
+    await sow(store, replace(SEED, people=(*SEED.people, PersonRow("carla"))), CHEAP, threads)
     await book.refresh()
     line, tablet = book.line("2001"), book.phone("TABANITA")
     assert line is not None
     assert tablet is not None
     assert line.forwarding == TO_BRUNO
     assert tablet.quiet is Quiet.SILENT
+
+
+async def test_the_same_deployment_again_disturbs_nobody(
+    store: Store, book: LineBook, threads: ThreadPoolExecutor
+) -> None:
+    told: list[Changed] = []
+    book.watch(told.append)
+    before = book.lines
+    assert await sow(store, SEED, CHEAP, threads) == 0
+    await book.refresh()
+    assert book.lines is before
+    other = replace(SEED, digests=(hashes("reception", "example.com", "another word"),))
+    await sow(store, other, CHEAP, threads)
+    await book.refresh()
+    assert book.digest("reception") == other.digests[0]
+    assert told == []
 
 
 async def test_what_left_the_deployment_leaves_nothing_behind(

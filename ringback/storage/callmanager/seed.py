@@ -1,12 +1,14 @@
 """Write what the deployment says of people, devices and passwords into the tables; the same again changes nothing.
 
-Rows that came from a deployment and are in it no more are removed, so that who left cannot sign in. Passwords are
-hashed in threads at once, and only those that the deployment did not give before.
+Where nothing differs from what was sown last, nothing is written. Rows that came from a deployment and are in it no
+more are removed, so that who left cannot sign in. Passwords are hashed in threads at once, and only those that the
+deployment did not give before.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
@@ -15,6 +17,7 @@ from typing import Any
 from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ringback import __version__
 from ringback.rules.name_search import digits, fold
 from ringback.storage.callmanager.call_rows import DigestHashes, NumberRow
 from ringback.storage.callmanager.call_seed import sow_calls
@@ -22,9 +25,10 @@ from ringback.storage.callmanager.credentials import Cost, Hashes, fits, hash_pa
 from ringback.storage.callmanager.engine import exclusive
 from ringback.storage.callmanager.records import PERSON, DeviceRow, Login, PersonRow, key_of
 from ringback.storage.callmanager.store import Store
-from ringback.storage.callmanager.tables import credentials, devices, lines, numbers, people
+from ringback.storage.callmanager.tables import credentials, devices, lines, numbers, people, seeds
 
 _ORIGIN = "deployment"
+_FORMAT = 1  # raised where rows are made in another way of the same seed
 _SeedKeys = Mapping[tuple[str, str], tuple[bytes, int, bytes]]
 
 
@@ -52,12 +56,32 @@ async def sow(store: Store, seed: Seed, cost: Cost, threads: Executor) -> int:
         )
     )
     fresh = [(login, hashes) for login, hashes in zip(logins, results, strict=True) if hashes is not None]
+    wanted = await asyncio.to_thread(_fingerprint, seed)
     async with exclusive(store.engine) as connection:
+        if not fresh and await _sown(connection) == wanted:
+            return 0
         await _replace_people(connection, seed)
         await _replace_devices(connection, seed.devices)
         await _write_logins(connection, seed, fresh)
         await sow_calls(connection, seed.numbers, seed.digests, _ORIGIN)
+        await connection.execute(delete(seeds).where(seeds.c.origin == _ORIGIN))
+        await connection.execute(insert(seeds).values(origin=_ORIGIN, fingerprint=wanted))
     return len(fresh)
+
+
+def _fingerprint(seed: Seed) -> str:
+    """A hash of all that is sown but passwords, which are compared one by one with what is stored of them."""
+    parts = hashlib.sha256(f"{__version__} {_FORMAT}\n".encode())
+    logins = [(login.kind, login.user, sorted(login.rights)) for login in seed.logins]
+    hashes = [(each.user, each.realm, each.sha256) for each in seed.digests]
+    for row in (*seed.people, *seed.devices, *seed.numbers, *logins, *hashes):
+        parts.update(f"{row!r}\n".encode())
+    return parts.hexdigest()
+
+
+async def _sown(connection: AsyncConnection) -> str:
+    query = select(seeds.c.fingerprint).where(seeds.c.origin == _ORIGIN)
+    return str((await connection.execute(query)).scalar_one_or_none() or "")
 
 
 def _hash_if_new(login: Login, before: tuple[bytes, int, bytes] | None, cost: Cost) -> Hashes | None:

@@ -126,3 +126,11 @@ lines = Table(
     Index("lines_number", "number"),
 )
 """``id`` is the same for a number on all devices; ``position`` counts from 1."""
+
+seeds = Table(
+    "seeds",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+)
+"""What was sown last, so that the same again costs nothing and disturbs nobody."""

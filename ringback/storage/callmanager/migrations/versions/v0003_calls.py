@@ -9,6 +9,7 @@ revision = "0003_calls"
 down_revision = "0002_people_of_other_clusters"
 
 _TABLES = (
+    "seeds",
     "open_calls",
     "call_management_records",
     "call_detail_records",
@@ -67,6 +68,7 @@ def _settings() -> None:
     )
     op.create_table("quiet", _key("device"), *_texts("setting"))
     op.create_table("message_counts", _key("number"), *_counts("new old new_urgent old_urgent"))
+    op.create_table("seeds", _key("origin"), *_texts("fingerprint"))
     op.create_table("digests", _key("sip_user"), *_texts("realm md5 sha256 sha512_256"))
     op.create_table(
         "call_changes",
