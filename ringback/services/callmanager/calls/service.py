@@ -45,7 +45,7 @@ from ringback.storage.callmanager.call_rows import MessageCounts
 _ROLE = "call-manager"
 _LOOK_SECONDS = 1.0
 _CHANGES = 1000  # changes of phones that wait for the store; beyond that the newest are dropped and said so
-_COLLECTOR = (20_000, 50, 1000)
+_COLLECTOR = (5_000, 10, 5_000)
 """Python looks for circles of dead objects so rarely: at the usual pace it would take a fifth of the time of calls."""
 _UNKNOWN_DIALOG = 481
 _KEEPS_CALL = frozenset({"INVITE", "UPDATE", "REFER", "INFO", "MESSAGE"})
