@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,17 +18,33 @@ import uvloop
 from bench.processes import cpu_seconds
 from bench.report import Result
 from bench.signalling import targets
-from bench.signalling.generator import answering, call, register, set_up_times
+from bench.signalling.generator import LoadError, Phone, answering, call, register, set_up_times
 from bench.signalling.targets import SignallingTarget
 
-_PHONES = 400
 _REGISTRATION_GOAL = 0.2  # CPU seconds per 1,000
 _CALL_GOAL = 0.6
-_FLOOD_RATE = 5000
+_SET_UPS = 50  # calls a second whose set-up is timed
+_STRANGERS = 5000  # OPTIONS a second beside them
+_REACHED = 0.8  # of the strangers' rate, or the figure would tell nothing
+_TIME = "ms, 99 of 100 within"
 _TARGETS: dict[str, Callable[[Path, int], AbstractContextManager[SignallingTarget]]] = {
     "ringback": targets.ringback,
     "kamailio": targets.kamailio,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much of each."""
+
+    phones: int = 400
+    calls: int = 2000
+    rate: int = 200
+    timed: int = 500
+    strangers: int = _STRANGERS
+
+
+_SHORT = Load(phones=40, calls=100, rate=100, timed=50, strangers=1000)
 
 
 @dataclass(slots=True)
@@ -36,74 +53,74 @@ class Rows:
 
     registrations: Result
     calls: Result
+    set_up: Result
+    flooded: Result
+
+    @classmethod
+    def of(cls, target: SignallingTarget, load: Load) -> Rows:
+        """Without figures yet."""
+        name, how = target.name, target.configuration
+        beside = f"call set-up beside {load.strangers:,} OPTIONS a second"
+        return cls(
+            Result("registrations", "registration", name, how, _REGISTRATION_GOAL),
+            Result("basic calls", "call", name, how, _CALL_GOAL),
+            Result(f"call set-up, {_SET_UPS} a second", "call", name, how, None, measure=_TIME),
+            Result(beside, "call", name, how, None, measure=_TIME),
+        )
 
 
-def results(folder: Path, rounds: int, names: list[str], *, short: bool = False) -> list[Result]:
-    """Registrations and calls on each target in turn, ``rounds`` times, interleaved."""
+def results(folder: Path, rounds: int, names: Sequence[str], *, short: bool = False) -> list[Result]:
+    """Registrations, calls and their set-up on each target in turn, ``rounds`` times, interleaved. Raises LoadError."""
+    load = _SHORT if short else Load()
     rows: dict[str, Rows] = {}
     with contextlib.ExitStack() as stack:
         running = {
-            name: stack.enter_context(start(folder / name, 40 if short else _PHONES))
+            name: stack.enter_context(start(folder / name, load.phones))
             for name, start in _TARGETS.items()
             if not names or name in names
         }
         for number in range(rounds):
-            for name, target in running.items():
-                row = rows.setdefault(name, _rows(target))
-                registered, called = uvloop.run(_measure(target, folder, calls=100 if short else 2000))
-                row.registrations.values.append(registered)
-                row.calls.values.append(called)
+            for name in random.sample(list(running), len(running)):
+                row = rows.setdefault(name, Rows.of(running[name], load))
+                uvloop.run(_measure(running[name], folder, load, row))
                 print(
-                    f"signalling, round {number + 1}, {name}: registration {registered * 1000:.0f} us, "
-                    f"call {called * 1000:.0f} us",
+                    f"signalling, round {number + 1}, {name}: "
+                    f"registration {row.registrations.values[-1] * 1000:.0f} us, call {row.calls.values[-1] * 1000:.0f} us, set-up {row.set_up.values[-1]:.0f} ms, "
+                    f"beside strangers {row.flooded.values[-1]:.0f} ms",
                     file=sys.stderr,
                 )
-    return [row.registrations for row in rows.values()] + [row.calls for row in rows.values()]
+    ordered = [rows[name] for name in running]
+    return [getattr(row, kind) for kind in ("registrations", "calls", "set_up", "flooded") for row in ordered]
 
 
-def flood_times(folder: Path, *, seconds: float, rate: int = _FLOOD_RATE) -> tuple[float, float]:
-    """The 99th percentile in milliseconds of call set-up at 50 calls a second, alone and beside ``rate`` OPTIONS a
-    second from strangers."""
-    with targets.ringback(folder, _PHONES) as target:
-        return uvloop.run(_flooded(target, folder, seconds, rate))
-
-
-def _rows(target: SignallingTarget) -> Rows:
-    return Rows(
-        Result("registrations", "registration", target.name, target.configuration, _REGISTRATION_GOAL),
-        Result("basic calls", "call", target.name, target.configuration, _CALL_GOAL),
-    )
-
-
-async def _measure(target: SignallingTarget, folder: Path, *, calls: int) -> tuple[float, float]:
-    """CPU seconds per 1,000 registrations and per 1,000 calls."""
+async def _measure(target: SignallingTarget, folder: Path, load: Load, row: Rows) -> None:
+    """One round of all rows."""
     work = _work(folder, target)
-    half = len(target.phones) // 2
     async with answering(target.door.address, work) as port:
         begin = cpu_seconds(target.pid)
         await register(target.door, target.phones, work, contact=port, rate=400)
         registered = cpu_seconds(target.pid)
-        pairs = [(target.phones[index % half], target.phones[half + index % half]) for index in range(calls)]
-        await call(target.door, pairs, work, rate=min(200, calls))
+        await call(target.door, _pairs(target, load.calls), work, rate=load.rate)
         called = cpu_seconds(target.pid)
-    return (registered - begin) / len(target.phones) * 1000, (called - registered) / calls * 1000
+        timed = _pairs(target, load.timed)
+        calm = set_up_times(await call(target.door, timed, work, rate=_SET_UPS))
+        async with _strangers(target, load.strangers):
+            busy = set_up_times(await call(target.door, timed, work, rate=_SET_UPS))
+    row.registrations.values.append((registered - begin) / len(target.phones) * 1000)
+    row.calls.values.append((called - registered) / load.calls * 1000)
+    row.set_up.values.append(_p99(calm))
+    row.flooded.values.append(_p99(busy))
 
 
-async def _flooded(target: SignallingTarget, folder: Path, seconds: float, rate: int) -> tuple[float, float]:
-    work = _work(folder, target)
+def _pairs(target: SignallingTarget, calls: int) -> list[tuple[Phone, Phone]]:
     half = len(target.phones) // 2
-    pairs = [(target.phones[i % half], target.phones[half + i % half]) for i in range(int(50 * seconds))]
-    async with answering(target.door.address, work) as port:
-        await register(target.door, target.phones, work, contact=port, rate=400)
-        calm = set_up_times(await call(target.door, pairs, work, rate=50))
-        async with _strangers(target, rate):
-            busy = set_up_times(await call(target.door, pairs, work, rate=50))
-    return _p99(calm), _p99(busy)
+    return [(target.phones[index % half], target.phones[half + index % half]) for index in range(calls)]
 
 
 @contextlib.asynccontextmanager
 async def _strangers(target: SignallingTarget, rate: int) -> AsyncIterator[None]:
-    """OPTIONS from many ports that nobody knows, in a thread of its own, bounded by the block."""
+    """OPTIONS from many ports that nobody knows, in a thread of its own, bounded by the block. Raises LoadError where
+    the rate isn't reached."""
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
     done = loop.run_in_executor(None, _flood, target, rate, over.is_set)
@@ -111,10 +128,13 @@ async def _strangers(target: SignallingTarget, rate: int) -> AsyncIterator[None]
         yield
     finally:
         over.set()
-        await done
+        reached = await done
+    if reached < rate * _REACHED:
+        raise LoadError(f"strangers sent only {reached:.0f} requests a second")
 
 
-def _flood(target: SignallingTarget, rate: int, over: Callable[[], bool]) -> int:
+def _flood(target: SignallingTarget, rate: int, over: Callable[[], bool]) -> float:
+    """The rate that was reached, per second."""
     sent = 0
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(one) for one in _sockets(16)]
@@ -123,10 +143,10 @@ def _flood(target: SignallingTarget, rate: int, over: Callable[[], bool]) -> int
             due = int((time.monotonic() - begin) * rate)
             for _ in range(min(due - sent, rate)):
                 sent += 1
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError):  # a full socket: the server can't take more
                     sockets[sent % 16].sendto(_options(target, sent), (target.door.address, target.door.port))
             time.sleep(0.002)
-    return sent
+        return sent / (time.monotonic() - begin)
 
 
 def _sockets(count: int) -> Iterator[socket.socket]:
