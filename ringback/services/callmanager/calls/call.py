@@ -11,8 +11,8 @@ from ringback.services.callmanager.calls.identity import Diversion, Shown
 from ringback.services.callmanager.calls.leg import CONFIRMATION, MUSIC, NOTHING, QUIET, RINGBACK, Heard, Leg
 
 if TYPE_CHECKING:
+    from ringback.services.callmanager.calls.attempts import Attempt
     from ringback.services.callmanager.calls.conferences import Conference
-    from ringback.services.callmanager.calls.ringing import Attempt
 
 _REDIRECTS = {
     "all": RedirectReason.ALL,

@@ -14,11 +14,11 @@ from ringback.protocols.sip.events import Accepted
 from ringback.protocols.sip.flows import Body
 from ringback.protocols.sip.message import Request
 from ringback.rules.dial_plan import RouteKind
+from ringback.services.callmanager.calls.attempts import Attempt
 from ringback.services.callmanager.calls.call import Call
 from ringback.services.callmanager.calls.facts import Cause, OnBehalfOf, RedirectReason
 from ringback.services.callmanager.calls.identity import Shown
 from ringback.services.callmanager.calls.leg import Leg, Room
-from ringback.services.callmanager.calls.ringing import Attempt
 from ringback.services.callmanager.calls.transfers import Transfers, Wish
 
 if TYPE_CHECKING:

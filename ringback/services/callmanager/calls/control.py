@@ -23,6 +23,7 @@ from ringback.protocols.sip.session import WrongState
 from ringback.rules.call_forwarding import NOWHERE, Destination
 from ringback.rules.dial_plan import Caller, Origin, Route, RouteKind, is_emergency, route
 from ringback.services.callmanager.calls.access import NOBODY, Access, Sender
+from ringback.services.callmanager.calls.attempts import Attempt
 from ringback.services.callmanager.calls.call import Call
 from ringback.services.callmanager.calls.causes import ELSEWHERE, cause_of, cause_told, reason_header
 from ringback.services.callmanager.calls.core import Core
@@ -32,7 +33,7 @@ from ringback.services.callmanager.calls.joining import Joiner
 from ringback.services.callmanager.calls.leg import NOTHING, Heard, Leg, Talk
 from ringback.services.callmanager.calls.recording import Recorder
 from ringback.services.callmanager.calls.registration import Registering
-from ringback.services.callmanager.calls.ringing import Attempt, Ringing
+from ringback.services.callmanager.calls.ringing import Ringing
 
 _log = structlog.get_logger("ringback.callmanager.calls")
 _SERVICE = "x-ringback-device"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
@@ -333,11 +333,3 @@ def secure(leg: RtpLeg, stream: Stream, identity: DtlsIdentity) -> None:
 
 def _protocol(keying: str) -> Protocol:
     return "sdes" if keying == "sdes" else "dtls" if keying == "dtls" else "clear"
-
-
-def codecs() -> Sequence[Codec]:
-    """The codecs that our own sound has."""
-    return ALL
-
-
-__all__ = ["FORMATS", "Agreed", "MediaDesk", "OwnSound", "Played", "Studio", "replace", "secure"]

@@ -8,7 +8,6 @@ neither has offered); an end is joined to our own sound by an offer or answer of
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -467,6 +466,3 @@ class Joiner:
 
 def _pair(one: Leg, other: Leg) -> tuple[int, int]:
     return min(one.number, other.number), max(one.number, other.number)
-
-
-Notice = Callable[[Leg, float], None]

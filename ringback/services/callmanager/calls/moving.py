@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ringback.protocols.sip.events import Accepted
+from ringback.services.callmanager.calls.attempts import Attempt
 from ringback.services.callmanager.calls.causes import ELSEWHERE
 from ringback.services.callmanager.calls.facts import Cause, OnBehalfOf, RedirectReason
 from ringback.services.callmanager.calls.leg import Leg
-from ringback.services.callmanager.calls.ringing import Attempt
 from ringback.services.callmanager.calls.transfers import DEVICE_PARAM, Transfers, Wish
 
 if TYPE_CHECKING:

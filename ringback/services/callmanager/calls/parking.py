@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from ringback.protocols.sip.events import Accepted
 from ringback.protocols.sip.timers import Timer
 from ringback.rules.dial_plan import Origin, Route
+from ringback.services.callmanager.calls.attempts import Attempt
 from ringback.services.callmanager.calls.call import Call
 from ringback.services.callmanager.calls.facts import Cause, OnBehalfOf, RedirectReason
 from ringback.services.callmanager.calls.leg import Leg
-from ringback.services.callmanager.calls.ringing import Attempt
 
 if TYPE_CHECKING:
     from ringback.services.callmanager.calls.control import CallControl

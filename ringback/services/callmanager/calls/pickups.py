@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ringback.rules.dial_plan import Route
+from ringback.services.callmanager.calls.attempts import Attempt
 from ringback.services.callmanager.calls.leg import Leg
-from ringback.services.callmanager.calls.ringing import Attempt
 
 if TYPE_CHECKING:
     from ringback.services.callmanager.calls.control import CallControl

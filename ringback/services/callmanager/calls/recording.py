@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ringback.protocols.sip.message import Request
 from ringback.services.callmanager.calls.call import Call
-from ringback.services.callmanager.calls.facts import CallFacts, Cause, OnBehalfOf, QualityFacts, SideFacts
+from ringback.services.callmanager.calls.facts import CallFacts, Cause, QualityFacts, SideFacts
 from ringback.services.callmanager.calls.identity import Shown
 from ringback.services.callmanager.calls.leg import Leg
 from ringback.services.callmanager.calls.media_path import Agreed
@@ -186,6 +186,3 @@ class Recorder:
 
 def _number(shown: Shown) -> str:
     return shown.user
-
-
-__all__ = ["OnBehalfOf", "Recorder"]

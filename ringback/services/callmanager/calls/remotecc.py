@@ -15,9 +15,9 @@ from ringback.protocols.sip.flows import Body
 from ringback.protocols.sip.message import Request
 from ringback.rules.call_forwarding import Quiet
 from ringback.services.callmanager.calls.access import Sender
+from ringback.services.callmanager.calls.attempts import way_of
 from ringback.services.callmanager.calls.core import PhoneBinding
 from ringback.services.callmanager.calls.leg import Leg
-from ringback.services.callmanager.calls.ringing import way_of
 
 if TYPE_CHECKING:
     from ringback.services.callmanager.calls.conferences import Conferences

@@ -17,11 +17,11 @@ from ringback.protocols.sip.events import Accepted, Referred, ReferRequest
 from ringback.protocols.sip.headers import NameAddr
 from ringback.protocols.sip.uri import Uri
 from ringback.rules.dial_plan import Caller, Origin, Route, RouteKind, route
+from ringback.services.callmanager.calls.attempts import Attempt, Purpose
 from ringback.services.callmanager.calls.call import Call
 from ringback.services.callmanager.calls.causes import reason_header
 from ringback.services.callmanager.calls.facts import Cause, OnBehalfOf, RedirectReason
 from ringback.services.callmanager.calls.leg import Leg
-from ringback.services.callmanager.calls.ringing import Attempt, Purpose
 
 if TYPE_CHECKING:
     from ringback.services.callmanager.calls.control import CallControl

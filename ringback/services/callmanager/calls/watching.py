@@ -18,8 +18,8 @@ from ringback.protocols.sip.flows import Body
 from ringback.protocols.sip.subscription import Notifier
 from ringback.rules.call_forwarding import Destination, Quiet
 from ringback.services.callmanager.calls.access import Sender
+from ringback.services.callmanager.calls.attempts import way_of
 from ringback.services.callmanager.calls.leg import Leg
-from ringback.services.callmanager.calls.ringing import way_of
 from ringback.storage.callmanager.call_rows import Line, MessageCounts
 
 if TYPE_CHECKING:

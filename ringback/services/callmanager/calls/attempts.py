@@ -1,0 +1,94 @@
+"""An attempt to reach somebody, and the branches that ring for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ringback.protocols.sip.events import Accepted
+from ringback.protocols.sip.flows import Target, Way
+from ringback.protocols.sip.timers import Timer
+from ringback.rules.call_forwarding import Arrival
+from ringback.rules.dial_plan import Origin
+from ringback.services.callmanager.calls.call import Call
+from ringback.services.callmanager.calls.core import PhoneBinding
+from ringback.services.callmanager.calls.identity import Shown
+from ringback.services.callmanager.calls.joining import Relay
+from ringback.services.callmanager.calls.leg import Leg
+from ringback.services.callmanager.calls.offers import OfferFor
+from ringback.services.callmanager.calls.peers import Peer
+from ringback.storage.callmanager.call_rows import Line
+
+_HOPS = 70
+Purpose = Literal["call", "transfer", "move", "add", "reversion"]
+
+
+_Sent = tuple[str, "list[Way] | list[Target]", str, str, "Peer | None", "Shown | None", Sequence[tuple[str, str]]]
+"""How a branch was called: to call it once more in another way."""
+
+
+@dataclass(slots=True)
+class Branch:
+    """A leg that rings, or is about to."""
+
+    leg: Leg
+    device: str = ""
+    relay: Relay | None = None
+    keying: str = ""
+    retried: bool = False
+    delayed: bool = False
+    again: _Sent | None = None
+
+
+@dataclass(slots=True)
+class Attempt:
+    """See the head of the module. ``shown``: who calls; ``caller``: the waiting leg that hears of the progress, None
+    where somebody else waits (transfer). ``offer``: the caller's description, None for a delayed offer. ``sent_by``:
+    the device that must not ring, since it is the one that calls."""
+
+    call: Call
+    purpose: Purpose
+    shown: Shown
+    answered: Callable[[Attempt, Leg, Accepted, float], None]
+    failed: Callable[[Attempt, int, str, float], None]
+    caller: Leg | None = None
+    offer: bytes | None = None
+    number: str = ""
+    origin: Origin = Origin.DEVICE
+    hops: int = _HOPS
+    sent_by: str = ""
+    only: str = ""
+    emergency: bool = False
+    arrival: Arrival | None = None
+    line: Line | None = None
+    visited: list[str] = field(default_factory=list)
+    branches: dict[Leg, Branch] = field(default_factory=dict)
+    statuses: list[int] = field(default_factory=list)
+    offers: OfferFor | None = None
+    timer: Timer | None = None
+    early: Leg | None = None
+    relay: Relay | None = None
+    rings: bool = False
+    over: bool = False
+    progress: Callable[[int, str, float], None] | None = None
+
+
+def way_of(binding: PhoneBinding) -> Way:
+    """How a contact is reached: over its connection; over UDP where it says, unless that is an address that only it
+    knows (behind a translator), then where its requests come from."""
+    flow = binding.flow
+    if flow is not None and not flow.closed and (flow.reliable or binding.is_natted):
+        return flow
+    host, _, port = binding.received.rpartition(":")
+    if binding.transport == "udp" and binding.contact_port:
+        port = str(binding.contact_port)
+    transport = binding.transport
+    return Target("tls" if transport == "tls" else "tcp" if transport == "tcp" else "udp", host, int(port or 0))
+
+
+def is_delayed_wanted(binding: PhoneBinding) -> bool:
+    """Whether a client expects to offer in its answer, as the call manager of the field lets its clients do."""
+    if binding.user_agent.startswith("Ringback"):
+        return False
+    return binding.user_agent.startswith("Cisco-") or any(tag.startswith("x-cisco-") for tag in binding.features)
