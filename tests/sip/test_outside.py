@@ -233,7 +233,8 @@ class Desk:
                 script = self.answers[party.name]
                 status, rows = script.pop(0) if script else (200, [("Expires", "120")])
                 if status == 200:
-                    rows = [*rows, ("Contact", f"{event.request.get('Contact')};expires=120")]
+                    contact = (event.request.get("Contact") or "").partition(";expires=")[0]
+                    rows = [*rows, ("Contact", f"{contact};expires=120")]
                 party.agent.respond(self.link.now, event.transaction, status, headers=rows)
 
         return react

@@ -100,7 +100,7 @@ class OutgoingSide(SessionBase):
             fork = self.dialog.fork(tag)
             self._forks[tag] = fork
             fork.learn_as_caller(response, flow)
-        elif not fork.remote_target:
+        elif response.has("Contact"):
             fork.learn_as_caller(response, flow)
         return fork
 
