@@ -199,6 +199,50 @@ def test_digits_are_sent_by_keys_and_typed(people: Call) -> None:
     expect(bruno.window(anita)).to_have_count(0, timeout=MODIFIED)
 
 
+def test_every_key_of_a_call_that_is_documented(people: Call) -> None:
+    anita, bruno = people("anita", "bruno")
+    keys = anita.page.keyboard
+    search = anita.page.get_by_role("combobox", name="Search people, or call a number")
+    search.fill("Bruno Kel")
+    expect(anita.page.get_by_role("option", name=re.compile("Bruno Keller"))).to_be_visible(timeout=MODIFIED)
+    keys.press("Control+Enter")
+    expect(bruno.card(anita)).to_be_visible(timeout=CONNECTED)
+    bruno.page.keyboard.press("Alt+y")
+    expect(bruno.window(anita)).to_be_visible(timeout=MODIFIED)
+    bruno.hears(anita)
+    tools = anita.page.get_by_role("toolbar", name="Call controls")
+
+    def offers(name: str) -> None:
+        expect(tools.get_by_role("button", name=name, exact=True)).to_be_visible(timeout=MODIFIED)
+
+    for key in ("m", "Alt+m"):
+        keys.press(key)
+        offers("Unmute")
+        keys.press(key)
+        offers("Mute")
+    for held, shown in (("Resume", "Hold"), ("Hold", "Resume")):
+        offers(shown)
+        keys.press("h")
+        offers(held)
+    keys.press("v")
+    offers("Stop video")
+    bruno.sees_moving_pictures(anita)
+    keys.press("v")
+    offers("Start video")
+    keys.press("k")
+    expect(anita.page.get_by_role("group", name="Keypad")).to_be_visible()
+    keys.press("q")
+    expect(anita.page.get_by_role("complementary", name="Call quality")).to_be_visible()
+    keys.press("t")
+    expect(anita.page.get_by_role("complementary", name="Transfer the call")).to_be_visible()
+    expect(anita.page.get_by_label("Name or number")).to_be_focused()
+    keys.type("m")
+    offers("Mute")
+    anita.page.get_by_role("complementary").get_by_role("button", name="Close").click()
+    keys.press("Shift+E")
+    expect(tools).to_have_count(0, timeout=MODIFIED)
+
+
 def test_a_second_call_waits_is_answered_and_swapped(people: Call) -> None:
     anita, bruno, chiara = people("anita", "bruno", "chiara")
     connect(anita, bruno)

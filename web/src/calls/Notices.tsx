@@ -2,9 +2,10 @@
 import { Info20Filled, ShieldError20Regular, Speaker220Regular, Video20Regular, Warning20Filled } from "@fluentui/react-icons";
 import type { ReactElement, ReactNode } from "react";
 
-import { useEngine, usePhoneProblem } from "../engine/hooks";
+import { useEngine, usePhoneProblem, useSoftphone } from "../engine/hooks";
 import { useTexts } from "../texts/texts";
 import type { Call } from "../wire";
+import { deviceName } from "./DeviceCard";
 import type { MediaView } from "./media";
 import { useMediaOwner } from "./useMediaView";
 import css from "./window.module.css";
@@ -34,6 +35,11 @@ export function Notices({ call, media, said, quality, onQuality }: Props) {
   const { phone } = useEngine();
   const problem = usePhoneProblem();
   const owner = useMediaOwner();
+  const devices = useSoftphone()?.devices ?? [];
+  const deviceOf = (id: string) => {
+    const device = devices.find((one) => one.id === id);
+    return device ? deviceName(texts, device) : id;
+  };
   if (call.state === "ended") return <div className={css.notices} />;
   const { verdict, cause, remedy, word } = call.quality;
   const bad = word === "fair" || word === "poor";
@@ -59,7 +65,7 @@ export function Notices({ call, media, said, quality, onQuality }: Props) {
           {t("media.silent")}
         </Line>
       )}
-      {!call.here && <Line icon={<Info20Filled aria-hidden />}>{t("call.onOther", { device: call.device })}</Line>}
+      {!call.here && <Line icon={<Info20Filled aria-hidden />}>{t("call.onOther", { device: deviceOf(call.device) })}</Line>}
       {call.asks_video && call.video !== "both" && call.video !== "sending" && (
         <Line
           icon={<Video20Regular aria-hidden />}

@@ -4,6 +4,7 @@ import { Call20Regular, Dismiss20Regular } from "@fluentui/react-icons";
 import { Input } from "@fluentui/react-input";
 import { useEffect, useMemo, useState } from "react";
 
+import { isAvailable } from "../contacts/groups";
 import { useEngine, useMe, usePeople } from "../engine/hooks";
 import { Avatar } from "../parts/Avatar";
 import { IconButton } from "../parts/IconButton";
@@ -16,6 +17,8 @@ import { consultation } from "./OtherCalls";
 import panel from "./quality.module.css";
 import { looksDialable, planWords, usePlan } from "./usePlan";
 import { callName, stateOf } from "./words";
+
+const SUGGESTED = 8;
 
 export type PickKind = "transfer" | "add";
 
@@ -38,8 +41,10 @@ function useFound(query: string): readonly Person[] {
     };
   }, [engine, query]);
   return useMemo(() => {
-    const found = query ? arrange(findOwn(query, people, []), answer).people.map((row) => row.person) : people.filter((person) => person.favourite);
-    return found.filter((person) => person.id !== me?.id);
+    if (query) return arrange(findOwn(query, people, []), answer).people.map((row) => row.person).filter((person) => person.id !== me?.id);
+    // Before anything is typed: favourites, and who could answer now.
+    const listed = people.filter((person) => person.in_list && (person.favourite || isAvailable(person)));
+    return listed.sort((a, b) => Number(b.favourite) - Number(a.favourite) || a.name.localeCompare(b.name)).slice(0, SUGGESTED);
   }, [query, people, answer, me]);
 }
 
@@ -113,7 +118,7 @@ export function PickPanel({ kind, call, others, onClose }: Props) {
               {buttons(wanted, plan?.shown || wanted)}
             </li>
           )}
-          {found.map((person) => (
+          {found.filter((person) => person.id !== call.party.person).map((person) => (
             <li key={person.id}>
               <Avatar person={person} size={36} presence={person.presence} />
               <div>

@@ -80,6 +80,8 @@ function Listeners({ call }: { call: Call }) {
   const texts = useTexts();
   const { t } = texts;
   const [first] = call.legs;
+  const names: Readonly<Record<string, string>> = { page: t("you"), engine: "Ringback" };
+  const nameOf = (end: string) => names[end] ?? end;
   return (
     <section className={css.box}>
       <header>
@@ -88,14 +90,14 @@ function Listeners({ call }: { call: Call }) {
       {first && (
         <ol className={css.legs}>
           <li>
-            <bdi>{first.here}</bdi>
+            <bdi>{nameOf(first.here)}</bdi>
           </li>
           {call.legs.map((leg) => (
             <li key={`${leg.here} ${leg.there}`} data-open={!leg.encrypted || undefined}>
               <span className={css.way} role="img" aria-label={t(leg.encrypted ? "secure.leg" : "secure.leg.open")} title={leg.how}>
                 {leg.encrypted ? <LockClosed16Filled aria-hidden /> : <LockOpen16Filled aria-hidden />}
               </span>
-              <bdi>{leg.there}</bdi>
+              <bdi>{nameOf(leg.there)}</bdi>
             </li>
           ))}
         </ol>

@@ -2,7 +2,7 @@
 import { Button } from "@fluentui/react-button";
 import { ArrowLeft20Regular, Call20Regular, Chat20Regular, Person20Regular, Video20Regular } from "@fluentui/react-icons";
 
-import { useCanCall, useEngine, useFeatures, usePerson } from "../engine/hooks";
+import { useCanCall, useEngine, useFeatures, usePerson, useSoftphone } from "../engine/hooks";
 import { go } from "../engine/place";
 import { IconButton } from "../parts/IconButton";
 import { useNarrow } from "../parts/useMedia";
@@ -10,6 +10,7 @@ import shell from "../shell/shell.module.css";
 import { useTexts } from "../texts/texts";
 import type { Recent } from "../wire";
 import css from "./calls.module.css";
+import { deviceName } from "./DeviceCard";
 import { Minute } from "./Minute";
 import { PartyFace } from "./PartyFace";
 import { Verdict } from "./QualityPanel";
@@ -75,9 +76,10 @@ export function RecentDetail({ recent }: { recent: Recent }) {
   // Alone in the window it is what the page is about.
   const Title = narrow ? "h1" : "h2";
   const person = usePerson(recent.party.person);
+  const device = useSoftphone()?.devices.find((one) => one.id === recent.device);
   const heading = headingOf(texts, recent);
   const length = recent.result === "answered" ? lengthOf(texts, recent.seconds) : recent.direction === "out" ? t(`recent.${recent.result}`) : "";
-  const facts = [moment(recent.at), length, recent.video ? t("recent.video") : "", partyNumber(recent.party), recent.device];
+  const facts = [moment(recent.at), length, recent.video ? t("recent.video") : "", partyNumber(recent.party), device && !device.softphone ? deviceName(texts, device) : ""];
   const { quality } = recent;
   const score = quality ? Math.min(...[quality.sending.score, quality.receiving.score].filter((one) => one > 0)) : Infinity;
   return (

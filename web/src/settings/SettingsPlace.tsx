@@ -69,7 +69,8 @@ export default function SettingsPlace({ id }: { id: string | null; onKeyboard: (
       main={
         <main className={shell.main} id="main" tabIndex={-1} data-pane="main">
           {page && (
-            <div className={css.scroll}>
+            // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a page without controls is scrolled by keys too
+            <div className={css.scroll} role="region" aria-label={t(page.title)} tabIndex={0}>
               <div className={css.page}>
                 <div className={css.title}>
                   {narrow && <IconButton icon={<ArrowLeft20Regular className="flip" />} label={t("back")} onClick={() => go("settings")} />}

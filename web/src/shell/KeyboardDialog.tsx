@@ -38,7 +38,7 @@ export function KeyboardDialog({ onClose }: { onClose: () => void }) {
       <DialogSurface>
         <DialogBody>
           <DialogTitle>{t("settings.keyboard")}</DialogTitle>
-          <DialogContent>
+          <DialogContent tabIndex={0}>
             <KeyList />
           </DialogContent>
           <DialogActions>
