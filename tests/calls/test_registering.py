@@ -99,7 +99,7 @@ async def test_a_lost_connection_is_no_registration_and_a_call_goes_on_after_the
     anna.answer()
     world.agent.flow_closed(anna.there, world.now)
     anna.there.closed = True
-    world.control.flow_closed(anna.there, world.now)
+    world.control.upkeep.flow_closed(anna.there, world.now)
     assert reached(world, "CSFANNA") == []
     before = anna.here
     anna.agent.flow_closed(before, world.now)

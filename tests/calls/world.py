@@ -216,7 +216,9 @@ class World:
             wall=1_700_000_000.0,
         )
         self.control = assemble(parts)
-        office.told = lambda lines, messages, phones: self.control.book_changed(lines, messages, phones, self.now)
+        office.told = lambda lines, messages, phones: self.control.upkeep.book_changed(
+            lines, messages, phones, self.now
+        )
 
     def phone(self, name: str, number: str, transport: Transport = "udp", agent: str = "Handset/1") -> Handset:
         """A phone that is not registered yet."""

@@ -10,30 +10,30 @@ The parts: ``access`` (who may ask), ``registration``, ``ringing`` (to whom a ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import structlog
 
 from ringback.protocols.sip import events
 from ringback.protocols.sip.errors import SipError
-from ringback.protocols.sip.flows import Flow
-from ringback.protocols.sip.headers import NameAddr
 from ringback.protocols.sip.message import Request
 from ringback.protocols.sip.session import WrongState
 from ringback.rules.call_forwarding import NOWHERE, Destination
-from ringback.rules.dial_plan import Caller, Origin, Route, RouteKind, is_emergency, route
+from ringback.rules.dial_plan import Caller, Origin, Route, RouteKind, route
 from ringback.services.callmanager.calls.access import NOBODY, Access, Sender
 from ringback.services.callmanager.calls.attempts import Attempt
 from ringback.services.callmanager.calls.call import Call
+from ringback.services.callmanager.calls.callers import Callers, offer_of
 from ringback.services.callmanager.calls.causes import ELSEWHERE, cause_of, cause_told, reason_header
 from ringback.services.callmanager.calls.core import Core
-from ringback.services.callmanager.calls.facts import Cause, OnBehalfOf, Registered
-from ringback.services.callmanager.calls.identity import HeaderLines, Shown, call_info, identity, security
+from ringback.services.callmanager.calls.facts import Cause, OnBehalfOf
+from ringback.services.callmanager.calls.identity import HeaderLines, call_info, identity, security
 from ringback.services.callmanager.calls.joining import Joiner
 from ringback.services.callmanager.calls.leg import NOTHING, Heard, Leg, Talk
 from ringback.services.callmanager.calls.recording import Recorder
 from ringback.services.callmanager.calls.registration import Registering
 from ringback.services.callmanager.calls.ringing import Ringing
+from ringback.services.callmanager.calls.upkeep import Upkeep
 
 _log = structlog.get_logger("ringback.callmanager.calls")
 _SERVICE = "x-ringback-device"
@@ -51,12 +51,13 @@ class CallControl:
         self.joiner = Joiner(core.desk, self, relay_always=relay_always, music=core.settings.music_on_hold)
         self.ringing = Ringing(core, relay_always=relay_always)
         self.registering = Registering(core, access)
+        self.callers = Callers(core)
         self.recorder = Recorder(core, self.joiner)
+        self.upkeep = Upkeep(core, access, self.recorder)
         self.features: dict[RouteKind, Feature] = {RouteKind.FORWARD_ALL: self._forward_code}
         self.requests: dict[str, Callable[[events.RequestArrived, Sender, float], None]] = {}
         self.subscribes: Callable[[events.SubscribeArrived, Sender, float], None] | None = None
         self.notifiers: Callable[[events.Event, float], None] | None = None
-        self.messages: Callable[[str, float], None] | None = None
         self.refers: Callable[[Leg, events.Referred, float], None] | None = None
         self.replaced: Callable[[Leg, Leg, float], None] | None = None
         self.invited_uri: list[Callable[[Leg, Request, float], bool]] = []
@@ -102,7 +103,7 @@ class CallControl:
         if method == "REGISTER":
             done = self.registering.arrived(event, sender.phone, now)
             if done is not None:
-                self.registered(done.phone.name, now)
+                self.upkeep.registered(done.phone.name, now)
                 for line in done.phone.lines:
                     self.core.line_changed(line.number, now)
                 follow = self.requests.get("registered")
@@ -116,68 +117,6 @@ class CallControl:
             self.core.agent.respond(now, event.transaction, 200)
         else:
             self.core.agent.respond(now, event.transaction, 405, headers=(("Allow", "INVITE, REGISTER, REFER"),))
-
-    def registered(self, device: str, now: float) -> None:
-        """A device has (new) contacts: its calls go on over the connection that it has now."""
-        legs = self.core.by_device.get(device)
-        if not legs:
-            return
-        bindings = self.core.registrar.bindings(device, now)
-        flow = bindings[0].flow if bindings else None
-        for leg in legs:
-            dead = leg.session.flow
-            if flow is not None and dead is not None and dead.closed:
-                leg.session.dialog.way = flow
-
-    # --- what the driver tells
-
-    def flow_closed(self, flow: Flow, now: float) -> None:
-        """A connection is gone: devices that are reached over it alone are not registered any more."""
-        self.access.closed(flow)
-        for lost in self.core.registrar.flow_closed(flow):
-            self._lines_changed(lost.device, now)
-
-    def look_after(self, now: float) -> None:
-        """Once a second: registrations that ran out, notes of calls under way."""
-        for late in self.core.registrar.expired(now):
-            self._lines_changed(late.device, now)
-        self.recorder.note(now)
-
-    def book_changed(self, lines: Iterable[str], messages: Iterable[str], phones: Iterable[str], now: float) -> None:
-        """Lines, their messages and phones are otherwise now; devices that are gone are not registered any more."""
-        for number in lines:
-            self.core.line_changed(number, now)
-        for number in messages:
-            if self.messages is not None:
-                self.messages(number, now)
-        for name in phones:
-            if self.core.lines.phone(name) is None:
-                self.core.registrar.remove(name)
-            else:
-                self._lines_changed(name, now)
-
-    def registered_elsewhere(self, remote: dict[str, Registered], now: float) -> None:
-        """Devices that other nodes reach now."""
-        before, self.core.remote = self.core.remote, remote
-        for device in before.keys() ^ remote.keys():
-            self._lines_changed(device, now)
-        for device, found in remote.items():
-            mine = self.core.registrar.bindings(device, now)
-            if mine and all(one.since + self.core.wall < found.since for one in mine):
-                self.core.registrar.remove(device)  # it registered with the other node after it was here
-
-    def shut_down(self, now: float) -> None:
-        """The node stops: what is known of calls is recorded; the ends keep their sound."""
-        for call in list(self.core.calls.values()):
-            for leg in call.legs:
-                leg.cause = leg.cause or Cause.TEMPORARY_FAILURE
-                self.recorder.keep(call, leg, now)
-            self.recorder.close(call, now)
-
-    def _lines_changed(self, device: str, now: float) -> None:
-        phone = self.core.lines.phone(device)
-        for line in phone.lines if phone is not None else ():
-            self.core.line_changed(line.number, now)
 
     def _subscribed(self, event: events.SubscribeArrived, now: float) -> None:
         if self.subscribes is None:
@@ -202,7 +141,7 @@ class CallControl:
         if hops <= 0:
             session.reject(now, 483)
             return
-        leg = self._caller(event, sender, now)
+        leg = self.callers.leg_of(event, sender, now)
         leg.hops = hops - 1
         if event.sdp is not None:
             leg.set_said(event.sdp)
@@ -217,41 +156,6 @@ class CallControl:
                 return
         self._dial(leg, sender, request, now)
 
-    def _caller(self, event: events.Invited, sender: Sender, now: float) -> Leg:
-        """The leg of a caller, with who it is."""
-        request, core = event.request, self.core
-        private = "id" in (request.get("Privacy") or "")
-        if sender.phone is None:
-            told = request.get("P-Asserted-Identity") or request.get("Remote-Party-ID") or request.get("From") or ""
-            shown = shown_of(told, core, private=private)
-            leg = core.new_leg(event.session, shown, outgoing=False, now=now)
-            leg.trunk = sender.peer
-        else:
-            phone = sender.phone
-            number = self._line_of(request, phone.name)
-            line = core.lines.line(number)
-            shown = core.shown_line(line) if line is not None else Shown(number, phone.owner_name, core.domain)
-            private = private or "anonymous" in (request.get("From") or "").lower()
-            leg = core.new_leg(event.session, _hidden(shown) if private else shown, outgoing=False, now=now)
-            core.place(leg, phone.name, number)
-            leg.user = phone.owner
-        leg.secure = event.session.secure
-        leg.address = event.flow.remote[0]
-        return leg
-
-    def _line_of(self, request: Request, device: str) -> str:
-        """The line of a phone that a call comes from: as From says, else its first."""
-        phone = self.core.lines.phone(device)
-        if phone is None or not phone.lines:
-            return ""
-        user = request.from_.uri.number
-        if phone.line(user) is not None:
-            return user
-        by_contact = self.core.lines.line_of_contact(user)
-        if by_contact is not None and phone.line(by_contact.number) is not None:
-            return by_contact.number
-        return phone.lines[0].number
-
     def _dial(self, leg: Leg, sender: Sender, request: Request, now: float) -> None:
         core = self.core
         call = core.new_call(now)
@@ -262,7 +166,7 @@ class CallControl:
         if sender.peer is not None and sender.peer.kind == "node":
             origin = Origin.CLUSTER
         found = route(dialled, Caller(leg.line or leg.shown.user, origin), core.settings.plan)
-        if not found.emergency and self._is_full(leg):
+        if not found.emergency and self.callers.is_full(leg):
             self._refuse(leg, 486, "Too Many Calls", now)
             return
         feature = self.features.get(found.kind)
@@ -279,7 +183,7 @@ class CallControl:
             self._answered,
             self._not_answered,
             caller=leg,
-            offer=_offer_of(leg),
+            offer=offer_of(leg),
             number=leg.line or leg.shown.user,
             origin=origin,
             hops=leg.hops,
@@ -288,16 +192,6 @@ class CallControl:
         )
         core.line_changed(leg.line, now)
         self.ringing.follow(attempt, found, now)
-
-    def _is_full(self, leg: Leg) -> bool:
-        """Whether a phone makes more calls on a line than it may have."""
-        phone = self.core.lines.phone(leg.device) if leg.device else None
-        entry = phone.line(leg.line) if phone is not None else None
-        return entry is not None and self.core.calls_on(leg.device, leg.line) > entry.max_calls
-
-    def is_emergency(self, number: str) -> bool:
-        """Whether a number is one for emergencies."""
-        return is_emergency(number, self.core.settings.plan)
 
     def _replace(self, leg: Leg, event: events.Invited, now: float) -> None:
         old = event.replaces.owner if event.replaces is not None else None
@@ -606,24 +500,3 @@ class CallControl:
 
     def joined(self, leg: Leg, now: float) -> None:
         """Two ends hear each other."""
-
-
-def _offer_of(leg: Leg) -> bytes | None:
-    said = leg.raw_said
-    return said if leg.talk is Talk.OFFERED else None
-
-
-def _hidden(shown: Shown) -> Shown:
-    return Shown(shown.user, shown.name, shown.domain, private=True)
-
-
-def shown_of(value: str, core: Core, *, private: bool = False) -> Shown:
-    """Who a From, P-Asserted-Identity or Remote-Party-ID value of another system presents."""
-    try:
-        told = NameAddr.parse(value)
-    except SipError:
-        return Shown("", "", core.domain, private)
-    uri = told.uri
-    user = uri.user or ""
-    own = uri.host in core.own_hosts or not user or uri.scheme == "tel" or user.lstrip("+").isdigit()
-    return Shown(uri.number if own else f"{user}@{uri.host}", told.display, core.domain, private)

@@ -15,7 +15,7 @@ import secrets
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -239,7 +239,7 @@ class CallService:
             self._timer.cancel()
             self._timer = None
         if self.control is not None:
-            self.control.shut_down(time.monotonic())
+            self.control.upkeep.shut_down(time.monotonic())
         if self._node is not None:
             await self._node.stop()
             self._node = None
@@ -285,11 +285,11 @@ class CallService:
 
     def _flow_closed(self, flow: Flow, now: float) -> None:
         if self.control is not None:
-            self.control.flow_closed(flow, now)
+            self.control.upkeep.flow_closed(flow, now)
 
     def _changed(self, changed: Changed) -> None:
         if self.control is not None:
-            self.control.book_changed(changed.lines, changed.messages, changed.phones, time.monotonic())
+            self.control.upkeep.book_changed(changed.lines, changed.messages, changed.phones, time.monotonic())
             self._flush()
 
     # --- registrations
@@ -300,7 +300,7 @@ class CallService:
             control = self.control
             if control is None:
                 return
-            control.look_after(time.monotonic())
+            control.upkeep.look_after(time.monotonic())
             self._flush()
             try:
                 await self._save()
@@ -321,12 +321,14 @@ class CallService:
         except (SQLAlchemyError, OSError) as error:
             _log.warning("registrations could not be kept", why=str(error))
 
-    def _elsewhere(self, registered: object) -> None:
+    def _elsewhere(self, registered: Sequence[Registered]) -> None:
         control = self.control
-        if control is None or not isinstance(registered, list | tuple):
+        if control is None:
             return
         mine = self._settings.node
-        control.registered_elsewhere({one.device: one for one in registered if one.node != mine}, time.monotonic())
+        control.upkeep.registered_elsewhere(
+            {one.device: one for one in registered if one.node != mine}, time.monotonic()
+        )
 
     async def _restore(self, now: float) -> None:
         """Devices that registered over UDP before a restart are reached at once; others come back by themselves."""

@@ -60,7 +60,7 @@ class Watching:
         self._by_line: dict[str, list[Watch]] = {}
         self._watches: dict[Notifier, Watch] = {}
         self._told = _Told()
-        control.messages = self.messages_changed
+        control.upkeep.messages = self.messages_changed
         control.subscribes = self.subscribed
         control.notifiers = self._changed
         control.core.watchers.append(self.line_changed)
