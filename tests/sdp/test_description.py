@@ -59,6 +59,7 @@ def test_what_is_not_understood_is_kept() -> None:
         (b"v=0\no=- 1 1 IN IP4 1.1.1.1\nm=audio 5000/0 RTP/AVP 0", "no port"),
         (b"v=0\no=- 1 1 IN IP4 1.1.1.1\nm=audio RTP/AVP 0", "needs kind"),
         (b"v=0\no=- 1 1 IN IP4 1.1.1.1\nc=IN IP9 x", "IP4 or IP6"),
+        (b"v=0\no=- 1 1 IN IP4 1.1.1.1\nc=IN IP4 /127", "no address"),
         (b"v=0\no=- 1 1 IN IP4 1.1.1.1\n" + b"m=audio 1 RTP/AVP 0\n" * 33, "media sections"),
         (b"v=0\n" + b"a=b\n" * 2001, "lines"),
         (b"v=0\n" + b"a=" + b"x" * 70000, "longer"),

@@ -273,7 +273,10 @@ def _connection(value: str, number: int) -> Connection:
     fields = value.split()
     if len(fields) != _CONNECTION_FIELDS or fields[0] != "IN" or fields[1] not in ("IP4", "IP6"):
         raise SdpError(f"Line {number}: c= needs IN, IP4 or IP6, and an address")
-    return Connection(fields[2].partition("/")[0], fields[1])
+    address = fields[2].partition("/")[0]
+    if not address:
+        raise SdpError(f"Line {number}: c= names no address")
+    return Connection(address, fields[1])
 
 
 def _origin(value: str, number: int) -> Origin:
