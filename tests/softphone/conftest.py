@@ -65,9 +65,12 @@ def tone(frequency: float, seconds: float = 1.0) -> Sound:
     return Sound(RATE, (8000 * np.sin(2 * np.pi * frequency * times)).astype(np.int16), repeat=True)
 
 
-def heard(file: Path, *, skip: float = 0.5) -> tuple[float, float]:
-    """The loudest frequency (Hz) and the level (share of full scale) in a recording, its beginning left out."""
-    return measured(read_sound(file).pcm[int(skip * RATE) :], RATE)
+def heard(file: Path, *, last: float = 1.5) -> tuple[float, float]:
+    """The loudest frequency (Hz) and the level (share of full scale) in the last seconds of a recording, without its
+    very end, when the other side has gone already."""
+    sound = read_sound(file)
+    end = len(sound.pcm) - int(0.3 * sound.rate)
+    return measured(sound.pcm[max(end - int(last * sound.rate), 0) : end], sound.rate)
 
 
 def measured(pcm: np.ndarray[tuple[int], np.dtype[np.int16]], rate: int) -> tuple[float, float]:
