@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import targets, workloads
+from bench import bridge, sound, targets, workloads
 from bench.media import workloads as media
 from bench.report import Result, machine, save, show
 from bench.session import Mechanism
@@ -114,12 +114,52 @@ def _idle(folder: Path, names: Sequence[str], connections: int, rounds: int) -> 
         for number in range(rounds):
             with starts[key](folder / f"idle-{key}-{number}") as target:
                 octets = uvloop.run(workloads.idle_bytes(target, target.plain, connections))
-                row = row or Result("idle connection", "connection", target.name, target.configuration, 34_000)
+                row = row or Result(
+                    "idle connection",
+                    "connection",
+                    target.name,
+                    target.configuration,
+                    34_000,
+                    measure="octets per connection",
+                )
                 row.values.append(octets)
                 print(f"idle, {key}: {octets:,.0f} octets", file=sys.stderr)
         if row is not None:
             results.append(row)
     return results
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows of calls, measured together. ``words`` are what ``--workloads`` may name; ``run`` is given the folder, the
+    rounds, the wanted servers (none: all) and whether it is the short form."""
+
+    words: str
+    run: Callable[[Path, int, Sequence[str], bool], list[Result]]
+
+
+def _signalling(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> list[Result]:
+    return signalling.results(folder / "signalling", rounds, wanted, short=short)
+
+
+def _media(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> list[Result]:
+    return media.results(folder / "media", rounds, wanted, short=short)
+
+
+def _engine(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> list[Result]:
+    return [] if wanted and "ringback" not in wanted else bridge.results(rounds, 1.0 if short else 15.0)
+
+
+def _sound(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> list[Result]:
+    return [] if wanted and "ringback" not in wanted else sound.results(rounds, 3.0 if short else 10.0)
+
+
+_PARTS = (
+    Part("signalling: registrations, basic calls, call set-up, flood", _signalling),
+    Part("media: relayed calls, conference", _media),
+    Part("engine: forwarded audio call, delay", _engine),
+    Part("sound: codecs, play-out", _sound),
+)
 
 
 def main() -> int:
@@ -128,7 +168,11 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="one small round: does everything still work?")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default 5)")
     parser.add_argument("--servers", default="", help="only these, joined by commas")
-    parser.add_argument("--workloads", default="", help="only those whose name contains one of these")
+    parser.add_argument(
+        "--workloads",
+        default="",
+        help="only those whose name, or part of the table (signalling, media, engine, sound), contains one of these",
+    )
     parser.add_argument("--connections", type=int, default=2000, help="idle connections (default 2000)")
     parser.add_argument("--results", type=Path, default=Path("bench-results"), help="folder for the JSON file")
     options = parser.parse_args()
@@ -158,10 +202,9 @@ def main() -> int:
                 results = uvloop.run(_rounds(chosen, running, rounds))
         if not words or any(word in "idle connection" for word in words):
             results += _idle(folder, idle, connections, min(rounds, 3))
-        if not words or any(word in "signalling registrations basic calls" for word in words):
-            results += signalling.results(folder / "signalling", min(rounds, 3), wanted, short=options.short)
-        if not words or any(word in "media relayed calls conference" for word in words):
-            results += media.results(folder / "media", min(rounds, 3), wanted, short=options.short)
+        for part in _PARTS:
+            if not words or any(word in part.words for word in words):
+                results += part.run(folder, min(rounds, 3), wanted, options.short)
     show(results, note)
     print(save(results, note, options.results))
     return 0

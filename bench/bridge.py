@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import struct
 import sys
@@ -22,6 +21,8 @@ from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RtpPacket as PagePacket
 from av.frame import Frame
 
+from bench.processes import cpu_seconds
+from bench.report import Result
 from ringback.client.calling.media import CallMedia, MediaProfile
 from ringback.client.calling.page.leg import PageLeg
 from ringback.client.calling.page.negotiation import OPUS
@@ -136,9 +137,9 @@ async def measure(seconds: float) -> Outcome:
     ends.to_page.clear()
     ends.to_phone.clear()
     ends.sent = 0
-    before, began = _cpu(process.pid), time.monotonic()
+    before, began = cpu_seconds(process.pid), time.monotonic()
     await _talk(ends, leg, peer, kind, stream.format.payload_type, seconds)
-    core = 100 * (_cpu(process.pid) - before) / (time.monotonic() - began)
+    core = 100 * (cpu_seconds(process.pid) - before) / (time.monotonic() - began)
     process.stdin.close()
     await process.wait()
     await peer.close()
@@ -177,9 +178,29 @@ def _spread(values: list[float]) -> tuple[float, float]:
     return statistics.median(values), statistics.quantiles(values, n=100)[98]
 
 
-def _cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def results(rounds: int, seconds: float) -> list[Result]:
+    """The rows of the table. The delay is what the engine and this program's own two ends add together."""
+    kinds = (
+        ("engine, forwarded audio call", "% of a core per call", 3.0, "core"),
+        ("engine's delay, page to phone", "ms, median", 20.0, "to_phone"),
+        ("engine's delay, page to phone, 99 of 100", "ms, 99 of 100 within", 20.0, "to_phone_99"),
+        ("engine's delay, phone to page", "ms, median", 20.0, "to_page"),
+        ("engine's delay, phone to page, 99 of 100", "ms, 99 of 100 within", 20.0, "to_page_99"),
+    )
+    rows = [
+        Result(name, "call", "ringback", "Opus, DTLS-SRTP to SDES-SRTP", goal, measure=measure)
+        for name, measure, goal, _ in kinds
+    ]
+    for number in range(rounds):
+        found = asyncio.run(measure(seconds))
+        for row, (*_, key) in zip(rows, kinds, strict=True):
+            row.values.append(float(getattr(found, key)))
+        print(
+            f"engine, round {number + 1}: {found.core:.2f} % of a core, {found.to_phone:.1f} ms to the phone, "
+            f"{found.to_page:.1f} ms to the page, {found.lost} packets lost",
+            file=sys.stderr,
+        )
+    return rows
 
 
 def main() -> None:

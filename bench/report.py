@@ -19,7 +19,8 @@ from bench.workloads import Measured
 
 @dataclass(slots=True)
 class Result:
-    """All rounds of one workload on one target. ``values`` are CPU seconds per 1,000 units, or octets each."""
+    """All rounds of one workload on one target. ``values`` are in ``measure``, where that is empty in CPU seconds per
+    1,000 units."""
 
     workload: str
     unit: str
@@ -28,6 +29,12 @@ class Result:
     goal: float | None
     values: list[float] = field(default_factory=list)
     details: list[Measured] = field(default_factory=list)
+    measure: str = ""
+
+    @property
+    def unit_words(self) -> str:
+        """What a figure of this row counts."""
+        return self.measure or f"CPU s per 1,000 {'deliveries' if self.unit == 'delivery' else self.unit + 's'}"
 
     @property
     def median(self) -> float:
@@ -60,9 +67,9 @@ def machine() -> dict[str, str | int | float]:
 
 def show(results: Sequence[Result], note: Mapping[str, object]) -> None:
     """The table on the terminal."""
-    console = Console(width=max(Console().width, 140))
-    table = Table(title="Server CPU seconds per 1,000 units (idle: octets per connection), medians")
-    for heading in ("workload", "server", "configuration"):
+    console = Console(width=max(Console().width, 180))
+    table = Table(title="Medians of the rounds")
+    for heading in ("workload", "a figure is", "server", "configuration"):
         table.add_column(heading)
     for heading in ("median", "least", "most", "goal", "times ours", "of it"):
         table.add_column(heading, justify="right")
@@ -75,6 +82,7 @@ def show(results: Sequence[Result], note: Mapping[str, object]) -> None:
         parts = row.roles()
         table.add_row(
             row.workload if row.workload != previous else "",
+            row.unit_words if row.workload != previous else "",
             row.target,
             row.configuration,
             _figure(row.median),

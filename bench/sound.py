@@ -17,6 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bench.report import Result
 from ringback.media.codecs import ALL, OPUS, PCMU, Codec, EncoderSettings, Pcm, opus
 from ringback.media.playout import PlayOut, PlayOutFormats, PlayOutSettings
 from ringback.protocols.rtp.packet import RtpPacket
@@ -165,6 +166,23 @@ def measure(seconds: float, rounds: int) -> tuple[list[Cost], list[Delay]]:
             shares.append(share)
         delays.append(Delay(name, statistics.median(found), float(np.quantile(found, 0.99)), statistics.mean(shares)))
     return costs, delays
+
+
+def results(rounds: int, seconds: float) -> list[Result]:
+    """The rows of the table."""
+    costs, delays = measure(seconds, rounds)
+    how = "one thread, no sockets"
+    return [
+        *(
+            Result(one.what, "frame", "ringback", how, None, [one.microseconds], measure="CPU us per 20 ms of sound")
+            for one in costs
+        ),
+        *(
+            Result(f"play-out delay, {one.link}", "frame", "ringback", how, None, [value * 1000], measure=what)
+            for one in delays
+            for what, value in (("ms, median", one.median), ("ms, 99 of 100 within", one.most))
+        ),
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -68,6 +68,13 @@ class Rows:
             Result(beside, "call", name, how, None, measure=_TIME),
         )
 
+    def newest(self) -> str:
+        """The figures of the last round."""
+        return (
+            f"registration {self.registrations.values[-1] * 1000:.0f} us, call {self.calls.values[-1] * 1000:.0f} us, "
+            f"set-up {self.set_up.values[-1]:.0f} ms, beside strangers {self.flooded.values[-1]:.0f} ms"
+        )
+
 
 def results(folder: Path, rounds: int, names: Sequence[str], *, short: bool = False) -> list[Result]:
     """Registrations, calls and their set-up on each target in turn, ``rounds`` times, interleaved. Raises LoadError."""
@@ -83,12 +90,7 @@ def results(folder: Path, rounds: int, names: Sequence[str], *, short: bool = Fa
             for name in random.sample(list(running), len(running)):
                 row = rows.setdefault(name, Rows.of(running[name], load))
                 uvloop.run(_measure(running[name], folder, load, row))
-                print(
-                    f"signalling, round {number + 1}, {name}: "
-                    f"registration {row.registrations.values[-1] * 1000:.0f} us, call {row.calls.values[-1] * 1000:.0f} us, set-up {row.set_up.values[-1]:.0f} ms, "
-                    f"beside strangers {row.flooded.values[-1]:.0f} ms",
-                    file=sys.stderr,
-                )
+                print(f"signalling, round {number + 1}, {name}: {row.newest()}", file=sys.stderr)
     ordered = [rows[name] for name in running]
     return [getattr(row, kind) for kind in ("registrations", "calls", "set_up", "flooded") for row in ordered]
 
