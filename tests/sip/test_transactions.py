@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import pytest
 
 from ringback.protocols.sip.core import Core
@@ -243,3 +246,8 @@ def test_100_is_sent_when_nothing_else_was() -> None:
     bench.sent()
     bench.run(0.3)
     assert not bench.sent()
+
+
+def test_the_picture_in_the_documents_is_drawn_from_the_tables() -> None:
+    drawn = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "draw_transactions.py"))
+    assert drawn["PAGE"].read_text(encoding="utf-8") == drawn["page"]()
