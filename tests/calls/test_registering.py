@@ -9,6 +9,7 @@ import pytest
 from ringback.protocols.sip import events
 from ringback.protocols.sip.message import Response
 from ringback.rules.dial_plan import DialPlan
+from ringback.services.callmanager.calls.facts import Cause
 from ringback.services.callmanager.calls.registrar import CONTACT_LIMIT
 from tests.calls.lines import DOMAIN, Office
 from tests.calls.world import Handset, World
@@ -120,3 +121,20 @@ async def test_nobody_else_may_use_a_connection_without_digest(world: World) -> 
     anna.call("2002")
     statuses = [message.status for message in anna.received[before:] if isinstance(message, Response)]
     assert 407 not in statuses
+
+
+async def test_a_killed_client_leaves_nobody_waiting(world: World) -> None:
+    anna, bert = world.registered("CSFANNA", "2001", "tcp"), world.registered("BERT", "2002")
+    call = bert.call("2001")
+    anna.answer()
+    world.phones.remove(anna)
+    anna.there.closed = True
+    world.agent.flow_closed(anna.there, world.now)
+    world.control.upkeep.flow_closed(anna.there, world.now)
+    world.run(100)
+    assert call.state == "confirmed"  # the sound goes on while its client may come back
+    world.run(40)
+    assert bert.last(events.Ended).session is call
+    (record,) = world.kept.calls
+    assert record.called.cause is Cause.DESTINATION_OUT_OF_ORDER
+    assert world.control.core.calls == {}

@@ -87,6 +87,7 @@ class Access:
     def _sender(self, request: Request, flow: Flow, now: float) -> Sender | Refusal:
         peer = self._core.peers.of_flow(flow)
         if peer is not None and request.method != "REGISTER":
+            flow.protected = True
             return Sender(peer=peer)
         known = self._flows.get(flow)
         if known is not None and request.method != "REGISTER":

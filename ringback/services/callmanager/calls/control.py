@@ -53,7 +53,7 @@ class CallControl:
         self.registering = Registering(core, access)
         self.callers = Callers(core)
         self.recorder = Recorder(core, self.joiner)
-        self.upkeep = Upkeep(core, access, self.recorder)
+        self.upkeep = Upkeep(core, access, self.recorder, self._lost)
         self.features: dict[RouteKind, Feature] = {RouteKind.FORWARD_ALL: self._forward_code}
         self.requests: dict[str, Callable[[events.RequestArrived, Sender, float], None]] = {}
         self.subscribes: Callable[[events.SubscribeArrived, Sender, float], None] | None = None
@@ -426,6 +426,9 @@ class CallControl:
 
         self.core.at(now + _CONFIRM_SECONDS, done)
         return True
+
+    def _lost(self, leg: Leg, now: float) -> None:
+        self.hang_up(leg, Cause.DESTINATION_OUT_OF_ORDER, now)
 
     def end(self, call: Call, cause: Cause, now: float) -> None:
         """End a call with all that belongs to it."""

@@ -107,7 +107,9 @@ def agreed_media(said: bytes | Description, told: bytes | Description | None, ki
     connection = section[at + 1 :] if at >= 0 else whole[whole.find(b"c=IN ") :]
     address = connection.partition(b"\n")[0].rpartition(b" ")[2].partition(b"/")[0].strip()
     port = fields[1].partition(b"/")[0]
-    return Agreed(address.decode("ascii", "replace"), int(port) if port.isdigit() else 0, _codec(*shorter[:2]))
+    return Agreed(
+        address.decode("ascii", "replace"), int(port) if port.isdigit() and len(port) <= 5 else 0, _codec(*shorter[:2])
+    )
 
 
 def _section(sdp: bytes | Description, kind: str) -> tuple[list[bytes], bytes, bytes] | None:

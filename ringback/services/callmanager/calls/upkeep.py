@@ -8,13 +8,18 @@ from ringback.protocols.sip.flows import Flow
 from ringback.services.callmanager.calls.access import Access
 from ringback.services.callmanager.calls.core import Core
 from ringback.services.callmanager.calls.facts import Cause, Registered
+from ringback.services.callmanager.calls.leg import Leg
 from ringback.services.callmanager.calls.recording import Recorder
+
+_GRACE_SECONDS = 10.0
 
 
 class Upkeep:
-    """What the driver tells call control. ``messages`` is told of lines whose waiting messages changed."""
+    """What the driver tells call control. ``messages`` is told of lines whose waiting messages changed; ``lost`` ends a
+    leg whose device is gone for good."""
 
-    def __init__(self, core: Core, access: Access, recorder: Recorder) -> None:
+    def __init__(self, core: Core, access: Access, recorder: Recorder, lost: Callable[[Leg, float], None]) -> None:
+        self._lost = lost
         self._core = core
         self._access = access
         self._recorder = recorder
@@ -37,12 +42,27 @@ class Upkeep:
         self._access.closed(flow)
         for lost in self._core.registrar.flow_closed(flow):
             self._lines_changed(lost.device, now)
+            self._await(lost.device, now + self._core.settings.keep_alive_seconds + _GRACE_SECONDS)
 
     def look_after(self, now: float) -> None:
         """Once a second: registrations that ran out, notes of calls under way."""
         for late in self._core.registrar.expired(now):
             self._lines_changed(late.device, now)
+            self._await(late.device, now + _GRACE_SECONDS)
         self._recorder.note(now)
+
+    def _await(self, device: str, until: float) -> None:
+        """A device in a call has to come back within its keep-alive interval, here or at another node: the sound may
+        well go on meanwhile. One that does not was killed, and nobody shall wait for its session timer."""
+        if device in self._core.by_device:
+            self._core.at(until, lambda now: self._end_lost(device, now))
+
+    def _end_lost(self, device: str, now: float) -> None:
+        if self._core.registrar.is_registered(device, now) or device in self._core.remote:
+            return
+        for leg in tuple(self._core.by_device.get(device, ())):
+            if leg.up and (leg.session.flow is None or leg.session.flow.closed or not leg.session.flow.reliable):
+                self._lost(leg, now)
 
     def book_changed(self, lines: Iterable[str], messages: Iterable[str], phones: Iterable[str], now: float) -> None:
         """Lines, their messages and phones are otherwise now; devices that are gone are not registered any more."""
