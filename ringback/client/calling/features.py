@@ -17,7 +17,8 @@ from ringback.client.calling.errors import CallError, refused
 from ringback.client.calling.members import read_members
 from ringback.client.calling.numbers import Dialled
 from ringback.client.calling.parties import Parties
-from ringback.client.calling.softphone import PhoneLine, Softphone, sip_uri
+from ringback.client.calling.phone_line import PhoneLine, sip_uri
+from ringback.client.calling.softphone import Softphone
 from ringback.client.host.wire_calls import Party
 from ringback.protocols.sip import events
 from ringback.protocols.sip.errors import SipError

@@ -19,7 +19,7 @@ from ringback.client.calling.devices import OwnDevice
 from ringback.client.calling.errors import refused
 from ringback.client.calling.media import CallMedia, MediaProfile
 from ringback.client.calling.phone import PhoneCard
-from ringback.client.calling.softphone import sip_uri
+from ringback.client.calling.phone_line import sip_uri
 from ringback.media.transport.host import MediaHost
 from ringback.media.transport.ports import PortRange
 from ringback.net.names import NameClient

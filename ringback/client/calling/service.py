@@ -33,6 +33,7 @@ from ringback.client.calling.softphone import Softphone
 from ringback.client.configuration.plan import Plan
 from ringback.client.host.wire_calls import Call, Phone, Recent, RecentCalls
 from ringback.client.identity.callmanager import CallManager, CallManagerError
+from ringback.media.transport.errors import TransportError
 from ringback.protocols.sip import events
 from ringback.rules.failover import Backoff, next_wait
 from ringback.rules.reasons import Reason
@@ -268,7 +269,7 @@ class Calling:
             call.change(low=on, generation=again)
             if self._phone is not None and call.reachable:
                 try:
-                    await self._phone.offer_anew(call, pictures=False if on else None)
+                    await self._phone.offers.offer_anew(call, pictures=False if on else None)
                 except CallError as error:
                     call.tell(error.reason, note=True)
 
@@ -290,12 +291,14 @@ class Calling:
         for call in calls:
             if call.over or host is None or not call.reachable:
                 continue
-            call.media.move(host)
             try:
-                await phone.offer_anew(call)
+                call.media.move(host)
+                await phone.offers.offer_anew(call)
                 call.change(note=None)
             except CallError as error:
                 call.tell(error.reason, note=True)
+            except (TransportError, OSError) as error:
+                call.tell(Reason.of("calls.failed.media", why=error), note=True)
 
     # --- inside
 

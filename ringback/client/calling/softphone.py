@@ -6,10 +6,7 @@ reason; what the other side answers later shows in the call.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Protocol
 
 import structlog
 
@@ -18,15 +15,16 @@ from ringback.client.calling.book import CallBook
 from ringback.client.calling.call import LiveCall, Result, now_text
 from ringback.client.calling.errors import CallError, refused
 from ringback.client.calling.measure import report_headers
-from ringback.client.calling.media import CallMedia, NoCommonMediaError
+from ringback.client.calling.media import NoCommonMediaError
+from ringback.client.calling.offering import Offers
 from ringback.client.calling.parties import Parties
+from ringback.client.calling.phone_line import PhoneLine, sip_uri
 from ringback.client.host.wire_calls import Party
 from ringback.media.transport import events as leg_events
 from ringback.media.transport.errors import TransportError
 from ringback.protocols.rtp.errors import RtpError
 from ringback.protocols.sdp import Description, SdpError
 from ringback.protocols.sip import events
-from ringback.protocols.sip.agent import Agent
 from ringback.protocols.sip.errors import MalformedMessage, SipError
 from ringback.protocols.sip.flows import Flow
 from ringback.protocols.sip.message import Message
@@ -34,56 +32,10 @@ from ringback.protocols.sip.session import Session, WrongState
 from ringback.protocols.sip.uri import Uri
 from ringback.rules.reasons import Reason
 
-ANSWER_SECONDS = 10.0  # for what the server is asked in a call
 MAX_CALLS = 6
 DIGITS_KEPT = 256  # keys of the other side
 
 log = structlog.get_logger(__name__)
-
-
-class PhoneLine(Protocol):
-    """Where calls go out."""
-
-    @property
-    def agent(self) -> Agent:
-        """The SIP core."""
-
-    @property
-    def flow(self) -> Flow | None:
-        """The connection over which we are registered; None where we are not."""
-
-    @property
-    def number(self) -> str:
-        """Our directory number."""
-
-    @property
-    def domain(self) -> str:
-        """The domain of the cluster."""
-
-    @property
-    def server(self) -> str:
-        """The call manager of now, for showing."""
-
-    @property
-    def device(self) -> str:
-        """Our device name."""
-
-    @property
-    def display(self) -> str:
-        """Our name."""
-
-    def now(self) -> float:
-        """The clock of the SIP core."""
-
-    def media(self) -> CallMedia:
-        """The media of a new call. Raises CallError where none can be had."""
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """An offer of ours that the server has not answered yet."""
-
-    done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Softphone:
@@ -101,7 +53,7 @@ class Softphone:
         self._book = book
         self._parties = parties
         self._later = later
-        self._offers: dict[str, _Waiting] = {}
+        self.offers = Offers(line, self._refresh, self._meet)
         self.answered: Callable[[LiveCall], None] | None = None
         self.began: Callable[[LiveCall], None] | None = None
         self.ended: Callable[[LiveCall], None] | None = None
@@ -192,7 +144,7 @@ class Softphone:
         before = call.media.held
         call.media.held = held
         try:
-            await self.offer_anew(call)
+            await self.offers.offer_anew(call)
         except CallError:
             call.media.held = before
             raise
@@ -208,34 +160,13 @@ class Softphone:
         before = call.media.sends_pictures
         call.wants_video = on
         try:
-            await self.offer_anew(call, pictures=on)
+            await self.offers.offer_anew(call, pictures=on)
         except CallError:
             call.media.sends_pictures = before
             raise
         if on and call.media.picture is None:
             raise CallError(call.media.reasons[-1] if call.media.reasons else Reason.of("calls.refused.no_video"))
         call.tell(Reason.of("calls.story.video_on" if on else "calls.story.video_off"))
-
-    async def offer_anew(self, call: LiveCall, *, pictures: bool | None = None) -> None:
-        """Send a new offer and wait for the answer. Raises CallError."""
-        session = call.session
-        if session is None:
-            raise refused("calls.refused.not_now")
-        waiting = self._offers.get(call.id)
-        if waiting is not None:
-            raise refused("calls.refused.busy_changing")
-        waiting = self._offers[call.id] = _Waiting()
-        try:
-            session.reinvite(self._line.now(), call.media.offer(pictures=pictures))
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await waiting.done
-        except WrongState as error:
-            raise refused("calls.refused.not_now") from error
-        except TimeoutError as error:
-            raise refused("calls.refused.no_answer", server=call.server) from error
-        finally:
-            self._offers.pop(call.id, None)
-        self._refresh(call)
 
     def _add(self, call: LiveCall) -> None:
         if self.began is not None:
@@ -275,11 +206,11 @@ class Softphone:
             case events.Cancelled():
                 self._with(event.session, lambda call: self._cancelled(call, event))
             case events.OfferArrived():
-                self._with(event.session, lambda call: self._offered(call, event))
+                self._with(event.session, lambda call: self.offers.arrived(call, event))
             case events.OfferAnswered():
-                self._with(event.session, lambda call: self._offer_answered(call, event))
+                self._with(event.session, lambda call: self.offers.answered(call, event))
             case events.OfferRefused():
-                self._with(event.session, lambda call: self._offer_refused(call, event))
+                self._with(event.session, lambda call: self.offers.refused(call, event))
             case events.Ended():
                 self._with(event.session, lambda call: self._ended(call, event))
             case _:
@@ -464,44 +395,6 @@ class Softphone:
         outcome = outcomes.cancelled(event.reason, call.party.name or call.party.shown)
         self._end(call, outcome.result, outcome.note)
 
-    def _offered(self, call: LiveCall, event: events.OfferArrived) -> None:
-        now = self._line.now()
-        try:
-            sdp = call.media.answer(event.sdp) if event.sdp is not None else call.media.offer()
-        except (SdpError, NoCommonMediaError, TransportError, OSError) as error:
-            log.info("calling.offer_refused", why=str(error))
-            event.session.refuse_offer(now, 488)
-            return
-        event.session.answer_offer(now, sdp)
-        self._meet(call, event.request)
-        self._refresh(call)
-
-    def _offer_answered(self, call: LiveCall, event: events.OfferAnswered) -> None:
-        waiting = self._offers.get(call.id)
-        try:
-            if event.offer and event.sdp is not None:
-                event.session.ack(self._line.now(), call.media.answer(event.sdp))
-            elif event.sdp is not None:
-                call.media.settled(event.sdp)
-        except (SdpError, NoCommonMediaError, TransportError, OSError) as error:
-            if waiting is not None and not waiting.done.done():
-                waiting.done.set_exception(refused("calls.failed.media", why=error))
-            return
-        if event.response is not None:
-            self._meet(call, event.response)
-        self._refresh(call)
-        if waiting is not None and not waiting.done.done():
-            waiting.done.set_result(None)
-
-    def _offer_refused(self, call: LiveCall, event: events.OfferRefused) -> None:
-        waiting = self._offers.get(call.id)
-        if waiting is not None and not waiting.done.done():
-            why = Reason.of("calls.refused.by_server", server=call.server, status=event.status, text=event.reason)
-            if event.status in (408, 503):
-                why = Reason.of("calls.barred.no_server", server=call.server)
-                call.change(reachable=False)
-            waiting.done.set_exception(CallError(why))
-
     def _ended(self, call: LiveCall, event: events.Ended) -> None:
         name = call.party.name or call.party.shown
         cause = outcomes.read_cause(event.reason)
@@ -513,9 +406,7 @@ class Softphone:
             return
         if call.result is not None:
             result = call.result
-        waiting = self._offers.pop(call.id, None)
-        if waiting is not None and not waiting.done.done():
-            waiting.done.set_exception(CallError(note))
+        self.offers.give_up(call, note)
         call.tell(note)
         call.change(state="ended", note=note)
         if self.ended is not None:
@@ -568,12 +459,6 @@ class Softphone:
 def _same_server(one: Flow, other: Flow | None) -> bool:
     """Whether another connection leads to the same server."""
     return other is not None and not other.closed and one.remote[0] == other.remote[0]
-
-
-def sip_uri(number: str, domain: str) -> str:
-    """The SIP URI of a number of the domain, or of an address (RFC 3261 section 25.1 for what must be escaped)."""
-    user, at, host = number.rpartition("@")
-    return str(Uri("sip", user, host.lower()) if at else Uri("sip", number, domain))
 
 
 def _wants_pictures(sdp: bytes | None) -> bool:
