@@ -111,6 +111,23 @@ def strength(file: Path, frequency: float) -> float:
     return float(abs(np.sum(pcm * np.exp(-2j * np.pi * frequency * times))) * 2 / max(len(pcm), 1))
 
 
+async def test_somebody_is_added_to_a_call(lab: RunningLab) -> None:
+    """The third one is called, and is in as soon as they answer."""
+    async with person(lab, "anita") as anita, person(lab, "bruno") as bruno, person(lab, "chiara") as chiara:
+        out, into = await talk(anita, bruno, "2002", (None, None), (None, None))
+        rings = asyncio.create_task(chiara.next_call(seconds=SECONDS))
+        added = await calling(anita).desk.add(out.call.id, "2003")
+        assert added.consults == out.call.id
+        third = await rings
+        await third.answer()
+        await until(anita, lambda: out.call.conference and [call.id for call in calls(anita)] == [out.call.id])
+        await until(anita, lambda: {one.number for one in out.call.members} == {"2002", "2003"})
+        assert out.call.state == "active"
+        await out.end()
+        await into.end()
+        await asyncio.gather(into.over(SECONDS), third.over(SECONDS))
+
+
 async def test_a_parked_call_is_taken_back(lab: RunningLab) -> None:
     """The slot's number is shown, and whoever dials it talks with the parked one."""
     async with person(lab, "anita") as anita, person(lab, "bruno") as bruno, person(lab, "chiara") as chiara:
