@@ -104,3 +104,27 @@ async def test_two_pages_see_each_other(lab: RunningLab) -> None:
             assert calls(anita)[0].video == "receiving"
         desk.end(out.id)
         await until(bruno, lambda: not calls(bruno))
+
+
+async def test_low_bandwidth_takes_fewer_bits_in_the_call(lab: RunningLab) -> None:
+    """Pictures end, the page is asked to connect anew with a lower rate, and the sound goes on."""
+    async with person(lab, "anita") as anita, person(lab, "bruno") as bruno:
+        calling = anita.engine.signed_in().calling
+        waits = asyncio.create_task(bruno.next_call(play=tone(700), seconds=SECONDS))
+        out = await calling.desk.start("2002", video=True)
+        into = await waits
+        await into.answer(video=True)
+        async with page_at(anita, out.id, 440, video=True) as page:
+            await page.more(1.0)
+            before = calls(anita)[0].media
+            await calling.set_low_bandwidth(on=True)
+            assert calls(anita)[0].low
+            assert calls(anita)[0].video == "none"
+            assert calls(anita)[0].media > before
+            wish = calling.desk.call(out.id).media.wish()
+            assert "maxaveragebitrate=16000" in wish.audio[0].fmtp
+            async with page_at(anita, out.id, 440) as again:
+                await again.more(1.5)
+                assert abs(measured(again.last(0.7), again.rate)[0] - 700) < 5
+        calling.desk.end(out.id)
+        await into.over(SECONDS)

@@ -251,7 +251,8 @@ class CallMedia:
         direction = Direction.SEND if self.held else Direction.BOTH
         if not sound and not self.sends_pictures:
             direction = Direction.NONE if self.held else Direction.RECEIVE
-        closed = not sound and not self.sends_pictures and section.agreed is None and not answering
+        unused = not self.sends_pictures and section.agreed is None and not answering
+        closed = not sound and (unused or not self.profile.pictures)
         return Local(
             section.kind,
             0 if closed else section.leg.port,
