@@ -318,6 +318,30 @@ def test_a_conference_mixes_everybody_but_oneself(people: Call) -> None:
     anita.press("End")
 
 
+def test_a_ringing_call_is_picked_up_parked_and_taken_back(people: Call) -> None:
+    anita, bruno, chiara = people("anita", "bruno", "chiara")
+    anita.call(bruno)
+    expect(bruno.card(anita)).to_be_visible(timeout=CONNECTED)
+    chiara.page.get_by_label("Number or address").fill(bruno.number)
+    chiara.page.get_by_role("button", name=f"Pick up the call that rings at {bruno.number}").click()
+    chiara.hears(anita, not_these=(bruno,))
+    anita.hears(chiara, not_these=(bruno,))
+    expect(bruno.card(anita)).to_have_count(0, timeout=MODIFIED)
+
+    anita.press("More")
+    anita.page.get_by_role("menuitem", name="Park").click()
+    parked = anita.page.get_by_role("status").filter(has_text="Parked at")
+    place = parked.get_by_text(re.compile("^[0-9]+$"))
+    expect(place).to_be_visible(timeout=MODIFIED)
+    anita.picture("call-parked")
+    chiara.hears_nothing(anita)
+    bruno.dial(place.inner_text())
+    bruno.hears(chiara, not_these=(anita,))
+    chiara.hears(bruno, not_these=(anita,))
+    anita.press("Close")
+    bruno.press("End")
+
+
 def test_whoever_refuses_the_microphone_still_hears_and_reads_how_to_help_it(people: Call) -> None:
     anita, bruno = people("anita", "bruno", refused=("anita",))
     anita.call(bruno)

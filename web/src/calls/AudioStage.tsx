@@ -44,7 +44,7 @@ export function AudioStage({ call, others, media, keypad, digits, onDigit }: Sta
             <bdi>{partyNumber(call.party)}</bdi>
           </p>
         )}
-        {state && (
+        {state && !call.parked && (
           <p className={css.state} role="status">
             {state}
           </p>

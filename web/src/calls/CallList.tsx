@@ -1,6 +1,6 @@
 /** Calls: which device they use, those that go on, and the past ones by day. */
 import { Button } from "@fluentui/react-button";
-import { Call24Regular, Dialpad20Regular, Search20Regular } from "@fluentui/react-icons";
+import { Call24Regular, Dialpad20Regular, Search20Regular, Voicemail20Regular } from "@fluentui/react-icons";
 import { Input } from "@fluentui/react-input";
 import { useEffect, useMemo, useState } from "react";
 
@@ -41,6 +41,25 @@ function useSeen(): void {
       document.removeEventListener("visibilitychange", see);
     };
   }, [engine, missed]);
+}
+
+/** Messages in the voicemail, and the way to hear them. */
+function Waiting() {
+  const { t } = useTexts();
+  const engine = useEngine();
+  const phone = useSoftphone();
+  if (!phone?.messages || !phone.voicemail) return null;
+  return (
+    <div className={css.device} data-inset>
+      <Voicemail20Regular aria-hidden />
+      <div>
+        <b>{t("voicemail.waiting", { count: phone.messages })}</b>
+      </div>
+      <button type="button" className={css.link} onClick={() => void engine.phone.start(phone.voicemail, false)}>
+        {t("voicemail.hear")}
+      </button>
+    </div>
+  );
 }
 
 function Older() {
@@ -94,6 +113,7 @@ export function CallList({ open }: { open: string | null }) {
         onChoose={setFilter}
       />
       <DeviceCard />
+      <Waiting />
       <AskNotifications />
       <div className={shell.scroll} {...arrows}>
         {calls.length > 0 && <div className={shell.section}>{t("calls.now")}</div>}

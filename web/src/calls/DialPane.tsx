@@ -1,6 +1,6 @@
 /** A number from keys or typed, with what would really be dialled. */
 import { Button } from "@fluentui/react-button";
-import { ArrowLeft20Regular, Backspace20Regular, Call20Filled, Video20Regular } from "@fluentui/react-icons";
+import { ArrowLeft20Regular, Backspace20Regular, Call20Filled, CallInbound20Regular, Video20Regular } from "@fluentui/react-icons";
 import { Input } from "@fluentui/react-input";
 import type { FormEvent } from "react";
 import { useState } from "react";
@@ -71,6 +71,11 @@ export function DialPane({ back }: { back: boolean }) {
               </Button>
             )}
           </div>
+          {can && (
+            <Button appearance="subtle" icon={<CallInbound20Regular />} onClick={() => void engine.phone.pickUp(text.trim())}>
+              {text.trim() ? t("pickup.number", { number: text.trim() }) : t("pickup.group")}
+            </Button>
+          )}
         </form>
         <PhoneState />
       </div>
