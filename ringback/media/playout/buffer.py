@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MOST = 400  # entries: at most 8 s of 20 ms packets, whatever is sent
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """A payload. ``start``: media time in clock ticks, never wrapping. ``level``: 0 for the original, else which copy.
 
     ``sequence`` is the extended number of the packet that carried the original, so far as it is known.
@@ -42,10 +41,14 @@ class PacketBuffer:
             if known.level > entry.level:
                 self._entries[entry.start] = entry
             return False
-        insort(self._starts, entry.start)
+        starts = self._starts
+        if not starts or entry.start > starts[-1]:  # nearly always
+            starts.append(entry.start)
+        else:
+            insort(starts, entry.start)
         self._entries[entry.start] = entry
-        if len(self._starts) > MOST:
-            del self._entries[self._starts.pop(0)]
+        if len(starts) > MOST:
+            del self._entries[starts.pop(0)]
         return True
 
     def first(self) -> Waiting | None:

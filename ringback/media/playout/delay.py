@@ -18,6 +18,7 @@ BUCKET = 0.002  # seconds
 BUCKETS = 400
 _WINDOW, _PART = 10.0, 0.5  # seconds over which the fastest packet is remembered, and in which parts
 _MEMORY = 400  # packets: weight of a lag falls to 1/e after so many
+_REST = 1.0 - 1.0 / _MEMORY
 _CLUMP = 0.3  # of the packet time: packets that come closer together belong to one clump
 _CLUMP_WEIGHT = 0.02
 _GREATEST = 1e9  # weight at which all are brought down
@@ -70,7 +71,9 @@ class DelayEstimate:
         """Count a packet of ``duration`` seconds; the answer is its lag in seconds."""
         transit = arrival - media_time
         self._follow(arrival, transit)
-        lag = max(0.0, transit - self.base)
+        lag = transit - (self._base or 0.0)
+        if lag < 0.0:
+            lag = 0.0
         in_clump = lag > 2 * duration and self._last_lag > lag and arrival - self._last_arrival < _CLUMP * duration
         self._last_arrival, self._last_lag = arrival, lag
         self._count(lag, _CLUMP_WEIGHT if in_clump else 1.0)
@@ -79,13 +82,15 @@ class DelayEstimate:
 
     def _count(self, lag: float, weight: float) -> None:
         """Instead of letting all old weights shrink, each new one is greater than the one before."""
-        self._weight /= 1.0 - 1.0 / min(_MEMORY, self._seen + 2)
+        self._weight /= _REST if self._seen >= _MEMORY else 1.0 - 1.0 / min(_MEMORY, self._seen + 2)
         if self._weight > _GREATEST:
             self._counts /= self._weight
             self._total /= self._weight
             self._weight = 1.0
         weight *= self._weight
-        bucket = min(BUCKETS - 1, int(lag / BUCKET))
+        bucket = int(lag / BUCKET)
+        if bucket >= BUCKETS:
+            bucket = BUCKETS - 1
         self._counts[bucket] += weight
         self._total += weight
         if bucket > self._place:
@@ -108,11 +113,13 @@ class DelayEstimate:
 
     def _follow(self, arrival: float, transit: float) -> None:
         part = int(arrival / _PART)
-        if self._parts and self._parts[-1][0] >= part:
-            if transit < self._parts[-1][1]:
-                self._parts[-1] = (self._parts[-1][0], transit)
-                self._base = min(transit, self.base)
-            return
+        if self._parts:
+            newest, least = self._parts[-1]
+            if newest >= part:
+                if transit < least:
+                    self._parts[-1] = (newest, transit)
+                    self._base = min(transit, self.base)
+                return
         self._parts.append((part, transit))
         while self._parts[0][0] < part - int(_WINDOW / _PART):
             self._parts.popleft()
@@ -160,6 +167,12 @@ class LossEstimate:
 
     def add(self, sequence: int, copies: int) -> None:
         """A packet came that could replace ``copies`` before it."""
+        if self._waited == 0.0 and self._known and not copies and not self._copies and sequence - 1 == self._newest:
+            # The usual case: nothing is waited for, so nothing is forgotten but the share.
+            self._newest = sequence
+            self._seen += 1
+            self.share -= self.share / (self._MEMORY if self._seen > self._MEMORY else self._seen)
+            return
         missing = 0 if self._newest is None else min(50, max(0, sequence - self._newest - 1))
         back = self._newest is not None and sequence < self._newest  # late, but not lost after all
         self._newest = sequence if self._newest is None else max(self._newest, sequence)
@@ -181,7 +194,7 @@ class LossEstimate:
     @property
     def copies_waited_for(self) -> int:
         """How many packets to wait so that copies have come in time; 0 while hardly anything is lost."""
-        return math.ceil(self._waited - 1e-6)
+        return math.ceil(self._waited - 1e-6) if self._waited else 0
 
     def _depth(self) -> int:
         """Copies after which less than _LEFT is still missing, losses being independent."""

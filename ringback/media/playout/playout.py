@@ -43,6 +43,7 @@ class PlayOut:
 
     def __init__(self, formats: PlayOutFormats, settings: PlayOutSettings | None = None) -> None:
         self._settings = settings or PlayOutSettings()
+        self._size = self.frame
         self._stream = IncomingStream(formats)
         self._buffer = PacketBuffer()
         self._estimate = DelayEstimate()
@@ -116,6 +117,15 @@ class PlayOut:
 
     def push(self, packet: RtpPacket, arrival: float) -> None:
         """Take a packet in, sound or not. Never raises; what is no sound of this stream is counted and dropped."""
+        if self._estimate.seen:
+            entry = self._stream.follow(packet, arrival, self._estimate.base)
+            if entry is not None:
+                self._loss.add(
+                    entry.sequence, int(has_copy(entry.payload)) if self._codec_name == "opus" else 0
+                )
+                self._take(entry)
+                self._set_target()
+                return
         lost = self._stream.lost
         taken = self._stream.accept(packet, arrival, self._estimate.base if self._estimate.seen else None)
         if taken.new:
@@ -143,49 +153,50 @@ class PlayOut:
         self._loss.add(entries[0].sequence, copies)
 
     def _take(self, entry: Waiting) -> None:
-        duration = self._span / self._stream.clock
-        media = self._stream.media_time(entry.start)
         if entry.level == 0:
+            clock = self._stream.clock
             self._tally.received += 1
-            self._estimate.add(entry.arrival, media, duration)
+            self._estimate.add(entry.arrival, (entry.start - self._stream.origin) / clock, self._span / clock)
         if self._started and entry.start < self._position - self._span // 4:
             self._tally.late += entry.level == 0
             return
         self._buffer.add(entry)
 
     def _set_target(self) -> None:
-        copies = self._loss.copies_waited_for * self._span / self._stream.clock
-        learnt = self._settings.start_delay * (1 - self._estimate.seen / _LEARNING)
-        self._pace.aim(max(self._estimate.quantile(self._settings.quantile), learnt) + copies)
+        wanted = self._estimate.quantile(self._settings.quantile)
+        seen = self._estimate.seen
+        if seen < _LEARNING:
+            wanted = max(wanted, self._settings.start_delay * (1 - seen / _LEARNING))
+        self._pace.aim(wanted + self._loss.copies_waited_for * self._span / self._stream.clock)
 
     # -- sound out
 
     def pull(self, now: float) -> Pcm:
         """The next ``frame`` samples at the settings' rate. Never raises; silence where there is nothing to hear."""
-        settings = self._settings
-        need = self._queue.rate * settings.frame // 1000
+        queue = self._queue
+        frame = self._settings.frame
+        need = queue.rate * frame // 1000
         guessed = 0
-        kinds = set()
-        while self._queue.pending < need:
-            before = self._queue.pending
+        late = heard = False
+        while (before := queue.pending) < need:
             kind = self._fetch(now, need - before)
-            need = self._queue.rate * settings.frame // 1000
-            guessed += max(0, self._queue.pending - before) if kind == "guess" else 0
-            kinds.add(kind)
+            need = queue.rate * frame // 1000
+            if kind == "guess":
+                guessed += max(0, queue.pending - before)
+                heard = True
+            elif kind == "sound":
+                heard = True
+            elif kind == "late":
+                late = True
         self._pace.tick()
-        self._count(kinds, min(guessed, need) / self._queue.rate)
+        if late:  # nobody knows yet whether it is sound or a guess
+            self._uncertain = min(60.0, self._uncertain + frame / 1000)
+        elif heard or (self._started and not self._silent):  # of a silence, nothing is counted
+            self._meter.add(frame / 1000, min(guessed, need) / queue.rate)
         if self._started and not self._held:  # while a guess waits, nobody knows yet whether it made the delay longer
             self._follow_delay(now)
-        out = self._queue.take(need)
-        return self._fit(self._resampler.process(out))
-
-    def _count(self, kinds: set[str], guessed: float) -> None:
-        """Count sound and guesses; nothing for a silence. Of late sound nobody knows yet which of them it is."""
-        frame = self._settings.frame / 1000
-        if "late" in kinds:
-            self._uncertain = min(60.0, self._uncertain + frame)
-        elif kinds & {"sound", "guess"} or (self._started and not self._silent):
-            self._meter.add(frame, guessed)
+        pcm = self._resampler.process(queue.take(need))
+        return pcm if pcm.size == self._size else self._fit(pcm)
 
     def _settle(self, lost: bool) -> None:
         """What was late has turned out to be lost, or after its turn; otherwise the sender was silent."""
@@ -195,8 +206,6 @@ class PlayOut:
 
     def _fit(self, pcm: Pcm) -> Pcm:
         """Exactly one frame, also in the moment after a change of the codec's rate."""
-        if pcm.size == self.frame:
-            return pcm
         return np.concatenate([pcm, silence(self.frame)])[: self.frame]
 
     def _fetch(self, now: float, missing: int) -> str:
@@ -217,10 +226,13 @@ class PlayOut:
         return self._wait(entry, now, missing)
 
     def _next_entry(self) -> Waiting | None:
-        if self._started:
-            self._tally.late += sum(
-                entry.level == 0 for entry in self._buffer.drop_before(self._position - self._span // 4)
-            )
+        first = self._buffer.first()
+        if first is None or not self._started:
+            return first
+        earliest = self._position - self._span // 4
+        if first.start >= earliest:
+            return first
+        self._tally.late += sum(entry.level == 0 for entry in self._buffer.drop_before(earliest))
         return self._buffer.first()
 
     def _lag(self, now: float, entry: Waiting) -> float:
@@ -244,7 +256,7 @@ class PlayOut:
             self._pace.was_late(self._held / self._stream.clock)
         self._held = 0
         self._sequence = max(self._sequence, entry.sequence)
-        if self._stream.is_noise(entry.payload_type):
+        if entry.payload_type != self._decoder_type and self._stream.is_noise(entry.payload_type):
             self._noise.hear(entry.payload)
             self._silent = True
             self._position = entry.start + self._span
@@ -265,7 +277,7 @@ class PlayOut:
         self._span = self._ticks(pcm.size)
         self._position = entry.start + self._span
         self._silent = False
-        at = self._append(self._concealer.merge(pcm))
+        at = self._append(self._concealer.merge(pcm) if self._concealer.active else pcm)
         self._pace.adapt(self._queue, at, leftover)
         return "sound"
 
@@ -378,8 +390,9 @@ class PlayOut:
         return self._queue.append(pcm)
 
     def _follow_delay(self, now: float) -> None:
-        pending = self._queue.pending / self._queue.rate
-        self._pace.follow(self._estimate.lag_now(now, self._stream.media_time(self._position)) + pending)
+        stream, queue = self._stream, self._queue
+        media_time = (self._position - stream.origin) / stream.clock
+        self._pace.follow(now - media_time - self._estimate.base + queue.pending / queue.rate)
 
     # -- codecs
 

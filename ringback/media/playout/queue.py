@@ -33,7 +33,7 @@ class SoundQueue:
     def append(self, pcm: Pcm) -> int:
         """Put sound behind the pending; the index at which it begins."""
         at = self._sound.size
-        self._sound = np.concatenate([self._sound, pcm])
+        self._sound = np.concatenate((self._sound, pcm))
         return at
 
     def replace(self, sound: Pcm) -> None:

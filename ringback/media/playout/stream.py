@@ -32,6 +32,7 @@ class IncomingStream:
     __slots__ = (
         "_formats",
         "_others",
+        "_plain",
         "_sequence",
         "_ssrc",
         "_start",
@@ -44,6 +45,7 @@ class IncomingStream:
 
     def __init__(self, formats: PlayOutFormats) -> None:
         self._formats = formats
+        self._plain = _plain_clocks(formats)
         self._ssrc: int | None = None
         self._suspect: tuple[RtpPacket, float] | None = None
         self._others: deque[int] = deque(maxlen=_REMEMBERED)
@@ -54,6 +56,7 @@ class IncomingStream:
     def set_formats(self, formats: PlayOutFormats) -> None:
         """Other meanings of payload types from now on."""
         self._formats = formats
+        self._plain = _plain_clocks(formats)
 
     def codec_of(self, payload_type: int) -> Codec | None:
         """The codec of a payload type; None where it is no sound."""
@@ -101,6 +104,31 @@ class IncomingStream:
         if first is not packet:
             entries += self._entries(packet, blocks, arrival)
         return Taken(entries, new=True)
+
+    def follow(self, packet: RtpPacket, arrival: float, base: float) -> Waiting | None:
+        """What `accept` would give for the packet that comes next in the running stream, the usual case, for less.
+
+        None for any other packet; nothing has changed then.
+        """
+        clock = self.clock
+        if (
+            packet.ssrc != self._ssrc
+            or (packet.sequence_number - self._sequence) & 0xFFFF != 1
+            or self._plain.get(packet.payload_type) != clock
+            or not packet.payload
+        ):
+            return None
+        start = self._start
+        ahead = (packet.timestamp - start) & 0xFFFFFFFF
+        start += ahead
+        wild = arrival - (start - self.origin) / clock - base
+        if ahead >= 0x80000000 or wild > _WILD or wild < -_WILD:
+            return None
+        self._start = start
+        self._sequence += 1
+        self._suspect = None
+        self.originals += 1
+        return Waiting(start, packet.payload, packet.payload_type, self._sequence, 0, arrival)
 
     def _begin(self, packet: RtpPacket, clock: int) -> None:
         self._ssrc = packet.ssrc
@@ -155,6 +183,11 @@ class IncomingStream:
             Waiting(start - block.offset, block.payload, block.payload_type, number - level, level, arrival)
             for level, block in enumerate(reversed(blocks))
         )
+
+
+def _plain_clocks(formats: PlayOutFormats) -> dict[int, int]:
+    """The clock of each payload type whose packets hold sound and nothing else."""
+    return {number: codec.clock for number, codec in formats.codecs.items() if number not in formats.red}
 
 
 def _confirms(packet: RtpPacket, before: RtpPacket) -> bool:
