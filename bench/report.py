@@ -7,6 +7,7 @@ import os
 import platform
 import statistics
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -74,9 +75,10 @@ def show(results: Sequence[Result], note: Mapping[str, object]) -> None:
     for heading in ("median", "least", "most", "goal", "times ours", "of it"):
         table.add_column(heading, justify="right")
     ours = {row.workload: row.median for row in reversed(results) if row.target == "ringback"}
+    shared = Counter(row.workload for row in results)
     previous = ""
     for row in results:
-        if previous and row.workload != previous:
+        if previous and row.workload != previous and (shared[row.workload] > 1 or shared[previous] > 1):
             table.add_section()
         own = ours.get(row.workload)
         parts = row.roles()
@@ -89,7 +91,7 @@ def show(results: Sequence[Result], note: Mapping[str, object]) -> None:
             _figure(min(row.values)),
             _figure(max(row.values)),
             _figure(row.goal) if row.goal is not None and row.target == "ringback" else "",
-            f"{row.median / own:.1f}" if own and row.target != "ringback" else "",
+            f"{row.median / own:.2g}" if own and row.target != "ringback" else "",
             ", ".join(f"{role} {_figure(value)}" for role, value in parts.items()) if len(parts) > 1 else "",
         )
         previous = row.workload

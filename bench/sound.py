@@ -178,9 +178,12 @@ def results(rounds: int, seconds: float) -> list[Result]:
             for one in costs
         ),
         *(
-            Result(f"play-out delay, {one.link}", "frame", "ringback", how, None, [value * 1000], measure=what)
+            Result(f"play-out delay, {one.link}{more}", "frame", "ringback", how, None, [value * 1000], measure=what)
             for one in delays
-            for what, value in (("ms, median", one.median), ("ms, 99 of 100 within", one.most))
+            for more, what, value in (
+                ("", "ms, median", one.median),
+                (", 99 of 100", "ms, 99 of 100 within", one.most),
+            )
         ),
     ]
 
