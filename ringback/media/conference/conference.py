@@ -43,16 +43,15 @@ class Seat:
         self._stream = leg.stream()
         self._own: _Voice | None = None
         self.rate = 0  # until the first beat
+        self.narrow = all(one.rate <= NARROW for one in (codec, *formats.codecs.values()))
+        """Whether nothing above telephone quality comes from here or goes here."""
+        self.kind = (codec.name, codec.rate, self.settings)
+        """Seats of one kind that hear the same are sent the same."""
 
     @property
     def statistics(self) -> PlayOutStatistics:
         """What the conference heard of this party, as far as sound goes."""
         return PlayOutStatistics() if self._playout is None else self._playout.statistics
-
-    @property
-    def narrow(self) -> bool:
-        """Whether nothing above telephone quality comes from here or goes here."""
-        return all(codec.rate <= NARROW for codec in (self.codec, *self.formats.codecs.values()))
 
     def work_at(self, rate: int) -> None:
         """Between two beats: give and take sound at another rate from now on."""
@@ -184,10 +183,11 @@ class Conference:
             if own is not None:
                 payloads.append((seat, seat.encode_own(own)))
                 continue
-            key = (seat.codec.name, seat.codec.rate, seat.settings)
-            if key not in encoded:
-                encoded[key] = self._voice(key, seat).encode(mix.shared)
-            payloads.append((seat, encoded[key]))
+            key = seat.kind
+            payload = encoded.get(key)
+            if payload is None:
+                payload = encoded[key] = self._voice(key, seat).encode(mix.shared)
+            payloads.append((seat, payload))
         return Beat(self._number, tuple(payloads), mix.talkers)
 
     def _work_at(self, seats: tuple[Seat, ...], rate: int) -> None:

@@ -8,7 +8,7 @@ therefore be encoded once for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -56,9 +56,10 @@ class Mixer(Generic[Party]):
         self._rise: NDArray[np.float32] = np.linspace(0, 1, samples, dtype=np.float32)
         self._silence = np.zeros(samples, np.int16)
 
-    def forget(self, party: Party) -> None:
-        """A party left."""
-        self._voices.pop(party, None)
+    def keep(self, parties: Collection[Party]) -> None:
+        """Forget everybody else: they left."""
+        if len(self._voices) > len(parties) or not all(party in parties for party in self._voices):
+            self._voices = {party: voice for party, voice in self._voices.items() if party in parties}
 
     def mix(self, frames: Mapping[Party, Pcm]) -> Mix[Party]:
         """One frame: the sound of every party that may be heard (leave out who is muted)."""
@@ -73,11 +74,10 @@ class Mixer(Generic[Party]):
             voice.chosen = party in chosen
         if not parts:
             return Mix(self._silence, {}, ())
-        total = np.zeros(self._samples, np.int32)
-        for part in parts.values():
-            total += part.astype(np.int32, copy=False)
-        own = {party: clipped(total - part.astype(np.int32, copy=False)) for party, part in parts.items()}
-        return Mix(clipped(total), own, self._ranked(chosen))
+        voices = np.concatenate(tuple(parts.values())).astype(np.int32).reshape(-1, self._samples)
+        total = voices.sum(axis=0)
+        mixed = clipped(np.concatenate((total - voices, total[np.newaxis])))  # all at once: a call costs most of it
+        return Mix(mixed[-1], dict(zip(parts, mixed, strict=False)), self._ranked(chosen))
 
     def _ranked(self, chosen: set[Party]) -> tuple[Party, ...]:
         """The leader first, the others as they sit. Who leads goes on until silent, or clearly drowned for a while."""
@@ -94,18 +94,25 @@ class Mixer(Generic[Party]):
                 self._leader, self._drowned = loudest, 0
         else:
             self._drowned = 0
+        if len(chosen) == 1:
+            return tuple(chosen)
         places = {party: place for place, party in enumerate(self._voices)}
         return tuple(sorted(chosen, key=lambda one: (one != self._leader, places[one])))
 
     def _choose(self, frames: Mapping[Party, Pcm]) -> set[Party]:
+        if not frames:
+            return set()
         candidates: list[tuple[float, Party]] = []
-        for party, frame in frames.items():
-            voice = self._voices.get(party)
+        samples = np.concatenate(tuple(frames.values())).astype(np.float32).reshape(-1, self._samples)
+        powers: list[float] = np.einsum("ij,ij->i", samples, samples).tolist()
+        voices = self._voices
+        for party, energy in zip(frames, powers, strict=True):
+            voice = voices.get(party)
             if voice is None:
-                voice = self._voices[party] = _Voice()
-            samples = frame.astype(np.float32)
-            power = float(np.dot(samples, samples)) / max(len(samples), 1)
-            voice.level = max(power, voice.level * _FALL)
+                voice = voices[party] = _Voice()
+            power = energy / self._samples
+            fallen = voice.level * _FALL
+            voice.level = power if power > fallen else fallen
             voice.quiet = 0 if power >= AUDIBLE else voice.quiet + 1
             if voice.quiet < _HANG:
                 candidates.append((voice.level * (_FAVOUR if voice.chosen else 1.0), party))
@@ -115,4 +122,4 @@ class Mixer(Generic[Party]):
 
 def clipped(total: NDArray[np.int32]) -> Pcm:
     """A sum as samples; what is too loud is cut."""
-    return np.clip(total, -32768, 32767).astype(np.int16)
+    return np.minimum(np.maximum(total, -32768), 32767).astype(np.int16)

@@ -72,8 +72,7 @@ class DelayEstimate:
         transit = arrival - media_time
         self._follow(arrival, transit)
         lag = transit - (self._base or 0.0)
-        if lag < 0.0:
-            lag = 0.0
+        lag = max(lag, 0.0)
         in_clump = lag > 2 * duration and self._last_lag > lag and arrival - self._last_arrival < _CLUMP * duration
         self._last_arrival, self._last_lag = arrival, lag
         self._count(lag, _CLUMP_WEIGHT if in_clump else 1.0)

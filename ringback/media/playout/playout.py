@@ -120,9 +120,7 @@ class PlayOut:
         if self._estimate.seen:
             entry = self._stream.follow(packet, arrival, self._estimate.base)
             if entry is not None:
-                self._loss.add(
-                    entry.sequence, int(has_copy(entry.payload)) if self._codec_name == "opus" else 0
-                )
+                self._loss.add(entry.sequence, int(has_copy(entry.payload)) if self._codec_name == "opus" else 0)
                 self._take(entry)
                 self._set_target()
                 return
