@@ -26,6 +26,7 @@ from ringback.protocols.sip.flows import Flow, Outgoing, Target, Transport
 _LOOK_AFTER = 2.0  # seconds between looks at the connections
 _HANDSHAKE = 10.0  # seconds for a TLS handshake
 _BACKLOG = 1024
+_TICK = 0.02  # seconds: timers that are due within one are looked at together, since most of them are cancelled
 _ROUNDS = 1000  # a turn ends after so many rounds of events, so that a circle of them can't hold the loop
 
 
@@ -195,12 +196,16 @@ class SipNode:
         loop = self._loop
         if deadline is None or loop is None:
             return
+        if self._timer is not None and self._timer_at <= deadline:
+            return  # it fires early, looks, and is armed anew: cheaper than cancelling each time
+        now = self.clock()
+        at = max(deadline, now + _TICK)
         if self._timer is not None:
-            if self._timer_at <= deadline:
-                return  # it fires early, looks, and is armed anew: cheaper than cancelling each time
+            if self._timer_at <= at:
+                return
             self._timer.cancel()
-        self._timer_at = deadline
-        self._timer = loop.call_later(max(deadline - self.clock(), 0.0), self._fire)
+        self._timer_at = at
+        self._timer = loop.call_later(at - now, self._fire)
 
     def _fire(self) -> None:
         self._timer = None
