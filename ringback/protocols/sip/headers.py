@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from ringback.protocols.sip.errors import MalformedMessage
@@ -53,6 +54,7 @@ __all__ = [
     "write_params",
 ]
 
+_CACHED_LENGTH = 300  # the same few values appear in every message of a call; strangers cannot fill the memory by them
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SPACE = re.compile(r"[ \t]+")
 _BLANK = " \t"
@@ -71,6 +73,10 @@ class CSeq(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> CSeq:
         """Read ``4711 INVITE``."""
+        return _cseq_cached(text) if len(text) <= _CACHED_LENGTH else cls._parse(text)
+
+    @classmethod
+    def _parse(cls, text: str) -> CSeq:
         number, _, method = text.partition(" ")
         if method not in METHODS:
             number, _, method = text.replace("\t", " ").strip(" ").partition(" ")
@@ -163,6 +169,10 @@ class NameAddr(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """Read ``"Name" <uri>;param``, ``<uri>`` or ``uri;param``."""
+        return _name_addr_cached(text) if len(text) <= _CACHED_LENGTH else cls._parse(text)
+
+    @classmethod
+    def _parse(cls, text: str) -> NameAddr:
         found = _usual_name_addr(text)
         display, uri, rest = _split_name_addr(text) if found is None else found
         return _new(cls, (display, Uri.parse(uri), parse_params(rest) if rest else NO_PARAMS))
@@ -232,6 +242,10 @@ class MediaType(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> MediaType:
         """Read ``application/sdp;charset=UTF-8``."""
+        return _media_type_cached(text) if len(text) <= _CACHED_LENGTH else cls._parse(text)
+
+    @classmethod
+    def _parse(cls, text: str) -> MediaType:
         kind, semicolon, rest = text.partition(";")
         main, slash, sub = kind.partition("/")
         main, sub = main.strip(_BLANK), sub.strip(_BLANK)
@@ -498,3 +512,8 @@ def _loose_via(head: str) -> tuple[str, str]:
 
 def _optional_number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+_cseq_cached = lru_cache(maxsize=1024)(CSeq._parse)
+_name_addr_cached = lru_cache(maxsize=4096)(NameAddr._parse)
+_media_type_cached = lru_cache(maxsize=256)(MediaType._parse)

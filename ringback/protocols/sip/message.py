@@ -24,7 +24,7 @@ HEADER_LIMIT = 500  # header lines in one message
 _BLANK = " \t"
 _COPIED = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route", "Timestamp")  # sections 8.2.6 and 12.1.1
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")  # section 8.1.1; Max-Forwards is old software's omission
-_SINGLE = ("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type", "Expires")
+_SINGLE = frozenset(("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type", "Expires"))
 # What nearly every application asks for, so that it is never surprised after a check; the values are kept for it
 _READ_ALWAYS = {
     "Contact": "contacts",
@@ -75,9 +75,8 @@ class Message(Fields, ABC):
         for name in _MANDATORY:
             if name not in headers:
                 raise MalformedMessage(400, f"Missing {name} header")
-        for name in _SINGLE:
-            values = headers.get(name)
-            if values is not None and len(values) > 1:
+        for name, values in headers.items():
+            if len(values) > 1 and name in _SINGLE:
                 raise MalformedMessage(400, f"More than one {name} header")
         if not headers["Call-ID"][0]:
             raise MalformedMessage(400, "Missing Call-ID header")
