@@ -23,7 +23,7 @@ from ringback.services.callmanager.settings import CallSettings
 from ringback.storage.callmanager.record_files import RecordFiles
 from ringback.storage.callmanager.record_store import Batch, OpenCall, RecordStore
 
-BATCH_SECONDS = 0.2
+BATCH_SECONDS = 0.5
 _RETRY_SECONDS = 2.0
 _SEEN_SECONDS = 15.0
 _HELD = 50_000  # records that wait for a store that does not answer; beyond that they are in the files only
