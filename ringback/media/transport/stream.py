@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ringback.protocols.rtp.packet import RtpPacket
-
 if TYPE_CHECKING:
     from ringback.media.transport.leg import RtpLeg
 
@@ -34,7 +32,4 @@ class OutgoingStream:
         if placed is None:
             return
         sequence, stamp, fresh = placed
-        leg.emit_packet(
-            RtpPacket(payload_type, sequence, stamp, leg.ssrc, payload, marker or fresh),
-            now,
-        )
+        leg.emit_payload(payload, payload_type, sequence, stamp, now, marker=marker or fresh)
