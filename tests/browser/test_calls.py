@@ -342,6 +342,37 @@ def test_a_ringing_call_is_picked_up_parked_and_taken_back(people: Call) -> None
     bruno.press("End")
 
 
+def test_calls_go_where_the_settings_say(people: Call) -> None:
+    anita, bruno, chiara = people("anita", "bruno", "chiara")
+    bruno.go("/settings/calls")
+    bruno.page.get_by_label("Forward all calls to").fill(chiara.number)
+    bruno.page.get_by_role("button", name="Forward", exact=True).click()
+    expect(bruno.page.get_by_role("main").get_by_text(re.compile(f"^All calls go to {chiara.number}"))).to_have_count(
+        2, timeout=MODIFIED
+    )
+    expect(bruno.page.get_by_role("button", name="Calls are forwarded")).to_be_visible()
+    bruno.picture("settings-forwarded")
+    anita.dial(bruno.number)
+    chiara.answer(anita)
+    chiara.hears(anita)
+    anita.press("End")
+    bruno.page.get_by_role("button", name="Take calls here again").click()
+    expect(bruno.page.get_by_label("Forward all calls to")).to_be_visible(timeout=MODIFIED)
+
+    bruno.page.get_by_role("switch", name="Do not disturb: calls don't ring here").click()
+    expect(bruno.page.get_by_role("button", name="Calls don't ring here: do not disturb")).to_be_visible(
+        timeout=MODIFIED
+    )
+    anita.dial(bruno.number)
+    expect(anita.window(bruno).get_by_text(re.compile("^Ringing"))).to_be_visible(timeout=CONNECTED)
+    anita.press("End")
+    bruno.page.get_by_role("switch", name="Do not disturb: calls don't ring here").click()
+    anita.call(bruno)
+    bruno.answer(anita)
+    bruno.hears(anita)
+    bruno.press("End")
+
+
 def test_whoever_refuses_the_microphone_still_hears_and_reads_how_to_help_it(people: Call) -> None:
     anita, bruno = people("anita", "bruno", refused=("anita",))
     anita.call(bruno)
