@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import weakref
 
 import numpy as np
 import pytest
@@ -107,6 +109,25 @@ async def test_who_is_muted_is_not_heard_and_who_is_on_hold_is_sent_nothing(host
         await until(lambda: three.hears(500, 900))
         conference.leave(one.seat)
         await until(lambda: three.level(500) < -55 and three.hears(900))
+    finally:
+        hub.close()
+
+
+async def test_who_left_is_let_go_of_while_the_others_talk_on(host: MediaHost) -> None:
+    hub = MixingHub(host)
+    conference = hub.open()
+    try:
+        one, two = (Phone(host, conference, PCMU) for _ in range(2))
+        one.say(wave(500))
+        await until(lambda: two.hears(500))
+        three = Phone(host, conference, PCMU)
+        three.say(wave(900))
+        await until(lambda: two.hears(500, 900))
+        left = weakref.ref(three.seat)
+        conference.leave(three.seat)
+        del three.seat
+        await until(lambda: gc.collect() is not None and left() is None)
+        await until(lambda: two.hears(500) and two.level(900) < -55)
     finally:
         hub.close()
 

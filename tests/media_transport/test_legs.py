@@ -271,6 +271,29 @@ async def test_malformed_datagrams_are_counted_and_nothing_else(host: MediaHost)
     assert not ear.packets
 
 
+async def test_a_mistake_of_one_legs_owner_is_reported_and_ends_no_other_call(host: MediaHost) -> None:
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(repr(context.get("exception"))))
+    bad, good = host.open_leg(audio()), host.open_leg(audio())
+    ear = Ear(good)
+    beats: list[float] = []
+
+    def mistaken(*_: object) -> None:
+        raise ValueError("a mistake")
+
+    bad.on_rtp = mistaken
+    host.ticker.add(mistaken)
+    host.ticker.add(beats.append)
+    stranger = Stranger()
+    # Many at once: they are read while the host looks by itself, which a mistake must not end.
+    for sequence in range(60):
+        stranger.send(packet(sequence), bad.port)
+    await until(lambda: bad.counters().figures.received.packets == 60)
+    stranger.send(packet(1), good.port)
+    await until(lambda: ear.packets and len(beats) > 3)
+    assert set(told) == {"ValueError('a mistake')"}
+
+
 async def test_a_binding_request_is_answered_so_that_the_way_can_be_checked(host: MediaHost) -> None:
     leg = host.open_leg(audio())
     stranger = Stranger()

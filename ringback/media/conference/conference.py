@@ -117,6 +117,7 @@ class Conference:
         self._loudest = loudest
         self._rate = WIDE
         self._mixer: Mixer[Seat] = Mixer(WIDE // 50, loudest)
+        self._mixed: tuple[Seat, ...] = ()
         self._shared: dict[tuple[str, int, EncoderSettings], _Voice] = {}
         self._notices: deque[Sound] = deque(maxlen=8)
         self._notice: Pcm | None = None
@@ -170,6 +171,9 @@ class Conference:
     def _beat(self, now: float) -> Beat:
         seats = self.seats
         self._work_at(seats, NARROW if all(seat.narrow for seat in seats) else WIDE)
+        if seats is not self._mixed:
+            self._mixed = seats
+            self._mixer.keep(frozenset(seats))  # else the legs of all who ever came would be kept until the end
         frames = {seat: seat.pull(now) for seat in seats}
         mix = self._mixer.mix({seat: frame for seat, frame in frames.items() if not seat.muted})
         mix = self._with_notice(mix)

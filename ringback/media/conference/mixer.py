@@ -8,7 +8,7 @@ therefore be encoded once for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Hashable, Mapping, Set
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -56,10 +56,11 @@ class Mixer(Generic[Party]):
         self._rise: NDArray[np.float32] = np.linspace(0, 1, samples, dtype=np.float32)
         self._silence = np.zeros(samples, np.int16)
 
-    def keep(self, parties: Collection[Party]) -> None:
+    def keep(self, parties: Set[Party]) -> None:
         """Forget everybody else: they left."""
-        if len(self._voices) > len(parties) or not all(party in parties for party in self._voices):
-            self._voices = {party: voice for party, voice in self._voices.items() if party in parties}
+        self._voices = {party: voice for party, voice in self._voices.items() if party in parties}
+        if self._leader not in parties:
+            self._leader = None
 
     def mix(self, frames: Mapping[Party, Pcm]) -> Mix[Party]:
         """One frame: the sound of every party that may be heard (leave out who is muted)."""

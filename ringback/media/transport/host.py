@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from ringback.media.transport.guard import guarded
 from ringback.media.transport.leg import LegSettings, RtpLeg
 from ringback.media.transport.ports import DEFAULT_RANGE, PortPool, PortRange
 from ringback.media.transport.protection import BUFFER_SIZE, Buffer
@@ -80,4 +81,4 @@ class MediaHost:
         self._timer = self._loop.call_later(_TICK, self._tick)
         now = self.time()
         for leg in list(self._legs):
-            leg.handle_timer(now)
+            guarded(self._loop, leg.handle_timer, now)

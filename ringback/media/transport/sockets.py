@@ -15,6 +15,8 @@ import socket
 import time
 from collections.abc import Callable
 
+from ringback.media.transport.guard import guarded
+
 _INTERVAL = 0.004  # seconds between looks while busy: what a relay adds to the delay at most
 _BUSY = 2  # datagrams in an interval that make looking cheaper than waiting
 _QUIET = 5  # looks in a row without any after which waiting is right again
@@ -68,14 +70,14 @@ class Sockets:
         self._readers.clear()
 
     def _drain(self, epoll: select.epoll, now: float) -> int:
-        readers = self._readers
+        loop, readers = self._loop, self._readers
         count = 0
         for _ in range(_PASSES):
             ready = epoll.poll(0)
             for number, _ in ready:
                 reader = readers.get(number)
                 if reader is not None:
-                    reader(now)
+                    guarded(loop, reader, now)
             count += len(ready)
             if len(ready) < 2:
                 break

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from ringback.media.transport.guard import guarded
+
 PERIOD = 0.02  # seconds
 
 
@@ -45,4 +47,4 @@ class Ticker:
         self._timer = self._loop.call_later(max(self._due - now, 0), self._beat)
         for callback in list(self._callbacks):
             if callback in self._callbacks:
-                callback(now)
+                guarded(self._loop, callback, now)
