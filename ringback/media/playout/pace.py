@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ringback.media.codecs.base import Pcm
 from ringback.media.playout import stretch
 from ringback.media.playout.queue import SoundQueue
 from ringback.media.playout.types import PlayOutSettings, Tally
@@ -13,6 +14,8 @@ _TOO_SHORT = 0.03  # seconds; a delay too short by anything loses sound, so it c
 _ROOM = 0.004  # seconds that must be to spare before a whole frame is taken out, so that it need not come back
 _MARGIN_STEP, _MARGIN_MOST = 0.002, 0.04  # seconds more for each late packet, and at most
 _MARGIN_DECAY = 0.0005  # seconds a second
+_ANY_TIME = 0.02  # seconds; the delay is so wrong that changes may follow each other closely
+_SPACING = 0.1  # seconds between changes otherwise
 _QUIET = 100  # root mean square of samples below which nobody hears a seam
 
 
@@ -73,6 +76,8 @@ class Pace:
             return
         rate = queue.rate
         excess = self.excess(leftover / rate)
+        if 0 <= excess < stretch.SHORTEST or not self._worth_a_search(excess, queue, at):
+            return
         if excess < 0:
             change = stretch.lengthen(queue.sound, at, rate, rate // 50)
             if change is not None and self._acceptable(max(_TOO_SHORT, -excess), change, queue, at):
@@ -80,7 +85,7 @@ class Pace:
                 self._tally.lengthened += change.samples / rate
                 self._since = 0.0
                 queue.replace(change.sound)
-        elif excess >= stretch.SHORTEST:
+        else:
             change = stretch.shorten(queue.sound, at, rate, int(excess * rate))
             if change is not None and self._acceptable(excess, change, queue, at):
                 self.delay -= change.samples / rate
@@ -88,11 +93,22 @@ class Pace:
                 self._since = 0.0
                 queue.replace(change.sound)
 
+    def _worth_a_search(self, excess: float, queue: SoundQueue, at: int) -> bool:
+        """Whether any seam could be accepted now: to look for one costs more than all the rest of a frame."""
+        if excess < 0 or excess > _ANY_TIME or self._since > _SPACING:
+            return True
+        return _quiet(queue.sound[at:])
+
     def _acceptable(self, wrong: float, change: stretch.Change, queue: SoundQueue, at: int) -> bool:
         """The further the delay is off, the less perfect the seam need be."""
-        piece = queue.sound[at:].astype(np.float32)
-        if wrong > 0.06 or float(np.sqrt(np.mean(piece * piece))) < _QUIET:
+        if wrong > 0.06 or _quiet(queue.sound[at:]):
             return True
-        if wrong > 0.02:
-            return change.likeness > 0.6 or self._since > 0.1
-        return self._since > 0.1 and (change.likeness > 0.85 or self._since > 1.0)
+        if wrong > _ANY_TIME:
+            return change.likeness > 0.6 or self._since > _SPACING
+        return self._since > _SPACING and (change.likeness > 0.85 or self._since > 1.0)
+
+
+def _quiet(sound: Pcm) -> bool:
+    """Whether nobody hears a seam in it."""
+    wide = sound.astype(np.float32)
+    return float(np.dot(wide, wide)) < _QUIET * _QUIET * wide.size
