@@ -286,8 +286,11 @@ class RtpLeg:
             self._watch_keypad(size, sequence, now, is_event=second & 0x7F == event_type)
         if self.forward is not None:
             self.forward(size, now)
-        elif self.on_rtp is not None:
+        elif self.on_rtp is None or first != 0x80:
             self._deliver(size, now)
+        else:  # no padding, extension or contributing sources: all is read already
+            payload = bytes(self._view[HEADER_SIZE:size])
+            self.on_rtp(RtpPacket(second & 0x7F, sequence, timestamp, ssrc, payload, second >= 0x80), now)
 
     def _take_unusual(self, size: int, source: SocketAddress, now: float) -> None:
         if size >= 8 and 128 <= self._octets[0] <= 191 and 192 <= self._octets[1] <= 223:
@@ -305,13 +308,14 @@ class RtpLeg:
             self.tell(events.SourceChanged(ssrc))
 
     def _deliver(self, size: int, now: float) -> None:
+        if self.on_rtp is None:
+            return
         try:
             packet = RtpPacket.parse(bytes(self._view[:size]))
         except RtpError:
             self._dropped.malformed += 1
             return
-        if self.on_rtp is not None:
-            self.on_rtp(packet, now)
+        self.on_rtp(packet, now)
 
     def _watch_keypad(self, size: int, sequence: int, now: float, *, is_event: bool) -> None:
         if not is_event:
