@@ -10,6 +10,7 @@ from ringback.deployment import Deployment, Node, Person
 from ringback.deployment.calls import DeviceRow, TrunkRow
 from ringback.deployment.numbers import Numbering, rules
 from ringback.rules.addresses import HostPort
+from ringback.rules.call_forwarding import NO_FORWARDING, NOWHERE, Destination, Forwarding
 from ringback.services.callmanager import settings as cm
 
 _PLAIN_PHONE = "Third-party SIP Device (Advanced)"
@@ -118,10 +119,19 @@ def _line(
         display_name=shown,
         voicemail_pilot=deployment.dial_plan.voicemail,
         pickup_group=groups.get(number, ""),
+        forwarding=_first_forwarding(deployment),
         max_calls=options.max_calls,
         busy_trigger=options.busy_trigger,
         ring_seconds=options.ring_seconds,
     )
+
+
+def _first_forwarding(deployment: Deployment) -> Forwarding:
+    """What a new line begins with: the voicemail, where there is one, takes what nobody else does."""
+    if not deployment.dial_plan.voicemail:
+        return NO_FORWARDING
+    to = Destination(voicemail=True)
+    return Forwarding(NOWHERE, to, to, to, to, to, to)
 
 
 def _trunks(deployment: Deployment, cluster: str) -> Iterator[cm.Trunk]:
