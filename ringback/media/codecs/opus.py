@@ -88,7 +88,7 @@ class OpusEncoder:
         size = self._lib.opus_encode(self._state, samples.ctypes.data, self._frame, self._out, _MAX_PAYLOAD)
         if size < 0:
             raise CodecError(f"Opus did not encode: {libopus.reason(size)}")
-        return b"" if size <= _EMPTY and self._settings.dtx else self._out.raw[:size]
+        return b"" if size <= _EMPTY and self._settings.dtx else ctypes.string_at(self._out, size)
 
     def _control(self, request: int, value: int) -> None:
         code = self._lib.opus_encoder_ctl(self._state, ctypes.c_int(request), ctypes.c_int(value))
@@ -99,7 +99,7 @@ class OpusEncoder:
 class OpusDecoder:
     """A decoder of one stream."""
 
-    __slots__ = ("__weakref__", "_lib", "_out", "_rate", "_state")
+    __slots__ = ("__weakref__", "_lib", "_out", "_pointer", "_rate", "_state")
 
     def __init__(self, rate: int) -> None:
         self._lib = libopus.load()
@@ -111,6 +111,7 @@ class OpusDecoder:
         weakref.finalize(self, self._lib.opus_decoder_destroy, self._state)
         self._rate = rate
         self._out = np.zeros(rate * LONGEST // 1000, np.int16)
+        self._pointer = self._out.ctypes.data
 
     @property
     def rate(self) -> int:
@@ -150,7 +151,7 @@ class OpusDecoder:
 
     def _run(self, payload: bytes | None, samples: int, fec: int) -> Pcm:
         size = len(payload) if payload else 0
-        count = self._lib.opus_decode(self._state, payload, size, self._out.ctypes.data, samples, fec)
+        count = self._lib.opus_decode(self._state, payload, size, self._pointer, samples, fec)
         if count < 0:
             raise PayloadError(f"not Opus: {libopus.reason(count)}")
         return self._out[:count].copy()
