@@ -156,6 +156,21 @@ async def test_what_the_store_refuses_is_written_later(calls: CallSettings, stor
     assert len(records_in(tmp_path / "records", "cdr_*")) == 1
 
 
+async def test_a_full_disk_keeps_records_waiting_up_to_a_limit_and_then_the_store_has_them(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ringback.services.callmanager.call_keeper._HELD", 2)
+    records, folder = RecordStore(store.engine), tmp_path / "records"
+    keeper = CallKeeper(records, RecordFiles(folder, "hq", 2, seconds=60, octets=1_000_000), 2, "hq", Clock())
+    folder.rmdir()
+    for number in range(3):
+        assert not await records.details()
+        keeper.call_ended(replace(FACTS, call=number))
+        assert not await keeper.write()
+    assert {record["globalCallID_callId"] for record in await records.details()} == {0, 1, 2}
+    assert await keeper.write()
+
+
 async def test_thousands_of_calls_at_once_are_all_kept(calls: CallSettings, store: Store, tmp_path: Path) -> None:
     records = RecordStore(store.engine)
     keeper = await CallKeeper.open(replace(calls, records_octets=200_000), "hq", records, Clock())

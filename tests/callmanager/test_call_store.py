@@ -72,6 +72,11 @@ async def test_a_change_is_kept_and_told_on_every_node(store: Store, book: LineB
     other = LineBook(CallStore(store.engine), nothing)
     await other.refresh()
     told: list[Changed] = []
+
+    def mistaken(_: Changed) -> None:
+        raise ValueError("one watcher's mistake")
+
+    other.watch(mistaken)
     other.watch(told.append)
 
     assert await book.set_forwarding("2001", TO_BRUNO)

@@ -18,7 +18,7 @@ from ringback.protocols.rtp.errors import (
     RtpFormatError,
     TelephoneEventFormatError,
 )
-from ringback.protocols.rtp.packet import RtpPacket, is_rtcp, is_rtp_or_rtcp
+from ringback.protocols.rtp.packet import RtpPacket, is_rtcp
 from ringback.protocols.rtp.pictures import begins_whole_picture
 from ringback.protocols.rtp.red import RedBlock, RedSender, parse_red, serialize_red
 from ringback.protocols.rtp.rtcp_wire import parse_compound, serialize_compound
@@ -128,11 +128,9 @@ def test_any_octets_give_a_result_or_the_documented_error(data: bytes) -> None:
             continue
 
 
-def test_the_family_of_a_datagram_is_told_by_its_first_octets() -> None:
-    assert is_rtp_or_rtcp(RtpPacket(0, 1, 2, 3).serialize())
+def test_reports_on_a_shared_port_are_told_by_their_second_octet() -> None:
     assert not is_rtcp(RtpPacket(0, 1, 2, 3).serialize())
     assert is_rtcp(serialize_compound((rtcp.ReceiverReport(1),)))
-    assert not is_rtp_or_rtcp(bytes([22]) + bytes(20))
 
 
 @pytest.mark.parametrize(

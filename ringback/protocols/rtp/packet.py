@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from ringback.protocols.rtp.errors import RtpFormatError
 
 HEADER_SIZE = 12  # octets without contributing sources and extension
-MAX_PACKET = 2048  # octets; more than any link of a phone carries unfragmented
 ONE_BYTE_PROFILE = 0xBEDE  # RFC 8285 section 4.2
 TWO_BYTE_PROFILE = 0x1000  # section 4.3; the low four bits are the application's
 
@@ -18,11 +17,6 @@ _HEADER = struct.Struct("!BBHII")
 def is_rtcp(data: bytes | bytearray | memoryview) -> bool:
     """Whether a datagram on a shared port is RTCP (RFC 5761 section 4: second octet 192 to 223)."""
     return len(data) >= 2 and 192 <= data[1] <= 223
-
-
-def is_rtp_or_rtcp(data: bytes | bytearray | memoryview) -> bool:
-    """Whether a datagram is of the RTP family , not STUN or DTLS (RFC 7983 section 7: first octet 128 to 191)."""
-    return len(data) >= 8 and 128 <= data[0] <= 191
 
 
 @dataclass(frozen=True, slots=True)

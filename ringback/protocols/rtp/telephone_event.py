@@ -15,7 +15,6 @@ from ringback.protocols.rtp.errors import TelephoneEventFormatError
 from ringback.protocols.rtp.sequence import TIMESTAMP_MODULUS, Unwrapper
 
 DIGITS = "0123456789*#ABCD"  # events 0 to 15, section 3.2
-FLASH = 16
 MAX_DURATION = 0xFFFF
 END_PACKETS = 3  # section 2.5.1.4
 _EVENT = struct.Struct("!BBH")

@@ -26,7 +26,7 @@ from ringback.storage.callmanager.record_store import Batch, OpenCall, RecordSto
 BATCH_SECONDS = 0.5
 _RETRY_SECONDS = 2.0
 _SEEN_SECONDS = 15.0
-_HELD = 50_000  # records that wait for a store that does not answer; beyond that they are in the files only
+_HELD = 50_000  # records that wait for a store or a disk that refuses them; beyond that only the other one keeps them
 _CLOSE_SECONDS = 1.2  # whoever stops the node waits a little longer than this
 _LAST_TRIES = 5
 
@@ -158,9 +158,12 @@ class CallKeeper:
         ):
             fresh = list(waiting)
             if fresh and self._files is not None:
-                done = await self._in_thread(self._files.append, kind, fresh, self._clock()) and done
-                if not done:
+                written = await self._in_thread(self._files.append, kind, fresh, self._clock())
+                done = written and done
+                if not written and len(fresh) <= _HELD:
                     continue
+                if not written:  # memory has an end, and the store keeps them too
+                    _log.error("call records are in the store only", records=len(fresh))
             del waiting[: len(fresh)]
             target.extend(fresh)
         self._note_open()
@@ -191,7 +194,7 @@ class CallKeeper:
         for records in (self._unwritten.details, self._unwritten.managements):
             if (much := len(records) - _HELD) > 0:
                 del records[:much]
-                _log.error("call records are in the files only", records=much)
+                _log.error("the oldest call records wait for the store no more", records=much)
 
     async def _say_alive(self, now: float) -> None:
         try:

@@ -157,7 +157,10 @@ class LineBook:
             changed = _difference(before, fresh)
         if changed:
             for watcher in tuple(self._watchers):
-                watcher(changed)
+                try:
+                    watcher(changed)
+                except Exception:  # noqa: BLE001 (its mistake is logged, and keeps the change from nobody else)
+                    _log.exception("a change of lines could not be passed on")
 
     async def _look(self) -> None:
         while True:

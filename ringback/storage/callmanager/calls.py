@@ -253,9 +253,6 @@ async def _lines(
     return found
 
 
-_pilot = select(func.max(lines.c.voicemail_pilot)).where(lines.c.number == directory_numbers.c.number).scalar_subquery()
-
-
 def _by_rank(appearances: Sequence[tuple[Phone, PhoneLine]]) -> list[tuple[Phone, PhoneLine]]:
     """Phones on which the line is the first one come first: its owner is theirs."""
     return sorted(appearances, key=lambda each: (not each[0].owner, each[1].position, each[0].name))
