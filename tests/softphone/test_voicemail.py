@@ -57,7 +57,7 @@ async def leaves_a_message(caller: Me, to: str = "2002") -> None:
 
 
 async def test_the_voicemail_is_told_whose_mailbox_and_why(tmp_path: Path) -> None:
-    """Not registered, not answered, diverted, declined, silent (do not disturb), all forwarded: each with its reason."""
+    """Not registered, not answered, diverted, declined, silent (do not disturb), all forwarded: each with why."""
     with loopback_range() as loopback:
         async with voicemail(tmp_path, loopback, 6) as door:
             with office(tmp_path, door, loopback) as lab:
