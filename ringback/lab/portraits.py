@@ -60,7 +60,7 @@ def draw(seed: str, size: int = 256) -> bytes:
     _in_front(pen, features)
     _face(pen, features)
     out = io.BytesIO()
-    image.resize((size, size), Image.Resampling.LANCZOS).save(out, "JPEG", quality=88)
+    image.reduce(2).save(out, "JPEG", quality=88)  # from twice the size: soft edges, at a sixth of a resampling's cost
     return out.getvalue()
 
 
