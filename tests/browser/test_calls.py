@@ -184,6 +184,38 @@ def test_declined_and_missed_calls_are_told(people: Call) -> None:
     bruno.picture("calls-missed")
 
 
+# Keeps the connections that the page makes, to see what flows.
+KEEP_CONNECTIONS = """window.connections = [];
+window.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(...options) { super(...options); window.connections.push(this); }
+};"""
+# The agreed formats, and octets in each packet of sound that goes out and comes in: the browser's own figures name only
+# the codec inside the redundancy.
+SOUND = """async () => {
+  const connection = window.connections.at(-1);
+  const agreed = connection.currentRemoteDescription.sdp.match(/a=rtpmap:[0-9]+ [a-zA-Z0-9]+/g);
+  const reports = [...(await connection.getStats()).values()].filter((one) => one.kind === "audio");
+  const out = reports.find((one) => one.type === "outbound-rtp");
+  const into = reports.find((one) => one.type === "inbound-rtp");
+  return [agreed, out.bytesSent / out.packetsSent, into.bytesReceived / into.packetsReceived];
+}"""
+
+
+def test_sound_goes_to_the_engine_with_copies_and_is_right(people: Call) -> None:
+    anita, bruno = people("anita", "bruno")
+    for one in (anita, bruno):
+        one.page.add_init_script(KEEP_CONNECTIONS)
+        one.page.reload()
+        one.see("Calls")
+    connect(anita, bruno)
+    for one in (anita, bruno):
+        agreed, sent, received = one.page.evaluate(SOUND)
+        assert agreed == ["a=rtpmap:63 red", "a=rtpmap:111 opus"]
+        assert sent > 1.6 * received, "the page sends no copies, or is sent some though nothing is lost"
+    anita.press("End")
+    expect(bruno.window(anita)).to_have_count(0, timeout=MODIFIED)
+
+
 def test_digits_are_sent_by_keys_and_typed(people: Call) -> None:
     anita, bruno = people("anita", "bruno")
     connect(anita, bruno)

@@ -311,8 +311,9 @@ class CallMedia:
         picture = self.picture
         if picture is None:
             before = agreed is None and self.sends_pictures  # what the other side takes is not known yet
-            return PageWish(audio or PAGE_AUDIO, PAGE_VIDEO if before else ())
-        return PageWish(audio or PAGE_AUDIO, tuple(one for one in PAGE_VIDEO if one.name == picture.format.name))
+            return PageWish(audio or PAGE_AUDIO, PAGE_VIDEO if before else (), copies=not self.profile.low)
+        pictures = tuple(one for one in PAGE_VIDEO if one.name == picture.format.name)
+        return PageWish(audio or PAGE_AUDIO, pictures, copies=not self.profile.low)
 
     @property
     def page_fits(self) -> bool:

@@ -81,6 +81,43 @@ class Transcoder:
         return True
 
 
+class Unwrapper:
+    """The packets of one way as they were before copies (RFC 2198) were added; each comes out once, and what was lost
+    right before the packet whose copies bring it."""
+
+    def __init__(self) -> None:
+        self.repaired = 0
+        self._seen: dict[tuple[int, int], None] = {}
+
+    def unwrap(self, packet: RtpPacket, redundancy: int | None, primary: int) -> list[RtpPacket]:
+        """What this packet brings anew in the format of ``primary``, oldest first; nothing where it is unreadable."""
+        if packet.payload_type == primary:
+            return [packet] if self._is_new(packet.ssrc, packet.timestamp) else []
+        if packet.payload_type != redundancy:
+            return []
+        try:
+            blocks = parse_red(packet.payload)
+        except RtpError:
+            return []
+        fresh = []
+        for age, block in zip(range(len(blocks) - 1, -1, -1), blocks, strict=True):
+            timestamp = (packet.timestamp - block.offset) & 0xFFFFFFFF
+            if block.payload_type != primary or not block.payload or not self._is_new(packet.ssrc, timestamp):
+                continue
+            self.repaired += 1 if age else 0
+            number = (packet.sequence_number - age) & 0xFFFF
+            fresh.append(RtpPacket(primary, number, timestamp, packet.ssrc, block.payload, packet.marker and not age))
+        return fresh
+
+    def _is_new(self, source: int, timestamp: int) -> bool:
+        if (source, timestamp) in self._seen:
+            return False
+        self._seen[source, timestamp] = None
+        if len(self._seen) > _REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+        return True
+
+
 class SoundBridge:
     """Between a page's stream and a leg. ``settle`` after each agreement, ``join`` for each new page."""
 
@@ -96,9 +133,18 @@ class SoundBridge:
         self._to_page: Transcoder | None = None
         self._to_far: Transcoder | None = None
         self._redundancy = RedSender(0)
-        self._seen: dict[int, None] = {}
+        self._from_far, self._from_page = Unwrapper(), Unwrapper()
         self._encoder = EncoderSettings(ptime=_PTIME)
-        self.repaired = 0
+
+    @property
+    def repaired(self) -> int:
+        """Packets of the other side that were lost and came again as copies."""
+        return self._from_far.repaired
+
+    @property
+    def repaired_of_page(self) -> int:
+        """Packets of pages that were lost and came again as copies."""
+        return self._from_page.repaired
 
     @property
     def transcodes(self) -> bool:
@@ -144,12 +190,16 @@ class SoundBridge:
     def from_page(self, packet: RtpPacket, now: float) -> None:
         """A packet of the page's microphone."""
         agreed, page = self._agreed, self._page
-        if agreed is None or page is None or packet.payload_type != page.agreed.format.payload_type:
+        if agreed is None or page is None:
             return
+        near = page.agreed
+        for one in self._from_page.unwrap(packet, near.redundancy, near.format.payload_type):
+            self._to_other(agreed, one, now)
+
+    def _to_other(self, agreed: Stream, packet: RtpPacket, now: float) -> None:
         if not self._far.sending or self._far.pressing:
             self._far.continuity.skip()
-            return
-        if self._to_far is not None:
+        elif self._to_far is not None:
             for sequence, timestamp, payload in self._to_far.convert(packet):
                 self._emit(agreed, sequence, timestamp, payload, False, now)
         else:
@@ -178,11 +228,8 @@ class SoundBridge:
         agreed, page = self._agreed, self._page
         if agreed is None or page is None:
             return
-        if packet.payload_type == agreed.redundancy:
-            self._unwrap(agreed, page, packet)
-        elif packet.payload_type == agreed.format.payload_type:
-            self._seen_now(packet.timestamp)
-            self._forward(page, packet)
+        for one in self._from_far.unwrap(packet, agreed.redundancy, agreed.format.payload_type):
+            self._forward(page, one)
 
     def _forward(self, page: PageStream, packet: RtpPacket) -> None:
         near = page.agreed.format.payload_type
@@ -191,27 +238,6 @@ class SoundBridge:
             return
         for sequence, timestamp, payload in self._to_page.convert(packet):
             page.send(self._near_source, sequence, timestamp, payload, near)
-
-    def _unwrap(self, agreed: Stream, page: PageStream, packet: RtpPacket) -> None:
-        """Give the page what it lost, at its old place, then the new."""
-        try:
-            blocks = parse_red(packet.payload)
-        except RtpError:
-            return
-        for age, block in zip(range(len(blocks) - 1, -1, -1), blocks, strict=True):
-            timestamp = (packet.timestamp - block.offset) & 0xFFFFFFFF
-            if block.payload_type != agreed.format.payload_type or not block.payload or timestamp in self._seen:
-                continue
-            self.repaired += 1 if age else 0
-            self._seen_now(timestamp)
-            number = (packet.sequence_number - age) & 0xFFFF
-            whole = RtpPacket(block.payload_type, number, timestamp, packet.ssrc, block.payload, packet.marker)
-            self._forward(page, whole)
-
-    def _seen_now(self, timestamp: int) -> None:
-        self._seen[timestamp] = None
-        if len(self._seen) > _REMEMBERED:
-            del self._seen[next(iter(self._seen))]
 
 
 def _silence_of(form: Format) -> bytes:

@@ -15,10 +15,12 @@ import structlog
 
 from ringback.client.calling.page.negotiation import OwnTransport, PageAnswer, PageWish, answer_page
 from ringback.client.calling.page.transport import LOOPBACK, PageTransport
+from ringback.media.repair import LinkFacts, Repair, decide
 from ringback.protocols.rtp import rtcp
 from ringback.protocols.rtp.continuity import Continuity
 from ringback.protocols.rtp.errors import RtpError
 from ringback.protocols.rtp.packet import HEADER_SIZE, RtpPacket, is_rtcp
+from ringback.protocols.rtp.red import RedSender
 from ringback.protocols.rtp.reports import Figures, Reporter
 from ringback.protocols.rtp.rtcp_wire import parse_compound, serialize_compound
 from ringback.protocols.sdp.negotiation import Stream
@@ -48,6 +50,8 @@ class PageStream:
         self._renewed = False
         self._history: dict[int, bytes] = {}
         self._keeps = agreed.kind == "video"
+        self._redundancy = RedSender(0)
+        self._repair = Repair()
 
     def send(
         self, source: int, sequence: int, timestamp: int, payload: bytes, payload_type: int, *, marker: bool = False
@@ -61,6 +65,9 @@ class PageStream:
         if placed is None:
             return
         number, stamp, fresh = placed
+        if self._redundancy.depth and self.agreed.redundancy is not None:
+            payload = self._redundancy.wrap(payload_type, stamp, payload)
+            payload_type = self.agreed.redundancy
         datagram = RtpPacket(payload_type, number, stamp, self.ssrc, payload, marker or fresh).serialize()
         if self._keeps:
             self._history[number] = datagram
@@ -68,6 +75,20 @@ class PageStream:
                 del self._history[next(iter(self._history))]
         self.reporter.sent(stamp, len(payload), now)
         self._send(datagram)
+
+    @property
+    def copies(self) -> int:
+        """How many earlier payloads each packet carries again (RFC 2198)."""
+        return self._redundancy.depth
+
+    def repair(self, now: float) -> None:
+        """Send as many copies as the loss asks for that the page reports; none while nothing is lost."""
+        remote = self.reporter.remote
+        if remote is None or self.agreed.redundancy is None:
+            return
+        facts = LinkFacts(remote.fraction_lost, self.agreed.format.name, coarse_copies=False)
+        self._repair = decide(facts, self._repair, now)
+        self._redundancy.depth = self._repair.settings.copies
 
     def renew(self) -> None:
         """Media were agreed anew: the next other source may be one that was here before, as after music on hold."""
@@ -157,8 +178,9 @@ class PageLeg:
             self._send_rtcp((*stream.reporter.report(self._clock()), estimate))
 
     def handle_timer(self, now: float) -> None:
-        """Send the reports that are due."""
+        """Send the reports that are due, and decide what is sent twice."""
         for stream in self._streams.values():
+            stream.repair(now)
             packets = stream.reporter.handle_timer(now)
             if packets:
                 self._send_rtcp(packets)

@@ -22,15 +22,18 @@ PAGE_AUDIO = (OPUS, G722, PCMU, PCMA)
 H264 = Format(102, "H264", 90000, fmtp="level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f")
 VP8 = Format(96, "VP8", 90000)
 PAGE_VIDEO = (H264, VP8)
+RED = Format(63, "red", 48000, 2, "111/111")
 VIDEO_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
 
 
 @dataclass(frozen=True, slots=True)
 class PageWish:
-    """What the engine takes of a page's offer, best first; without ``video`` pictures are refused."""
+    """What the engine takes of a page's offer, best first; without ``video`` pictures are refused. ``copies``: sound
+    may come and go with copies of what went before (RFC 2198), where the page can do that."""
 
     audio: tuple[Format, ...] = PAGE_AUDIO
     video: tuple[Format, ...] = ()
+    copies: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ def answer_page(offer: str, wish: PageWish, own: OwnTransport) -> PageAnswer:
     """Take a page's offer. Raises SdpError where it is none, has no sound that we know, or is not of one connection."""
     offered = Description.parse(offer.encode())
     page = _parameters(offered)
-    locals_ = [_local("audio", wish.audio, own.fingerprint)]
+    sound = (*wish.audio, RED) if wish.copies else wish.audio
+    locals_ = [_local("audio", sound, own.fingerprint)]
     if wish.video:
         locals_.append(_local("video", wish.video, own.fingerprint))
     origin = Origin(str(secrets.randbits(62)), 1, "127.0.0.1")
@@ -67,8 +71,19 @@ def answer_page(offer: str, wish: PageWish, own: OwnTransport) -> PageAnswer:
     if audio is None:
         raise SdpError("The page offers no sound that a call can have")
     sources = {kind: secrets.randbits(31) | 1 for kind in ("audio", "video")}
-    sdp = _for_web(offered, settled, own, sources).encode().decode()
+    sdp = _for_web(offered, _copies_first(settled, audio), own, sources).encode().decode()
     return PageAnswer(sdp, audio, settled.stream("video"), page, sources)
+
+
+def _copies_first(settled: Settled, audio: Stream) -> Settled:
+    """A browser sends by the first format of an answer: copies come only where that is redundancy (RFC 2198)."""
+    if audio.redundancy is None:
+        return settled
+    first, sections = str(audio.redundancy), list(settled.description.media)
+    section = sections[audio.index]
+    others = tuple(one for one in section.formats if one != first)
+    sections[audio.index] = dataclasses.replace(section, formats=(first, *others))
+    return dataclasses.replace(settled, description=settled.description.with_media(sections))
 
 
 def _without_places(offered: Description) -> Description:
