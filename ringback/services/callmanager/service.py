@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import time
@@ -101,7 +102,9 @@ class CallManager:
         service = await self._calls(stack, store, book)
         place = Place.of(settings, https, files, files_tls, _sip_ports(service))
         guard = await self._guard(stack, store, cost, threads)
-        remote = RemoteClusters(settings.remote_clusters, client_context(settings.ca_file), time.monotonic)
+        # In a thread: the system's authorities are read, which holds up the other nodes of a process otherwise.
+        trust = await asyncio.to_thread(client_context, settings.ca_file)
+        remote = RemoteClusters(settings.remote_clusters, trust, time.monotonic)
         await remote.start()
         stack.push_async_callback(remote.stop)
 
