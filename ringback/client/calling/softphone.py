@@ -169,9 +169,16 @@ class Softphone:
         call.tell(Reason.of("calls.story.video_on" if on else "calls.story.video_off"))
 
     def _add(self, call: LiveCall) -> None:
+        self._report_with(call)
         if self.began is not None:
             self.began(call)
         self._book.add(call)
+
+    @staticmethod
+    def _report_with(call: LiveCall) -> None:
+        """Who gets our answer to its BYE is told of the sound as if we had said goodbye."""
+        if call.session is not None:
+            call.session.farewell = lambda: report_headers(call, call.seconds) if call.talking else ()
 
     def _need_server(self, call: LiveCall) -> None:
         if not call.reachable:
@@ -296,7 +303,8 @@ class Softphone:
             session.reject(now, 488)
             return
         call.session, session.owner = session, call
-        replaced.owner = None
+        self._report_with(call)
+        replaced.owner, replaced.farewell = None, None
         session.answer(now, sdp)
         replaced.end(now)
         self._meet(call, event.request)
@@ -341,6 +349,9 @@ class Softphone:
         if event.response.status in (180, 183) and call.state == "dialling":
             call.change(state="ringing_out")
             call.tell(Reason.of("calls.story.rings_there", name=call.party.name or call.party.shown))
+        ringing = event.response.get("X-Ringback-Ringing") or ""
+        if ringing.isascii() and ringing.isdigit() and len(ringing) < 4:
+            call.change(ringing=int(ringing))
         if early:
             call.change(early=True)
             self._refresh(call)
@@ -372,7 +383,7 @@ class Softphone:
 
     def _is_answered(self, call: LiveCall) -> None:
         call.tell(Reason.of("calls.story.answered"))
-        call.change(state="active", answered=now_text(), early=False, note=None)
+        call.change(state="active", answered=now_text(), early=False, note=None, ringing=0)
         if not call.generation:
             call.change(generation=1)
         self._refresh(call)

@@ -222,6 +222,13 @@ class Ended(SipEvent, frozen=True):
     request: Request | None = None
 
 
+class QualityTold(SipEvent, frozen=True):
+    """The other side told the call's quality in its answer to our BYE (header fields as in a BYE)."""
+
+    session: Session
+    response: Response
+
+
 # --- subscriptions
 
 

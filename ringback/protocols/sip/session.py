@@ -22,7 +22,7 @@ class Session(Refers):
     side was last heard, or None), ``secure`` (our hop is TLS), ``remote_allow`` and ``remote_supported`` (tuples of
     texts), ``remote_product``, ``local_uuid`` and ``remote_uuid`` (RFC 7989; a back-to-back agent may set
     ``local_uuid`` of one leg to the ``remote_uuid`` of the other before it sends). ``owner`` belongs to the
-    application.
+    application; ``farewell`` gives the header fields of our 200 to a BYE (call quality).
 
     ``headers`` arguments are further header fields; ``sdp`` arguments are bytes (application/sdp) or a ``Body``.
     Actions raise WrongState where they don't fit; on a session that has ended they do nothing (its end may be an event
@@ -133,7 +133,8 @@ class Session(Refers):
         self._on_reinvite(transaction, request, now)
 
     def _on_bye(self, transaction: ServerTransaction, request: Request, now: float) -> None:
-        self._reply(transaction, 200, now)
+        told_by_us = self.farewell() if self.farewell is not None else ()
+        self._reply(transaction, 200, now, headers=told_by_us)
         reason = request.get("Reason") or ""
         if self.state in ("incoming", "ringing"):
             self._refuse_invite(487, "", (), None, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
@@ -9,7 +10,7 @@ from ringback.protocols.sip.core import Core, content_of
 from ringback.protocols.sip.descriptions import description_in
 from ringback.protocols.sip.dialog import TARGET_REFRESH, Dialog
 from ringback.protocols.sip.errors import SipError
-from ringback.protocols.sip.events import Ended, EndedBy
+from ringback.protocols.sip.events import Ended, EndedBy, QualityTold
 from ringback.protocols.sip.exchange import Exchange, ExchangeUser
 from ringback.protocols.sip.flows import Body, Content, Flow, Headers, Outgoing, Way
 from ringback.protocols.sip.message import Message, Request, Response
@@ -113,6 +114,7 @@ class SessionBase:
         "_transaction",
         "dialog",
         "direction",
+        "farewell",
         "flow",
         "id",
         "local_uuid",
@@ -134,6 +136,7 @@ class SessionBase:
         self.state: SessionState = "calling" if direction == "out" else "incoming"
         self.flow: Flow | None = None
         self.owner: object = None
+        self.farewell: Callable[[], Headers] | None = None
         self.local_uuid = ""
         self.remote_uuid = ""
         self.remote_allow: tuple[str, ...] = ()
@@ -372,7 +375,7 @@ class SessionBase:
             self._reliable = None
 
     def _send_bye(self, now: float, headers: Headers = (), body: Content = None, dialog: Dialog | None = None) -> None:
-        self._send(_Nobody(), "BYE", headers, body, now, dialog)
+        self._send(_Parting(self._public()), "BYE", headers, body, now, dialog)
 
     def _end(self, by: EndedBy, reason: str, now: float, *, bye: bool, request: Request | None = None) -> None:
         """The session is over and the application is told."""
@@ -395,13 +398,21 @@ class SessionBase:
         return description_in(message)
 
 
-class _Nobody:
-    """Sent for its own sake: whatever comes back changes nothing."""
+_QUALITY = ("RTP-RxStat", "P-RTP-Stat")
 
-    __slots__ = ()
+
+class _Parting:
+    """Our BYE: its answer may tell the quality of the call, and changes nothing."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def on_response(self, exchange: Exchange, response: Response, flow: Flow, now: float) -> None:
-        """Nothing to do."""
+        """From the exchange."""
+        if response.status == 200 and any(response.get(name) is not None for name in _QUALITY):
+            self._session._core.emit(QualityTold(self._session, response))
 
     def on_failure(self, exchange: Exchange, why: str, now: float) -> None:
         """Nothing to do."""

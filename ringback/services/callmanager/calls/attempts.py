@@ -39,13 +39,14 @@ class Branch:
     retried: bool = False
     delayed: bool = False
     again: _Sent | None = None
+    rings: bool = False
 
 
 @dataclass(slots=True)
 class Attempt:
     """See the head of the module. ``shown``: who calls; ``caller``: the waiting leg that hears of the progress, None
     where somebody else waits (transfer). ``offer``: the caller's description, None for a delayed offer. ``sent_by``:
-    the device that must not ring, since it is the one that calls."""
+    the device that must not ring, since it is the one that calls. ``rung``: how many ring, as the caller was told."""
 
     call: Call
     purpose: Purpose
@@ -70,6 +71,7 @@ class Attempt:
     early: Leg | None = None
     relay: Relay | None = None
     rings: bool = False
+    rung: int = 0
     over: bool = False
     progress: Callable[[int, str, float], None] | None = None
 

@@ -29,7 +29,7 @@ from ringback.services.callmanager.calls.core import Core
 from ringback.services.callmanager.calls.facts import Cause, OnBehalfOf
 from ringback.services.callmanager.calls.identity import HeaderLines, call_info, identity, security
 from ringback.services.callmanager.calls.joining import Joiner
-from ringback.services.callmanager.calls.leg import NOTHING, Heard, Leg, Talk
+from ringback.services.callmanager.calls.leg import NOTHING, Heard, Leg, Parted, Talk
 from ringback.services.callmanager.calls.recording import Recorder
 from ringback.services.callmanager.calls.registration import Registering
 from ringback.services.callmanager.calls.ringing import Ringing
@@ -77,6 +77,7 @@ class CallControl:
             events.InfoArrived: self._info,
             events.InDialogRequest: self._in_dialog,
             events.Ended: self._ended,
+            events.QualityTold: self._quality_told,
             events.SubscribeArrived: self._subscribed,
             events.NotifierEnded: self._notifier,
             events.NotifierRefreshed: self._notifier,
@@ -364,6 +365,12 @@ class CallControl:
         elif event.by == "failure":
             cause = Cause.DESTINATION_OUT_OF_ORDER
         self.over(leg, cause, now)
+
+    def _quality_told(self, event: events.QualityTold, now: float) -> None:
+        parted = event.session.owner
+        if isinstance(parted, Parted):
+            event.session.owner = None
+            self.recorder.late_quality(parted, event.session, event.response, now)
 
     def over(self, leg: Leg, cause: Cause, now: float) -> None:
         """A leg is no more: whoever depends on it goes on or ends as well."""

@@ -149,7 +149,7 @@ class Core:
     def forget(self, leg: Leg) -> None:
         """A leg is over: it counts nowhere any more, and its session, which lives on for a while, lets go of it."""
         self.legs.pop(leg.session.id, None)
-        leg.session.owner = None
+        leg.session.owner = leg.parted
         for key, kept in ((leg.device, self.by_device), (leg.line, self.by_line)):
             entry = kept.get(key)
             if entry is not None:

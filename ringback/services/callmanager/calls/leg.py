@@ -87,6 +87,16 @@ class Source(Protocol):
         """Stop, and give the port back."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """What is still known of a leg whose record is kept, for a report that comes with the answer to our BYE."""
+
+    call: int
+    leg: int
+    number: str
+    device: str
+
+
 class Leg:
     """A side of a call. ``number`` names it in records; ``outgoing``: we invited it. ``shown``: who is at this end.
 
@@ -112,6 +122,7 @@ class Leg:
         "number",
         "outgoing",
         "over",
+        "parted",
         "quality",
         "room_number",
         "secure",
@@ -156,6 +167,7 @@ class Leg:
         self.cause = Cause.NO_ERROR
         self.terminated_by = OnBehalfOf.NONE
         self.quality: QualityFacts | None = None
+        self.parted: Parted | None = None
         self._told: bytes | Description | None = None
         self._said: bytes | Description | None = None
 

@@ -1,4 +1,4 @@
-"""What phones report of a call's sound in their BYE: ``RTP-RxStat``, ``RTP-TxStat`` and ``P-RTP-Stat`` header fields.
+"""What phones report of a call's sound in a BYE or its answer: ``RTP-RxStat``, ``RTP-TxStat`` and ``P-RTP-Stat``.
 
 ``RTP-RxStat: Dur=12,Pkt=600,Oct=96000,LatePkt=0,LostPkt=2,AvgJit=3,VQMetrics="MLQK=4.2;..."``
 ``P-RTP-Stat: PS=600,OS=96000,PR=598,OR=95680,PL=2,JI=3,LA=20``
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TypedDict
 
-from ringback.protocols.sip.message import Request
+from ringback.protocols.sip.message import Message
 
 _PAIR = re.compile(r'\s*([A-Za-z]+)\s*=\s*("[^"]*"|[^,]*)')
 _LIMIT = 2**31 - 1
@@ -36,8 +36,8 @@ class Told(TypedDict, total=False):
     video_round_trip: int
 
 
-def quality_of(request: Request) -> Told | None:
-    """The figures of a BYE; None where it has none."""
+def quality_of(request: Message) -> Told | None:
+    """The figures of a BYE or of its answer; None where it has none."""
     received, sent, short = (_pairs(request.get(name)) for name in ("RTP-RxStat", "RTP-TxStat", "P-RTP-Stat"))
     if not (received or sent or short):
         return None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ringback.protocols.sip.message import Request
+from ringback.protocols.sip.message import Message
+from ringback.protocols.sip.session import Session
 from ringback.services.callmanager.calls.call import Call
 from ringback.services.callmanager.calls.facts import CallFacts, Cause, QualityFacts, SideFacts
 from ringback.services.callmanager.calls.identity import Shown
-from ringback.services.callmanager.calls.leg import Leg
+from ringback.services.callmanager.calls.leg import Leg, Parted
 from ringback.services.callmanager.calls.media_path import Agreed
 from ringback.services.callmanager.calls.quality import quality_of
 
@@ -36,6 +37,9 @@ class Recorder:
         if any(one is leg for one, _, _ in kept):
             return
         kept.append((leg, self._side(leg), self._secured(leg)))
+        leg.parted = self._part(call, leg)
+        if leg.over and leg.session.owner is None:
+            leg.session.owner = leg.parted
         if leg.quality is not None:
             self._core.records.quality_reported(leg.quality)
             leg.quality = None
@@ -66,28 +70,42 @@ class Recorder:
     def leave(self, call: Call, leg: Leg, now: float) -> None:
         """A leg leaves a conference: a record of its own."""
         self.write(call, (leg, self._side(leg), self._secured(leg)), None, now)
+        leg.parted = self._part(call, leg)
+        if leg.over and leg.session.owner is None:
+            leg.session.owner = leg.parted
         if leg.quality is not None:
             self._core.records.quality_reported(leg.quality)
             leg.quality = None
 
-    def quality(self, leg: Leg, request: Request, now: float) -> None:
+    def quality(self, leg: Leg, request: Message, now: float) -> None:
         """The quality that a phone reports in its BYE."""
-        call = leg.call
-        if call is None:
-            return
-        told = quality_of(request)
-        if told is not None:
-            session = leg.session
-            leg.quality = QualityFacts(
-                call=self._global(call),
-                leg=leg.number,
-                at=now + self._core.wall,
-                number=leg.line or leg.shown.user,
-                device=leg.device or (leg.trunk.name if leg.trunk else ""),
-                local_session=session.remote_uuid,
-                remote_session=session.local_uuid,
-                **told,
-            )
+        if leg.call is not None:
+            leg.quality = self._told(self._part(leg.call, leg), leg.session, request, now)
+
+    def late_quality(self, parted: Parted, session: Session, response: Message, now: float) -> None:
+        """The quality that a phone reports in its answer to our BYE, when its side of the record is kept already."""
+        facts = self._told(parted, session, response, now)
+        if facts is not None:
+            self._core.records.quality_reported(facts)
+
+    def _told(self, parted: Parted, session: Session, message: Message, now: float) -> QualityFacts | None:
+        told = quality_of(message)
+        if told is None:
+            return None
+        return QualityFacts(
+            call=parted.call,
+            leg=parted.leg,
+            at=now + self._core.wall,
+            number=parted.number,
+            device=parted.device,
+            local_session=session.remote_uuid,
+            remote_session=session.local_uuid,
+            **told,
+        )
+
+    def _part(self, call: Call, leg: Leg) -> Parted:
+        device = leg.device or (leg.trunk.name if leg.trunk else "")
+        return Parted(self._global(call), leg.number, leg.line or leg.shown.user, device)
 
     def close(self, call: Call, now: float) -> None:
         """A call is over: its record."""

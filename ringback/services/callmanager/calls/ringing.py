@@ -339,7 +339,8 @@ class Ringing:
         if caller is None or caller.over or caller.up:
             return
         sdp = None if event.offer else self._early(attempt, leg, event.sdp)
-        if sdp is None and not first:
+        more = self._more_ring(attempt, leg, caller)
+        if sdp is None and not first and not more:
             return
         headers = self.called_headers(attempt, leg)
         if sdp is not None:
@@ -348,6 +349,16 @@ class Ringing:
             caller.session.ring(now, 180, headers=headers)
         else:
             caller.session.ring(now, 183, headers=headers)
+
+    @staticmethod
+    def _more_ring(attempt: Attempt, leg: Leg, caller: Leg) -> bool:
+        """Whether a caller who can show it is to be told that it rings at one more device."""
+        branch = attempt.branches.get(leg)
+        if branch is None or branch.rings or not leg.device:
+            return False
+        branch.rings = True
+        attempt.rung = sum(1 for one in attempt.branches.values() if one.rings)
+        return attempt.early is None and caller.session.remote_product.startswith("Ringback")
 
     def _early(self, attempt: Attempt, leg: Leg, sdp: bytes | None) -> bytes | None:
         """The sound that a single branch sends early; several would be heard over each other."""
@@ -499,6 +510,7 @@ class Ringing:
         return [
             *identity(attempt.call.way.final, "called", trusted),
             call_info("from", security(secure, False), attempt.call.number),
+            *([("X-Ringback-Ringing", str(attempt.rung))] if attempt.rung else ()),
         ]
 
 
