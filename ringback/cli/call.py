@@ -95,6 +95,8 @@ async def _talk(begun: Talk, seconds: float, digits: str) -> None:
         await asyncio.gather(lasting, return_exceptions=True)
     await begun.end()
     _tell(await over, begun.digits)
+    if lasting.done() and not lasting.cancelled():
+        lasting.result()  # what could not be played is told, not passed over
 
 
 def _tell(result: TalkResult, pressed: str) -> None:

@@ -44,9 +44,9 @@ class Phone:
 
     def _told(self, event: Event, now: float) -> None:
         self.events.append(event)
+        self._changed.set()
         if self.on_event is not None:
             self.on_event(event, now)
-        self._changed.set()
 
     def register(self, *targets: Target, **more: object) -> None:
         """Begin to register."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -52,7 +51,6 @@ async def run(*words: str, within: float = 30.0) -> tuple[int, str]:
     return process.returncode or 0, said.decode(errors="replace")
 
 
-@pytest.mark.skipif(shutil.which("sipp") is None, reason="sipp is not installed")
 async def test_sipp_registers_and_calls_with_digest(tmp_path: Path) -> None:
     async with board(SHORT) as switchboard:
         door = generator.Door(HOST, switchboard.port("udp"))
@@ -72,7 +70,6 @@ async def test_sipp_registers_and_calls_with_digest(tmp_path: Path) -> None:
         assert not switchboard.agent.sessions
 
 
-@pytest.mark.skipif(shutil.which("sipsak") is None, reason="sipsak is not installed")
 async def test_sipsak_finds_it_alive() -> None:
     async with board() as switchboard:
         port = switchboard.port("udp")
@@ -81,7 +78,6 @@ async def test_sipsak_finds_it_alive() -> None:
         assert "200 OK" in said
 
 
-@pytest.mark.skipif(shutil.which("sipsak") is None, reason="sipsak is not installed")
 async def test_sipsak_registers_with_digest() -> None:
     async with board() as switchboard:
         port = switchboard.port("udp")
@@ -92,7 +88,6 @@ async def test_sipsak_registers_with_digest() -> None:
         assert "u7" in switchboard.bindings
 
 
-@pytest.mark.skipif(shutil.which("sipsak") is None, reason="sipsak is not installed")
 async def test_sipsak_s_random_characters_break_nothing() -> None:
     async with board() as switchboard:
         port = switchboard.port("udp")

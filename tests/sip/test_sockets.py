@@ -15,6 +15,7 @@ from ringback.net.tls import client_context, server_context
 from ringback.protocols.sip.events import (
     Accepted,
     Ended,
+    Event,
     Invited,
     OfferAnswered,
     OfferArrived,
@@ -176,3 +177,27 @@ async def test_strangers_are_held_back_and_registered_ones_are_not(authority: Au
         await bob.wait(Invited)
         transport.close()
         assert home.board.node.figures["messages of strangers dropped"] > 1000
+
+
+async def test_one_mistake_of_the_application_stops_nothing(authority: Authority) -> None:
+    async with house("udp", authority) as home:
+        alice, bob = await home.registered("u1"), await home.registered("u2")
+        wrong = iter([True])
+
+        def fail_once(event: Event, _now: float) -> None:
+            if isinstance(event, Invited) and next(wrong, False):
+                raise LookupError("a mistake in handling the first call")
+
+        bob.on_event = fail_once
+        flow = alice.registration.flow
+        assert flow is not None
+        for expected in (1, 2):
+            alice.agent.invite(alice.now, "sip:u2@example.com", flow, from_="<sip:u1@example.com>", sdp=OFFER)
+            alice.node.flush()
+            await bob.wait(Invited, lambda _event, count=expected: len(bob.told(Invited)) >= count)  # type: ignore[misc]
+        second = bob.told(Invited)[1]
+        second.session.answer(bob.now, ANSWER)
+        bob.node.flush()
+        assert (await alice.wait(Accepted)).sdp == ANSWER
+        assert bob.node.figures["mistakes"] == 1
+        assert bob.node._timer is not None

@@ -365,9 +365,12 @@ class Calling:
             if self._phone is not None:
                 self._phone.look_at_servers()
             for call in self._book.talking():
-                call.media.handle_timer(now)
-                self._meter.second(call)
-                self._look_after(call, now)
+                try:
+                    call.media.handle_timer(now)
+                    self._meter.second(call)
+                    self._look_after(call, now)
+                except Exception:  # the clock is that of all calls
+                    log.exception("calls.second_failed", call=call.id)
 
     def _look_after(self, call: LiveCall, now: float) -> None:
         """End a call in which nobody is left: the other side vanished without a word, or nobody here listens."""

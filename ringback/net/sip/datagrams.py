@@ -119,7 +119,10 @@ class DatagramEndpoint:
             flow = self._flows.get(peer)
             if (flow is None or not (flow.protected or flow.asked)) and not node.admits(peer, now):
                 continue
-            self._take(data, peer, now)
+            try:
+                self._take(data, peer, now)
+            except Exception as error:  # noqa: BLE001 (one datagram's mistake; the burst behind it is of others)
+                node.mistake("a datagram could not be handled", error)
         node.flush()
 
     def _take(self, data: bytes, peer: tuple[str, int], now: float) -> None:

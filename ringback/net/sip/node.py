@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import structlog
+
 from ringback.net.sip.connecting import ConnectError, Connector
 from ringback.net.sip.datagrams import DatagramEndpoint, DatagramFlow
 from ringback.net.sip.limits import Buckets, Limits
@@ -23,6 +25,7 @@ from ringback.protocols.sip.agent import Agent
 from ringback.protocols.sip.events import Event, FlowWanted
 from ringback.protocols.sip.flows import Flow, Outgoing, Target, Transport
 
+_log = structlog.get_logger("ringback.sip")
 _LOOK_AFTER = 2.0  # seconds between looks at the connections
 _HANDSHAKE = 10.0  # seconds for a TLS handshake
 _BACKLOG = 1024
@@ -175,17 +178,20 @@ class SipNode:
                 self._again()
         finally:
             self._flushing = False
-        if self._writers:
-            writers, self._writers = self._writers, []
-            for connection in writers:
-                connection.write()
-        self._arm()
+            if self._writers:
+                writers, self._writers = self._writers, []
+                for connection in writers:
+                    connection.write()
+            self._arm()
 
     def _told(self, event: Event) -> None:
-        if isinstance(event, FlowWanted):
-            self._connector.open_for(event)
-        else:
-            self._on_event(event, self.clock())
+        try:
+            if isinstance(event, FlowWanted):
+                self._connector.open_for(event)
+            else:
+                self._on_event(event, self.clock())
+        except Exception as error:  # noqa: BLE001 (one event's mistake must not end the turn of all calls)
+            self.mistake(f"{type(event).__name__} could not be handled", error)
 
     def _again(self) -> None:
         if self._loop is not None:
@@ -209,7 +215,10 @@ class SipNode:
 
     def _fire(self) -> None:
         self._timer = None
-        self.agent.handle_timer(self.clock())
+        try:
+            self.agent.handle_timer(self.clock())
+        except Exception as error:  # noqa: BLE001 (the timers of all calls go on)
+            self.mistake("a timer failed", error)
         self.flush()
 
     def send(self, outgoing: Outgoing) -> None:
@@ -310,6 +319,11 @@ class SipNode:
         """Seconds until this stranger may go on."""
         return max(self._peers.wait(peer), self._hosts.wait(peer[0]))
 
+    def mistake(self, what: str, error: Exception) -> None:
+        """Log a mistake of ours that must not stop the node."""
+        self.count("mistakes")
+        _log.error(what, exc_info=error)
+
     def count(self, what: str) -> None:
         """One more of something for ``figures``."""
         self.figures[what] = self.figures.get(what, 0) + 1
@@ -318,10 +332,10 @@ class SipNode:
         loop = self._loop
         if loop is None or self._stopped:
             return
+        self._sweep = loop.call_later(_LOOK_AFTER, self._look_after)
         now = self.clock()
         for connection in tuple(self._connections):
             connection.look_after(now)
-        self._sweep = loop.call_later(_LOOK_AFTER, self._look_after)
 
 
 def _bound_socket(listen: Listen) -> socket.socket:

@@ -210,6 +210,13 @@ class Registrar(Generic[FlowT]):
         taken, self._changes = self._changes, Changes()
         return taken
 
+    def put_back(self, taken: Changes[FlowT]) -> None:
+        """Changes that the store did not take after all; what changed meanwhile counts more."""
+        newer = self._changes
+        older = {key: one for key, one in taken.changed.items() if key not in newer.removed}
+        gone = {key for key in taken.removed if key not in newer.changed}
+        self._changes = Changes(older | newer.changed, newer.removed | gone)
+
     def _live(self, device: str, now: float) -> dict[tuple[str, str], Binding[FlowT]]:
         bound = self._devices.get(device, {})
         late = [one for one in bound.values() if one.expires_at <= now]

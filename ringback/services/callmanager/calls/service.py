@@ -111,6 +111,8 @@ class _Behind:
                 await change()
             except (SQLAlchemyError, OSError) as error:
                 _log.error("a phone's change could not be kept", why=str(error))
+            except Exception:  # noqa: BLE001 (the changes behind it are of others)
+                _log.exception("a phone's change failed")
 
 
 class CallService:
@@ -257,8 +259,10 @@ class CallService:
         control = self.control
         if control is None:
             return
-        control.handle(event, now)
-        self._arm()
+        try:
+            control.handle(event, now)
+        finally:
+            self._arm()
 
     def _arm(self) -> None:
         control = self.control
@@ -274,8 +278,11 @@ class CallService:
 
     def _fire(self) -> None:
         self._timer = None
-        if self.control is not None:
-            self.control.core.timers.fire(time.monotonic())
+        try:
+            if self.control is not None:
+                self.control.core.timers.fire(time.monotonic())
+        except Exception:  # noqa: BLE001 (one call's timer; those of all others go on)
+            _log.exception("a timer of call control failed")
         self._flush()
 
     def _flush(self) -> None:
@@ -300,14 +307,16 @@ class CallService:
             control = self.control
             if control is None:
                 return
-            control.upkeep.look_after(time.monotonic())
-            self._flush()
             try:
+                control.upkeep.look_after(time.monotonic())
+                self._flush()
                 await self._save()
                 if self._calls.siblings and self._registrations is not None:
                     self._elsewhere(await self._registrations.load())
             except (SQLAlchemyError, OSError) as error:
                 _log.warning("registrations could not be shared", why=str(error))
+            except Exception:  # noqa: BLE001 (registrations must go on to expire and to be shared)
+                _log.exception("looking after registrations failed")
 
     async def _save(self) -> None:
         control, store = self.control, self._registrations
@@ -320,6 +329,8 @@ class CallService:
             await store.save(changed, removed)
         except (SQLAlchemyError, OSError) as error:
             _log.warning("registrations could not be kept", why=str(error))
+            if control is not None:
+                control.core.registrar.put_back(taken)
 
     def _elsewhere(self, registered: Sequence[Registered]) -> None:
         control = self.control
