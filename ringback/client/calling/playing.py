@@ -68,7 +68,10 @@ class PlayAndRecord:
             self._begin_playing()
 
     def _begin_recording(self, agreed: Stream) -> None:
-        if self._record is None or self._recorder is not None:
+        if self._recorder is not None:
+            self._recorder.set_formats(_formats(agreed))
+            return
+        if self._record is None:
             return
         try:
             self._recorder = Recorder(self._host, self._record, _formats(agreed), rate=RECORDING_RATE)

@@ -78,6 +78,10 @@ class Recorder:
         self.failure: OSError | None = None
         host.ticker.add(self._tick)
 
+    def set_formats(self, formats: PlayOutFormats) -> None:
+        """Payload types mean something else from now on: another side, or codecs agreed anew."""
+        self._playout.set_formats(formats)
+
     def push(self, packet: RtpPacket, arrival: float) -> None:
         """A packet that the leg heard."""
         if self._due is None:
