@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-_HEADER = re.compile(r"\s*(\[\[|\[)\s*([^\]]+?)\s*\]")
+_HEADER = re.compile(r"""\s*(\[\[|\[)\s*((?:"[^"]*"|'[^']*'|[^\]"'])+?)\s*\]""")
 _KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
 _STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]|\[\.\.\.\]")
@@ -57,6 +57,8 @@ def _line_table(document: str) -> dict[Path, int]:
 
 def _enter(parts: list[str], is_array: bool, counts: dict[Path, int]) -> Path:
     path: Path = ()
+    if not parts:
+        return path
     for part in parts[:-1]:
         path = (*path, part)
         if path in counts:

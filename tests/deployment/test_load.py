@@ -118,3 +118,9 @@ def test_a_damaged_file_gives_a_deployment_or_the_documented_error(data: st.Data
     damaged = GOOD[:at] + data.draw(st.text(max_size=8)) + GOOD[data.draw(st.integers(at, len(GOOD))) :]
     with contextlib.suppress(DeploymentError):
         assert read(damaged.encode("utf-8", "surrogatepass")).domain
+
+
+def test_a_bracket_in_the_name_of_a_table_confuses_nobody() -> None:
+    with pytest.raises(DeploymentError, match="no setting"):
+        read(b"domain = ''\n['`]am']\n[' ']\n", "file")
+    assert line_of("a = 1\n['x]y']\nb = 2\n", ("x]y", "b")) in (2, 3)

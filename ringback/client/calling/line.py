@@ -335,7 +335,7 @@ class Line:
             case events.Notified(content_type=_, body=body, subscription=subscription):
                 self._notified(subscription.event, body)
             case _:
-                log.debug("calling.event_unused", kind=type(event).__name__)
+                pass  # of the agent's further events none concerns a softphone
 
     def _notified(self, package: str, body: bytes) -> None:
         if package.partition(";")[0].strip() != _SUMMARY:
