@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from ringback.deployment.authority import Authority
-from ringback.net.sip.node import Listen
+from ringback.net.sip.limits import Limits
+from ringback.net.sip.node import Listen, SipNode
 from ringback.net.tls import client_context, server_context
+from ringback.protocols.sip.agent import Agent, AgentSettings
 from ringback.protocols.sip.events import (
     Accepted,
     Ended,
@@ -201,3 +203,11 @@ async def test_one_mistake_of_the_application_stops_nothing(authority: Authority
         assert (await alice.wait(Accepted)).sdp == ANSWER
         assert bob.node.figures["mistakes"] == 1
         assert bob.node._timer is not None
+
+
+def test_strangers_from_everywhere_have_one_budget() -> None:
+    node = SipNode(Agent(AgentSettings()), lambda _event, _now: None, limits=Limits(all_rate=10, all_burst=20))
+    crowd = [(f"192.0.2.{number % 250}", 1024 + number) for number in range(1000)]
+    assert sum(node.admits(peer, 100.0) for peer in crowd) == 20
+    assert sum(node.admits(peer, 101.0) for peer in crowd) == 10
+    assert node.figures["messages of strangers dropped"] == 1970

@@ -1,7 +1,8 @@
 """How much strangers may ask for: token buckets by source, decided before anything of a message is read.
 
-A flood from one port is held by that port's bucket, one from many ports of an address by the address's. Peers whose
-flow is protected (registered devices, other nodes) never come here.
+A flood from one port is held by that port's bucket, one from many ports of an address by the address's, one from
+everywhere by the bucket of all strangers together. Peers whose flow is protected (registered devices, other nodes)
+never come here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 class Limits:
     """What a node takes from strangers. Rates are messages a second, bursts messages; times in seconds.
 
-    ``peer_*``: from one address and port; ``host_*``: from one address; ``sources``: how many of them are remembered.
+    ``peer_*``: from one address and port; ``host_*``: from one address; ``all_*``: from all strangers together, which
+    bounds what they can cost those who are known; ``sources``: how many of them are remembered.
     ``connections`` in all and ``host_connections`` from one address; ``first_message``: how long a new connection may
     be silent, ``message``: how long one message may take to arrive, ``idle``: how long a stranger's connection may be
     silent afterwards; ``write_buffer``: bytes that a peer may leave unread before its connection is closed.
@@ -23,6 +25,8 @@ class Limits:
     peer_burst: float = 600.0
     host_rate: float = 1500.0
     host_burst: float = 3000.0
+    all_rate: float = 1000.0
+    all_burst: float = 2000.0
     sources: int = 20_000
     connections: int = 20_000
     host_connections: int = 2_000

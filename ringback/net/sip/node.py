@@ -82,6 +82,7 @@ class SipNode:
         self._writers: list[StreamConnection] = []
         self._peers = Buckets(limits.peer_rate, limits.peer_burst, limits.sources)
         self._hosts = Buckets(limits.host_rate, limits.host_burst, limits.sources)
+        self._all = Buckets(limits.all_rate, limits.all_burst, 1)
         self._connector = Connector(self, client_context, locator)
         self._number = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -310,14 +311,14 @@ class SipNode:
 
     def admits(self, peer: tuple[str, int], now: float) -> bool:
         """Whether a message of a stranger is taken."""
-        if self._peers.take(peer, now) and self._hosts.take(peer[0], now):
+        if self._peers.take(peer, now) and self._hosts.take(peer[0], now) and self._all.take(None, now):
             return True
         self.count("messages of strangers dropped")
         return False
 
     def admitted_in(self, peer: tuple[str, int]) -> float:
         """Seconds until this stranger may go on."""
-        return max(self._peers.wait(peer), self._hosts.wait(peer[0]))
+        return max(self._peers.wait(peer), self._hosts.wait(peer[0]), self._all.wait(None))
 
     def mistake(self, what: str, error: Exception) -> None:
         """Log a mistake of ours that must not stop the node."""
