@@ -106,7 +106,8 @@ def test_a_page_that_loses_a_quarter_is_sent_copies_and_none_before_or_long_afte
         heard.extend((lossy, one.timestamp) for one in unwrapper.unwrap(packet, 63, 111))
 
     stream = PageStream(agreed(OPUS, 63), 4711, send, lambda: now)
-    payload, began = voice(OPUS, 440, 10)[-1].payload, {}
+    payload = voice(OPUS, 440, 10)[-1].payload
+    began: dict[int, int] = {}
     for number in range(50 * 50):
         second = number // 50
         lossy = 5 <= second < 25
