@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +107,7 @@ class Baresip:
 @contextlib.asynccontextmanager
 async def running_baresip(folder: Path, account: Account, *, tone: int = 440) -> AsyncIterator[Baresip]:
     """The phone, registered where its account names a registrar; ended with the block."""
-    port, control = free_ports(2)
+    port, (control,) = _free_pair(), free_ports(1)
     _configure(folder, account, port, control, tone)
     output = (folder / "output.txt").open("wb")
     process = await asyncio.create_subprocess_exec(
@@ -135,6 +136,15 @@ async def running_baresip(folder: Path, account: Account, *, tone: int = 440) ->
         except TimeoutError:
             process.kill()
             await process.wait()
+
+
+def _free_pair() -> int:
+    """A port that is free together with the next one, which the phone takes for TLS."""
+    for (port,) in (free_ports(1) for _ in range(100)):
+        with contextlib.suppress(OSError), socket.socket() as next_one:
+            next_one.bind(("127.0.0.1", port + 1))
+            return port
+    raise RuntimeError("No two free ports in a row were found")
 
 
 async def _connect(
