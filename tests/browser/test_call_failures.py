@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.callers import Caller, caller
 from tests.browser.conftest import CHROMIUM
-from tests.browser.people import MODIFIED
-from tests.support.lab import apart_lab
+from tests.browser.people import MODIFIED, Person
+from tests.support.lab import WEB_NODE, apart_lab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -54,3 +55,17 @@ def _connect(anita: Caller, bruno: Caller) -> None:
     bruno.answer(anita)
     anita.hears(bruno)
     bruno.hears(anita)
+
+
+def test_a_page_whose_session_ended_with_the_host_says_how_to_come_back(
+    browser: Browser, built_page: None, tmp_path: Path
+) -> None:
+    with apart_lab(tmp_path / "lab", WEB_NODE) as apart:
+        url = json.loads((apart.rest.data / "lab.json").read_text())["web"]["office"]
+        page = browser.new_context().new_page()
+        Person("anita", page, url).sign_in()
+        apart.kill()
+        expect(page.get_by_text(re.compile("^No connection to Ringback since"))).to_be_visible(timeout=MODIFIED)
+        apart.start()
+        expect(page.get_by_role("heading", name="Open Ringback with its own link")).to_be_visible(timeout=NOTICED)
+        page.context.close()

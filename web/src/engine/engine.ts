@@ -17,7 +17,10 @@ function socketUrl(): string {
 
 export class Engine {
   readonly store = new Store();
-  private readonly link = new Link(socketUrl(), this.store.take, this.store.setLink);
+  private readonly link = new Link(socketUrl(), this.store.take, this.store.setLink, () => {
+    // The host has words for it, and says how to come back.
+    window.location.replace("/");
+  });
   readonly phone = new Phone(this.store, (order) => this.do(order));
   private readonly loading = new Set<string>();
 

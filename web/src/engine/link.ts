@@ -41,6 +41,7 @@ export class Link {
     private readonly url: string,
     private readonly onEvent: (event: AnyEvent) => void,
     private readonly onState: (state: LinkState) => void,
+    private readonly onOver: () => void,
   ) {}
 
   connect(): void {
@@ -48,14 +49,27 @@ export class Link {
     if (this.socket && this.socket.readyState <= WebSocket.OPEN) return;
     const socket = new WebSocket(this.url);
     this.socket = socket;
+    let refused = true;
     socket.onopen = () => {
+      refused = false;
       this.attempts = 0;
       this.setState({ open: true, lostAt: null, nextTryAt: null });
       // A message that nobody acknowledged is sent again: its id makes the second time harmless.
       for (const [n, { order }] of this.pending) socket.send(JSON.stringify({ ...order, n }));
     };
     socket.onmessage = (message: MessageEvent<string>) => this.receive(JSON.parse(message.data) as AnyEvent);
-    socket.onclose = () => this.lost();
+    socket.onclose = () => {
+      this.lost();
+      if (refused) void this.askWhether();
+    };
+  }
+
+  /** A WebSocket does not tell why it was refused; an ordinary request does: 401 means that this session is over. */
+  private async askWhether(): Promise<void> {
+    const answer = await fetch("/", { cache: "no-store" }).catch(() => null);
+    if (answer?.status !== 401) return;
+    window.clearTimeout(this.timer);
+    this.onOver();
   }
 
   /** Ask the host to do something. `again`: keep it over a lost connection until it is answered. */
