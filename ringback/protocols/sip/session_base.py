@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
@@ -73,7 +74,7 @@ class Reliable:
         self.retransmit: Timer | None = None
 
 
-class SessionBase:
+class SessionBase(ABC):
     """State and what every part of a session uses. See ``Session``."""
 
     __slots__ = (
@@ -396,6 +397,10 @@ class SessionBase:
     @staticmethod
     def _sdp(message: Message) -> bytes | None:
         return description_in(message)
+
+    @abstractmethod
+    def _arm_session_timer(self, now: float) -> None:
+        """Begin a new interval of the session timer; what is done at its end takes offers, made elsewhere."""
 
 
 _QUALITY = ("RTP-RxStat", "P-RTP-Stat")

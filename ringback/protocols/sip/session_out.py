@@ -269,9 +269,6 @@ class OutgoingSide(SessionBase):
         self._remember(sdp)
         self._send_prack(pending[0], pending[1], sdp, headers, now)
 
-    def _arm_session_timer(self, now: float) -> None:
-        raise NotImplementedError
-
 
 class _Prack:
     """A PRACK of ours. Its failure is the INVITE's business: the other side gives up by itself."""
