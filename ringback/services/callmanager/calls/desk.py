@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -61,9 +62,20 @@ class Studio:
         self.identity = DtlsIdentity.generate()
         self._settings = settings
         self._tasks: set[asyncio.Task[None]] = set()
+        self._sounds: dict[HeardKind, tuple[int, Sound]] = {}
+        self._making = threading.Lock()
 
     def sound(self, kind: HeardKind) -> Sound:
-        """The sound of a kind; may take some 100 ms the first time: not on the loop."""
+        """The sound of a kind, made once and again where the music's file changed; some 100 ms the first time: not on
+        the loop. Raises SoundFileError, OSError."""
+        music = self._settings.music if kind == "music" else None
+        stamp = 0 if music is None else music.stat().st_mtime_ns
+        kept = self._sounds.get(kind)
+        if kept is None or kept[0] != stamp:
+            kept = self._sounds[kind] = (stamp, self._made(kind))
+        return kept[1]
+
+    def _made(self, kind: HeardKind) -> Sound:
         if kind == "confirmation":
             return beep()
         if kind == "ringback":
@@ -90,8 +102,9 @@ class Studio:
             started(Player(self.host, agreed.leg, sound, agreed.codec, number, ptime=stream.ptime))
 
     def _ready(self, kind: HeardKind, codec: Codec, ptime: int) -> Sound:
-        sound = self.sound(kind)
-        sound.frames(codec, ptime)
+        with self._making:  # two who are held at once wait for one encoder
+            sound = self.sound(kind)
+            sound.frames(codec, ptime)
         return sound
 
     async def close(self) -> None:
