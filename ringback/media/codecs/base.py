@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,6 +142,39 @@ class CodecFacts:
     payload_type: int | None = None
     conceals: bool = False
     parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+class PacketTimed:
+    """What encoders share whose only choice is the packet time."""
+
+    __slots__ = ("_frame", "_settings")
+
+    NAME: ClassVar[str]
+    RATE: ClassVar[int]
+    PACKET_TIMES: ClassVar[tuple[int, ...]] = (10, 20, 30, 40, 60, 80, 100, 120)
+    """In ms; longer packets than any sender in use."""
+
+    @property
+    def rate(self) -> int:
+        """PCM samples a second."""
+        return self.RATE
+
+    @property
+    def settings(self) -> EncoderSettings:
+        """How it works now."""
+        return self._settings
+
+    @property
+    def frame(self) -> int:
+        """Samples that ``encode`` takes."""
+        return self._frame
+
+    def tune(self, settings: EncoderSettings) -> None:
+        """Take another packet time. Raises CodecError."""
+        if settings.ptime not in self.PACKET_TIMES:
+            raise CodecError(f"{self.NAME} packets hold 10 to 120 ms, not {settings.ptime}")
+        self._settings: EncoderSettings = settings
+        self._frame: int = self.RATE * settings.ptime // 1000
 
 
 def check_frame(pcm: Pcm, frame: int) -> None:

@@ -10,18 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ringback.media.codecs.base import (
-    CodecError,
     CodecFacts,
     Decoder,
     Encoder,
     EncoderSettings,
+    PacketTimed,
     PayloadError,
     Pcm,
     check_frame,
 )
 
 RATE = 8000
-PACKET_TIMES = (10, 20, 30, 40, 60, 80, 100, 120)  # ms; longer packets than any sender in use
 
 Law = Literal["mu", "A"]
 
@@ -63,36 +62,16 @@ def encoding_table(law: Law) -> NDArray[np.uint8]:
     return _nearest(decoding_table(law))
 
 
-class G711Encoder:
+class G711Encoder(PacketTimed):
     """An octet for each sample."""
 
-    __slots__ = ("_frame", "_settings", "_table")
+    __slots__ = ("_table",)
+
+    NAME, RATE = "G.711", RATE
 
     def __init__(self, law: Law, settings: EncoderSettings) -> None:
         self._table = encoding_table(law)
         self.tune(settings)
-
-    @property
-    def rate(self) -> int:
-        """8,000."""
-        return RATE
-
-    @property
-    def settings(self) -> EncoderSettings:
-        """How it works now."""
-        return self._settings
-
-    @property
-    def frame(self) -> int:
-        """Samples that ``encode`` takes."""
-        return self._frame
-
-    def tune(self, settings: EncoderSettings) -> None:
-        """Take another packet time. Raises CodecError."""
-        if settings.ptime not in PACKET_TIMES:
-            raise CodecError(f"G.711 packets hold 10 to 120 ms, not {settings.ptime}")
-        self._settings = settings
-        self._frame = RATE * settings.ptime // 1000
 
     def encode(self, pcm: Pcm) -> bytes:
         """One octet a sample. Raises CodecError."""

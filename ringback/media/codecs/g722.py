@@ -14,11 +14,11 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 
 from ringback.media.codecs.base import (
-    CodecError,
     CodecFacts,
     Decoder,
     Encoder,
     EncoderSettings,
+    PacketTimed,
     PayloadError,
     Pcm,
     check_frame,
@@ -27,7 +27,6 @@ from ringback.media.codecs.base import (
 RATE = 16000
 CLOCK = 8000
 SAMPLES_PER_OCTET = 2
-PACKET_TIMES = (10, 20, 30, 40, 60, 80, 100, 120)  # ms
 
 
 def _context(mode: Literal["r", "w"], frame: int = 0) -> AudioCodecContext:
@@ -41,42 +40,26 @@ def _context(mode: Literal["r", "w"], frame: int = 0) -> AudioCodecContext:
     return context
 
 
-class G722Encoder:
+class G722Encoder(PacketTimed):
     """Half an octet for each sample."""
 
-    __slots__ = ("_context", "_frame", "_settings")
+    __slots__ = ("_context",)
+
+    NAME, RATE = "G.722", RATE
 
     def __init__(self, settings: EncoderSettings) -> None:
         self._frame = 0
         self.tune(settings)
-
-    @property
-    def rate(self) -> int:
-        """16,000."""
-        return RATE
-
-    @property
-    def settings(self) -> EncoderSettings:
-        """How it works now."""
-        return self._settings
-
-    @property
-    def frame(self) -> int:
-        """Samples that ``encode`` takes."""
-        return self._frame
 
     def tune(self, settings: EncoderSettings) -> None:
         """Take another packet time; the predictors start anew then, which one listens to as a faint click.
 
         Raises CodecError.
         """
-        if settings.ptime not in PACKET_TIMES:
-            raise CodecError(f"G.722 packets hold 10 to 120 ms, not {settings.ptime}")
-        self._settings = settings
-        frame = RATE * settings.ptime // 1000
-        if frame != self._frame:
-            self._frame = frame
-            self._context = _context("w", frame)
+        before = self._frame
+        super().tune(settings)
+        if self._frame != before:
+            self._context = _context("w", self._frame)
 
     def encode(self, pcm: Pcm) -> bytes:
         """The payload. Raises CodecError."""

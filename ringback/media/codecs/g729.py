@@ -22,6 +22,7 @@ from ringback.media.codecs.base import (
     Encoder,
     EncoderSettings,
     NoSuchCodecError,
+    PacketTimed,
     PayloadError,
     Pcm,
     check_frame,
@@ -29,7 +30,6 @@ from ringback.media.codecs.base import (
 
 RATE = 8000
 FRAME, OCTETS, SILENCE_OCTETS = 80, 10, 2  # samples and octets of a frame, octets of a description of silence
-PACKET_TIMES = (10, 20, 30, 40, 60, 80, 100, 120)  # ms
 _MOST_FRAMES = 24
 
 
@@ -54,10 +54,12 @@ def load() -> ctypes.CDLL:
     return library
 
 
-class G729Encoder:
+class G729Encoder(PacketTimed):
     """Ten octets for every 10 ms, without Annex B's silences."""
 
-    __slots__ = ("__weakref__", "_frame", "_length", "_lib", "_out", "_settings", "_state")
+    __slots__ = ("__weakref__", "_length", "_lib", "_out", "_state")
+
+    NAME, RATE = "G.729", RATE
 
     def __init__(self, settings: EncoderSettings) -> None:
         self._lib = load()
@@ -68,28 +70,6 @@ class G729Encoder:
         self._out = ctypes.create_string_buffer(OCTETS)
         self._length = ctypes.c_uint8()
         self.tune(settings)
-
-    @property
-    def rate(self) -> int:
-        """8,000."""
-        return RATE
-
-    @property
-    def settings(self) -> EncoderSettings:
-        """How it works now."""
-        return self._settings
-
-    @property
-    def frame(self) -> int:
-        """Samples that ``encode`` takes."""
-        return self._frame
-
-    def tune(self, settings: EncoderSettings) -> None:
-        """Take another packet time. Raises CodecError."""
-        if settings.ptime not in PACKET_TIMES:
-            raise CodecError(f"G.729 packets hold 10 to 120 ms, not {settings.ptime}")
-        self._settings = settings
-        self._frame = RATE * settings.ptime // 1000
 
     def encode(self, pcm: Pcm) -> bytes:
         """The payload. Raises CodecError."""
