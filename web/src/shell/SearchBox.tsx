@@ -231,12 +231,14 @@ export function SearchBox() {
             <kbd>↑</kbd> <kbd>↓</kbd> {t("search.help.choose")}
           </span>
           <span>
-            <kbd>Enter</kbd> {t("search.help.chat")}
+            <kbd>Enter</kbd> {t(activeRow?.kind === "call" ? "search.help.call" : "search.help.chat")}
           </span>
-          <span>
-            <kbd>Shift Enter</kbd> {t("search.help.card")}
-          </span>
-          {canCall && (
+          {activeRow?.kind !== "call" && (
+            <span>
+              <kbd>Shift Enter</kbd> {t("search.help.card")}
+            </span>
+          )}
+          {canCall && activeRow?.kind !== "call" && (
             <span>
               <kbd>Ctrl Enter</kbd> {t("search.help.call")}
             </span>
