@@ -58,6 +58,7 @@ def _assertion(statement: Statement) -> etree._Element:
     values = {"ID": statement.id, "Version": "2.0", "IssueInstant": begin}
     root = etree.Element(f"{{{ASSERTION}}}Assertion", values, nsmap={"saml": ASSERTION})
     _child(root, "Issuer", statement.issuer)
+    # This id tells the signer where its signature belongs: schema and readers want it right behind the issuer.
     etree.SubElement(root, f"{{{SIGNATURE}}}Signature", {"Id": "placeholder"}, nsmap={"ds": SIGNATURE})
     subject = _child(root, "Subject")
     _child(subject, "NameID", statement.subject)
