@@ -13,7 +13,7 @@ import { usePhone } from "../parts/useMedia";
 import { useTexts } from "../texts/texts";
 import type { Conversation } from "../wire";
 import css from "./chats.module.css";
-import { keepLastWords, takeLastWords } from "./lastWords";
+import { forgetLastWords, keepLastWords, lastWords } from "./lastWords";
 import { useChatTitle } from "./useChatTitle";
 
 const EmojiPicker = lazy(() => import("./EmojiPicker"));
@@ -50,10 +50,11 @@ function useTypingNotice(conversation: string) {
 
 function useDraft(conversation: Conversation) {
   const engine = useEngine();
-  const [text, setText] = useState(() => takeLastWords(conversation.id) ?? conversation.draft);
+  const [text, setText] = useState(() => lastWords(conversation.id) ?? conversation.draft);
   const kept = useRef(conversation.draft);
   const current = useRef(text);
   const { id } = conversation;
+  useEffect(forgetLastWords, []);
   useEffect(() => {
     current.current = text;
     if (text === kept.current) return undefined;

@@ -9,13 +9,21 @@ export function keepLastWords(conversation: string, text: string): void {
   }
 }
 
-/** Those words, once; null where the page was left in another conversation. */
-export function takeLastWords(conversation: string): string | null {
+/** Those words; null where the page was left in another conversation. Asking changes nothing: a view may be drawn twice. */
+export function lastWords(conversation: string): string | null {
   try {
     const [left, text] = JSON.parse(sessionStorage.getItem(KEY) ?? "[]") as [string?, string?];
-    sessionStorage.removeItem(KEY);
     return left === conversation ? (text ?? null) : null;
   } catch {
     return null;
+  }
+}
+
+/** They are in the composer again. */
+export function forgetLastWords(): void {
+  try {
+    sessionStorage.removeItem(KEY);
+  } catch {
+    // Without storage there is nothing to forget.
   }
 }
