@@ -74,7 +74,7 @@ def test_music_is_quiet_varied_and_has_no_seam() -> None:
     levels = 20 * np.log10(np.sqrt((seconds**2).mean(axis=1)) / 32768)
     assert levels.min() > -45
     assert levels.max() < -15
-    assert len({tuple(sorted(peaks(second.astype(np.int16), RATE))) for second in seconds}) > 10
+    assert len({tuple(sorted(peaks(second.astype(np.int16), RATE))) for second in seconds[::3]}) > 8
     samples = music.pcm.astype(int)
     assert abs(samples[0] - samples[-1]) < np.abs(np.diff(samples)).max()
 

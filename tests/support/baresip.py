@@ -106,7 +106,8 @@ class Baresip:
 
 @contextlib.asynccontextmanager
 async def running_baresip(folder: Path, account: Account, *, tone: int = 440) -> AsyncIterator[Baresip]:
-    """The phone, registered where its account names a registrar; ended with the block."""
+    """The phone, registered where its account names a registrar; ended with the block. Raises PermissionError where it
+    is refused there."""
     port, (control,) = _free_pair(), free_ports(1)
     _configure(folder, account, port, control, tone)
     output = (folder / "output.txt").open("wb")
@@ -121,7 +122,9 @@ async def running_baresip(folder: Path, account: Account, *, tone: int = 440) ->
         tasks.append(asyncio.create_task(phone.read(), name="baresip events"))
         if account.registrar:
             await phone.command("uanew", _line(account))
-            await phone.expect("REGISTER_OK")
+            told = await phone.expect("REGISTER_OK", "REGISTER_FAIL")
+            if told["type"] == "REGISTER_FAIL":
+                raise PermissionError(f"baresip was not registered: {told.get('param')}")
         yield phone
         writer.close()
     finally:
