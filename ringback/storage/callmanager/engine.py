@@ -1,53 +1,17 @@
-"""Connections to a call manager database, and the transaction that only one node has at a time."""
+"""Connections to a call manager database, and the transaction that only one node of a cluster has at a time."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import AbstractAsyncContextManager
 
-from sqlalchemy import event, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ringback.storage import engine as common
+
+create_engine = common.create_engine
 _ADVISORY_LOCK = 0x72696E67  # any number that all nodes share
 
 
-def create_engine(url: str) -> AsyncEngine:
-    """An engine for ``sqlite+aiosqlite:///FILE`` or ``postgresql+asyncpg://...``; SQLite in WAL mode.
-
-    Single statements run without a transaction, which saves a round trip each; ``exclusive`` opens one.
-    """
-    autocommit: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
-    if not url.startswith("sqlite"):
-        return create_async_engine(url, pool_size=4, max_overflow=4, pool_pre_ping=True, **autocommit)
-    engine = create_async_engine(url, connect_args={"timeout": 30}, **autocommit)
-
-    def connected(connection: Any, _record: object) -> None:
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    event.listen(engine.sync_engine, "connect", connected)
-    return engine
-
-
-@asynccontextmanager
-async def exclusive(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+def exclusive(engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]:
     """A transaction that waits for its turn among all nodes; committed at the end, rolled back where it raises."""
-    if engine.dialect.name == "sqlite":
-        # A deferred transaction that turns from reading to writing can't wait for its turn, so it begins as a writer.
-        async with engine.connect() as connection:
-            await connection.exec_driver_sql("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                await connection.exec_driver_sql("ROLLBACK")
-                raise
-            await connection.exec_driver_sql("COMMIT")
-        return
-    async with engine.connect() as connection:
-        await connection.execution_options(isolation_level="READ COMMITTED")
-        async with connection.begin():
-            await connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
-            yield connection
+    return common.exclusive(engine, _ADVISORY_LOCK)
