@@ -1,7 +1,7 @@
-"""SASL, the server's side: PLAIN, SCRAM-SHA-256 with and without channel binding, and the one-time token.
+"""SASL, the server's side: PLAIN, SCRAM-SHA-256 with and without channel binding, OAUTHBEARER, and the one-time token.
 
-Sources: RFC 4422, RFC 4616 (PLAIN), RFC 5802 and RFC 7677 (SCRAM), RFC 5929 (channel bindings), and for
-CISCO-VTG-TOKEN what public material shows of it (``userid=USER@DOMAIN NUL token=TOKEN``).
+Sources: RFC 4422, RFC 4616 (PLAIN), RFC 5802 and RFC 7677 (SCRAM), RFC 5929 (channel bindings), RFC 7628 (OAUTHBEARER),
+and for CISCO-VTG-TOKEN what public material shows of it (``userid=USER@DOMAIN NUL token=TOKEN``).
 
 An exchange is a small machine without I/O: ``begin`` and ``respond`` take the client's bytes and return what is to be
 done next. Where a secret has to be looked up it returns a question; the driver answers with ``answer_...``. What it
@@ -15,9 +15,11 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from ringback.protocols.oauth.tokens import SCOPE
+from ringback.protocols.xmpp import sasl_bearer
 from ringback.protocols.xmpp.errors import SaslError
 from ringback.rules.addresses import AddressError, Jid
 
@@ -25,9 +27,11 @@ PLAIN: Final = "PLAIN"
 SCRAM: Final = "SCRAM-SHA-256"
 SCRAM_PLUS: Final = "SCRAM-SHA-256-PLUS"
 TOKEN: Final = "CISCO-VTG-TOKEN"  # noqa: S105 - the mechanism's name
+BEARER: Final = sasl_bearer.MECHANISM
 
 _LARGEST_MESSAGE: Final = 4096  # bytes, decoded
 _LARGEST_NAME: Final = 1023
+_LARGEST_TEXT: Final = 4 * -(-sasl_bearer.LARGEST // 3)  # the largest message of all, in base64
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,24 @@ class CheckToken:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckBearer:
+    """Ask whose access token this is; answer with ``answer_bearer``. ``user`` is who is claimed (empty: nobody)."""
+
+    user: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BearerAnswer:
+    """Whose token it is (a localpart); or ``user`` empty, and ``condition`` the SASL condition of the refusal that
+    follows the documented JSON, ``text`` a sentence why."""
+
+    user: str
+    condition: str = "not-authorized"
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FindVerifier:
     """Ask for the verifier of this user; answer with ``answer_verifier``."""
 
@@ -84,7 +106,8 @@ class Success:
     data: bytes | None = None
 
 
-Step = Challenge | CheckPassword | CheckToken | FindVerifier | Success
+Question = CheckPassword | CheckToken | CheckBearer | FindVerifier
+Step = Challenge | Question | Success
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +142,10 @@ class Exchange:
 
     def answer_verifier(self, verifier: Verifier) -> Step:
         """The answer to ``FindVerifier``; for an unknown user the made-up one of ``fake_verifier``."""
+        raise SaslError("temporary-auth-failure")
+
+    def answer_bearer(self, answer: BearerAnswer) -> Step:
+        """The answer to ``CheckBearer``."""
         raise SaslError("temporary-auth-failure")
 
     def _user(self, name: str) -> str:
@@ -178,6 +205,34 @@ class TokenExchange(Exchange):
         if not good:
             raise SaslError("not-authorized")
         return Success(self.user)
+
+
+class BearerExchange(Exchange):
+    """RFC 7628: an access token of the call manager. ``scope`` is what tokens must have, for the refusal's JSON."""
+
+    def __init__(self, domain: str, scope: str = "") -> None:
+        super().__init__(domain)
+        self._scope = scope
+        self._refused: SaslError | None = None
+
+    def respond(self, data: bytes) -> Step:
+        if self._refused is not None:
+            raise self._refused  # whatever the client acknowledged the refusal with
+        message = sasl_bearer.parse_message(data)
+        if message.identity:
+            local, at, domain = message.identity.partition("@")
+            if at and domain.partition("/")[0].lower() != self.domain:
+                raise SaslError("invalid-authzid")
+            self.user = self._user(local)
+        return CheckBearer(self.user, message.token)
+
+    def answer_bearer(self, answer: BearerAnswer) -> Step:
+        if answer.user and (not self.user or answer.user == self.user):
+            return Success(answer.user)
+        if answer.user:
+            raise SaslError("invalid-authzid")  # a good token, but of somebody else
+        self._refused = SaslError(answer.condition, answer.text)
+        return Challenge(sasl_bearer.render_refusal(sasl_bearer.BearerRefusal("invalid_token", self._scope)))
 
 
 class ScramExchange(Exchange):
@@ -271,6 +326,8 @@ def exchange_for(mechanism: str, domain: str, bindings: ChannelBindings) -> Exch
         return PlainExchange(domain)
     if mechanism == TOKEN:
         return TokenExchange(domain)
+    if mechanism == BEARER:
+        return BearerExchange(domain, SCOPE)
     if mechanism in {SCRAM, SCRAM_PLUS}:
         return ScramExchange(domain, plus=mechanism == SCRAM_PLUS, bindings=bindings)
     raise SaslError("invalid-mechanism")
@@ -300,7 +357,7 @@ def decode_base64(text: str | None) -> bytes | None:
         return None
     if stripped == "=":
         return b""
-    if len(stripped) > 2 * _LARGEST_MESSAGE:
+    if len(stripped) > _LARGEST_TEXT:
         raise SaslError("malformed-request")
     try:
         return base64.b64decode(stripped, validate=True)

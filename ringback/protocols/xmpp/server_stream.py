@@ -27,6 +27,7 @@ from ringback.protocols.xmpp.sasl import (
     SCRAM,
     SCRAM_PLUS,
     TOKEN,
+    BearerAnswer,
     Challenge,
     ChannelBindings,
     Exchange,
@@ -81,6 +82,7 @@ _STANZAS: Final = {f"{CLIENT_NS} {name}": name for name in ("message", "presence
 _LIMITS: Final = SplitterLimits()
 _UNAUTHENTICATED_LIMITS: Final = SplitterLimits(stanza=16_384, tag=8_192, depth=8, attributes=32)
 _Answer = Callable[[Exchange], Step]
+_REFUSED: Final = frozenset({"not-authorized", "credentials-expired", "account-disabled"})
 _MOST_ATTEMPTS: Final = 4  # RFC 6120 section 6.4.5: between 2 and 5 retries
 
 
@@ -210,6 +212,10 @@ class ServerStream:
     def checked(self, *, good: bool) -> list[Event]:
         """The answer to a password or token question."""
         return self._answered(lambda exchange: exchange.answer_checked(good=good))
+
+    def bearer_checked(self, answer: BearerAnswer) -> list[Event]:
+        """The answer to the question whose access token it is."""
+        return self._answered(lambda exchange: exchange.answer_bearer(answer))
 
     def verifier_found(self, verifier: Verifier) -> list[Event]:
         """The answer to a verifier question."""
@@ -444,7 +450,7 @@ class ServerStream:
         self._out.append(
             b"<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><%b/>%b</failure>" % (error.condition.encode(), text)
         )
-        if self._exchange is not None and self._exchange.user and error.condition == "not-authorized":
+        if self._exchange is not None and self._exchange.user and error.condition in _REFUSED:
             self._events.append(AuthenticationFailed(self._exchange.user))
         self._exchange = None
         self.state = State.OFFERED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ringback.protocols.xmpp.errors import StreamError
-from ringback.protocols.xmpp.sasl import CheckPassword, CheckToken, FindVerifier
+from ringback.protocols.xmpp.sasl import Question
 from ringback.protocols.xmpp.stanza import Stanza
 
 
@@ -16,9 +16,9 @@ class SecureNow:
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """Answer ``question`` with ``checked`` or ``verifier_found``."""
+    """Answer ``question`` with ``checked``, ``bearer_checked`` or ``verifier_found``."""
 
-    question: CheckPassword | CheckToken | FindVerifier
+    question: Question
 
 
 @dataclass(frozen=True, slots=True)
