@@ -1,7 +1,7 @@
 """The messages of the SASL mechanism OAUTHBEARER (RFC 7628), both sides.
 
-A client sends ``gs2-header %x01 auth=Bearer TOKEN %x01 %x01``. A server that refuses answers with a challenge that holds
-JSON (section 3.2.2); the client acknowledges it with a single %x01, and only then the exchange fails.
+A client sends ``gs2-header %x01 auth=Bearer TOKEN %x01 %x01``. A server that refuses answers with a challenge that
+holds JSON (section 3.2.2); the client acknowledges it with a single %x01, and only then the exchange fails.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class BearerMessage:
 
 
 class BearerRefusal(msgspec.Struct, frozen=True, omit_defaults=True, rename={"configuration": "openid-configuration"}):
-    """Why a server refused: ``status`` of RFC 6750 section 3.1, the scope that a token must have, and where clients find
-    the authorisation server."""
+    """Why a server refused: ``status`` of RFC 6750 section 3.1, the scope that a token must have, and where clients
+    find the authorisation server."""
 
     status: str
     scope: str = ""
@@ -88,7 +88,7 @@ def parse_refusal(data: bytes) -> BearerRefusal:
 
 
 def _unescaped(name: str) -> str:
-    """A saslname (RFC 5801 section 4): ``=2C`` and ``=3D`` stand for comma and equals sign; no other ``=`` may occur."""
+    """A saslname (RFC 5801 section 4): ``=2C`` and ``=3D`` stand for comma and equals sign, and no other may occur."""
     plain = name.replace("=2C", ",").replace("=3D", "\0")
     if "=" in plain or "\0" in name:
         raise SaslError("malformed-request")

@@ -16,7 +16,6 @@ import base64
 import binascii
 import contextlib
 import hashlib
-import socket
 from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any, Final
@@ -25,12 +24,12 @@ from urllib.parse import quote, unquote, urlsplit
 import aiohttp
 import msgspec
 import structlog
-from aiohttp.abc import AbstractResolver, ResolveResult
 from lxml import etree
 
+from ringback.net.node_resolver import NodeResolver
 from ringback.net.tls import client_context
 from ringback.protocols.xmpp.sasl import Verifier, fake_verifier
-from ringback.rules.addresses import AddressError, HostPort, Jid
+from ringback.rules.addresses import AddressError, Jid
 from ringback.services.presence.errors import CredentialsUnavailableError
 from ringback.services.presence.settings import PresenceSettings
 
@@ -53,30 +52,6 @@ class _VerifierAnswer(msgspec.Struct):
     iterations: int
     stored_key: str
     server_key: str
-
-
-class _NodeResolver(AbstractResolver):
-    """Names of call managers are reached at the addresses of the settings; others as the system says."""
-
-    def __init__(self, addresses: Mapping[str, HostPort]) -> None:
-        self._addresses = addresses
-        self._system = aiohttp.ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        known = self._addresses.get(host)
-        if known is None:
-            return await self._system.resolve(host, port, family)
-        address_family = socket.AF_INET6 if ":" in known.host else socket.AF_INET
-        return [
-            ResolveResult(
-                hostname=host, host=known.host, port=port, family=address_family, proto=0, flags=socket.AI_NUMERICHOST
-            )
-        ]
-
-    async def close(self) -> None:
-        await self._system.close()
 
 
 class _Kept:
@@ -120,7 +95,7 @@ class Credentials:
         connector = aiohttp.TCPConnector(
             ssl=client_context(self._settings.ca_file),
             limit=64,
-            resolver=_NodeResolver(self._nodes),
+            resolver=NodeResolver(self._nodes),
             local_addr=None if source is None else (source, 0),
         )
         self._session = aiohttp.ClientSession(

@@ -1,0 +1,226 @@
+"""The keys with which a service checks access tokens by itself, fetched from the call managers and kept up to date.
+
+Theory of operation. Every call manager node is asked for its key document every few seconds, with the ETag of the
+last one, so that what did not change costs a few octets. Nodes of one cluster serve the same document; of those the one
+that was confirmed last counts, so that a node that fell silent before its cluster's keys were regenerated cannot keep
+the old ones alive. A node that does not answer is asked ever more rarely, and its last good document goes on being
+used: who has a token signs in while the call managers are away. Revocations come with the document; whoever keeps
+people signed in listens for changes and asks ``refuses`` about them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import random
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import aiohttp
+import structlog
+
+from ringback.net.node_resolver import NodeResolver
+from ringback.protocols.oauth.tokens import CheckingKeys, Claims, Refusal, TakenBack, TokenError, check_access
+from ringback.rules.addresses import HostPort
+
+PATH: Final = "/ssosp/oauth/keys"
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=5, connect=3)
+_LARGEST: Final = 4 * 1024 * 1024  # octets; a cluster whose 10,000 people were all revoked needs about a quarter
+_FIRST_ROUND: Final = 2.0  # seconds that ``start`` waits for the nodes at most
+_LONGEST_PAUSE: Final = 30.0
+
+_log = structlog.get_logger("ringback.token_keys")
+
+
+class KeysUnavailableError(TokenError):
+    """No call manager has given its keys yet: nobody can say whether a token is good."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKeySettings:
+    """``nodes``: names of call manager nodes with the addresses to reach them at; certificates are checked for the
+    name with ``tls``. ``user`` and ``password``: an application user with the right ``token-keys``. ``poll``: seconds
+    between two questions to a node. ``source``: the address to ask from (None: the system's choice)."""
+
+    nodes: Sequence[tuple[str, HostPort]]
+    user: str
+    password: str = field(repr=False)
+    tls: ssl.SSLContext = field(repr=False)
+    poll: float = 2.0
+    source: str | None = None
+
+
+@dataclass(slots=True)
+class _Node:
+    name: str
+    port: int
+    etag: str = ""
+    document: bytes = b""
+    cluster: str = ""
+    confirmed: float = 0.0  # loop time of the last answer
+    failures: int = 0
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class TokenKeys:
+    """Keeps the keys; ``check`` and ``refuses`` never wait."""
+
+    def __init__(self, settings: TokenKeySettings, clock: Callable[[], float] = time.time) -> None:
+        """``clock`` tells Unix seconds."""
+        self._settings = settings
+        self._clock = clock
+        self._nodes = [_Node(name, address.port) for name, address in settings.nodes]
+        self._keys: CheckingKeys | None = None
+        self._documents: tuple[bytes, ...] = ()
+        self._named: frozenset[str] = frozenset()  # people of whom anything was taken back
+        self._ended: frozenset[str] = frozenset()
+        self._valid_from = 0.0
+        self._listeners: list[Callable[[], None]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether any keys are known."""
+        return self._keys is not None
+
+    async def start(self) -> None:
+        """Begin to ask; waits a moment for the first answers, but not for nodes that are silent."""
+        settings = self._settings
+        connector = aiohttp.TCPConnector(
+            ssl=settings.tls,
+            resolver=NodeResolver(dict(settings.nodes)),
+            local_addr=None if settings.source is None else (settings.source, 0),
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector, timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+        )
+        self._tasks = [
+            asyncio.create_task(self._follow(node, self._session), name=f"token keys of {node.name}")
+            for node in self._nodes
+        ]
+        if self._nodes:
+            waits = [asyncio.ensure_future(node.asked.wait()) for node in self._nodes]
+            _, late = await asyncio.wait(waits, timeout=_FIRST_ROUND)
+            for wait in late:
+                wait.cancel()
+
+    async def stop(self) -> None:
+        """Mirror of ``start``; the keys are kept."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def listen(self, changed: Callable[[], None]) -> None:
+        """Be called whenever keys, revocations or deactivations changed."""
+        self._listeners.append(changed)
+
+    def check(self, token: str) -> Claims:
+        """What an access token says, if it can be believed now. Raises TokenError: TokenExpiredError,
+        TokenRevokedError, KeysUnavailableError."""
+        if self._keys is None:
+            raise KeysUnavailableError("No call manager has given its keys yet")
+        return check_access(self._keys, token, self._clock())
+
+    def refuses(
+        self, user: str, issued: float, client: str = "", token_id: str = "", cluster: str = ""
+    ) -> Refusal | None:
+        """Why whoever signed in with this token (claims as in ``Claims``, the user folded) is to be signed out; None:
+        they may stay."""
+        if self._keys is None:
+            return None
+        if user not in self._named and token_id not in self._ended and issued >= self._valid_from:
+            return None  # nearly everybody, whenever anything changes
+        return self._keys.refuses(user, issued, client, token_id, cluster)
+
+    def refuses_person(self, user: str, since: float) -> Refusal | None:
+        """As ``refuses``, for somebody (folded user id) who proved at ``since`` (Unix seconds) who they are without a
+        token: a revoked person has to sign in again whatever the way was, but what ends tokens alone does not count."""
+        if self._keys is None or user not in self._named:
+            return None
+        for one in self._keys.taken_back.values():
+            if why := TakenBack(revoked=one.revoked, deactivated=one.deactivated).refuses(user, since):
+                return why
+        return None
+
+    async def _follow(self, node: _Node, session: aiohttp.ClientSession) -> None:
+        while True:
+            failure = await self._ask(node, session)
+            node.asked.set()
+            if failure:
+                node.failures += 1
+                if node.failures == 1:
+                    _log.warning("token keys are not to be had", node=node.name, why=failure)
+            elif node.failures:
+                node.failures = 0
+                _log.info("token keys are to be had again", node=node.name)
+            await asyncio.sleep(self._pause(node.failures))
+
+    def _pause(self, failures: int) -> float:
+        """The seconds between two questions, or more for a node that fails; with a tenth by chance, so that the
+        services of a deployment do not ask all together."""
+        wanted = self._settings.poll * 2.0 ** min(failures, 8)
+        longest = max(_LONGEST_PAUSE, self._settings.poll)
+        return min(wanted, longest) * (1 + random.random() / 10)  # noqa: S311 - spread, not secret
+
+    async def _ask(self, node: _Node, session: aiohttp.ClientSession) -> str:
+        """One question; empty, or why there is no document."""
+        settings = self._settings
+        basic = base64.b64encode(f"{settings.user}:{settings.password}".encode()).decode()
+        headers = {"Authorization": f"Basic {basic}"}
+        if node.etag:
+            headers["If-None-Match"] = node.etag
+        try:
+            url = f"https://{node.name}:{node.port}{PATH}"
+            async with session.get(url, headers=headers, allow_redirects=False) as response:
+                if response.status == 304 and node.document:
+                    node.confirmed = asyncio.get_running_loop().time()
+                    self._take()
+                    return ""
+                if response.status != 200:
+                    return f"the answer is {response.status}"
+                body = bytearray()
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    if len(body) > _LARGEST:
+                        return "the answer is too long"
+                return self._received(node, bytes(body), response.headers.get("ETag", ""))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return type(error).__name__
+
+    def _received(self, node: _Node, document: bytes, etag: str) -> str:
+        try:
+            clusters = CheckingKeys.parse([document]).clusters
+        except TokenError as error:
+            return str(error)
+        node.document, node.etag, node.cluster = document, etag, next(iter(clusters))
+        node.confirmed = asyncio.get_running_loop().time()
+        self._take()
+        return ""
+
+    def _take(self) -> None:
+        """Use the document of each cluster that was confirmed last."""
+        last: dict[str, _Node] = {}
+        for node in self._nodes:
+            if node.document and (node.cluster not in last or node.confirmed > last[node.cluster].confirmed):
+                last[node.cluster] = node
+        documents = tuple(last[cluster].document for cluster in sorted(last))
+        if documents == self._documents:
+            return
+        self._keys = CheckingKeys.parse(documents)
+        self._documents = documents
+        taken_back = self._keys.taken_back.values()
+        self._named = frozenset(
+            user for one in taken_back for user in (*one.deactivated, *(revoked.user for revoked in one.revoked))
+        )
+        self._ended = frozenset(token_id for one in taken_back for token_id in one.ended)
+        self._valid_from = max((one.valid_from for one in taken_back), default=0.0)
+        for listener in self._listeners:
+            listener()
