@@ -1,0 +1,1 @@
+"""What a voicemail service keeps: mailboxes, messages with their sound, greetings."""

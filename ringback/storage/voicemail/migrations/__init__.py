@@ -1,0 +1,1 @@
+"""Migrations of a voicemail database, run by Alembic."""
