@@ -3,8 +3,10 @@
 An access token is a JWS (RS256) whose payload is ``{"private": <JWE>}``; the JWE (``dir``, A128CBC-HS256) holds the
 claims. A refresh token is a JWS with plain claims. Header fields and outer claims are as seen on real servers; the
 inner claims of the access token are not public and chosen here: ``iss``, ``sub`` (user id), ``exp``, ``iat``, ``tid``
-(the token's own id), ``ccid`` (client id), ``scope``. Keys belong to the cluster; their id is ``<cluster uuid>:<SHA-256
-of the public key, hexadecimal>``.
+(the id of the sign-in: the same in its refresh token and all its access tokens), ``ccid`` (client id), ``scope``. Keys
+belong to the cluster; their id is ``<cluster uuid>:<SHA-256 of the public key, hexadecimal>``.
+
+What was taken back before its time stands in the same document as the keys, so a service that fetches it knows both.
 
 Times are Unix seconds and arguments. A token that lacks any claim, names another algorithm, key or issuer is refused.
 """
@@ -42,9 +44,26 @@ class TokenExpiredError(TokenError):
     """A token was good and is over: not an attack, the client only has to fetch another."""
 
 
+Refusal = Literal["revoked", "deactivated"]
+_REFUSED: dict[Refusal, str] = {
+    "revoked": "The token was revoked; its person has to sign in again",
+    "deactivated": "The person of this token is deactivated",
+}
+
+
+class TokenRevokedError(TokenError):
+    """A token was good and was taken back. ``why``: it was revoked, or its person is deactivated."""
+
+    def __init__(self, why: Refusal) -> None:
+        super().__init__(_REFUSED[why])
+        self.why: Refusal = why
+
+
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token says: whose it is, of which cluster, for which client, until when (``expires``, Unix seconds)."""
+    """What a token says: whose it is, of which cluster, for which client, until when (``expires``, Unix seconds).
+
+    ``token_id`` is the id of the sign-in that gave it."""
 
     user: str
     cluster: str
@@ -80,12 +99,53 @@ class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
     private: str
 
 
-class _Published(msgspec.Struct, frozen=True, kw_only=True):
+class Revocation(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens of a person (folded user id) issued at ``before`` (Unix seconds) or earlier are worth nothing; where a
+    ``client`` is named, only those of that client."""
+
+    user: str
+    before: float
+    client: str = ""
+
+
+class TakenBack(msgspec.Struct, frozen=True, kw_only=True):
+    """What a cluster took back before its time.
+
+    Tokens issued before ``valid_from``, those that a revocation names, those of sign-ins that ``ended``, and all of
+    people who are ``deactivated`` (folded user ids), who may not sign in by any other way either.
+    """
+
+    valid_from: float = 0.0
+    revoked: tuple[Revocation, ...] = ()
+    ended: frozenset[str] = frozenset()
+    deactivated: frozenset[str] = frozenset()
+
+    def refuses(self, user: str, issued: float, client: str = "", token_id: str = "") -> Refusal | None:
+        """Why a token of this person, issued then, or a session that began with it, has to end; None: it may stay."""
+        if user in self.deactivated:
+            return "deactivated"
+        if issued < self.valid_from or token_id in self.ended:
+            return "revoked"
+        for one in self.revoked:
+            if one.user == user and issued <= one.before and one.client in ("", client):
+                return "revoked"
+        return None
+
+
+NOTHING_TAKEN_BACK = TakenBack()
+
+
+class _Published(TakenBack, frozen=True, kw_only=True):
     """The key document between nodes and services: signing keys are public ones, encryption keys are secret."""
 
     cluster: str
     signing: dict[str, str]
     encryption: dict[str, str] = {}
+
+    @property
+    def taken_back(self) -> TakenBack:
+        """That part alone: it may be shown, the keys may not."""
+        return TakenBack(**{name: getattr(self, name) for name in TakenBack.__struct_fields__})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,37 +184,52 @@ class IssuerKeys:
         kept_encryption = new.encryption if encryption else self.encryption
         return IssuerKeys.of(self.cluster, kept_signing.as_pem(private=True), kept_encryption.raw_value)
 
-    def published(self, *, encryption: bool) -> bytes:
-        """The key document for other services; ``encryption``: for those that may read access tokens too."""
+    def published(self, *, encryption: bool, taken_back: TakenBack = NOTHING_TAKEN_BACK) -> bytes:
+        """The key document for other services; ``encryption``: for those that may read access tokens too.
+
+        The same keys and the same taken back make the same bytes.
+        """
         public = self.signing.as_pem(private=False).decode()
         secret = {self.encryption_id: self.encryption.raw_value.hex()} if encryption else {}
-        document = _Published(cluster=self.cluster, signing={self.signing_id: public}, encryption=secret)
-        return msgspec.json.encode(document)
+        document = _Published(
+            cluster=self.cluster, signing={self.signing_id: public}, encryption=secret,
+            valid_from=taken_back.valid_from, revoked=taken_back.revoked, ended=taken_back.ended,
+            deactivated=taken_back.deactivated,
+        )  # fmt: skip
+        return msgspec.json.encode(document, order="deterministic")
 
 
 @dataclass(frozen=True, slots=True)
 class CheckingKeys:
-    """What a service needs to check tokens by itself, of one cluster or several, by key id."""
+    """What a service needs to check tokens by itself, of one cluster or several: keys by id, taken back by cluster."""
 
     signing: Mapping[str, RSAKey]
     encryption: Mapping[str, OctKey] = field(repr=False)
     clusters: frozenset[str]
+    taken_back: Mapping[str, TakenBack] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, documents: Sequence[bytes]) -> CheckingKeys:
         """Key documents of clusters. Raises TokenError."""
         signing: dict[str, RSAKey] = {}
         encryption: dict[str, OctKey] = {}
-        clusters = set()
+        taken_back: dict[str, TakenBack] = {}
         for document in documents:
             try:
                 read = msgspec.json.decode(document, type=_Published)
-                clusters.add(read.cluster)
+                taken_back[read.cluster] = read.taken_back
                 signing |= {name: RSAKey.import_key(pem) for name, pem in read.signing.items()}
                 encryption |= {name: OctKey.import_key(bytes.fromhex(text)) for name, text in read.encryption.items()}
             except (msgspec.MsgspecError, JoseError, ValueError) as error:
                 raise TokenError("A key document can't be read") from error
-        return cls(signing, encryption, frozenset(clusters))
+        return cls(signing, encryption, frozenset(taken_back), taken_back)
+
+    def refuses(
+        self, user: str, issued: float, client: str = "", token_id: str = "", cluster: str = ""
+    ) -> Refusal | None:
+        """As ``TakenBack.refuses``, by the cluster that gave the token or, where none is named, by any of them."""
+        chosen = self.taken_back.values() if not cluster else filter(None, [self.taken_back.get(cluster)])
+        return next(filter(None, (one.refuses(user, issued, client, token_id) for one in chosen)), None)
 
 
 def issue_access(keys: IssuerKeys, claims: Claims) -> str:
@@ -178,7 +253,7 @@ def issue_refresh(keys: IssuerKeys, claims: Claims) -> str:
 
 
 def check_access(keys: CheckingKeys, token: str, now: float) -> Claims:
-    """What an access token says, if it can be believed now. Raises TokenError, TokenExpiredError."""
+    """What an access token says, if it can be believed now. Raises TokenError, TokenExpiredError, TokenRevokedError."""
     envelope = _decode(_verified(keys, token), _Envelope)
     try:
         opened = jwe.decrypt_compact(envelope.private, _picked(keys.encryption), algorithms=["dir", _ENCRYPTED])
@@ -189,7 +264,7 @@ def check_access(keys: CheckingKeys, token: str, now: float) -> Claims:
 
 
 def check_refresh(keys: CheckingKeys, token: str, now: float) -> Claims:
-    """What a refresh token says, if it can be believed now. Raises TokenError, TokenExpiredError."""
+    """What a refresh token says, if it can be believed now. Raises TokenError, TokenExpiredError, TokenRevokedError."""
     inner = _decode(_verified(keys, token), _Refresh)
     return _timely(keys, Claims(inner.sub, inner.iss, inner.ccid, inner.tid, inner.iat, inner.exp), now)
 
@@ -238,4 +313,6 @@ def _timely(keys: CheckingKeys, claims: Claims, now: float) -> Claims:
         raise TokenError("The token was issued in the future; are the clocks of the nodes right?")
     if claims.expires <= now:
         raise TokenExpiredError("The token is over; a new one is needed")
+    if why := keys.refuses(claims.user, claims.issued, claims.client, claims.token_id, claims.cluster):
+        raise TokenRevokedError(why)
     return claims
