@@ -14,7 +14,8 @@ from ringback.client.engine.engine import Engine
 from ringback.client.engine.errors import EngineError
 from ringback.client.engine.settings import EngineSettings
 from ringback.client.events import Subscription
-from ringback.client.host.wire import ManualSettings, Message, MessagesChanged, PeopleChanged, Person
+from ringback.client.host.wire import Message, MessagesChanged, PeopleChanged, Person
+from ringback.client.host.wire_sign_in import ManualSettings
 from ringback.client.messaging.errors import NotConnectedError
 from ringback.client.messaging.own_presence import Chosen
 from ringback.media.players.sound import Sound

@@ -12,7 +12,7 @@ import pytest
 
 from ringback.client.engine.engine import Engine
 from ringback.client.engine.settings import EngineSettings
-from ringback.client.host.wire import ManualSettings, SignInChanged
+from ringback.client.host.wire_sign_in import ManualSettings, SignInChanged
 from ringback.rules.addresses import HostPort
 from tests.engine.conftest import PEOPLE, SECONDS, Person, person_in
 from tests.engine.relay import relay_to

@@ -12,7 +12,7 @@ import pytest
 from ringback.client.engine.engine import Engine
 from ringback.client.engine.errors import SignInError
 from ringback.client.engine.settings import EngineSettings
-from ringback.client.host.wire import ManualSettings
+from ringback.client.host.wire_sign_in import ManualSettings
 from ringback.rules.addresses import Jid
 from tests.engine.conftest import PEOPLE, SECONDS, Person, person_at
 from tests.support.ejabberd import running_ejabberd

@@ -17,7 +17,7 @@ from ringback.client.discovery.ledger import Ledger
 from ringback.client.engine.engine import Engine
 from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.settings import EngineSettings
-from ringback.client.host.wire import ManualSettings, SignInChanged
+from ringback.client.host.wire_sign_in import ManualSettings, SignInChanged
 from ringback.client.identity.callmanager import CallManager
 from ringback.net.names import NameClient
 from ringback.rules.addresses import HostPort, Jid, UserAddress

@@ -8,7 +8,8 @@ import pytest
 
 from ringback.client.engine.engine import Engine
 from ringback.client.engine.settings import EngineSettings
-from ringback.client.host.wire import SignInChanged, Welcome
+from ringback.client.host.wire import Welcome
+from ringback.client.host.wire_sign_in import SignInChanged
 from ringback.client.store.errors import StoreKeyError
 from tests.engine.conftest import PEOPLE, Person, person_at
 from tests.support.foreign import ForeignServer

@@ -7,15 +7,8 @@ import asyncio
 import pytest
 
 from ringback.client.events import QUEUE_LIMIT, Events, EventsLostError
-from ringback.client.host.wire import (
-    Conversation,
-    Me,
-    PeopleChanged,
-    Person,
-    Service,
-    SignIn,
-    SignInChanged,
-)
+from ringback.client.host.wire import Conversation, Me, PeopleChanged, Person, Service
+from ringback.client.host.wire_sign_in import SignIn, SignInChanged
 
 
 class Book:

@@ -18,16 +18,20 @@ export interface Snapshot {
   phone: Phone;
   calls: Call[];
   recents: Recent[];
+  questions: Questions;
   version: string;
 }
 
-/** Where the sign-in stands. ``who_asks`` names the host that will check the password. */
+/** Where the sign-in stands. ``who_asks`` names the host that will check who the person is. */
 export interface SignIn {
   phase: "address" | "finding" | "credentials" | "connecting" | "ready" | "failed";
   address: string;
   name: string;
   steps: Step[];
+  asks: "password" | "browser";
   who_asks: string;
+  why: Reason[];
+  signed_out: Reason | null;
   fault: Fault | null;
   wrong_password: Reason | null;
   certificate: CertificateQuestion | null;
@@ -75,9 +79,21 @@ export interface CertificateQuestion {
   fingerprint: string;
   reason: Reason;
   may_accept: boolean;
+  subject: string;
+  why: Reason[];
+  before: CertificateBefore | null;
+  service: string;
 }
 
-/** Somebody who signed in here before. */
+/** What was accepted for this server earlier, where it shows another certificate now. */
+export interface CertificateBefore {
+  issuer: string;
+  valid_until: string;
+  fingerprint: string;
+  accepted_at: string;
+}
+
+/** Somebody who signed in here before. ``remembered``: goes on without a question. */
 export interface KnownAccount {
   address: string;
   name: string;
@@ -360,10 +376,48 @@ export interface StoryLine {
   text: Reason;
 }
 
+/** What waits for the person while signed in; all null: nothing. */
+export interface Questions {
+  again: SignInAgain | null;
+  configuration: ConfigurationChange | null;
+  certificate: CertificateQuestion | null;
+}
+
+/** Services wait until the person signed in again; chats and history stay in view. */
+export interface SignInAgain {
+  asks: "password" | "browser";
+  who_asks: string;
+  reason: Reason;
+  services: string[];
+  quietly: boolean;
+  wrong_password: Reason | null;
+}
+
+/** The company changed settings. ``effect`` told: they count already; sign_out or reset: ``ApplyConfiguration``. */
+export interface ConfigurationChange {
+  effect: "told" | "sign_out" | "reset";
+  changes: ChangedSetting[];
+  reasons: Reason[];
+}
+
+/** A setting of the company that is another now. ``was`` and ``now`` are empty where it was or is not set. */
+export interface ChangedSetting {
+  name: string;
+  was: string;
+  now: string;
+  effect: "told" | "sign_out" | "reset";
+}
+
 /** The sign-in moved on. */
 export interface SignInChanged {
   event: "SignInChanged";
   sign_in: SignIn;
+}
+
+/** A question came up while signed in, or was answered. */
+export interface QuestionsChanged {
+  event: "QuestionsChanged";
+  questions: Questions;
 }
 
 /** New lines of the trace, from ``first`` on (0: begin anew). */
@@ -450,7 +504,7 @@ export interface RecentsChanged {
 export interface Done {
   event: "Done";
   n: number;
-  value: SearchResults | History | PersonCard | Conversation | Message | TraceLines | CallMade | MediaAnswer | NumberPlan | RecentCalls | null;
+  value: SearchResults | History | PersonCard | Conversation | Message | TraceLines | CallMade | MediaAnswer | NumberPlan | RecentCalls | BrowserSignIn | null;
 }
 
 /** People found: own contacts first, then the directory. ``total``: how many it knows; None: it did not answer. */
@@ -514,6 +568,12 @@ export interface RecentCalls {
   complete: boolean;
 }
 
+/** Where to go, in this tab; it comes back by itself. */
+export interface BrowserSignIn {
+  type: "BrowserSignIn";
+  url: string;
+}
+
 /** The command could not be done, with the reason. */
 export interface Refused {
   event: "Refused";
@@ -528,12 +588,20 @@ export interface FindServices {
   address: string;
 }
 
-/** The password for the address found; ``remember`` keeps it, encrypted, for the next start. */
+/** The password for the address found; ``remember``: the next start asks nothing. What is kept for that is a token */
 export interface SignInWith {
   do: "SignInWith";
   n: number;
   password: string;
   remember?: boolean;
+}
+
+/** Sign in at ``who_asks`` in the browser. Answer: BrowserSignIn. ``remember``: the next start asks nothing. */
+export interface BeginBrowserSignIn {
+  do: "BeginBrowserSignIn";
+  n: number;
+  remember?: boolean;
+  quietly?: boolean;
 }
 
 /** Sign in an account that was remembered here. */
@@ -576,12 +644,30 @@ export interface TestServers {
   settings: ManualSettings;
 }
 
-/** Accept once and remember (only where ``may_accept``), or refuse. */
+/** Accept once and remember (only where ``may_accept``), or refuse; during the sign-in and while signed in. */
 export interface AnswerCertificate {
   do: "AnswerCertificate";
   n: number;
   fingerprint: string;
   accept: boolean;
+}
+
+/** Look now for servers and what the company set, instead of at the next due time. */
+export interface RefreshConfiguration {
+  do: "RefreshConfiguration";
+  n: number;
+}
+
+/** Do what ``ConfigurationChange.effect`` says: sign out and in again, or reset and then sign in; for told: seen. */
+export interface ApplyConfiguration {
+  do: "ApplyConfiguration";
+  n: number;
+}
+
+/** Go on as before; asked again when something else changes, or at the next start. */
+export interface PostponeConfiguration {
+  do: "PostponeConfiguration";
+  n: number;
 }
 
 /** End the session; ``forget`` deletes caches and history of this computer too. */
@@ -973,6 +1059,7 @@ export interface RemoveRecent {
 export type AnyEvent =
   | Welcome
   | SignInChanged
+  | QuestionsChanged
   | TraceGrew
   | PeopleChanged
   | MeChanged
@@ -988,6 +1075,7 @@ export type AnyEvent =
 export type AnyCommand =
   | FindServices
   | SignInWith
+  | BeginBrowserSignIn
   | UseKnown
   | ForgetKnown
   | Cancel
@@ -995,6 +1083,9 @@ export type AnyCommand =
   | SetManual
   | TestServers
   | AnswerCertificate
+  | RefreshConfiguration
+  | ApplyConfiguration
+  | PostponeConfiguration
   | SignOut
   | GetTrace
   | SetPresence

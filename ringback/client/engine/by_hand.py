@@ -7,7 +7,7 @@ from yarl import URL
 from ringback.client.configuration.plan import XMPP_PORT
 from ringback.client.engine.errors import EngineError
 from ringback.client.engine.settings import EngineSettings
-from ringback.client.host.wire import ManualSettings
+from ringback.client.host.wire_sign_in import ManualSettings
 from ringback.rules.addresses import AddressError, HostPort, parse_domain
 from ringback.rules.authenticator import Authenticator, ManualServers
 from ringback.rules.reasons import Reason

@@ -36,17 +36,16 @@ from ringback.client.events import Events, Subscription
 from ringback.client.host.wire import (
     Conversation,
     Features,
-    ManualSettings,
     Me,
     Person,
     PersonCard,
     SearchResults,
     Service,
-    SignInChanged,
     Snapshot,
     TraceGrew,
     Welcome,
 )
+from ringback.client.host.wire_sign_in import ManualSettings, SignInChanged
 from ringback.client.identity.accounts import Accounts
 from ringback.client.identity.callmanager import CallManager
 from ringback.client.messaging.photos import Photo

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from ringback.client.host.wire import SignIn, Step, StepState
+from ringback.client.host.wire_sign_in import SignIn, Step, StepState
 from ringback.rules.reasons import Reason
 from ringback.rules.trace import Entry, Fault, Kind, Outcome
 

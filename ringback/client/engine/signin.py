@@ -20,7 +20,7 @@ from ringback.client.engine.by_hand import UDS_PORT, file_places, manual_servers
 from ringback.client.engine.errors import SignInError
 from ringback.client.engine.progress import Progress
 from ringback.client.engine.settings import EngineSettings
-from ringback.client.host.wire import CertificateQuestion, ManualSettings
+from ringback.client.host.wire_sign_in import CertificateQuestion, ManualSettings
 from ringback.client.identity.callmanager import CallManager, CallManagerError, WrongPasswordError
 from ringback.client.names import ChosenNames
 from ringback.net.names import order_srv

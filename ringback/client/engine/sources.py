@@ -15,7 +15,7 @@ from ringback.client.configuration.plan import Plan
 from ringback.client.discovery import CachedDiscovery, Discovery, Remembered
 from ringback.client.engine.by_hand import manual_servers, voice_domain
 from ringback.client.engine.errors import EngineError
-from ringback.client.host.wire import ManualSettings
+from ringback.client.host.wire_sign_in import ManualSettings
 from ringback.client.identity.accounts import Accounts
 from ringback.client.store.store import Store
 from ringback.rules.addresses import UserAddress

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from ringback.client.engine.engine import Engine
 from ringback.client.engine.errors import EngineError
-from ringback.client.host import wire
+from ringback.client.host import wire, wire_sign_in
 from ringback.client.host.call_commands import CALL_DOERS, CallValue
 from ringback.client.messaging.errors import MessagingError
 from ringback.rules.reasons import Reason
@@ -41,58 +41,58 @@ def _short(text: str, limit: int, field: str) -> str:
     return text
 
 
-async def _find_services(engine: Engine, command: wire.FindServices) -> Value:
+async def _find_services(engine: Engine, command: wire_sign_in.FindServices) -> Value:
     await engine.find_services(_short(command.address, 2048, "address"))
     return None
 
 
-async def _sign_in_with(engine: Engine, command: wire.SignInWith) -> Value:
+async def _sign_in_with(engine: Engine, command: wire_sign_in.SignInWith) -> Value:
     await engine.sign_in_with(_short(command.password, 1024, "password"), command.remember)
     return None
 
 
-async def _use_known(engine: Engine, command: wire.UseKnown) -> Value:
+async def _use_known(engine: Engine, command: wire_sign_in.UseKnown) -> Value:
     await engine.use_known(command.address)
     return None
 
 
-async def _forget_known(engine: Engine, command: wire.ForgetKnown) -> Value:
+async def _forget_known(engine: Engine, command: wire_sign_in.ForgetKnown) -> Value:
     await engine.forget_known(command.address)
     return None
 
 
-async def _cancel(engine: Engine, _: wire.Cancel) -> Value:
+async def _cancel(engine: Engine, _: wire_sign_in.Cancel) -> Value:
     await engine.cancel()
     return None
 
 
-async def _try_again(engine: Engine, _: wire.TryAgain) -> Value:
+async def _try_again(engine: Engine, _: wire_sign_in.TryAgain) -> Value:
     await engine.try_again()
     return None
 
 
-async def _set_manual(engine: Engine, command: wire.SetManual) -> Value:
+async def _set_manual(engine: Engine, command: wire_sign_in.SetManual) -> Value:
     await engine.set_manual(command.settings)
     return None
 
 
-async def _test_servers(engine: Engine, command: wire.TestServers) -> Value:
+async def _test_servers(engine: Engine, command: wire_sign_in.TestServers) -> Value:
     return wire.TraceLines(entries=await engine.test_servers(command.settings))
 
 
-async def _answer_certificate(engine: Engine, command: wire.AnswerCertificate) -> Value:
+async def _answer_certificate(engine: Engine, command: wire_sign_in.AnswerCertificate) -> Value:
     if command.accept:
         raise EngineError(Reason.of("engine.certificate.policy"))
     await engine.cancel()
     return None
 
 
-async def _sign_out(engine: Engine, command: wire.SignOut) -> Value:
+async def _sign_out(engine: Engine, command: wire_sign_in.SignOut) -> Value:
     await engine.sign_out(command.forget)
     return None
 
 
-async def _get_trace(engine: Engine, _: wire.GetTrace) -> Value:
+async def _get_trace(engine: Engine, _: wire_sign_in.GetTrace) -> Value:
     return wire.TraceLines(entries=engine.trace())
 
 
@@ -218,17 +218,17 @@ async def _set_conversation(engine: Engine, command: wire.SetConversation) -> Va
 
 
 _DOERS: dict[type[wire.AnyCommand], _Doer] = {
-    wire.FindServices: _find_services,
-    wire.SignInWith: _sign_in_with,
-    wire.UseKnown: _use_known,
-    wire.ForgetKnown: _forget_known,
-    wire.Cancel: _cancel,
-    wire.TryAgain: _try_again,
-    wire.SetManual: _set_manual,
-    wire.TestServers: _test_servers,
-    wire.AnswerCertificate: _answer_certificate,
-    wire.SignOut: _sign_out,
-    wire.GetTrace: _get_trace,
+    wire_sign_in.FindServices: _find_services,
+    wire_sign_in.SignInWith: _sign_in_with,
+    wire_sign_in.UseKnown: _use_known,
+    wire_sign_in.ForgetKnown: _forget_known,
+    wire_sign_in.Cancel: _cancel,
+    wire_sign_in.TryAgain: _try_again,
+    wire_sign_in.SetManual: _set_manual,
+    wire_sign_in.TestServers: _test_servers,
+    wire_sign_in.AnswerCertificate: _answer_certificate,
+    wire_sign_in.SignOut: _sign_out,
+    wire_sign_in.GetTrace: _get_trace,
     wire.SetPresence: _set_presence,
     wire.ReportActivity: _report_activity,
     wire.Search: _search,

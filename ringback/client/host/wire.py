@@ -55,82 +55,36 @@ from ringback.client.host.wire_calls import (
     StartCall,
     TransferCall,
 )
+from ringback.client.host.wire_sign_in import (
+    AnswerCertificate,
+    ApplyConfiguration,
+    BeginBrowserSignIn,
+    BrowserSignIn,
+    Cancel,
+    FindServices,
+    ForgetKnown,
+    GetTrace,
+    PostponeConfiguration,
+    Questions,
+    QuestionsChanged,
+    RefreshConfiguration,
+    SetManual,
+    SignIn,
+    SignInChanged,
+    SignInWith,
+    SignOut,
+    TestServers,
+    TryAgain,
+    UseKnown,
+)
 from ringback.rules.reasons import Reason
-from ringback.rules.trace import Entry, Fault
+from ringback.rules.trace import Entry
 
 # --- snapshot
 
-StepState = Literal["todo", "active", "done", "failed"]
-Phase = Literal["address", "finding", "credentials", "connecting", "ready", "failed"]
 Show = Literal["available", "away", "dnd", "call", "meeting", "out", "offline", "unknown"]
 MessageState = Literal["sending", "sent", "delivered", "read", "failed", "received"]
 ServiceState = Literal["off", "connecting", "up", "waiting", "failed"]
-
-
-class Step(Struct, frozen=True, kw_only=True):
-    """A line of the progress. ``id``: services, home, identity, connecting, ready. ``names``: what is asked."""
-
-    id: str
-    state: StepState
-    text: Reason
-    names: list[str] = field(default_factory=list)
-    seconds: float | None = None
-
-
-class ManualSettings(Struct, frozen=True, kw_only=True):
-    """Servers by hand (A9); ``mode`` automatic leaves the rest unused. ``account``: kind of authenticator."""
-
-    mode: Literal["automatic", "manual"] = "automatic"
-    account: Literal["presence", "callmanager", "messenger", "xmpp"] = "presence"
-    presence: str = ""
-    call_manager: str = ""
-    configuration: str = ""
-    voicemail: str = ""
-    voice_domain: str = ""
-    name_server: str = ""
-    internet_protocol: Literal["both", "ipv4", "ipv6"] = "both"
-
-
-class CertificateQuestion(Struct, frozen=True, kw_only=True):
-    """A server's certificate that is not trusted, shown for a decision; never accepted unasked."""
-
-    server: str
-    expected: str
-    found: list[str]
-    issuer: str
-    valid_from: str
-    valid_until: str
-    fingerprint: str
-    reason: Reason
-    may_accept: bool
-
-
-class SignIn(Struct, frozen=True, kw_only=True):
-    """Where the sign-in stands. ``who_asks`` names the host that will check the password."""
-
-    phase: Phase = "address"
-    address: str = ""
-    name: str = ""
-    steps: list[Step] = field(default_factory=list)
-    who_asks: str = ""
-    fault: Fault | None = None
-    wrong_password: Reason | None = None
-    certificate: CertificateQuestion | None = None
-    suggestion: str = ""
-    known: list[KnownAccount] = field(default_factory=list)
-    manual: ManualSettings = field(default_factory=ManualSettings)
-    questions: int = 0
-    decisions: int = 0
-    seconds: float = 0.0
-
-
-class KnownAccount(Struct, frozen=True, kw_only=True):
-    """Somebody who signed in here before."""
-
-    address: str
-    name: str
-    last: str
-    remembered: bool = False
 
 
 class Presence(Struct, frozen=True, kw_only=True):
@@ -281,6 +235,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     phone: Phone = field(default_factory=Phone)
     calls: list[Call] = field(default_factory=list)
     recents: list[Recent] = field(default_factory=list)
+    questions: Questions = field(default_factory=Questions)
     version: str = ""
 
 
@@ -291,12 +246,6 @@ class Welcome(Event, frozen=True, kw_only=True):
     """The whole state, after connecting and after signing in or out."""
 
     snapshot: Snapshot
-
-
-class SignInChanged(Event, frozen=True, kw_only=True):
-    """The sign-in moved on."""
-
-    sign_in: SignIn
 
 
 class TraceGrew(Event, frozen=True, kw_only=True):
@@ -356,6 +305,7 @@ class Done(Event, frozen=True, kw_only=True):
         | MediaAnswer
         | NumberPlan
         | RecentCalls
+        | BrowserSignIn
         | None
     ) = None
 
@@ -399,68 +349,6 @@ class TraceLines(Struct, frozen=True, kw_only=True, tag="TraceLines"):
 
 
 # --- commands
-
-
-class FindServices(Command, frozen=True, kw_only=True):
-    """Begin with an address: discovery runs, the phase goes to credentials or failed."""
-
-    address: str
-
-
-class SignInWith(Command, frozen=True, kw_only=True):
-    """The password for the address found; ``remember`` keeps it, encrypted, for the next start."""
-
-    password: str
-    remember: bool = False
-
-
-class UseKnown(Command, frozen=True, kw_only=True):
-    """Sign in an account that was remembered here."""
-
-    address: str
-
-
-class ForgetKnown(Command, frozen=True, kw_only=True):
-    """Delete all that is kept here of an account."""
-
-    address: str
-
-
-class Cancel(Command, frozen=True, kw_only=True):
-    """Give up the running sign-in; back to the address."""
-
-
-class TryAgain(Command, frozen=True, kw_only=True):
-    """Run the failed sign-in again."""
-
-
-class SetManual(Command, frozen=True, kw_only=True):
-    """Keep connection settings; ``mode`` automatic goes back to discovery."""
-
-    settings: ManualSettings
-
-
-class TestServers(Command, frozen=True, kw_only=True):
-    """Try settings without signing in; the trace grows. Answer: TraceLines."""
-
-    settings: ManualSettings
-
-
-class AnswerCertificate(Command, frozen=True, kw_only=True):
-    """Accept once and remember (only where ``may_accept``), or refuse."""
-
-    fingerprint: str
-    accept: bool
-
-
-class SignOut(Command, frozen=True, kw_only=True):
-    """End the session; ``forget`` deletes caches and history of this computer too."""
-
-    forget: bool = False
-
-
-class GetTrace(Command, frozen=True, kw_only=True):
-    """Answer: TraceLines."""
 
 
 class SetPresence(Command, frozen=True, kw_only=True):
@@ -615,6 +503,7 @@ class SetConversation(Command, frozen=True, kw_only=True):
 AnyCommand = (
     FindServices
     | SignInWith
+    | BeginBrowserSignIn
     | UseKnown
     | ForgetKnown
     | Cancel
@@ -622,6 +511,9 @@ AnyCommand = (
     | SetManual
     | TestServers
     | AnswerCertificate
+    | RefreshConfiguration
+    | ApplyConfiguration
+    | PostponeConfiguration
     | SignOut
     | GetTrace
     | SetPresence
@@ -675,6 +567,7 @@ AnyCommand = (
 AnyEvent = (
     Welcome
     | SignInChanged
+    | QuestionsChanged
     | TraceGrew
     | PeopleChanged
     | MeChanged

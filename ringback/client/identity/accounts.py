@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from ringback.client.host.wire import KnownAccount, ManualSettings
+from ringback.client.host.wire_sign_in import KnownAccount, ManualSettings
 from ringback.client.store.store import Store
 
 
