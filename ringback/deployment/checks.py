@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ringback.deployment.call_checks import check_calls
 from ringback.deployment.lines import Path
 from ringback.deployment.model import Deployment, Node
+from ringback.deployment.sign_in import check_sign_in
 from ringback.rules.addresses import AddressError, UserAddress, parse_domain
 
 Found = tuple[Path, str]
@@ -32,6 +33,7 @@ def check(deployment: Deployment) -> Iterator[Found]:
     yield from _teams(deployment)
     yield from _zones(deployment)
     yield from check_calls(deployment)
+    yield from check_sign_in(deployment)
 
 
 def _domain(path: Path, name: str) -> Iterator[Found]:

@@ -8,6 +8,7 @@ from msgspec import field
 
 from ringback.deployment.calls import CallOptions, DeviceRow, DialPlanRows, PickupGroupRow, TrunkRow
 from ringback.deployment.entity import Entity
+from ringback.deployment.sign_in import SignIn
 
 Role = Literal["names", "call-manager", "presence", "messenger", "web"]
 Network = Literal["office", "internet", "cloud"]
@@ -18,13 +19,14 @@ class Cluster(Entity, frozen=True, kw_only=True):
     """A call manager cluster: the home of people.
 
     ``country`` (ISO 3166) is that of national numbers; none: that of its people's numbers. ``emergency_to`` overrides
-    the dial plan's.
+    the dial plan's, ``sign_in`` the method of ``[sign-in]``.
     """
 
     name: str
     version: str = "14.0.1"
     country: str = ""
     emergency_to: str = ""
+    sign_in: Literal["", "password", "sso"] = ""
 
 
 class Ports(Entity, frozen=True, kw_only=True):
@@ -81,7 +83,7 @@ class Person(Entity, frozen=True, kw_only=True):
 
     ``password`` is the first password: it is hashed at the first start and never kept. ``portrait`` draws a picture
     for a lab (a seed word); ``photo`` is a picture file beside the deployment file. ``extension`` is the number inside;
-    none: the end of ``number``, as the dial plan says.
+    none: the end of ``number``, as the dial plan says. Who is not ``active`` stays in the directory, but can't sign in.
     """
 
     user: str
@@ -102,6 +104,7 @@ class Person(Entity, frozen=True, kw_only=True):
     devices: list[Literal["CSF", "TAB", "BOT", "TCT"]] = field(default_factory=lambda: ["CSF"])
     configuration_file: str = ""
     presence: bool = True
+    active: bool = True
 
     @property
     def name(self) -> str:
@@ -180,6 +183,7 @@ class Deployment(Entity, frozen=True, kw_only=True):
     dial_plan: DialPlanRows = field(default_factory=DialPlanRows)
     calls: CallOptions = field(default_factory=CallOptions)
     presence: PresenceOptions = field(default_factory=PresenceOptions)
+    sign_in: SignIn = field(default_factory=SignIn)
     cloud: Cloud = field(default_factory=Cloud)
     web: Web = field(default_factory=Web)
     profile: list[Profile] = field(default_factory=list)
