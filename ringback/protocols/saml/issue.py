@@ -8,18 +8,26 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from lxml import etree
-from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureConstructionMethod, SignatureMethod
-from signxml.signer import XMLSigner
 
 from ringback.protocols.saml.response import BEARER, SUCCESS
-from ringback.protocols.saml.xml import ASSERTION, PROTOCOL, SIGNATURE, written
+from ringback.protocols.saml.signature import room_for_signature, signed
+from ringback.protocols.saml.xml import ASSERTION, PROTOCOL, written
 
+# How somebody proved who they are (saml-authn-context-2.0-os).
 FORM = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
+CERTIFICATE = "urn:oasis:names:tc:SAML:2.0:ac:classes:TLSClient"
+TICKET = "urn:oasis:names:tc:SAML:2.0:ac:classes:Kerberos"
+SECOND_FACTOR = "urn:oasis:names:tc:SAML:2.0:ac:classes:TimeSyncToken"
+RESPONDER = "urn:oasis:names:tc:SAML:2.0:status:Responder"
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What an identity provider says: ids are unguessable, times are Unix seconds, ``answers`` the request's id."""
+    """What an identity provider says: ids are unguessable, times are Unix seconds, ``answers`` the request's id.
+
+    ``spoken`` is when the person proved it (None: now, with the answer), ``session_until`` when the session ends, None
+    where that is not told; ``subject_format`` the kind of name that ``subject`` is (core 8.3; empty: not told).
+    """
 
     id: str
     response_id: str
@@ -33,24 +41,41 @@ class Statement:
     attributes: Mapping[str, str] = field(default_factory=dict)
     session: str = ""
     how: str = FORM
+    spoken: float | None = None
+    session_until: float | None = None
+    subject_format: str = ""
 
 
 def issue(statement: Statement, key: RSAPrivateKey, certificate: str) -> str:
     """The ``SAMLResponse`` field: a response with one signed assertion, in base64."""
-    root = etree.Element(f"{{{PROTOCOL}}}Response", nsmap={"samlp": PROTOCOL, "saml": ASSERTION})
-    for name, value in {
-        "ID": statement.response_id,
-        "Version": "2.0",
-        "IssueInstant": written(statement.issued),
-        "Destination": statement.consumer,
-        "InResponseTo": statement.answers,
-    }.items():
-        root.set(name, value)
-    _child(root, "Issuer", statement.issuer)
+    root = _response(statement.response_id, statement.issuer, statement.consumer, statement.answers, statement.issued)
     status = etree.SubElement(root, f"{{{PROTOCOL}}}Status")
     etree.SubElement(status, f"{{{PROTOCOL}}}StatusCode").set("Value", SUCCESS)
-    root.append(_signed(_assertion(statement), key, certificate))
+    root.append(signed(_assertion(statement), key, certificate))
     return base64.b64encode(etree.tostring(root)).decode()
+
+
+def refuse(response_id: str, issuer: str, consumer: str, answers: str, issued: float, code: str) -> str:
+    """The ``SAMLResponse`` field that says that nobody signed in; ``code`` is the inner status (core 3.2.2.2)."""
+    root = _response(response_id, issuer, consumer, answers, issued)
+    status = etree.SubElement(root, f"{{{PROTOCOL}}}Status")
+    outer = etree.SubElement(status, f"{{{PROTOCOL}}}StatusCode", {"Value": RESPONDER})
+    etree.SubElement(outer, f"{{{PROTOCOL}}}StatusCode", {"Value": code})
+    return base64.b64encode(etree.tostring(root)).decode()
+
+
+def _response(identifier: str, issuer: str, consumer: str, answers: str, issued: float) -> etree._Element:
+    root = etree.Element(f"{{{PROTOCOL}}}Response", nsmap={"samlp": PROTOCOL, "saml": ASSERTION})
+    for name, value in {
+        "ID": identifier,
+        "Version": "2.0",
+        "IssueInstant": written(issued),
+        "Destination": consumer,
+        "InResponseTo": answers,
+    }.items():
+        root.set(name, value)
+    _child(root, "Issuer", issuer)
+    return root
 
 
 def _assertion(statement: Statement) -> etree._Element:
@@ -58,10 +83,10 @@ def _assertion(statement: Statement) -> etree._Element:
     values = {"ID": statement.id, "Version": "2.0", "IssueInstant": begin}
     root = etree.Element(f"{{{ASSERTION}}}Assertion", values, nsmap={"saml": ASSERTION})
     _child(root, "Issuer", statement.issuer)
-    # This id tells the signer where its signature belongs: schema and readers want it right behind the issuer.
-    etree.SubElement(root, f"{{{SIGNATURE}}}Signature", {"Id": "placeholder"}, nsmap={"ds": SIGNATURE})
+    room_for_signature(root)
     subject = _child(root, "Subject")
-    _child(subject, "NameID", statement.subject)
+    kind = {"Format": statement.subject_format} if statement.subject_format else {}
+    _child(subject, "NameID", statement.subject, **kind)
     confirmation = _child(subject, "SubjectConfirmation", Method=BEARER)
     _child(
         confirmation,
@@ -72,23 +97,16 @@ def _assertion(statement: Statement) -> etree._Element:
     )
     conditions = _child(root, "Conditions", NotBefore=begin, NotOnOrAfter=end)
     _child(_child(conditions, "AudienceRestriction"), "Audience", statement.audience)
-    spoken = _child(root, "AuthnStatement", AuthnInstant=begin, SessionIndex=statement.session or statement.id)
+    proved = begin if statement.spoken is None else written(statement.spoken)
+    ends = {} if statement.session_until is None else {"SessionNotOnOrAfter": written(statement.session_until)}
+    session = statement.session or statement.id
+    spoken = _child(root, "AuthnStatement", AuthnInstant=proved, SessionIndex=session, **ends)
     _child(_child(spoken, "AuthnContext"), "AuthnContextClassRef", statement.how)
     if statement.attributes:
         told = _child(root, "AttributeStatement")
         for name, value in statement.attributes.items():
             _child(_child(told, "Attribute", Name=name), "AttributeValue", value)
     return root
-
-
-def _signed(assertion: etree._Element, key: RSAPrivateKey, certificate: str) -> etree._Element:
-    signer = XMLSigner(
-        method=SignatureConstructionMethod.enveloped,
-        signature_algorithm=SignatureMethod.RSA_SHA256,
-        digest_algorithm=DigestAlgorithm.SHA256,
-        c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
-    )
-    return signer.sign(assertion, key=key, cert=certificate, reference_uri=f"#{assertion.get('ID')}", id_attribute="ID")
 
 
 def _child(parent: etree._Element, tag: str, text: str | None = None, **values: str) -> etree._Element:

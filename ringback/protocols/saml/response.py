@@ -13,14 +13,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lxml import etree
-from signxml.exceptions import InvalidInput, SignXMLException
-from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from ringback.protocols.saml.xml import ASSERTION, NAMES, PROTOCOL, SamlError, instant, one, parse, text_of
+from ringback.protocols.saml.signature import verified
+from ringback.protocols.saml.xml import ASSERTION, NAMES, PROTOCOL, SIZE_LIMIT, SamlError, instant, one, parse, text_of
 
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
+NO_PASSIVE = "urn:oasis:names:tc:SAML:2.0:status:NoPassive"
 _LEEWAY = 60.0  # seconds that the clocks may differ
+_UNDERSTOOD = frozenset({"AudienceRestriction", "OneTimeUse", "ProxyRestriction"})
+_UNSIGNED = "The answer has no signature of the identity provider that holds"
+_LOCATIONS = ("./", "./{*}Assertion/")
+
+
+class RefusedError(SamlError):
+    """The provider signed nobody in. ``code`` is the inner status code, ``answers`` the id of the request; neither is
+    signed, so nothing may follow from them but that this one sign-in is over."""
+
+    def __init__(self, code: str, answers: str) -> None:
+        super().__init__(f"The identity provider refused: {code.rpartition(':')[2] or 'no status'}")
+        self.code = code
+        self.answers = answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +81,39 @@ class ReplayGuard:
 
 
 def check(posted: str, expected: Expected, now: float) -> Assertion:
-    """What the ``SAMLResponse`` field of a form says, if it can be believed. Raises SamlError."""
-    try:
-        data = base64.b64decode("".join(posted.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise SamlError("The answer is not base64") from error
+    """What the ``SAMLResponse`` field of a form says, if it can be believed. Raises SamlError, as RefusedError where
+    the provider says that nobody signed in."""
+    data = decoded(posted)
     root = parse(data)
     if root.tag != f"{{{PROTOCOL}}}Response":
         raise SamlError("This is not an answer of an identity provider")
-    _check_status(root)
-    assertion = _signed_assertion(data, root, expected)
+    _check_envelope(root, expected)
+    assertion = _signed_assertion(data, root, expected, now)
     _equal(text_of(one(assertion, "saml:Issuer")), expected.provider, "The answer is of another identity provider")
     until = _conditions(assertion, expected, now)
     confirmed_until, answers = _confirmation(assertion, expected, now)
-    return _read(assertion, answers, min(until, confirmed_until))
+    _equal(root.get("InResponseTo") or answers, answers, "The answer and what is in it belong to different requests")
+    return _read(assertion, answers, min(until, confirmed_until), now)
+
+
+def decoded(posted: str) -> bytes:
+    """The bytes of a form's field. Raises SamlError where it is not base64, or too large before anything is made of
+    it."""
+    if len(posted) > SIZE_LIMIT * 3 // 2:
+        raise SamlError("The message is too large")
+    try:
+        return base64.b64decode("".join(posted.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise SamlError("The answer is not base64") from error
+
+
+def _check_envelope(root: etree._Element, expected: Expected) -> None:
+    """What stands around the assertion: not signed as a rule, so it can only be a reason to refuse."""
+    _equal(root.get("Version", ""), "2.0", "This is not SAML 2.0")
+    _equal(root.get("Destination") or expected.consumer, expected.consumer, "The answer was meant for another address")
+    issuer = text_of(one(root, "saml:Issuer"))
+    _equal(issuer or expected.provider, expected.provider, "The answer is of another identity provider")
+    _check_status(root)
 
 
 def _check_status(root: etree._Element) -> None:
@@ -89,56 +121,33 @@ def _check_status(root: etree._Element) -> None:
     value = "" if code is None else code.get("Value", "")
     if value != SUCCESS:
         inner = None if code is None else one(code, "samlp:StatusCode")
-        detail = value if inner is None else inner.get("Value", "")
-        raise SamlError(f"The identity provider refused: {detail.rpartition(':')[2] or 'no status'}")
+        raise RefusedError(value if inner is None else inner.get("Value", ""), root.get("InResponseTo", ""))
 
 
-def _signed_assertion(data: bytes, root: etree._Element, expected: Expected) -> etree._Element:
+def _signed_assertion(data: bytes, root: etree._Element, expected: Expected, now: float) -> etree._Element:
     if root.findall(".//saml:EncryptedAssertion", NAMES):
         raise SamlError("The answer is encrypted, which was not asked for")
     if len(root.findall(".//saml:Assertion", NAMES)) != 1 or one(root, "saml:Assertion") is None:
         raise SamlError("The answer must hold one assertion, in its place")
-    signed = _verified(data, expected.certificates)
+    signed = verified(data, expected.certificates, _LOCATIONS, now, _UNSIGNED)
     if signed.tag == f"{{{ASSERTION}}}Assertion":
         return signed
     if signed.tag == f"{{{PROTOCOL}}}Response":
-        destination = signed.get("Destination", "")
-        _equal(destination or expected.consumer, expected.consumer, "The answer was meant for another address")
         inner = one(signed, "saml:Assertion")
         if inner is not None:
             return inner
     raise SamlError("What is signed is not the assertion")
 
 
-def _verified(data: bytes, certificates: Sequence[str]) -> etree._Element:
-    """The signed element as it was signed, by one of the certificates."""
-    if not certificates:
-        raise SamlError("No certificate of the identity provider is known")
-    outcome: Exception | None = None
-    for certificate in certificates:
-        for location in ("./", "./{*}Assertion/"):
-            try:
-                found = XMLVerifier().verify(
-                    data,
-                    x509_cert=certificate,
-                    id_attribute="ID",
-                    expect_config=SignatureConfiguration(require_x509=True, location=location, expect_references=1),
-                )
-            except (SignXMLException, InvalidInput, etree.LxmlError, ValueError, KeyError) as error:
-                outcome = error
-                continue
-            result = found[0] if isinstance(found, list) else found
-            if result.signed_xml is not None:
-                return parse(result.signed_data)
-    raise SamlError("The answer has no signature of the identity provider that holds") from outcome
-
-
 def _conditions(assertion: etree._Element, expected: Expected, now: float) -> float:
     conditions = one(assertion, "saml:Conditions")
     if conditions is None:
         raise SamlError("The answer does not say for how long and for whom it holds")
-    audiences = [text_of(each) for each in conditions.findall("saml:AudienceRestriction/saml:Audience", NAMES)]
-    if expected.audience not in audiences:
+    if any(etree.QName(each).localname not in _UNDERSTOOD for each in conditions):
+        raise SamlError("The answer holds under a condition that is not understood")  # core 2.5.1.1
+    restrictions = conditions.findall("saml:AudienceRestriction", NAMES)
+    audiences = [[text_of(each) for each in found.findall("saml:Audience", NAMES)] for found in restrictions]
+    if not audiences or not all(expected.audience in each for each in audiences):
         raise SamlError("The answer was meant for another service")
     return _window(conditions, now)
 
@@ -177,7 +186,7 @@ def _window(element: etree._Element, now: float) -> float:
     return instant(end) + _LEEWAY
 
 
-def _read(assertion: etree._Element, answers: str, until: float) -> Assertion:
+def _read(assertion: etree._Element, answers: str, until: float, now: float) -> Assertion:
     name, statement = one(assertion, "saml:Subject/saml:NameID"), one(assertion, "saml:AuthnStatement")
     if statement is None:
         raise SamlError("The answer does not say that anybody signed in")
@@ -188,6 +197,8 @@ def _read(assertion: etree._Element, answers: str, until: float) -> Assertion:
     identifier, session_end = assertion.get("ID", ""), statement.get("SessionNotOnOrAfter")
     if not identifier:
         raise SamlError("The answer has no id")
+    if session_end is not None and instant(session_end) <= now:
+        raise SamlError("The session at the identity provider is over")
     return Assertion(
         identifier,
         text_of(name),

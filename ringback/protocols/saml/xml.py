@@ -21,17 +21,25 @@ class SamlError(ValueError):
     """A SAML message is not to be believed or can't be understood; the message says why, in words for a person."""
 
 
-def parse(data: bytes) -> etree._Element:
-    """The root of a document. Raises SamlError: not XML, too large, or with a document type, which hides things."""
+def parse(data: bytes, *, comments: bool = False) -> etree._Element:
+    """The root of a document. Raises SamlError: not XML, too large, or with a document type, which hides things.
+
+    ``comments`` takes comments out silently (of metadata, which an administrator chose); elsewhere they are refused.
+    """
     if len(data) > SIZE_LIMIT:
         raise SamlError("The message is too large")
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise SamlError("The message holds a document type, which SAML does not have")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False, remove_comments=False)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, huge_tree=False, remove_comments=comments, remove_pis=comments
+    )
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise SamlError("The message is not XML") from error
+    # Asked again of the tree: the bytes may have been in an encoding in which the words above look different.
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise SamlError("The message holds a document type, which SAML does not have")
     # A comment in the middle of a name splits its text: what was signed and what is read could then differ.
     if any(not isinstance(node.tag, str) for node in root.iter()):
         raise SamlError("The message holds comments or instructions, which SAML does not have")
