@@ -44,7 +44,8 @@ class RefusedError(SoapLoginError):
 
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
-    """User name and password. ``client_type`` and ``client_version`` say what client it is."""
+    """User name and password; the password is empty where an access token comes beside the request, as
+    ``Authorization: Bearer``. ``client_type`` and ``client_version`` say what client it is."""
 
     user: str
     password: str
@@ -81,7 +82,7 @@ def parse_request(body: bytes) -> Request:
         raise MalformedSoapError("The request is in another namespace")
     if name.localname == "login":
         user, password = _text(payload, "username"), _text(payload, "password")
-        if not user or not password:
+        if not user or payload.find(f"{{{EPAS_NS}}}password") is None:
             raise MalformedSoapError("User name or password is missing")
         return LoginRequest(user, password, payload.get("client-type", ""), payload.get("client-version", ""))
     key = (envelope.findtext(f"{{{SOAP_NS}}}Header/{{{EPAS_NS}}}session-key") or "").strip()

@@ -14,7 +14,7 @@ from typing import Final, Protocol, cast
 import structlog
 
 from ringback.protocols.xmpp.errors import StreamError
-from ringback.protocols.xmpp.sasl import CheckPassword, CheckToken, FindVerifier, Verifier
+from ringback.protocols.xmpp.sasl import BearerAnswer, Question, Verifier
 from ringback.protocols.xmpp.server_stream import ServerStream, State, StreamSettings
 from ringback.protocols.xmpp.stanza import Stanza
 from ringback.protocols.xmpp.stream_events import (
@@ -34,6 +34,7 @@ from ringback.protocols.xmpp.stream_events import (
 from ringback.protocols.xmpp.tls_pipe import TlsError, TlsPipe
 from ringback.services.presence.session import ClientSession
 from ringback.services.presence.settings import Limits
+from ringback.services.presence.tokens import Proof
 
 _LINGER: Final = 2.0  # seconds that a client has to take the last bytes
 _READ_SIZE: Final = 16_384
@@ -71,8 +72,8 @@ class Node(Protocol):
     def closed(self, connection: Connection) -> None:
         """Forget a connection."""
 
-    def look_up(self, connection: Connection, question: CheckPassword | CheckToken | FindVerifier) -> None:
-        """Find the answer in a task and give it to the connection."""
+    def look_up(self, connection: Connection, question: Question) -> None:
+        """Find the answer and give it to the connection."""
 
     def bind(self, connection: Connection, resource: str) -> None:
         """Bind in a task."""
@@ -136,6 +137,7 @@ class Connection(asyncio.BufferedProtocol):
         "_transport",
         "active",
         "address",
+        "proof",
         "session",
         "stream",
     )
@@ -154,6 +156,8 @@ class Connection(asyncio.BufferedProtocol):
         self._bucket_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self.address = ""
+        self.proof: Proof | None = None
+        """How the client proved who it is, once it does."""
         self.session: ClientSession | None = None
         self.active = True
         """Whether anything arrived since the service last looked."""
@@ -266,6 +270,10 @@ class Connection(asyncio.BufferedProtocol):
     def checked(self, *, good: bool) -> None:
         """The answer to a password or token question."""
         self._answered(self.stream.checked(good=good))
+
+    def bearer_checked(self, answer: BearerAnswer) -> None:
+        """The answer to the question whose access token it is."""
+        self._answered(self.stream.bearer_checked(answer))
 
     def verifier_found(self, verifier: Verifier) -> None:
         """The answer to a verifier question."""

@@ -91,7 +91,7 @@ class Credentials:
 
     async def start(self) -> None:
         """Open the connection pool."""
-        source = _source(self._settings)
+        source = source_of(self._settings)
         connector = aiohttp.TCPConnector(
             ssl=client_context(self._settings.ca_file),
             limit=64,
@@ -139,13 +139,13 @@ class Credentials:
             return False
         raise CredentialsUnavailableError(f"The call manager answered {status}")
 
-    async def verifier(self, user: str) -> Verifier:
-        """The person's SCRAM verifier; for nobody a made-up one that always looks the same."""
+    async def verifier(self, user: str, *, refused: bool = False) -> Verifier:
+        """The person's SCRAM verifier; for nobody, or somebody ``refused``, a made-up one, always the same."""
         now = asyncio.get_running_loop().time()
         kept: Verifier | None = self._verifiers.get(user, now)
-        if kept is not None:
+        if kept is not None and not refused:
             return kept
-        found = await self._find_verifier(user)
+        found = None if refused else await self._find_verifier(user)
         if found is None:
             return fake_verifier(user, self._fake_secret, self._iterations)
         self._iterations = found.iterations
@@ -270,7 +270,7 @@ class Credentials:
             raise CredentialsUnavailableError(f"{node} does not answer") from error
 
 
-def _source(settings: PresenceSettings) -> str | None:
+def source_of(settings: PresenceSettings) -> str | None:
     """The node's own address, from which call managers know it (a machine may have several); None to let the system
     choose, where the call managers can't be reached from it."""
     try:

@@ -18,7 +18,17 @@ from ringback.net.service import Endpoint
 from ringback.net.tls import server_context
 from ringback.protocols.xmpp.errors import StanzaError, StreamError
 from ringback.protocols.xmpp.management import Management
-from ringback.protocols.xmpp.sasl import PLAIN, SCRAM, SCRAM_PLUS, TOKEN, CheckPassword, CheckToken, FindVerifier
+from ringback.protocols.xmpp.sasl import (
+    BEARER,
+    PLAIN,
+    SCRAM,
+    SCRAM_PLUS,
+    TOKEN,
+    CheckBearer,
+    CheckPassword,
+    FindVerifier,
+    Question,
+)
 from ringback.protocols.xmpp.server_stream import StreamSettings, management_failed
 from ringback.protocols.xmpp.splitter import SplitterLimits
 from ringback.protocols.xmpp.stanza import Stanza
@@ -27,7 +37,7 @@ from ringback.protocols.xmpp.tls_pipe import TlsPipe
 from ringback.rules.addresses import AddressError
 from ringback.services.presence.account import Account
 from ringback.services.presence.connection import Connection, Flusher, shared_buffer
-from ringback.services.presence.credentials import Credentials
+from ringback.services.presence.credentials import Credentials, source_of
 from ringback.services.presence.errors import CredentialsUnavailableError
 from ringback.services.presence.features import standard_modules
 from ringback.services.presence.info import Info
@@ -38,6 +48,7 @@ from ringback.services.presence.router import Router
 from ringback.services.presence.session import ClientSession
 from ringback.services.presence.settings import Limits, PresenceSettings
 from ringback.services.presence.throttle import Throttle
+from ringback.services.presence.tokens import AccessTokens, farewell
 from ringback.storage.presence.engine import Storage
 from ringback.storage.presence.migrate import upgrade
 
@@ -69,7 +80,8 @@ class PresenceService:
         self._end_point = _end_point_binding(settings)
         self._credentials = Credentials(settings)
         self._throttle = Throttle()
-        self._login = Login(settings, self._credentials, self._throttle)
+        self._access = AccessTokens(settings, source_of(settings))
+        self._login = Login(settings, self._credentials, self._access, self._throttle)
         self._endpoints: tuple[Endpoint, ...] = ()
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
@@ -96,6 +108,7 @@ class PresenceService:
             modules, components = compose(settings)
             self.router = Router(settings, self.storage, self._credentials, modules, components)
             await self._start_features(modules, components)
+            await self._access.start(self._taken_back)
             self.stream_settings = self._stream_settings()
             self._buffer = shared_buffer()
             await self._listen()
@@ -125,6 +138,7 @@ class PresenceService:
             for feature in (*reversed(list(router.components.values())), *reversed(router.modules)):
                 await feature.stop()
         await self._login.stop()
+        await self._access.stop()
         await self._credentials.stop()
         await self.storage.close()
         for server in self._servers:
@@ -147,7 +161,7 @@ class PresenceService:
         scram = (SCRAM_PLUS, SCRAM) if self._credentials.scram_available else ()
         return StreamSettings(
             domain=self.settings.domain,
-            mechanisms=(*scram, PLAIN, TOKEN),
+            mechanisms=(*scram, *((BEARER,) if self._access.available else ()), PLAIN, TOKEN),
             tls_required=self.settings.tls_required,
             features=_FEATURES,
             limits=SplitterLimits(stanza=limits.stanza, depth=limits.depth),
@@ -204,7 +218,10 @@ class PresenceService:
     def signed_in(self, connection: Connection) -> None:
         """It counts as a person's from now on."""
         _count_down(self._unauthenticated, connection.address)
-        self._throttle.succeeded(connection.stream.user, connection.address)
+        user, proof = connection.stream.user, connection.proof
+        self._throttle.succeeded(user, connection.address)
+        if proof is not None and (why := self._access.refuses(user, proof)):
+            connection.end(farewell(why))  # it was taken back while the client proved who it is
 
     def refused(self, connection: Connection, user: str) -> None:
         """Note a failed attempt; it was counted when it began."""
@@ -218,31 +235,66 @@ class PresenceService:
             if not connection.stream.user:
                 _count_down(self._unauthenticated, connection.address)
 
-    def look_up(self, connection: Connection, question: CheckPassword | CheckToken | FindVerifier) -> None:
-        """Answer a question about credentials in a task."""
-        self._spawn(self._look_up(connection, question), "look up credentials")
+    def look_up(self, connection: Connection, question: Question) -> None:
+        """Answer a question about credentials: at once what is known here, anything else in a task."""
+        if isinstance(question, CheckBearer):
+            self._check_bearer(connection, question)
+        else:
+            self._spawn(self._look_up(connection, question), "look up credentials")
 
-    async def _look_up(self, connection: Connection, question: CheckPassword | CheckToken | FindVerifier) -> None:
-        if not self._throttle.begins(question.user, connection.address, self._loop.time()):
+    def _check_bearer(self, connection: Connection, question: CheckBearer) -> None:
+        answer, owner = self._access.answer(question.user, question.token, connection.address, self._loop.time())
+        if answer is None:
             connection.lookup_failed()
             return
+        connection.proof = owner.proof if owner is not None else None
+        connection.bearer_checked(answer)
+
+    async def _look_up(self, connection: Connection, question: Question) -> None:
+        user = question.user
+        if not self._throttle.begins(user, connection.address, self._loop.time()):
+            connection.lookup_failed()
+            return
+        proof = self._access.now()
+        refused = self._access.refuses(user, proof) is not None
         try:
             if isinstance(question, FindVerifier):
-                verifier = await self._credentials.verifier(question.user)
+                # A deactivated person looks like an unknown one, even while an older answer is still kept.
+                verifier = await self._credentials.verifier(user, refused=refused)
                 if connection.open:
+                    connection.proof = proof
                     connection.verifier_found(verifier)
                 return
             if isinstance(question, CheckPassword):
-                good = await self._credentials.check_password(question.user, question.password)
+                good = await self._credentials.check_password(user, question.password)
             else:
-                good = self._login.take_token(question.user, question.token)
+                owner = self._login.take_token(user, question.token)
+                good, proof = owner is not None, owner.proof if owner is not None else proof
         except CredentialsUnavailableError:
-            self._throttle.undecided(question.user, connection.address)
+            self._throttle.undecided(user, connection.address)
             if connection.open:
                 connection.lookup_failed()
             return
         if connection.open:
-            connection.checked(good=good)
+            connection.proof = proof
+            connection.checked(good=good and not refused)
+
+    def _taken_back(self) -> None:
+        """Keys, revocations or deactivations changed: sign out who may not stay."""
+        if not self._servers:
+            return
+        self.stream_settings = self._stream_settings()
+        for session in list(self.router.by_full.values()):
+            if session.proof is not None and (why := self._access.refuses(session.jid.local, session.proof)):
+                _log.info("presence.signed_out", user=session.jid.local, resource=session.resource, why=why)
+                wire, session.wire = session.wire, None
+                if wire is not None:
+                    wire.end(farewell(why))
+                self._end(session)
+        for connection in list(self._connections):
+            user, proof = connection.stream.user, connection.proof
+            if user and proof is not None and connection.session is None and (why := self._access.refuses(user, proof)):
+                connection.end(farewell(why))
 
     def bind(self, connection: Connection, resource: str) -> None:
         """Bind a resource in a task, for the account may have to be loaded."""
@@ -272,6 +324,7 @@ class PresenceService:
             return
         session = self.router.bind(account, jid, stream.language)
         session.wire = connection
+        session.proof = connection.proof
         connection.session = session
         connection.answered(stream.bound(session.full))
 
@@ -310,6 +363,7 @@ class PresenceService:
         if (timer := self._timers.pop(session, None)) is not None:
             timer.cancel()
         session.wire = connection
+        session.proof = connection.proof
         session.overflowed = False
         connection.session = session
         connection.answered(stream.resumed(wanted.previous, management.received))

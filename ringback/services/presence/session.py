@@ -13,6 +13,7 @@ from ringback.rules.addresses import Jid
 
 if TYPE_CHECKING:
     from ringback.services.presence.account import Account
+    from ringback.services.presence.tokens import Proof
 
 _ASK: Final = b"<r xmlns='urn:xmpp:sm:3'/>"
 _MOST_HELD: Final = 500  # presence of so many contacts waits for an inactive client
@@ -59,6 +60,7 @@ class ClientSession:
         "overflowed",
         "presence",
         "priority",
+        "proof",
         "resource",
         "resume_id",
         "signed_in",
@@ -81,6 +83,7 @@ class ClientSession:
         self.wire: Wire | None = None
         self.management: Management | None = None
         self.resume_id = ""
+        self.proof: Proof | None = None
         self.presence: Stanza | None = None
         self.priority = 0
         self.interested = False
