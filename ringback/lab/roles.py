@@ -109,7 +109,11 @@ class Context:
                 devices=calls.devices(self.deployment, node.cluster),
                 calls=self._calls(node),
                 application_users=(
-                    cm.ApplicationUser(_PRESENCE_APPLICATION, self._folder.secret(_PRESENCE_APPLICATION)),
+                    cm.ApplicationUser(
+                        _PRESENCE_APPLICATION,
+                        self._folder.secret(_PRESENCE_APPLICATION),
+                        frozenset({"credentials", "token-keys"}),
+                    ),
                 ),
                 service_profiles=self._profiles(),
                 configuration=cm.ConfigurationFile("jabber-config.xml", _texts(self.deployment.configuration)),
