@@ -5,7 +5,7 @@ import tseslint from "typescript-eslint";
 const physical = "/^(left|right|marginLeft|marginRight|paddingLeft|paddingRight|borderLeft|borderRight|textAlign)$/";
 
 export default tseslint.config(
-  { ignores: ["node_modules", "src/wire.ts", "**/*.mjs", "*.config.*"] },
+  { ignores: ["node_modules", "public", "src/wire.ts", "**/*.mjs", "*.config.*"] },
   ...tseslint.configs.strictTypeChecked,
   jsxA11y.flatConfigs.recommended,
   {

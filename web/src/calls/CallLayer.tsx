@@ -13,6 +13,7 @@ import { useAnnounceCalls } from "./useAnnounceCalls";
 import { useCallNotifications } from "./useCallNotifications";
 import { useEndings } from "./useEndings";
 import { useGlobalKeys } from "./useGlobalKeys";
+import { useHeadset } from "./useHeadset";
 import { useMediaOwner } from "./useMediaView";
 import { useTones } from "./useTones";
 
@@ -46,6 +47,7 @@ export default function CallLayer({ place }: { place: Place }) {
   useCallNotifications(calls);
   useAnnounceCalls(calls);
   useGlobalKeys(calls);
+  useHeadset(calls);
   const ringing = calls.filter((call) => call.state === "ringing_in");
   const over = calls.filter((call) => call.state === "ended" && call.direction === "in" && call.answered === null && !phone.left.has(call.id));
   const busy = calls.some((call) => call.state === "active" || call.state === "dialling" || call.state === "ringing_out");

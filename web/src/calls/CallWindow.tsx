@@ -6,6 +6,7 @@ import { useTexts } from "../texts/texts";
 import type { Call } from "../wire";
 import { AudioStage } from "./AudioStage";
 import { Controls } from "./Controls";
+import { DevicePanel } from "./DevicePanel";
 import { Ended } from "./Ended";
 import { Notices } from "./Notices";
 import type { PickKind } from "./PickPanel";
@@ -18,7 +19,7 @@ import { VideoStage } from "./VideoStage";
 import css from "./window.module.css";
 import { callName } from "./words";
 
-export type Panel = "" | "quality" | PickKind;
+export type Panel = "" | "quality" | "devices" | PickKind;
 
 export function CallWindow({ call }: { call: Call }) {
   const texts = useTexts();
@@ -49,6 +50,7 @@ export function CallWindow({ call }: { call: Call }) {
         {ended ? <Ended call={call} /> : <Controls call={call} others={others} media={media} keypad={keypad} panel={panel} actions={actions} />}
       </section>
       {panel === "quality" && <QualityPanel call={call} onClose={() => setPanel("")} />}
+      {panel === "devices" && !ended && <DevicePanel onClose={() => setPanel("")} />}
       {(panel === "transfer" || panel === "add") && <PickPanel kind={panel} call={call} others={others} onClose={() => setPanel("")} />}
     </main>
   );

@@ -67,6 +67,7 @@ function More({ call, others, actions, small }: Props & { small: boolean }) {
               {targets.map((device) => line("move", deviceName(texts, device), () => actions.move(device.id)))}
             </MenuGroup>
           )}
+          {call.here && <MenuItem onClick={actions.devices}>{t("devices.inCall")}</MenuItem>}
           <MenuItem onClick={actions.quality}>{t("quality.title")}</MenuItem>
           <MenuItemCheckbox name="low" value="low">
             {t("call.low")}

@@ -1,15 +1,6 @@
 /** A past call in the list: who, what came of it with a glyph and a word, when. */
-import {
-  ArrowForward16Regular,
-  CallDismiss16Regular,
-  CallInbound16Regular,
-  CallMissed16Regular,
-  CallOutbound16Regular,
-  Phone16Regular,
-  Voicemail16Regular,
-} from "@fluentui/react-icons";
 import { Menu, MenuItem, MenuList, MenuPopover, MenuTrigger } from "@fluentui/react-menu";
-import type { MouseEvent, ReactElement } from "react";
+import type { MouseEvent } from "react";
 import { memo } from "react";
 
 import { useCanCall, useEngine, useFeatures, usePerson } from "../engine/hooks";
@@ -21,22 +12,9 @@ import { useTexts } from "../texts/texts";
 import type { Recent } from "../wire";
 import css from "./calls.module.css";
 import type { Fold } from "./folding";
+import { glyphOf } from "./glyphs";
 import { PartyFace } from "./PartyFace";
 import { partyName, resultOf } from "./words";
-
-const inward: Record<Recent["result"], ReactElement> = {
-  answered: <CallInbound16Regular aria-hidden />,
-  missed: <CallMissed16Regular aria-hidden />,
-  declined: <CallDismiss16Regular aria-hidden />,
-  elsewhere: <Phone16Regular aria-hidden />,
-  busy: <CallDismiss16Regular aria-hidden />,
-  unanswered: <CallMissed16Regular aria-hidden />,
-  failed: <CallDismiss16Regular aria-hidden />,
-  diverted: <Voicemail16Regular aria-hidden />,
-};
-
-export const glyphOf = (recent: Recent): ReactElement =>
-  recent.direction === "in" ? inward[recent.result] : recent.result === "diverted" ? <ArrowForward16Regular className="flip" aria-hidden /> : <CallOutbound16Regular aria-hidden />;
 
 function Actions({ recent }: { recent: Recent }) {
   const texts = useTexts();

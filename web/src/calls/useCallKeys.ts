@@ -33,6 +33,7 @@ export interface CallActions {
   park: () => void;
   move: (device: string) => void;
   quality: () => void;
+  devices: () => void;
   end: () => void;
   digit: (digit: string) => void;
 }
@@ -76,6 +77,7 @@ function useActions({ call, media, onKeypad, onPanel, onDigit, onSay }: Props): 
       park: allowed("park", () => void phone.park(call.id)),
       move: (device: string) => allowed("move", () => void phone.move(call.id, device))(),
       quality: () => onPanel("quality"),
+      devices: () => onPanel("devices"),
       end: () => void phone.end(call.id),
       digit: (digit: string) => {
         const why = barred("digits");

@@ -6,7 +6,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { VirtualizerHandle } from "virtua";
 import { Virtualizer } from "virtua";
 
-import { useEngine } from "../engine/hooks";
+import { useEngine, useRecents } from "../engine/hooks";
 import type { Thread } from "../engine/state";
 import { Bones } from "../parts/Bones";
 import { Empty } from "../parts/Empty";
@@ -32,7 +32,9 @@ export function MessageList({ conversation, thread }: { conversation: Conversati
   const [focused, setFocused] = useState(-1);
   // The unread line stays where it was when the conversation was opened.
   const [unreadFrom, setUnreadFrom] = useState(conversation.unread_from);
-  const rows = useMemo(() => makeRows(thread.messages, unreadFrom, thread.complete), [thread.messages, unreadFrom, thread.complete]);
+  const recents = useRecents();
+  const calls = useMemo(() => (conversation.kind === "person" ? recents.filter((recent) => recent.party.person === conversation.id) : []), [recents, conversation.kind, conversation.id]);
+  const rows = useMemo(() => makeRows(thread.messages, unreadFrom, thread.complete, calls), [thread.messages, unreadFrom, thread.complete, calls]);
   const newest = thread.messages.at(-1);
   const oldest = thread.messages[0]?.id ?? null;
   const prepended = firstKey.current !== null && oldest !== firstKey.current;
@@ -80,7 +82,7 @@ export function MessageList({ conversation, thread }: { conversation: Conversati
     list.current?.scrollToIndex(index, { align: "nearest" });
     requestAnimationFrame(() => document.querySelector<HTMLElement>(`[data-row="${index}"]`)?.focus());
   };
-  const isMessage = (index: number) => rows[index]?.kind === "message";
+  const isMessage = (index: number) => rows[index]?.kind === "message" || rows[index]?.kind === "call";
   const keys = (event: KeyboardEvent) => {
     const all = rows.map((_, index) => index).filter(isMessage);
     const here = all.indexOf(focused);
@@ -89,10 +91,10 @@ export function MessageList({ conversation, thread }: { conversation: Conversati
     event.preventDefault();
     focusRow(next);
   };
-  const lastMessage = rows.findLastIndex((row) => row.kind === "message");
+  const lastMessage = rows.findLastIndex((row) => row.kind === "message" || row.kind === "call");
   const stop = isMessage(focused) ? focused : lastMessage;
 
-  if (!thread.messages.length) {
+  if (!rows.length) {
     return (
       <div className={css.log}>
         {thread.loaded ? (

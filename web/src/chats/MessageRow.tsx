@@ -7,6 +7,7 @@ import { Avatar } from "../parts/Avatar";
 import type { Texts } from "../texts/texts";
 import { useTexts } from "../texts/texts";
 import type { Message } from "../wire";
+import { CallLine } from "./CallLine";
 import css from "./chats.module.css";
 import type { Row } from "./rows";
 import { isOnlyEmoji, withLinks } from "./rows";
@@ -128,6 +129,7 @@ export const MessageRow = memo(function MessageRow({ row, index, total, stop, ro
       </div>
     );
   }
+  if (row.kind === "call") return <CallLine recent={row.recent} place={place} index={index} stop={stop} onFocus={onFocus} />;
   const { message, first, last } = row;
   const who = message.own ? t("you") : partner || message.sender_name;
   return (

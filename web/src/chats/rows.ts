@@ -1,11 +1,12 @@
 /** What a conversation shows, line by line: pure, so that grouping and separators can be tested without a browser. */
-import type { Message } from "../wire";
+import type { Message, Recent } from "../wire";
 
 export type Row =
   | { kind: "start"; key: string }
   | { kind: "day"; key: string; at: string }
   | { kind: "unread"; key: string; count: number }
   | { kind: "events"; key: string; messages: readonly Message[] }
+  | { kind: "call"; key: string; recent: Recent }
   | { kind: "message"; key: string; message: Message; first: boolean; last: boolean };
 
 const TOGETHER = 5 * 60_000;
@@ -26,29 +27,50 @@ function continues(before: Message | undefined, message: Message): boolean {
   );
 }
 
-export function makeRows(messages: readonly Message[], unreadFrom: string | null, complete: boolean): Row[] {
+/** Past calls that belong among these messages: none older than the oldest one, unless that is the very first. */
+function among(recents: readonly Recent[], messages: readonly Message[], complete: boolean): Recent[] {
+  const oldest = messages[0];
+  const from = complete ? -Infinity : oldest ? Date.parse(oldest.at) : Infinity;
+  return recents.filter((recent) => Date.parse(recent.at) >= from).sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+}
+
+export function makeRows(messages: readonly Message[], unreadFrom: string | null, complete: boolean, recents: readonly Recent[] = []): Row[] {
+  const calls = among(recents, messages, complete);
   const rows: Row[] = complete && messages.length ? [{ kind: "start", key: "start" }] : [];
   const unreadAt = unreadFrom === null ? -1 : messages.findIndex((message) => message.id === unreadFrom);
+  let lastDay = "";
+  const openDay = (at: string): boolean => {
+    const day = dayOf(at);
+    if (day === lastDay) return false;
+    lastDay = day;
+    rows.push({ kind: "day", key: `day:${day}`, at });
+    return true;
+  };
+  const putCall = (recent: Recent) => {
+    openDay(recent.at);
+    rows.push({ kind: "call", key: `call:${recent.id}`, recent });
+  };
+  let call = 0;
   messages.forEach((message, at) => {
-    const before = messages[at - 1];
-    const newDay = !before || dayOf(before.at) !== dayOf(message.at);
-    if (newDay) rows.push({ kind: "day", key: `day:${dayOf(message.at)}`, at: message.at });
+    for (let next = calls[call]; next && Date.parse(next.at) < Date.parse(message.at); next = calls[++call]) putCall(next);
+    const newDay = openDay(message.at);
     if (at === unreadAt) {
       const count = messages.slice(at).filter((later) => !later.own && later.kind === "text").length;
       rows.push({ kind: "unread", key: "unread", count });
     }
-    const broken = newDay || at === unreadAt;
     const previous = rows.at(-1);
+    const broken = newDay || at === unreadAt || previous?.kind === "call";
     if (message.kind === "event") {
       // Consecutive joining, leaving and renaming fold into one quiet line.
       if (!broken && previous?.kind === "events") rows[rows.length - 1] = { ...previous, messages: [...previous.messages, message] };
       else rows.push({ kind: "events", key: `events:${message.id}`, messages: [message] });
       return;
     }
-    const first = broken || !continues(before, message);
+    const first = broken || !continues(messages[at - 1], message);
     if (!first && previous?.kind === "message") rows[rows.length - 1] = { ...previous, last: false };
     rows.push({ kind: "message", key: message.id, message, first, last: true });
   });
+  for (const next of calls.slice(call)) putCall(next);
   return rows;
 }
 
