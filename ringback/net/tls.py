@@ -1,34 +1,188 @@
-"""TLS contexts: version 1.2 or better, verification always on."""
+"""TLS contexts: version 1.2 or better, verification always on, narrowed to a mode where one is asked for.
+
+A server's context notices renewed files by itself: see ``WatchedContext``. A client's context looks the system's
+authorities up when it needs one, instead of reading all of them at its making.
+"""
 
 from __future__ import annotations
 
+import os
 import ssl
+import time
 from dataclasses import dataclass
 from pathlib import Path
+
+import structlog
+from cryptography import x509
+
+from ringback.net.tls_checks import CertificateRefusedError, Check, CheckedContext, Handshake
+from ringback.rules.tls_modes import USUAL, TlsMode, connection_weakness
+
+_LOOK_EVERY = 2.0  # seconds between two looks at a certificate's files
+_WARN_DAYS = 30
+_DAY = 86400.0
+_FIPS_FLAG = Path("/proc/sys/crypto/fips_enabled")
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A server's certificate chain and key, as PEM files."""
+    """A server's certificate chain and key, as PEM files, and the mode in which it is to be used."""
 
     certificate: Path
     key: Path
+    mode: TlsMode = USUAL
+
+
+class WatchedContext(CheckedContext):
+    """A context that shows a certificate and takes up a renewed one without a restart.
+
+    When a connection begins and the last look is two seconds old, the times of the files are looked at; new ones are
+    loaded for this connection and all later ones. Files that do not fit each other (written one after the other, or
+    wrongly) leave the old certificate in use and are told once in the log.
+    """
+
+    _identity: Identity | None = None
+    _seen: tuple[int, ...] = ()
+    _looked = 0.0
+    _warned = 0.0
+
+    def use(self, identity: Identity) -> None:
+        """Load an identity and watch its files. Raises ssl.SSLError or OSError where they do not fit."""
+        self._seen = _stamp(identity)
+        self.load_cert_chain(identity.certificate, identity.key)
+        self._identity = identity
+        self._looked = time.monotonic()
+        self._warn(identity)
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        """As the base class does, after a look at the files."""
+        now = time.monotonic()
+        if self._identity is not None and now - self._looked >= _LOOK_EVERY:
+            self._looked = now
+            self._look(self._identity)
+        return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+
+    def _look(self, identity: Identity) -> None:
+        try:
+            stamp = _stamp(identity)
+            if stamp == self._seen:
+                if time.monotonic() - self._warned >= _DAY:
+                    self._warn(identity)
+                return
+            self._seen = stamp
+            # tried elsewhere first: a context whose key does not fit its certificate would serve nobody
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(identity.certificate, identity.key)
+            self.load_cert_chain(identity.certificate, identity.key)
+        except (OSError, ssl.SSLError) as error:
+            _log.warning("renewed certificate not usable", file=identity.certificate.name, error=str(error))
+            return
+        _log.info("renewed certificate taken up", file=identity.certificate.name)
+        self._warn(identity)
+
+    def _warn(self, identity: Identity) -> None:
+        """Log a certificate that ends soon, at the start and once a day."""
+        self._warned = time.monotonic()
+        try:
+            certificate = x509.load_pem_x509_certificate(identity.certificate.read_bytes())
+        except (OSError, ValueError) as error:
+            _log.warning("certificate not readable", file=identity.certificate.name, error=str(error))
+            return
+        days = (certificate.not_valid_after_utc.timestamp() - time.time()) / _DAY
+        if days < _WARN_DAYS:
+            event = "certificate expires soon" if days > 0 else "certificate has expired"
+            until = certificate.not_valid_after_utc.isoformat()
+            _log.warning(event, file=identity.certificate.name, valid_until=until, days=round(days))
 
 
 def server_context(identity: Identity, *, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
     """A context for a server. Raises ssl.SSLError or OSError where the files do not fit."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(identity.certificate, identity.key)
+    context = WatchedContext(ssl.PROTOCOL_TLS_SERVER)
+    narrow(context, identity.mode)
+    context.use(identity)
     if alpn:
         context.set_alpn_protocols(list(alpn))
     return context
 
 
-def client_context(ca_file: Path | None = None) -> ssl.SSLContext:
-    """A context for a client: the system's authorities and, where given, those of a file as well."""
-    context = ssl.create_default_context()
+def client_context(
+    ca_file: Path | None = None, *, mode: TlsMode = USUAL, identity: Identity | None = None
+) -> ssl.SSLContext:
+    """A context for a client: the system's authorities and, where given, those of a file as well.
+
+    ``identity`` is shown to servers that ask for a certificate. Raises OSError or ssl.SSLError where a file can't be
+    read or does not fit.
+    """
+    context = WatchedContext(ssl.PROTOCOL_TLS_CLIENT)
+    narrow(context, mode)
+    load_authorities(context, ca_file)
+    if identity is not None:
+        context.use(identity)
+    return context
+
+
+def narrow(context: CheckedContext, mode: TlsMode) -> None:
+    """Set versions, cipher suites and group of a mode; what can't be set is looked at after the handshake."""
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if mode.ciphers:
+        context.set_ciphers(":".join(mode.ciphers))
+    if mode.group:
+        context.set_ecdh_curve(mode.group)
+    if mode.allowed:
+        context.check = _in_mode(mode)
+
+
+def load_authorities(context: ssl.SSLContext, ca_file: Path | None) -> None:
+    """Let a context trust the system's authorities (SSL_CERT_FILE and SSL_CERT_DIR count) and those of a file.
+
+    Where the system keeps them in a folder of hashed names, they are looked up there when a chain needs one: reading
+    them all takes some 30 ms. Raises OSError or ssl.SSLError where ``ca_file`` can't be read.
+    """
+    paths = ssl.get_default_verify_paths()
+    if _is_hashed(paths.capath):
+        context.load_verify_locations(capath=paths.capath)
+        if chosen := os.environ.get(paths.openssl_cafile_env):
+            context.load_verify_locations(cafile=chosen)
+    else:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     if ca_file is not None:
         context.load_verify_locations(cafile=ca_file)
-    return context
+
+
+def platform_fips() -> bool:
+    """Whether the operating system runs in FIPS mode (Linux; elsewhere nobody tells, and it counts as off)."""
+    try:
+        return _FIPS_FLAG.read_text(encoding="ascii").strip() == "1"
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _is_hashed(folder: str | None) -> bool:
+    """Whether OpenSSL finds certificates in a folder: their names are hashes of subjects (``4f316efb.0``)."""
+    if not folder:
+        return False
+    try:
+        with os.scandir(folder) as entries:
+            return any(len(entry.name) == 10 and entry.name.endswith(".0") for entry in entries)
+    except OSError:
+        return False
+
+
+def _in_mode(mode: TlsMode) -> Check:
+    def check(handshake: Handshake) -> None:
+        if (weakness := connection_weakness(handshake.version, handshake.cipher, mode)) is not None:
+            raise CertificateRefusedError(weakness.id, (weakness,), handshake)
+
+    return check
+
+
+def _stamp(identity: Identity) -> tuple[int, ...]:
+    found = [path.stat() for path in (identity.certificate, identity.key)]
+    return tuple(value for each in found for value in (each.st_mtime_ns, each.st_size, each.st_ino))

@@ -7,15 +7,11 @@ import contextlib
 import ssl
 import time
 from dataclasses import dataclass, replace
-from xml.sax.saxutils import quoteattr
 
-from ringback.net.certificates import looking_context, obstacle_of, shown_on
+from ringback.net.certificates import NoStartTlsError, looking_context, obstacle_of, open_stream, shown_on
 from ringback.net.names import NameClient
 from ringback.rules.addresses import HostPort
 from ringback.rules.reachability import CertificateFacts, Obstacle
-
-_LIMIT = 65536  # octets before the features are through
-_TLS_NAMESPACE = b"urn:ietf:params:xml:ns:xmpp-tls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +69,11 @@ async def _probe_within(
 
 
 async def _probe(address: str, port: int, domain: str, expected: str, context: ssl.SSLContext) -> XmppProbe:
-    reader, writer = await asyncio.open_connection(address, port, limit=_LIMIT)
     try:
-        writer.write(
-            f"<?xml version='1.0'?><stream:stream to={quoteattr(domain)} version='1.0' xml:lang='en' "
-            "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>".encode()
-        )
-        features = await _read_until(reader, b"</stream:features>")
-        if _TLS_NAMESPACE not in features:
-            return XmppProbe(Obstacle.NOT_TLS, "STARTTLS is not offered")
-        writer.write(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
-        if b"<proceed" not in await _read_until(reader, b">"):
-            return XmppProbe(Obstacle.NOT_TLS, "STARTTLS is refused")
+        _, writer = await open_stream(address, port, domain)
+    except NoStartTlsError as error:
+        return XmppProbe(Obstacle.NOT_TLS, str(error))
+    try:
         await writer.start_tls(context, server_hostname=expected)
         tls = writer.get_extra_info("ssl_object")
         version = str(tls.version()) if isinstance(tls, ssl.SSLObject) else ""
@@ -94,13 +83,3 @@ async def _probe(address: str, port: int, domain: str, expected: str, context: s
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(0.5):
                 await writer.wait_closed()
-
-
-async def _read_until(reader: asyncio.StreamReader, end: bytes) -> bytes:
-    """What comes up to an ending. Raises ConnectionError where the server hangs up or says too much before."""
-    try:
-        return await reader.readuntil(end)
-    except asyncio.IncompleteReadError as error:
-        raise ConnectionError("the server hung up before its answer was through") from error
-    except asyncio.LimitOverrunError as error:
-        raise ConnectionError("the answer is too long") from error

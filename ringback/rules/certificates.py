@@ -8,14 +8,13 @@ the server shows the very same one.
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 from ringback.rules.reasons import Reason
-
-MINIMUM_RSA_BITS = 2048
-"""Shorter RSA keys are refused (common criteria mode demands it, and nobody needs them)."""
+from ringback.rules.tls_modes import MINIMUM_RSA_BITS, TlsMode, mode_of
 
 
 class Purpose(StrEnum):
@@ -28,13 +27,23 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PresentedNames:
-    """The identity fields of a certificate, as they stand in it."""
+    """The identity fields of a certificate, as they stand in it.
+
+    ``xmpp`` and ``services`` are the other names xmppAddr (RFC 6120 section 13.7.1.4) and SRVName (RFC 4985), ``uris``
+    the alternative names of that kind, ``common`` the common names of the subject.
+    """
 
     dns: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     xmpp: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    uris: tuple[str, ...] = ()
     common: tuple[str, ...] = ()
+
+    @property
+    def alternative(self) -> tuple[str, ...]:
+        """All alternative names that can name a server: where there is one, the common name does not count."""
+        return (*self.xmpp, *self.services, *self.uris, *self.dns, *self.addresses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,42 +76,62 @@ def match_identity(evidence: IdentityEvidence) -> IdentityMatch:
         for name in names:
             if any(_same(name, one, wildcards) for one in wanted):
                 return IdentityMatch(True, field, name, (Reason.of(f"certificates.matched.{field}", name=name),))
-    shown = [*presented.xmpp, *presented.services, *presented.dns, *presented.addresses] or [*presented.common]
+    shown = presented.alternative or presented.common
     found = ", ".join(dict.fromkeys(shown)) or "-"
     wanted_names = " / ".join(dict.fromkeys(filter(None, (evidence.domain, evidence.host))))
     return IdentityMatch(False, "", "", (Reason.of("certificates.other_name", expected=wanted_names, found=found),))
 
 
 def _fields(evidence: IdentityEvidence) -> list[tuple[str, tuple[str, ...], tuple[str, ...], bool]]:
-    """The fields that count, in order: name, content, what is wanted there, whether ``*.`` may stand in it."""
+    """The fields that count, in order: name, content, what is wanted there, whether ``*.`` may stand in it.
+
+    SIP after RFC 5922 section 7: a SIP URI names the domain, and there are no wildcards.
+    """
     presented, host, domain = evidence.presented, evidence.host, evidence.domain
     wanted = tuple(filter(None, (domain, host)))
+    wildcards = evidence.purpose is not Purpose.SIP
     fields: list[tuple[str, tuple[str, ...], tuple[str, ...], bool]] = []
     if evidence.purpose is Purpose.XMPP:
         fields.append(("xmpp_address", presented.xmpp, (domain,) if domain else (), False))
-        fields.append(("service_name", presented.services, (f"_{evidence.service}.{domain}",), False))
-    fields.append(("dns_name", presented.dns, wanted, True))
-    fields.append(("address", presented.addresses, (host,), False))
-    if not (presented.dns or presented.addresses or presented.xmpp or presented.services):
-        fields.append(("common_name", presented.common, wanted, True))
+        service = (f"_{evidence.service}.{domain}",) if evidence.service and domain else ()
+        fields.append(("service_name", presented.services, service, False))
+    if evidence.purpose is Purpose.SIP:
+        fields.append(("sip_uri", presented.uris, tuple(f"sip:{name}" for name in wanted), False))
+    fields.append(("dns_name", presented.dns, wanted, wildcards))
+    fields.append(("address", presented.addresses, tuple(filter(_is_address, wanted)), False))
+    if not presented.alternative:
+        fields.append(("common_name", presented.common, wanted, wildcards))
     return fields
 
 
 def _same(presented: str, wanted: str, wildcards: bool) -> bool:
     """Names are compared without case; ``*`` stands for one whole label, the leftmost, and for no top-level domain."""
-    if not wanted or not presented:
+    have, want = _bare(presented), _bare(wanted)
+    if not have or not want or "*" in want:
         return False
-    have, want = presented.rstrip(".").lower(), wanted.rstrip(".").lower()
     if have == want:
         return True
     if not wildcards or not have.startswith("*.") or _is_address(want):
         return False
-    _, dot, rest = want.partition(".")
-    return bool(dot) and rest == have[2:] and "." in rest and "*" not in rest
+    first, dot, rest = want.partition(".")
+    return bool(first and dot) and rest == have[2:] and "." in rest and "*" not in rest
+
+
+def _bare(name: str) -> str:
+    """Without case and the root's dot; addresses in their canonical text."""
+    name = name.removesuffix(".").lower()
+    try:
+        return str(ipaddress.ip_address(name.strip("[]")))
+    except ValueError:
+        return name
 
 
 def _is_address(name: str) -> bool:
-    return ":" in name or name.replace(".", "").isdigit()
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return name.replace(".", "").isdigit()
+    return True
 
 
 # --- how strict
@@ -121,6 +150,11 @@ class Strictness:
         """In either mode nobody accepts an untrusted certificate."""
         return not (self.fips or self.common_criteria)
 
+    @property
+    def tls(self) -> TlsMode:
+        """What TLS may use."""
+        return mode_of(fips=self.fips, common_criteria=self.common_criteria)
+
 
 def fips_mode(bootstrap: bool | None, *, platform: bool, common_criteria: bool = False) -> Strictness:
     """The table of bootstrap setting and platform: the bootstrap setting decides, the platform only where it is silent.
@@ -137,7 +171,8 @@ def fips_mode(bootstrap: bool | None, *, platform: bool, common_criteria: bool =
 
 # --- what follows
 
-Revocation = Literal["good", "revoked", "unreachable", "unknown", "not_named"]
+Revocation = Literal["good", "revoked", "unreachable", "unknown", "not_named", "unasked"]
+RevocationChecks = Literal["off", "soft", "named", "required"]
 Behaviour = Literal["PromptPerSession", "RejectAndNotify"]
 Outcome = Literal["connect", "ask", "refuse"]
 
@@ -147,9 +182,11 @@ class CertificateEvidence:
     """What is known of a certificate that a server showed.
 
     ``trusted``: its chain ends in a known authority. ``valid``: ``now``, ``later`` (not yet) or ``over``. ``key_bits``:
-    of an RSA key, 0 for others. ``revocation``: what its CRL or OCSP server said; ``not_named``: it names none.
-    ``remembered``: the person accepted this very certificate for this server before. ``checks_revocation``: a
-    certificate without a revocation server is refused then as well.
+    of an RSA key, 0 for others. ``weak``: what else is too weak in its chain or the connection. ``revocation``: what
+    its CRL or OCSP server said; ``not_named``: it names none; ``unknown``: the server knows nothing of it.
+    ``checks``: ``soft`` refuses revoked ones only; ``named`` (as documented) also where a named server gives no answer;
+    ``required`` also a certificate that names none. ``remembered``: the person accepted this very certificate for this
+    server before.
     """
 
     server: str
@@ -157,8 +194,9 @@ class CertificateEvidence:
     trusted: bool
     valid: Literal["now", "later", "over"] = "now"
     key_bits: int = 0
+    weak: tuple[Reason, ...] = ()
     revocation: Revocation = "not_named"
-    checks_revocation: bool = False
+    checks: RevocationChecks = "named"
     remembered: bool = False
     behaviour: Behaviour = "PromptPerSession"
 
@@ -192,16 +230,29 @@ def judge(evidence: CertificateEvidence, strictness: Strictness) -> CertificateV
 
 
 def _never(evidence: CertificateEvidence) -> list[Reason]:
-    found = []
-    if evidence.revocation == "revoked":
-        found.append(Reason.of("certificates.revoked", server=evidence.server))
-    if evidence.revocation == "unreachable" or (evidence.revocation == "unknown" and evidence.checks_revocation):
-        found.append(Reason.of("certificates.revocation_unreachable", server=evidence.server))
-    if evidence.revocation == "not_named" and evidence.checks_revocation:
-        found.append(Reason.of("certificates.revocation_not_named", server=evidence.server))
+    found = list(_revocation(evidence))
     if 0 < evidence.key_bits < MINIMUM_RSA_BITS:
         found.append(Reason.of("certificates.weak_key", server=evidence.server, bits=evidence.key_bits))
-    return found
+    return [*found, *(reason for reason in evidence.weak if reason not in found)]
+
+
+def _revocation(evidence: CertificateEvidence) -> tuple[Reason, ...]:
+    said, checks, server = evidence.revocation, evidence.checks, evidence.server
+    if checks == "off" or said == "good":
+        return ()
+    if said == "revoked":
+        return (Reason.of("certificates.revoked", server=server),)
+    if checks == "soft" or (said == "not_named" and checks == "named"):
+        return ()
+    return (Reason.of(f"certificates.{_WITHOUT_ANSWER[said]}", server=server),)
+
+
+_WITHOUT_ANSWER = {
+    "unreachable": "revocation_unreachable",
+    "unasked": "revocation_unreachable",
+    "unknown": "revocation_unknown",
+    "not_named": "revocation_not_named",
+}
 
 
 def _faults(evidence: CertificateEvidence) -> list[Reason]:
