@@ -72,12 +72,13 @@ async function draw(registration: ServiceWorkerRegistration, call: string, words
 /** Show a call for as long as it rings. */
 export function show(call: string, words: Words): Shown {
   const leaving = new AbortController();
+  const over = () => leaving.signal.aborted;
   void worker().then(async (registration) => {
-    if (leaving.signal.aborted) return;
+    if (over()) return;
     const close = registration ? () => void closeIn(registration, call) : showPlain(call, words).close;
     if (registration) await draw(registration, call, words);
     // It may have stopped ringing while the system was still drawing.
-    if (leaving.signal.aborted) close();
+    if (over()) close();
     else leaving.signal.addEventListener("abort", close);
   });
   return { close: () => leaving.abort() };
