@@ -15,6 +15,7 @@ from ringback.storage.callmanager.credentials import Cost, PasswordError, hash_p
 from ringback.storage.callmanager.migrate import VERSION_TABLE
 from ringback.storage.callmanager.records import APPLICATION, PERSON, Criteria, DeviceRow, LineRow, Login, PersonRow
 from ringback.storage.callmanager.seed import Seed, sow
+from ringback.storage.callmanager.sign_in_tables import token_keys
 from ringback.storage.callmanager.store import Store
 from ringback.storage.callmanager.tables import metadata
 from tests.callmanager.conftest import Launch
@@ -34,6 +35,7 @@ SEED = Seed(
 
 async def test_migrations_make_the_tables_that_the_code_uses(store: Store) -> None:
     def differences(connection: Connection) -> list[object]:
+        assert token_keys.metadata is metadata
         options = {"version_table": VERSION_TABLE, "compare_type": True}
         return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
 

@@ -21,7 +21,7 @@ def key_of(kind: str, *names: str) -> str:
 @dataclass(frozen=True, slots=True)
 class PersonRow:
     """A person in the store; fields as in ``protocols.uds.people``. ``home`` is False for people of other clusters, who
-    are only looked up."""
+    are only looked up; who is not ``active`` by the deployment's word can't sign in."""
 
     user_name: str
     id: str = ""
@@ -46,6 +46,7 @@ class PersonRow:
     im_and_presence: bool = True
     calendar_presence: bool = False
     home: bool = True
+    active: bool = True
 
     @property
     def user(self) -> str:

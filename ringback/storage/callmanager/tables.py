@@ -52,6 +52,7 @@ people = Table(
     Column("im_and_presence", Boolean, nullable=False),
     Column("calendar_presence", Boolean, nullable=False),
     Column("home", Boolean, nullable=False, server_default=true()),
+    Column("active", Boolean, nullable=False, server_default=true()),
     Column("by_first", _Sorted, nullable=False),
     Column("by_last", _Sorted, nullable=False),
     Column("by_display", _Sorted, nullable=False),
@@ -64,7 +65,8 @@ people = Table(
     Index("people_by_uri", "by_uri"),
 )
 """``imp_servers`` has one host a line; ``origin`` tells who maintains the row (``deployment``); ``home``
-whether the person signs in here, or is known from another cluster."""
+whether the person signs in here, or is known from another cluster; ``active`` what the deployment says: people may
+also be deactivated at run time (``sign_in_tables``)."""
 
 numbers = Table(
     "numbers",
