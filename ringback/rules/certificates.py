@@ -183,7 +183,8 @@ class CertificateEvidence:
 
     ``trusted``: its chain ends in a known authority. ``valid``: ``now``, ``later`` (not yet) or ``over``. ``key_bits``:
     of an RSA key, 0 for others. ``weak``: what else is too weak in its chain or the connection. ``revocation``: what
-    its CRL or OCSP server said; ``not_named``: it names none; ``unknown``: the server knows nothing of it.
+    its CRL or OCSP server said; ``not_named``: it names none; ``unknown``: the server knows nothing of it;
+    ``unasked``: the chain is not trusted, so that nobody's answer could be (and no stranger's address is asked).
     ``checks``: ``soft`` refuses revoked ones only; ``named`` (as documented) also where a named server gives no answer;
     ``required`` also a certificate that names none. ``remembered``: the person accepted this very certificate for this
     server before.
@@ -242,14 +243,14 @@ def _revocation(evidence: CertificateEvidence) -> tuple[Reason, ...]:
         return ()
     if said == "revoked":
         return (Reason.of("certificates.revoked", server=server),)
-    if checks == "soft" or (said == "not_named" and checks == "named"):
+    if checks == "soft" or (said in ("not_named", "unasked") and checks == "named"):
         return ()
     return (Reason.of(f"certificates.{_WITHOUT_ANSWER[said]}", server=server),)
 
 
 _WITHOUT_ANSWER = {
     "unreachable": "revocation_unreachable",
-    "unasked": "revocation_unreachable",
+    "unasked": "revocation_untrusted",
     "unknown": "revocation_unknown",
     "not_named": "revocation_not_named",
 }
