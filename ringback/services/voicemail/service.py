@@ -1,0 +1,147 @@
+"""A voicemail node that runs: mailboxes brought up to date, interface and notifications served, deleted ones swept."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any, Final
+
+import structlog
+from aiohttp import web
+
+from ringback.net.service import Endpoint
+from ringback.net.tls import client_context, server_context
+from ringback.net.token_keys import TokenKeys, TokenKeySettings
+from ringback.services.voicemail.accounts import Accounts
+from ringback.services.voicemail.door import Door, hash_secret
+from ringback.services.voicemail.mailroom import Mailroom
+from ringback.services.voicemail.notifications import Notifications
+from ringback.services.voicemail.probe import Probe
+from ringback.services.voicemail.rest import Rest
+from ringback.services.voicemail.settings import MailboxSettings, VoicemailSettings
+from ringback.storage.voicemail.records import MailboxRow
+from ringback.storage.voicemail.store import VoicemailStore
+
+_ROLE: Final = "voicemail"
+_ORIGIN: Final = "deployment"
+_BODY_LIMIT: Final = 64 * 1024
+
+_log = structlog.get_logger("ringback.voicemail")
+
+
+class VoicemailService:
+    """The voicemail role of a node; see ``net.service.Service``."""
+
+    def __init__(self, settings: VoicemailSettings) -> None:
+        self._settings = settings
+        self._endpoints: tuple[Endpoint, ...] = ()
+        self._running: AsyncExitStack | None = None
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """As ``net.service.Service``: vmrest, notify and notify-tls."""
+        return self._endpoints
+
+    async def start(self) -> None:
+        """As ``net.service.Service``. Raises also sqlalchemy.exc.SQLAlchemyError and ssl.SSLError."""
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._running = stack.pop_all()
+
+    async def stop(self) -> None:
+        """As ``net.service.Service``."""
+        running, self._running = self._running, None
+        self._endpoints = ()
+        if running is not None:
+            await running.aclose()
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        settings = self._settings
+        store = await VoicemailStore.open(settings.database_url)
+        stack.push_async_callback(store.close)
+        await _sow(store, settings)
+        accounts = Accounts(settings)
+        await accounts.start()
+        stack.push_async_callback(accounts.stop)
+        keys = TokenKeys(
+            TokenKeySettings(
+                nodes=settings.call_managers,
+                user=settings.application_user,
+                password=settings.application_password,
+                tls=client_context(settings.ca_file),
+            )
+        )
+        await keys.start()
+        stack.push_async_callback(keys.stop)
+        keys.listen(accounts.forget_all)
+        door = Door(store, accounts, keys)
+        mailroom = Mailroom(settings, store)
+        notifications = Notifications(settings, door)
+        mailroom.listen(notifications.happened)
+        rest = [
+            *Rest(settings, store, mailroom, door).routes(),
+            *notifications.routes(),
+            *Probe(settings).routes(),
+        ]
+        tls = server_context(settings.identity)
+        self._endpoints = (
+            await self._serve(stack, rest, ("vmrest", "https", settings.rest_port), tls),
+            await self._serve(stack, notifications.cometd_routes(), ("notify", "http", settings.notify_port), None),
+            await self._serve(
+                stack, notifications.cometd_routes(), ("notify-tls", "https", settings.notify_tls_port), tls
+            ),
+        )
+        await self._keep_doing(stack, mailroom.keep_sweeping(), "deleted messages")
+        await self._keep_doing(stack, notifications.keep_tidy(), "subscriptions")
+        _log.info("voicemail serves", node=settings.node, mailboxes=len(settings.mailboxes))
+
+    async def _serve(
+        self,
+        stack: AsyncExitStack,
+        routes: Sequence[web.RouteDef],
+        where: tuple[str, str, int],
+        tls: ssl.SSLContext | None,
+    ) -> Endpoint:
+        name, scheme, port = where
+        application = web.Application(client_max_size=_BODY_LIMIT)
+        application.add_routes(routes)
+        runner = web.AppRunner(
+            application, access_log=None, handle_signals=False, keepalive_timeout=60.0, shutdown_timeout=0.5
+        )
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, self._settings.address, port, ssl_context=tls)
+        await site.start()
+        return Endpoint(_ROLE, self._settings.node, name, scheme, self._settings.address, int(runner.addresses[0][1]))
+
+    @staticmethod
+    async def _keep_doing(stack: AsyncExitStack, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+
+        async def end() -> None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+        stack.push_async_callback(end)
+
+
+async def _sow(store: VoicemailStore, settings: VoicemailSettings) -> None:
+    """The mailboxes of the deployment; first PINs and passwords are hashed, once."""
+    await store.put_mailboxes([_row(one, settings) for one in settings.mailboxes], _ORIGIN)
+    kept = {row.user: row for row in await store.mailboxes()}
+    for one in settings.mailboxes:
+        row = kept[_row(one, settings).user]
+        pin = await asyncio.to_thread(hash_secret, one.pin) if one.pin and not row.pin else None
+        password = await asyncio.to_thread(hash_secret, one.password) if one.password and not row.password else None
+        if pin is not None or password is not None:
+            await store.set_secrets(one.user, pin=pin, password=password)
+
+
+def _row(one: MailboxSettings, settings: VoicemailSettings) -> MailboxRow:
+    row = MailboxRow(one.user, one.display_name, one.smtp, one.extension, one.locale)
+    return replace(row, size_limit=one.size_limit or settings.size_limit)

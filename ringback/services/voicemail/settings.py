@@ -1,0 +1,56 @@
+"""What a voicemail node is told at its start. The deployment makes these from its file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ringback.net.single_sign_on import SingleSignOnSettings
+from ringback.net.tls import Identity
+from ringback.rules.addresses import HostPort
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxSettings:
+    """A person's mailbox as the deployment gives it. ``pin`` (digits, for the telephone) and ``password`` (own
+    credentials for the interface) are clear here only and set where the mailbox has none yet; ``size_limit`` in
+    octets, 0: the service's."""
+
+    user: str
+    display_name: str = ""
+    smtp: str = ""
+    extension: str = ""
+    locale: str = ""
+    pin: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    size_limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VoicemailSettings:
+    """One node. Ports 0 let the system choose.
+
+    ``call_managers``: names and addresses of the nodes that check people's passwords and whose keys check tokens; with
+    ``application_user`` and ``application_password`` the keys are fetched. ``trusted_issuer_clusters`` is theirs.
+    ``kept_seconds``: how long deleted messages can be taken back; ``longest_seconds``: of one message;
+    ``size_limit``: octets of a mailbox without a limit of its own. ``single_sign_on``: None where people don't sign in
+    at an identity provider.
+    """
+
+    node: str
+    address: str
+    identity: Identity
+    ca_file: Path | None
+    database_url: str
+    rest_port: int = 443
+    notify_port: int = 7080
+    notify_tls_port: int = 7443
+    version: str = "14.0.1"
+    call_managers: tuple[tuple[str, HostPort], ...] = ()
+    application_user: str = ""
+    application_password: str = field(default="", repr=False)
+    mailboxes: tuple[MailboxSettings, ...] = ()
+    kept_seconds: float = 15 * 86_400.0
+    longest_seconds: float = 300.0
+    size_limit: int = 50 * 1024 * 1024
+    single_sign_on: SingleSignOnSettings | None = None

@@ -1,0 +1,138 @@
+"""A voicemail service that runs, with a real call manager behind it that knows the people's passwords."""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import numpy as np
+import pytest
+
+from ringback.deployment.authority import Authority
+from ringback.net.node_resolver import NodeResolver
+from ringback.net.tls import client_context
+from ringback.rules.addresses import HostPort
+from ringback.services.callmanager.service import CallManager
+from ringback.services.callmanager.settings import CallManagerSettings, PasswordHashing, PersonRecord
+from ringback.services.voicemail.service import VoicemailService
+from ringback.services.voicemail.settings import MailboxSettings, VoicemailSettings
+
+VOICEMAIL, CALL_MANAGER = "vm1.example.com", "cm1.example.com"
+PASSWORDS = {"anita": "anita's password", "bram": "bram's pässword", "chidi": "chidi-pw"}
+OWN_PASSWORD = "chidi's own password for voicemail"
+
+
+def recorded(seconds: float = 1.0, rate: int = 8000) -> bytes:
+    """A WAV file with a tone, 16-bit linear."""
+    times = np.arange(int(seconds * rate)) / rate
+    pcm = (np.sin(2 * np.pi * 440 * times) * 8000).astype(np.int16)
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(pcm.tobytes())
+    return buffer.getvalue()
+
+
+@dataclass
+class Running:
+    """A voicemail node and a client that verifies its certificate."""
+
+    service: VoicemailService
+    session: aiohttp.ClientSession
+    settings: VoicemailSettings
+
+    def port(self, service: str) -> int:
+        return next(endpoint.port for endpoint in self.service.endpoints if endpoint.service == service)
+
+    def url(self, path: str) -> str:
+        return f"https://{VOICEMAIL}:{self.port('vmrest')}{path}"
+
+    async def ask(
+        self, method: str, path: str, user: str = "anita", *, password: str | None = None, **more: Any
+    ) -> tuple[int, str, bytes]:
+        """Status, type and body of an answer to this person."""
+        given = PASSWORDS[user] if password is None else password
+        headers = {"Authorization": aiohttp.encode_basic_auth(user, given)} | dict(more.pop("headers", {}))
+        async with self.session.request(method, self.url(path), headers=headers, **more) as response:
+            return response.status, response.content_type, await response.read()
+
+    async def json(self, path: str, user: str = "anita") -> Any:
+        status, kind, body = await self.ask("GET", path, user, headers={"Accept": "application/json"})
+        assert (status, kind) == (200, "application/json"), body
+        return msgspec.json.decode(body)
+
+    async def send(
+        self, user: str, to: list[str], sound: bytes, subject: str = "", **message: Any
+    ) -> tuple[int, bytes]:
+        """Send a message as the published interface has it: three parts in order, none with a name."""
+        recipients = [{"Type": "TO", "Address": {"SmtpAddress": address}} for address in to]
+        with aiohttp.MultipartWriter("mixed") as parts:  # as "form-data" the parts would get names
+            parts.headers["Content-Type"] = f"multipart/form-data; boundary={parts.boundary}"
+            json = {"Content-Type": "application/json"}
+            parts.append(msgspec.json.encode({"Subject": subject, **message}), json)
+            parts.append(msgspec.json.encode({"Recipient": recipients}), json)
+            parts.append(sound, {"Content-Type": "audio/wav"})
+        status, _, body = await self.ask("POST", "/vmrest/messages", user, data=parts)
+        return status, body
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+async def running(tmp_path: Path, authority: Authority) -> AsyncIterator[Running]:
+    async with AsyncExitStack() as stack:
+        manager = CallManager(
+            CallManagerSettings(
+                node=CALL_MANAGER,
+                address="127.0.0.1",
+                identity=authority.issue(CALL_MANAGER, [CALL_MANAGER], ["127.0.0.1"]),
+                ca_file=authority.ca_file,
+                database_url=f"sqlite+aiosqlite:///{tmp_path}/callmanager.db",
+                https_port=0,
+                files_port=0,
+                files_tls_port=0,
+                people=tuple(PersonRecord(user=user, password=word) for user, word in PASSWORDS.items()),
+                hashing=PasswordHashing(time_cost=1, memory=8 * 1024, scram_iterations=4096),
+            )
+        )
+        await manager.start()
+        stack.push_async_callback(manager.stop)
+        port = next(endpoint.port for endpoint in manager.endpoints if endpoint.service == "uds")
+        settings = VoicemailSettings(
+            node=VOICEMAIL,
+            address="127.0.0.1",
+            identity=authority.issue(VOICEMAIL, [VOICEMAIL], ["127.0.0.1"]),
+            ca_file=authority.ca_file,
+            database_url=f"sqlite+aiosqlite:///{tmp_path}/voicemail.db",
+            rest_port=0,
+            notify_port=0,
+            notify_tls_port=0,
+            call_managers=((CALL_MANAGER, HostPort("127.0.0.1", port)),),
+            mailboxes=(
+                MailboxSettings("anita", "Anita Perez", "anita@example.com", "2001"),
+                MailboxSettings("bram", "Bram de Vries", "bram@example.com", "2002"),
+                MailboxSettings("chidi", "Chidi Okafor", "chidi@example.com", "2003", password=OWN_PASSWORD),
+            ),
+            longest_seconds=10.0,
+            size_limit=100_000,
+        )
+        service = VoicemailService(settings)
+        await service.start()
+        stack.push_async_callback(service.stop)
+        resolver = NodeResolver({VOICEMAIL: HostPort("127.0.0.1", 0)})
+        connector = aiohttp.TCPConnector(ssl=client_context(authority.ca_file), resolver=resolver)
+        session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=20))
+        stack.push_async_callback(session.close)
+        yield Running(service, session, settings)
