@@ -8,6 +8,7 @@ from ringback.protocols.sip.agent import Agent
 from ringback.protocols.sip.flows import Flow
 from ringback.rules.dial_plan import RouteKind
 from ringback.services.callmanager.calls.access import Access
+from ringback.services.callmanager.calls.bearer import Bearer, TokenChecker
 from ringback.services.callmanager.calls.conferences import Conferences
 from ringback.services.callmanager.calls.control import CallControl
 from ringback.services.callmanager.calls.core import Changes, Core, Lines
@@ -27,7 +28,8 @@ from ringback.services.callmanager.settings import CallSettings
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What call control is made of. ``nonce_key`` signs digest nonces and is the same on all nodes of a cluster;
-    ``wall``: what to add to ``now`` for Unix seconds; ``first_number``: where numbers of calls go on."""
+    ``wall``: what to add to ``now`` for Unix seconds; ``first_number``: where numbers of calls go on. ``tokens`` checks
+    access tokens (None: none are taken), which the server at the URL ``authorisation`` gives."""
 
     settings: CallSettings
     node: str
@@ -41,6 +43,8 @@ class Parts:
     wall: float = 0.0
     first_number: int = 0
     relay_always: bool = False
+    tokens: TokenChecker | None = None
+    authorisation: str = ""
 
 
 def assemble(parts: Parts) -> CallControl:
@@ -61,9 +65,10 @@ def assemble(parts: Parts) -> CallControl:
         wall=parts.wall,
     )
     core.begin_numbers(parts.first_number)
-    access = Access(core, parts.nonce_key)
+    bearer = Bearer(core, parts.tokens, parts.authorisation)
+    access = Access(core, parts.nonce_key, bearer)
     parts.agent.gate = access.gate
-    control = CallControl(core, access, relay_always=parts.relay_always)
+    control = CallControl(core, access, bearer, relay_always=parts.relay_always)
     transfers = Transfers(control)
     Moving(control, transfers)
     conferences = Conferences(control, transfers, parts.desk)

@@ -22,6 +22,7 @@ from ringback.rules.call_forwarding import NOWHERE, Destination
 from ringback.rules.dial_plan import Caller, Origin, Route, RouteKind, route
 from ringback.services.callmanager.calls.access import NOBODY, Access, Sender
 from ringback.services.callmanager.calls.attempts import Attempt
+from ringback.services.callmanager.calls.bearer import Bearer
 from ringback.services.callmanager.calls.call import Call
 from ringback.services.callmanager.calls.callers import Callers, offer_of
 from ringback.services.callmanager.calls.causes import ELSEWHERE, cause_of, cause_told, reason_header
@@ -45,9 +46,10 @@ Feature = Callable[[Leg, Route, float], bool]
 class CallControl:
     """See the head of the module. ``features`` take routes that are none of ringing's, by kind."""
 
-    def __init__(self, core: Core, access: Access, *, relay_always: bool = False) -> None:
+    def __init__(self, core: Core, access: Access, bearer: Bearer, *, relay_always: bool = False) -> None:
         self.core = core
         self.access = access
+        self.bearer = bearer
         self.joiner = Joiner(core.desk, self, relay_always=relay_always, music=core.settings.music_on_hold)
         self.ringing = Ringing(core, relay_always=relay_always)
         self.registering = Registering(core, access)
@@ -102,7 +104,7 @@ class CallControl:
         sender = self.access.who(event.request)
         method = event.request.method
         if method == "REGISTER":
-            done = self.registering.arrived(event, sender.phone, now)
+            done = self.registering.arrived(event, sender.phone, now, sender.claims)
             if done is not None:
                 self.upkeep.registered(done.phone.name, now)
                 for line in done.phone.lines:

@@ -49,7 +49,7 @@ class AskedContact:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a REGISTER asks for. ``every``: ``Contact: *``. ``takes_over``: it may end another client's registration.
-    ``lines``: the numbers that it registers."""
+    ``lines``: the numbers that it registers. ``most``: seconds that what proves it is good for (None: no end)."""
 
     device: str
     lines: tuple[str, ...]
@@ -63,6 +63,7 @@ class Asked:
     keeps_alive: bool = False
     user_agent: str = ""
     features: frozenset[str] = frozenset()
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,11 @@ class Registrar(Generic[FlowT]):
         self._limits = limits
         self._devices: dict[str, dict[tuple[str, str], Binding[FlowT]]] = {}
         self._changes: Changes[FlowT] = Changes()
+
+    @property
+    def limits(self) -> Limits:
+        """How long registrations live."""
+        return self._limits
 
     def __len__(self) -> int:
         return sum(len(bound) for bound in self._devices.values())
@@ -317,6 +323,8 @@ class Registrar(Generic[FlowT]):
     def _seconds(self, asked: Asked, contact: AskedContact) -> int:
         wanted = contact.seconds if contact.seconds is not None else asked.seconds
         most = self._limits.keep_alive if asked.keeps_alive else self._limits.longest
+        if asked.most is not None:
+            most = min(most, asked.most)
         return most if wanted is None else min(wanted, most)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ringback.protocols.oauth.tokens import Claims
 from ringback.protocols.sip.errors import MalformedMessage
 from ringback.protocols.sip.events import RequestArrived
 from ringback.protocols.sip.flows import Body, Flow
@@ -37,8 +38,11 @@ class Registering:
         self._core = core
         self._access = access
 
-    def arrived(self, event: RequestArrived, phone: Phone | None, now: float) -> Registered | None:
-        """Decide and answer; what was accepted, for those who wait for a phone."""
+    def arrived(
+        self, event: RequestArrived, phone: Phone | None, now: float, claims: Claims | None = None
+    ) -> Registered | None:
+        """Decide and answer; what was accepted, for those who wait for a phone. ``claims``: of the token that the
+        request came with, which the registration does not outlive."""
         request, flow = event.request, event.flow
         try:
             asked = self._asked(request, phone)
@@ -48,6 +52,8 @@ class Registering:
         if asked is None or phone is None:
             self._core.agent.respond(now, event.transaction, 404, "Unknown Line")
             return None
+        if claims is not None:
+            asked = replace(asked, most=int(claims.expires - now - self._core.wall))
         received = f"{flow.remote[0]}:{flow.remote[1]}"
         outcome = self._core.registrar.register(asked, flow, received, flow.transport, now)
         headers = self._headers(asked, outcome, request, now)
@@ -55,7 +61,7 @@ class Registering:
             self._core.agent.respond(now, event.transaction, outcome.status, headers=headers)
             return None
         if outcome.bindings:
-            self._access.proved(flow, phone.name)
+            self._access.proved(flow, phone.name, claims)
         elif asked.contacts or asked.every:
             self._access.unproved(flow)
         body = _options_answer(request)

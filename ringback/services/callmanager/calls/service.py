@@ -24,6 +24,7 @@ from ringback.net.service import Endpoint
 from ringback.net.sip.limits import Limits
 from ringback.net.sip.locate import Locator
 from ringback.net.sip.node import Listen, SipNode
+from ringback.net.sip.streams import StreamFlow
 from ringback.net.tls import client_context, server_context
 from ringback.protocols.sip.agent import Agent
 from ringback.protocols.sip.events import Event
@@ -32,6 +33,7 @@ from ringback.protocols.sip.message import Request
 from ringback.protocols.sip.settings import AgentSettings
 from ringback.rules.call_forwarding import Forwarding, Quiet
 from ringback.services.callmanager.calls.assembly import Parts, assemble
+from ringback.services.callmanager.calls.bearer import TokenChecker
 from ringback.services.callmanager.calls.control import CallControl
 from ringback.services.callmanager.calls.core import PhoneBinding
 from ringback.services.callmanager.calls.desk import MediaDesk
@@ -43,6 +45,7 @@ from ringback.services.callmanager.settings import CallManagerSettings, CallSett
 from ringback.storage.callmanager.call_rows import MessageCounts
 
 _ROLE = "call-manager"
+_HTTPS_PORT = 8443
 _LOOK_SECONDS = 1.0
 _CHANGES = 1000  # changes of phones that wait for the store; beyond that the newest are dropped and said so
 _COLLECTOR = (5_000, 10, 5_000)
@@ -128,7 +131,9 @@ class CallService:
         first_number: int = 0,
         locator: Locator | None = None,
         limits: Limits = Limits(),  # noqa: B008  frozen
+        tokens: TokenChecker | None = None,
     ) -> None:
+        """``tokens`` checks access tokens; without it devices sign in by digest alone."""
         self._settings = settings
         self._calls = settings.calls or CallSettings()
         self._book = book
@@ -137,6 +142,7 @@ class CallService:
         self._first_number = first_number
         self._locator = locator
         self._limits = limits
+        self._tokens = tokens
         self._sockets: dict[str, socket.socket] = {}
         self._endpoints: tuple[Endpoint, ...] = ()
         self._node: SipNode | None = None
@@ -202,6 +208,8 @@ class CallService:
                 nonce_key=self._nonce_key(),
                 wall=self._wall,
                 first_number=self._first_number,
+                tokens=self._tokens,
+                authorisation=f"https://{settings.node}:{settings.https_port or _HTTPS_PORT}",
             )
         )
         self.control = control
@@ -217,6 +225,8 @@ class CallService:
         )
         await self._node.start()
         self._unwatch = self._book.watch(self._changed)
+        if self._tokens is not None:
+            self._tokens.listen(self._taken_back)
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(behind.run(), name="phones' changes"),
@@ -298,6 +308,17 @@ class CallService:
         if self.control is not None:
             self.control.upkeep.book_changed(changed.lines, changed.messages, changed.phones, time.monotonic())
             self._flush()
+
+    def _taken_back(self) -> None:
+        """Tokens or people were taken back: who stands on them goes now."""
+        control = self.control
+        if control is None:
+            return
+        for flow in control.upkeep.taken_back(control.bearer.taken_back(), time.monotonic()):
+            if isinstance(flow, StreamFlow):
+                _log.info("a registration was ended: its sign-in was taken back", flow=flow.number)
+                flow.connection.abort()
+        self._flush()
 
     # --- registrations
 

@@ -49,7 +49,22 @@ class Upkeep:
         for late in self._core.registrar.expired(now):
             self._lines_changed(late.device, now)
             self._await(late.device, now + _GRACE_SECONDS)
+        self._access.look_after(now)
         self._recorder.note(now)
+
+    def taken_back(self, gone: Iterable[tuple[str, Flow | None]], now: float) -> list[Flow]:
+        """Devices whose people were signed out, with their connections: the driver closes those given back, which ends
+        what is registered over them."""
+        flows = []
+        for device, flow in gone:
+            if flow is not None:
+                self._access.unproved(flow)
+                flows.append(flow)
+                continue
+            self._core.registrar.remove(device)
+            self._lines_changed(device, now)
+            self._await(device, now + _GRACE_SECONDS)
+        return flows
 
     def _await(self, device: str, until: float) -> None:
         """A device in a call has to come back within its keep-alive interval, here or at another node: the sound may
