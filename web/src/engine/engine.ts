@@ -1,5 +1,5 @@
 /** The page's engine: store, link and every action that a view may take, made once. */
-import type { Conversation, History, ManualSettings, Message, PersonCard, SearchResults, SetConversation, TraceLines } from "../wire";
+import type { BrowserSignIn, Conversation, History, ManualSettings, Message, PersonCard, SearchResults, SetConversation, TraceLines } from "../wire";
 import type { Order } from "./link";
 import { Link } from "./link";
 import { Phone } from "./phone";
@@ -42,6 +42,11 @@ export class Engine {
   testServers = async (settings: ManualSettings) => (await this.do({ do: "TestServers", settings })) as TraceLines;
   answerCertificate = (fingerprint: string, accept: boolean) => this.do({ do: "AnswerCertificate", fingerprint, accept });
   signOut = (forget: boolean) => this.do({ do: "SignOut", forget });
+  /** Where to go to be asked who one is; the browser comes back from there by itself. */
+  beginBrowserSignIn = async (remember: boolean, quietly = false) => ((await this.do({ do: "BeginBrowserSignIn", remember, quietly })) as BrowserSignIn).url;
+  applyConfiguration = () => this.do({ do: "ApplyConfiguration" });
+  postponeConfiguration = () => this.do({ do: "PostponeConfiguration" });
+  refreshConfiguration = () => this.do({ do: "RefreshConfiguration" });
   getTrace = async () => ((await this.do({ do: "GetTrace" })) as TraceLines).entries;
 
   // --- own presence

@@ -23,6 +23,7 @@ function useKey<Value>(key: string, read: (engine: Engine) => Value): Value {
 export const useVersion = (key: string) => useKey(key, (engine) => engine.store.version(key));
 
 export const useSignIn = () => useKey("signIn", (engine) => engine.store.state.signIn);
+export const useQuestions = () => useKey("questions", (engine) => engine.store.state.questions);
 export const useMe = () => useKey("me", (engine) => engine.store.state.me);
 export const useFeatures = () => useKey("features", (engine) => engine.store.state.features);
 export const useTrace = () => useKey("trace", (engine) => engine.store.state.trace);

@@ -1,5 +1,5 @@
 /** What the page knows, and how each event of the host changes it. Pure: no socket, no clock, no React. */
-import type { AnyEvent, Call, Conversation, Entry, Features, Me, Message, Person, Phone, Recent, Service, SignIn, Snapshot } from "../wire";
+import type { AnyEvent, Call, Conversation, Entry, Features, Me, Message, Person, Phone, Questions, Recent, Service, SignIn, Snapshot } from "../wire";
 
 /** The messages of a conversation that the page has, oldest first. */
 export interface Thread {
@@ -12,6 +12,8 @@ export interface Thread {
 
 export interface State {
   signIn: SignIn | null;
+  /** What waits for an answer while signed in. */
+  questions: Questions;
   me: Me | null;
   features: Features | null;
   people: Map<string, Person>;
@@ -27,11 +29,13 @@ export interface State {
   version: string;
 }
 
+export const noQuestions: Questions = { again: null, configuration: null, certificate: null };
 export const emptyThread: Thread = { messages: [], complete: false, loaded: false };
 
 export function emptyState(): State {
   return {
     signIn: null,
+    questions: noQuestions,
     me: null,
     features: null,
     people: new Map(),
@@ -55,6 +59,9 @@ export function apply(state: State, event: AnyEvent): string[] {
     case "SignInChanged":
       state.signIn = event.sign_in;
       return ["signIn"];
+    case "QuestionsChanged":
+      state.questions = event.questions;
+      return ["questions"];
     case "TraceGrew":
       // Entries are told again, at their place, when the answer is there; the first one begins a new trace.
       state.trace = event.first ? spliced(state.trace, event.first, event.entries) : event.entries;
@@ -125,6 +132,7 @@ function welcome(state: State, snapshot: Snapshot): string[] {
   const touched = [...state.people.keys(), ...snapshot.people.map((person) => person.id)].map((id) => `person:${id}`);
   const chats = [...state.conversations.keys(), ...snapshot.conversations.map((chat) => chat.id)];
   state.signIn = snapshot.sign_in;
+  state.questions = snapshot.questions;
   state.me = snapshot.me;
   state.features = snapshot.features;
   state.people = new Map(snapshot.people.map((person) => [person.id, person]));
@@ -141,7 +149,7 @@ function welcome(state: State, snapshot: Snapshot): string[] {
   if (another) state.threads = new Map();
   else for (const [id, thread] of state.threads) state.threads.set(id, { ...thread, loaded: false });
   return [
-    ...["signIn", "me", "features", "people", "conversations", "services", "phone", "calls", "recents", "version"],
+    ...["signIn", "questions", "me", "features", "people", "conversations", "services", "phone", "calls", "recents", "version"],
     ...touched,
     ...calls.map((id) => `call:${id}`),
     ...chats.flatMap((id) => [`conversation:${id}`, `thread:${id}`]),

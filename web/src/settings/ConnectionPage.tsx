@@ -5,6 +5,7 @@ import { Spinner } from "@fluentui/react-spinner";
 import { useState } from "react";
 
 import { useEngine, useServices, useSignIn, useTrace } from "../engine/hooks";
+import { useAnnounce } from "../parts/announce";
 import { serviceName } from "../parts/serviceWords";
 import { useCopy } from "../parts/useCopy";
 import { WhyButton, WhyCard } from "../parts/Why";
@@ -53,8 +54,9 @@ function ServiceRow({ service }: { service: Service }) {
 
 export function ConnectionPage() {
   const texts = useTexts();
-  const { t } = texts;
+  const { t, refused } = texts;
   const engine = useEngine();
+  const announce = useAnnounce();
   const services = useServices();
   const signIn = useSignIn();
   const live = useTrace();
@@ -78,9 +80,12 @@ export function ConnectionPage() {
         <section className={css.box}>
           <h3>{t("connection.found")}</h3>
           <p>{t("connection.found.text")}</p>
-          <Button aria-expanded={open} onClick={() => void show()}>
-            {t(open ? "trace.hide" : "trace.show")}
-          </Button>
+          <div className={css.buttons}>
+            <Button aria-expanded={open} onClick={() => void show()}>
+              {t(open ? "trace.hide" : "trace.show")}
+            </Button>
+            <Button onClick={() => void engine.refreshConfiguration().then(() => announce(t("config.refreshed")), (error: unknown) => announce(refused(error)))}>{t("config.refresh")}</Button>
+          </div>
         </section>
         <section className={css.box}>
           <h3>{t("connection.wrong")}</h3>

@@ -11,6 +11,7 @@ import { useTexts } from "../texts/texts";
 import { darkTheme, lightTheme } from "../theme/theme";
 import { KeyboardDialog } from "./KeyboardDialog";
 import { OfflineBar } from "./OfflineBar";
+import { QuestionBars } from "./QuestionBars";
 import { Rail } from "./Rail";
 import css from "./shell.module.css";
 import { TopBar } from "./TopBar";
@@ -67,6 +68,7 @@ function Window() {
       <div className={css.sheet}>
         <div className={css.bars}>
           <OfflineBar />
+          <QuestionBars />
           <Suspense fallback={null}>{calls && <CallBar place={place} />}</Suspense>
         </div>
         {place.name === "contacts" && <ContactsPlace id={place.id} />}

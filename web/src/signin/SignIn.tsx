@@ -2,14 +2,17 @@
 import { useEffect, useState } from "react";
 
 import { useTexts } from "../texts/texts";
+import css from "./card.module.css";
 import type { SignIn as SignInState } from "../wire";
 import { AddressCard } from "./AddressCard";
 import { AdvancedCard } from "./AdvancedCard";
+import { BrowserCard } from "./BrowserCard";
 import { CertificateCard } from "./CertificateCard";
 import { FailureCard } from "./FailureCard";
 import { Frame } from "./Frame";
 import { PasswordCard } from "./PasswordCard";
 import { ProgressCard } from "./ProgressCard";
+import { SignedOut } from "./SignedOut";
 import { TraceView } from "./TraceView";
 
 type Opened = "" | "trace" | "advanced";
@@ -32,12 +35,24 @@ export default function SignIn({ signIn }: { signIn: SignInState }) {
       case "connecting":
         return <ProgressCard signIn={signIn} onTrace={() => setOpened("trace")} />;
       case "credentials":
-        return <PasswordCard signIn={signIn} onTrace={() => setOpened("trace")} />;
+        return signIn.asks === "browser" ? <BrowserCard signIn={signIn} onTrace={() => setOpened("trace")} /> : <PasswordCard signIn={signIn} onTrace={() => setOpened("trace")} />;
       case "failed":
         return <FailureCard signIn={signIn} onTrace={() => setOpened("trace")} onAdvanced={() => setOpened("advanced")} />;
       default:
         return <AddressCard signIn={signIn} address={address} onAddress={setAddress} onAdvanced={() => setOpened("advanced")} />;
     }
   };
-  return <Frame wide={opened === "trace"}>{card()}</Frame>;
+  const out = opened === "" && (signIn.phase === "address" || signIn.phase === "credentials") ? signIn.signed_out : null;
+  return (
+    <Frame wide={opened === "trace"}>
+      {out ? (
+        <div className={css.stack}>
+          <SignedOut why={out} />
+          {card()}
+        </div>
+      ) : (
+        card()
+      )}
+    </Frame>
+  );
 }
