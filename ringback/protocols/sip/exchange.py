@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from ringback.protocols.sip.bearer import TokenAnswerer
 from ringback.protocols.sip.digest import Answerer, DigestError, challenges_of
 from ringback.protocols.sip.errors import MalformedMessage
 from ringback.protocols.sip.flows import Flow, Way
@@ -137,6 +138,8 @@ class Exchange:
         answerer = self.answerer
         if answerer is None or self._tries >= _LONGEST_CHAIN:
             return False
+        if isinstance(answerer, TokenAnswerer) and answerer.takes(response.all("WWW-Authenticate")):
+            return True
         try:
             challenges = challenges_of(response.all("WWW-Authenticate"), response.all("Proxy-Authenticate"))
             answered = self._answered = self._answered or set()

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ringback.protocols.sip.bearer import TokenAnswerer, TokenSource
 from ringback.protocols.sip.core import Core, content_of
+from ringback.protocols.sip.digest import Answerer
 from ringback.protocols.sip.events import FlowWanted, RegistrationChanged
 from ringback.protocols.sip.exchange import Exchange
 from ringback.protocols.sip.flows import Content, Flow, Target
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 RegistrationState = Literal["off", "connecting", "registered", "waiting", "refused"]
 _REFUSALS = frozenset({401, 402, 403, 404, 405, 407, 410, 420, 421, 488, 489, 600, 603, 604, 606})
 _CISCO_KEEP_ALIVE = "cisco-keep-alive"
+_SERVERS = 16  # whose wishes are remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,8 @@ class RegistrationSettings:
     header parameters with their quotes; ``headers``: further header fields of each REGISTER, ``body`` for the first one
     after connecting. ``keep_alive``: seconds between keep-alives: on a connection CRLF, over UDP a REGISTER, to a
     standby registrar the REGISTER with ``Expires: 0`` and ``cisco-keep-alive`` where ``standby_keep_alive``. ``retry``:
-    first and longest seconds to wait after all registrars failed (doubling, with up to half of it by chance).
+    first and longest seconds to wait after all registrars failed (doubling, with up to half of it by chance). ``token``
+    gives access tokens for servers that ask for one on TLS (RFC 8898), before digest is tried.
     """
 
     user: str
@@ -65,6 +69,7 @@ class RegistrationSettings:
     standby_keep_alive: bool = False
     return_after: int = 120
     retry: tuple[float, float] = (2.0, 120.0)
+    token: TokenSource | None = None
 
 
 class Registration:
@@ -86,6 +91,7 @@ class Registration:
         "_seq",
         "_tag",
         "_timer",
+        "_tokens",
         "_wanted",
         "expires_at",
         "flow",
@@ -126,6 +132,7 @@ class Registration:
         self._probe: _Probe | None = None
         self._probe_timer: Timer | None = None
         self._reported = False
+        self._tokens: dict[tuple[str, int], TokenAnswerer] = {}
 
     # --- actions
 
@@ -229,10 +236,21 @@ class Registration:
         rows.append(("Contact", self.contact(flow) + extra))
         rows += [("Expires", str(expires)), *self._core.abilities, *self._core.product, *settings.headers]
         more, data = content_of(body)
-        answerer = self._core.answerer(settings.credentials or None, flow)
+        answerer = self._answerer(flow)
         return self._core.exchange(
             user, "REGISTER", f"sip:{domain}", [*rows, *more], data, (flow,), self._next_seq, answerer, now
         )
+
+    def _answerer(self, flow: Flow) -> Answerer | None:
+        """What answers the challenges of the server at a flow; it remembers what that wants."""
+        digest = self._core.answerer(self.settings.credentials or None, flow)
+        if self.settings.token is None or not flow.secure:
+            return digest
+        if flow.remote not in self._tokens:
+            if len(self._tokens) >= _SERVERS:
+                self._tokens.clear()
+            self._tokens[flow.remote] = TokenAnswerer(self.settings.token, digest)
+        return self._tokens[flow.remote]
 
     def contact(self, flow: Flow) -> str:
         """Our Contact value over a flow, as it is registered."""
@@ -332,7 +350,10 @@ class Registration:
         server, status = self._name(), response.status
         self._cancel_timers()
         told = next((warning.text for warning in _warnings(response)), "") or response.reason
-        if status in (401, 407):
+        answerer = self._exchange.answerer if self._exchange is not None else None
+        if status in (401, 407) and isinstance(answerer, TokenAnswerer) and answerer.token_refused:
+            why = Reason.of("registration.token-refused", server=server)
+        elif status in (401, 407):
             why = Reason.of("registration.password-refused", server=server, user=self.settings.user)
         else:
             why = Reason.of("registration.refused", server=server, status=status, text=told)
