@@ -123,11 +123,8 @@ class SingleSignOn:
 
     @property
     def sign_out(self) -> str:
-        """Where the person signs out at the identity provider; empty where it does not say."""
-        try:
-            return self._source.current.sign_out
-        except SamlError:
-            return ""
+        """Where the person signs out at the identity provider; empty where none is known."""
+        return self._settings.sign_out
 
     async def _consume(self, request: web.Request) -> web.StreamResponse:
         now = self._clock()

@@ -18,6 +18,7 @@ class SingleSignOnSettings:
     which is fetched again every ``metadata_seconds``, with the authorities of ``ca_file`` and by ``name_server``.
     ``user_attribute`` holds the user id (empty: the NameID does). ``keys`` is a folder for a signing key of our own,
     with which requests are then signed. A sign-in may take ``request_seconds``; ``open_limit`` may be under way.
+    ``sign_out`` is the address where a person signs out at the provider (empty: none is shown).
     """
 
     entity_id: str
@@ -30,6 +31,7 @@ class SingleSignOnSettings:
     request_seconds: float = 300.0
     open_limit: int = 10_000
     metadata_seconds: float = 3600.0
+    sign_out: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,13 +27,11 @@ MEDIA_TYPE: Final = "application/samlmetadata+xml"
 @dataclass(frozen=True, slots=True)
 class IdentityProvider:
     """An identity provider: its entity id, where a browser is sent (by binding), its certificates for signatures (PEM),
-    where one signs out (empty: it does not say), whether it wants signed requests, until when the document holds (Unix
-    seconds, or None)."""
+    whether it wants signed requests, until when the document holds (Unix seconds, or None)."""
 
     entity_id: str
     sign_in: Mapping[str, str]
     certificates: tuple[str, ...] = field(repr=False)
-    sign_out: str = ""
     wants_signed: bool = False
     until: float | None = None
 
@@ -69,10 +67,8 @@ def read_provider(data: bytes, now: float, entity_id: str = "") -> IdentityProvi
     certificates = tuple(_certificates(descriptor))
     if not sign_in or not certificates:
         raise SamlError("The metadata names no sign-in address or no certificate for signatures")
-    outs = descriptor.findall("md:SingleLogoutService", NAMES)
-    sign_out = next((each.get("Location", "") for each in outs if each.get("Binding") == REDIRECT), "")
     wants = descriptor.get("WantAuthnRequestsSigned") in ("true", "1")
-    return IdentityProvider(entity.get("entityID", ""), sign_in, certificates, sign_out, wants, until)
+    return IdentityProvider(entity.get("entityID", ""), sign_in, certificates, wants, until)
 
 
 def read_service(data: bytes, entity_id: str = "") -> ServiceProvider:
@@ -96,8 +92,6 @@ def write_provider(provider: IdentityProvider) -> bytes:
     root, descriptor = _document(provider.entity_id, "IDPSSODescriptor")
     descriptor.set("WantAuthnRequestsSigned", "true" if provider.wants_signed else "false")
     _write_certificates(descriptor, provider.certificates)
-    if provider.sign_out:
-        _child(descriptor, "SingleLogoutService", Binding=REDIRECT, Location=provider.sign_out)
     _child(descriptor, "NameIDFormat").text = TRANSIENT
     for binding, location in provider.sign_in.items():
         _child(descriptor, "SingleSignOnService", Binding=binding, Location=location)
