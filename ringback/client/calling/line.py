@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -51,11 +52,13 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LineSettings:
-    """``names``: who looks names up; ``ca_file``: authorities to trust beside the system's; ``display``: our name."""
+    """``names``: who looks names up; ``ca_file``: authorities to trust beside the system's; ``display``: our name;
+    ``token``: gives the access token of now, for call managers that ask for one (empty: there is none)."""
 
     names: NameClient
     ca_file: Path | None
     display: str
+    token: Callable[[], str] = str
 
 
 class Line:
@@ -206,6 +209,7 @@ class Line:
                 keep_alive=timers.keep_alive_expires,
                 standby_keep_alive=True,
                 return_after=self._config.connection_monitor,
+                token=self._token_for,
             )
         )
         self._card.state("connecting", Reason.of("calls.phone.connecting", server=self.server), server=self.server)
@@ -236,6 +240,12 @@ class Line:
             await self.start()
             return
         registration.refresh(self.now())
+
+    def token_changed(self) -> None:
+        """There is a new access token: try again where the last one was refused."""
+        registration = self._registration
+        if registration is not None and registration.state == "refused":
+            registration.refresh(self.now())
 
     async def network_changed(self) -> None:
         """Give the old connection up, which nobody may ever answer on, and register from the address of now.
@@ -272,6 +282,15 @@ class Line:
     def _credentials(self) -> tuple[Credential, ...]:
         told = self.own.device.credential
         return (Credential(told.user, told.secret, told.realm),) if told is not None else ()
+
+    def _token_for(self, server: str) -> str:
+        """The access token, where the authorisation server that a challenge names is one of our call managers."""
+        try:
+            host = (urlsplit(server).hostname or "").lower()
+        except ValueError:
+            return ""
+        ours = server.startswith("https://") and host in {one.name.lower() for one in self._config.servers}
+        return self._settings.token() if ours else ""
 
     # --- what SIP tells
 

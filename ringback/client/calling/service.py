@@ -88,6 +88,11 @@ class Calling:
         self.preferences.show(self._devices)
         self._counted()
 
+    def token_changed(self) -> None:
+        """The person has a new access token."""
+        if self._line is not None:
+            self._line.token_changed()
+
     def stay_off(self, plan: Plan) -> None:
         """There is no call manager to ask for phones."""
         self._card.state("off", *(plan.reasons or [Reason.of("calls.phone.no_call_manager")]))
