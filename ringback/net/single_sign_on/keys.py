@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.x509.oid import NameOID
 
-_BITS = 3072
+_BITS = 2048
 _DAYS = 3650  # trust is in the metadata, which names the certificate, not in its dates
 
 

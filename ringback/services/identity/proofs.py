@@ -82,12 +82,14 @@ class Proofs:
     """Who can prove what."""
 
     def __init__(self, kept: Kept, accounts: Iterable[Account], limits: Limits, threads: Executor, decoy: str) -> None:
+        """Raises ValueError for a second factor that is no base32 secret of 112 bits or more (RFC 4226 section 4)."""
         self._kept = kept
         self._threads = threads
         self._decoy = decoy
         self._people = {
             fold(each.user): Person(each.user, each.mail, each.name, each.second_factor) for each in accounts
         }
+        self._codes = {user: _generator(person) for user, person in self._people.items() if person.second_factor}
         self._tries = Throttle(limits.tries, limits.seconds_per_try)
         self._by_address = Throttle(limits.tries * 20, 1.0)
         self._lockout = Lockout(limits.lock_after, limits.lock_seconds)
@@ -126,7 +128,7 @@ class Proofs:
         key = fold(person.user)
         self._begin(("code", key), address, now, user=key)
         typed = "".join(code.split())
-        generator = pyotp.TOTP(person.second_factor, digits=_DIGITS, interval=_STEP)
+        generator = self._codes[key]
         current = int(moment) // _STEP
         used = self._kept.last_step(key)
         fitting = [
@@ -160,6 +162,13 @@ class Proofs:
         self._by_address.give_back(address)
 
 
+def _generator(person: Person) -> pyotp.TOTP:
+    try:
+        return pyotp.TOTP(person.second_factor, digits=_DIGITS, interval=_STEP)
+    except ValueError as error:
+        raise ValueError(f"The second factor of {person.user} does not serve: {error}") from error
+
+
 def hash_password(password: str, cost: Hashing) -> str:
     """The argon2id hash of a new password; it computes for some 20 ms. Raises PasswordError."""
     hasher = argon2.PasswordHasher(time_cost=cost.time_cost, memory_cost=cost.memory, parallelism=cost.parallelism)
@@ -169,7 +178,8 @@ def hash_password(password: str, cost: Hashing) -> str:
 async def open_proofs(
     folder: Path, accounts: tuple[Account, ...], hashing: Hashing, limits: Limits, threads: Executor
 ) -> Proofs:
-    """What the folder holds, with new accounts hashed. Raises OSError, PasswordError for a password that is none."""
+    """What the folder holds, with new accounts hashed. Raises OSError, PasswordError for a password that is none,
+    ValueError for a second factor that is none."""
     loop = asyncio.get_running_loop()
     kept = await loop.run_in_executor(threads, Kept.open, folder)
     for account in accounts:
