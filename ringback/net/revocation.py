@@ -52,8 +52,11 @@ class _KeptList:
 class RevocationChecker:
     """Asks and remembers. Needs ``close`` where ``check`` was used."""
 
-    def __init__(self, names: NameClient, clock: Callable[[], float] = time.time) -> None:
-        """``names`` finds the servers; ``clock`` gives seconds since 1970."""
+    def __init__(
+        self, names: NameClient, clock: Callable[[], float] = time.time, *, seconds: float = _REQUEST_SECONDS
+    ) -> None:
+        """``names`` finds the servers; ``clock`` gives seconds since 1970; ``seconds`` are given to each request."""
+        self._seconds = seconds
         self._names = names
         self._clock = clock
         self._answers: OrderedDict[bytes, _Kept] = OrderedDict()
@@ -179,7 +182,7 @@ class RevocationChecker:
         method = "GET" if body is None else "POST"
         headers = {} if body is None else {"Content-Type": "application/ocsp-request"}
         async with (
-            asyncio.timeout(_REQUEST_SECONDS),
+            asyncio.timeout(self._seconds),
             self._session.request(method, url, data=body, headers=headers, allow_redirects=False) as response,
         ):
             if response.status != 200:

@@ -216,7 +216,9 @@ class TrustJudge:
         revocation: Revocation,
     ) -> CertificateEvidence:
         mode, leaf = self._policy.strictness.tls, chain[0]
-        weak = [reason for each in chain for reason in weaknesses(each.key, mode, server)]
+        weak: list[Reason] = []
+        for each in chain:
+            weak += (reason for reason in weaknesses(each.key, mode, server) if reason not in weak)
         if (weakness := connection_weakness(handshake.version, handshake.cipher, mode)) is not None:
             weak.append(weakness)
         identity = match_identity(
@@ -229,7 +231,7 @@ class TrustJudge:
             identity,
             trusted,
             valid=_validity(chain if trusted else chain[:1], self._settings.clock()),
-            weak=tuple(dict.fromkeys(weak)),
+            weak=tuple(weak),
             revocation=revocation,
             checks=self._policy.checks,
             remembered=self._memory.holds(server, leaf.fingerprint),
