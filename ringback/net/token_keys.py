@@ -23,8 +23,11 @@ import aiohttp
 import structlog
 
 from ringback.net.node_resolver import NodeResolver
-from ringback.protocols.oauth.tokens import CheckingKeys, Claims, Refusal, TakenBack, TokenError, check_access
+from ringback.protocols.oauth.known_keys import KeysUnavailableError, KnownKeys
+from ringback.protocols.oauth.tokens import CheckingKeys, TokenError
 from ringback.rules.addresses import HostPort
+
+__all__ = ["PATH", "KeysUnavailableError", "TokenKeySettings", "TokenKeys"]
 
 PATH: Final = "/ssosp/oauth/keys"
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=5, connect=3)
@@ -33,10 +36,6 @@ _FIRST_ROUND: Final = 2.0  # seconds that ``start`` waits for the nodes at most
 _LONGEST_PAUSE: Final = 30.0
 
 _log = structlog.get_logger("ringback.token_keys")
-
-
-class KeysUnavailableError(TokenError):
-    """No call manager has given its keys yet: nobody can say whether a token is good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +64,17 @@ class _Node:
     asked: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class TokenKeys:
-    """Keeps the keys; ``check`` and ``refuses`` never wait."""
+class TokenKeys(KnownKeys):
+    """Keeps the keys; what is asked of them never waits."""
 
     def __init__(self, settings: TokenKeySettings, clock: Callable[[], float] = time.time) -> None:
         """``clock`` tells Unix seconds."""
+        super().__init__(clock)
         self._settings = settings
-        self._clock = clock
         self._nodes = [_Node(name, address.port) for name, address in settings.nodes]
-        self._keys: CheckingKeys | None = None
         self._documents: tuple[bytes, ...] = ()
-        self._named: frozenset[str] = frozenset()  # people of whom anything was taken back
-        self._ended: frozenset[str] = frozenset()
-        self._valid_from = 0.0
-        self._listeners: list[Callable[[], None]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._session: aiohttp.ClientSession | None = None
-
-    @property
-    def ready(self) -> bool:
-        """Whether any keys are known."""
-        return self._keys is not None
 
     async def start(self) -> None:
         """Begin to ask; waits a moment for the first answers, but not for nodes that are silent."""
@@ -117,38 +106,6 @@ class TokenKeys:
         if self._session is not None:
             await self._session.close()
             self._session = None
-
-    def listen(self, changed: Callable[[], None]) -> None:
-        """Be called whenever keys, revocations or deactivations changed."""
-        self._listeners.append(changed)
-
-    def check(self, token: str) -> Claims:
-        """What an access token says, if it can be believed now. Raises TokenError: TokenExpiredError,
-        TokenRevokedError, KeysUnavailableError."""
-        if self._keys is None:
-            raise KeysUnavailableError("No call manager has given its keys yet")
-        return check_access(self._keys, token, self._clock())
-
-    def refuses(
-        self, user: str, issued: float, client: str = "", token_id: str = "", cluster: str = ""
-    ) -> Refusal | None:
-        """Why whoever signed in with this token (claims as in ``Claims``, the user folded) is to be signed out; None:
-        they may stay."""
-        if self._keys is None:
-            return None
-        if user not in self._named and token_id not in self._ended and issued >= self._valid_from:
-            return None  # nearly everybody, whenever anything changes
-        return self._keys.refuses(user, issued, client, token_id, cluster)
-
-    def refuses_person(self, user: str, since: float) -> Refusal | None:
-        """As ``refuses``, for somebody (folded user id) who proved at ``since`` (Unix seconds) who they are without a
-        token: a revoked person has to sign in again whatever the way was, but what ends tokens alone does not count."""
-        if self._keys is None or user not in self._named:
-            return None
-        for one in self._keys.taken_back.values():
-            if why := TakenBack(revoked=one.revoked, deactivated=one.deactivated).refuses(user, since):
-                return why
-        return None
 
     async def _follow(self, node: _Node, session: aiohttp.ClientSession) -> None:
         while True:
@@ -214,13 +171,5 @@ class TokenKeys:
         documents = tuple(last[cluster].document for cluster in sorted(last))
         if documents == self._documents:
             return
-        self._keys = CheckingKeys.parse(documents)
         self._documents = documents
-        taken_back = self._keys.taken_back.values()
-        self._named = frozenset(
-            user for one in taken_back for user in (*one.deactivated, *(revoked.user for revoked in one.revoked))
-        )
-        self._ended = frozenset(token_id for one in taken_back for token_id in one.ended)
-        self._valid_from = max((one.valid_from for one in taken_back), default=0.0)
-        for listener in self._listeners:
-            listener()
+        self.use(CheckingKeys.parse(documents))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ringback.protocols.oauth.known_keys import KnownKeys
 from ringback.protocols.sip.agent import Agent
 from ringback.protocols.sip.flows import Flow
 from ringback.rules.dial_plan import RouteKind
 from ringback.services.callmanager.calls.access import Access
-from ringback.services.callmanager.calls.bearer import Bearer, TokenChecker
+from ringback.services.callmanager.calls.bearer import Bearer
 from ringback.services.callmanager.calls.conferences import Conferences
 from ringback.services.callmanager.calls.control import CallControl
 from ringback.services.callmanager.calls.core import Changes, Core, Lines
@@ -43,7 +44,7 @@ class Parts:
     wall: float = 0.0
     first_number: int = 0
     relay_always: bool = False
-    tokens: TokenChecker | None = None
+    tokens: KnownKeys | None = None
     authorisation: str = ""
 
 

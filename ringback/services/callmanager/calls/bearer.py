@@ -9,11 +9,11 @@ a password of its own stays, because it belongs to a desk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
-from ringback.protocols.oauth.tokens import SCOPE, Claims, Refusal, TokenError
+from ringback.protocols.oauth.known_keys import KnownKeys
+from ringback.protocols.oauth.tokens import SCOPE, Claims, TokenError
 from ringback.protocols.sip.flows import Flow
 from ringback.protocols.sip.message import Request
 from ringback.rules.name_search import fold
@@ -23,28 +23,6 @@ from ringback.storage.callmanager.call_rows import Phone
 
 _SCHEME = "bearer "
 _DEVICE_PARAM = "+u.sip!devicename.ccm.cisco.com"
-
-
-class TokenChecker(Protocol):
-    """What says whether a token is good; never waits. ``net.token_keys.TokenKeys`` has these words."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether it can say so."""
-
-    def check(self, token: str) -> Claims:
-        """What a token says. Raises TokenError."""
-
-    def refuses(
-        self, user: str, issued: float, client: str = "", token_id: str = "", cluster: str = ""
-    ) -> Refusal | None:
-        """Why whoever signed in with this token has to go."""
-
-    def refuses_person(self, user: str, since: float) -> Refusal | None:
-        """Why a person who came without a token at ``since`` (Unix seconds) has to go."""
-
-    def listen(self, changed: Callable[[], None]) -> None:
-        """Be called whenever anything was taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +36,7 @@ class Held:
 class Bearer:
     """Knows which connections stand on which token. Times are the driver's; ``Core.wall`` makes them Unix seconds."""
 
-    def __init__(self, core: Core, tokens: TokenChecker | None, server: str) -> None:
+    def __init__(self, core: Core, tokens: KnownKeys | None, server: str) -> None:
         """``server``: the https URL of the authorisation server, for challenges. Without ``tokens`` none is taken."""
         self._core = core
         self._tokens = tokens

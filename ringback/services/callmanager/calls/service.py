@@ -26,6 +26,7 @@ from ringback.net.sip.locate import Locator
 from ringback.net.sip.node import Listen, SipNode
 from ringback.net.sip.streams import StreamFlow
 from ringback.net.tls import client_context, server_context
+from ringback.protocols.oauth.known_keys import KnownKeys
 from ringback.protocols.sip.agent import Agent
 from ringback.protocols.sip.events import Event
 from ringback.protocols.sip.flows import Flow, Headers
@@ -33,7 +34,6 @@ from ringback.protocols.sip.message import Request
 from ringback.protocols.sip.settings import AgentSettings
 from ringback.rules.call_forwarding import Forwarding, Quiet
 from ringback.services.callmanager.calls.assembly import Parts, assemble
-from ringback.services.callmanager.calls.bearer import TokenChecker
 from ringback.services.callmanager.calls.control import CallControl
 from ringback.services.callmanager.calls.core import PhoneBinding
 from ringback.services.callmanager.calls.desk import MediaDesk
@@ -131,7 +131,7 @@ class CallService:
         first_number: int = 0,
         locator: Locator | None = None,
         limits: Limits = Limits(),  # noqa: B008  frozen
-        tokens: TokenChecker | None = None,
+        tokens: KnownKeys | None = None,
     ) -> None:
         """``tokens`` checks access tokens; without it devices sign in by digest alone."""
         self._settings = settings
