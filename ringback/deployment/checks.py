@@ -17,6 +17,7 @@ ROLE_PORTS: dict[str, tuple[str, ...]] = {
     "names": ("dns",),
     "call-manager": ("https", "files", "files_tls", "sip", "sip_tls"),
     "presence": ("xmpp", "xmpp_tls", "login"),
+    "voicemail": ("vmrest", "notify", "notify_tls"),
     "messenger": ("cas",),
     "web": ("web",),
 }

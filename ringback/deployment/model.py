@@ -9,8 +9,9 @@ from msgspec import field
 from ringback.deployment.calls import CallOptions, DeviceRow, DialPlanRows, PickupGroupRow, TrunkRow
 from ringback.deployment.entity import Entity
 from ringback.deployment.sign_in import SignIn
+from ringback.deployment.voicemail import VoicemailOptions
 
-Role = Literal["names", "call-manager", "presence", "messenger", "web"]
+Role = Literal["names", "call-manager", "presence", "voicemail", "messenger", "web"]
 Network = Literal["office", "internet", "cloud"]
 View = Literal["inside", "outside"]
 
@@ -42,6 +43,9 @@ class Ports(Entity, frozen=True, kw_only=True):
     sip: int = 5060
     sip_tls: int = 5061
     cas: int = 443
+    vmrest: int = 443
+    notify: int = 7080
+    notify_tls: int = 7443
     web: int = 8080
 
 
@@ -183,6 +187,7 @@ class Deployment(Entity, frozen=True, kw_only=True):
     dial_plan: DialPlanRows = field(default_factory=DialPlanRows)
     calls: CallOptions = field(default_factory=CallOptions)
     presence: PresenceOptions = field(default_factory=PresenceOptions)
+    voicemail: VoicemailOptions = field(default_factory=VoicemailOptions)
     sign_in: SignIn = field(default_factory=SignIn)
     cloud: Cloud = field(default_factory=Cloud)
     web: Web = field(default_factory=Web)

@@ -23,6 +23,7 @@ _ROLES = {
     "names": "Names",
     "call-manager": "Call manager",
     "presence": "Presence",
+    "voicemail": "Voicemail",
     "messenger": "Cloud look-up",
     "web": "Web client",
 }

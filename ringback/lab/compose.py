@@ -21,7 +21,7 @@ from ringback.lab.state import DataFolder
 from ringback.lab.web import WebRole
 from ringback.net.service import Endpoint, Service
 
-_WAVES: tuple[tuple[str, ...], ...] = (("names", "messenger"), ("call-manager",), ("presence",), ("web",))
+_WAVES: tuple[tuple[str, ...], ...] = (("names", "messenger"), ("call-manager",), ("presence", "voicemail"), ("web",))
 
 
 @dataclass(slots=True)
@@ -68,6 +68,7 @@ def compose(
     makers: dict[str, Callable[[Node], Service]] = {
         "names": context.names,
         "messenger": context.messenger,
+        "voicemail": context.voicemail,
         "call-manager": context.call_manager,
         "presence": context.presence,
         "web": context.web,

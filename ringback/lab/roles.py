@@ -11,7 +11,7 @@ from ringback.deployment import Deployment, DeploymentError, Node, Person, Probl
 from ringback.deployment.authority import Authority
 from ringback.deployment.checks import ROLE_PORTS
 from ringback.deployment.model import Profile, ServerRow
-from ringback.lab import calls, portraits
+from ringback.lab import calls, portraits, voicemail
 from ringback.lab.presence import PresenceRole
 from ringback.lab.state import DataFolder
 from ringback.lab.web import WebRole, WebSettings
@@ -29,6 +29,7 @@ from ringback.services.names.errors import RecordError, ZoneError
 from ringback.services.names.service import NamesService
 from ringback.services.names.settings import NamesSettings
 from ringback.services.presence.settings import PresenceSettings
+from ringback.services.voicemail.service import VoicemailService
 from ringback.storage.presence.seed import RosterSeed
 
 _PRESENCE_APPLICATION = "presence-service"
@@ -114,6 +115,11 @@ class Context:
                         self._folder.secret(_PRESENCE_APPLICATION),
                         frozenset({"credentials", "token-keys"}),
                     ),
+                    cm.ApplicationUser(
+                        voicemail.APPLICATION,
+                        self._folder.secret(voicemail.APPLICATION),
+                        frozenset({"token-keys"}),
+                    ),
                 ),
                 service_profiles=self._profiles(),
                 configuration=cm.ConfigurationFile("jabber-config.xml", _texts(self.deployment.configuration)),
@@ -148,6 +154,20 @@ class Context:
                 archive=self.deployment.presence.archive,
             ),
             self._roster_seeds(),
+        )
+
+    def voicemail(self, node: Node) -> Service:
+        """A voicemail service with a mailbox for everybody who has an extension."""
+        return VoicemailService(
+            voicemail.settings(
+                self.deployment,
+                node,
+                identity=self._identity(node),
+                ca_file=self._authority.ca_file,
+                database_url=node.database or self._folder.database(node.name, "voicemail"),
+                password=self._folder.secret(voicemail.APPLICATION),
+                single_sign_on=None,
+            )
         )
 
     def web(self, node: Node) -> Service:
@@ -233,12 +253,13 @@ class Context:
 
     def _profile(self, profile: Profile) -> ServiceProfile:
         presence = self.deployment.nodes("presence")
+        mailboxes = self.deployment.nodes("voicemail")
         has_presence = profile.presence and bool(presence)
         # No port: clients know the documented ones of sign-in and messages, and the section has room for one only.
         made = _servers(ServerRow(hosts=[node.name for node in presence][:3])) if has_presence else ServiceServers()
         servers = {name: _servers(row) for name, row in profile.services.items()}
         return ServiceProfile(
-            voicemail=servers.get("Voicemail", ServiceServers()),
+            voicemail=servers.get("Voicemail", _servers(ServerRow(hosts=[node.name for node in mailboxes][:3]))),
             mail_store=servers.get("MailStore", ServiceServers()),
             conferencing=servers.get("Conferencing", ServiceServers()),
             directory=servers.get("Directory", ServiceServers()),

@@ -10,8 +10,9 @@ from typing import Protocol
 class Endpoint:
     """Where a service can be reached: a row of ``lab.json`` and of the table that the lab prints.
 
-    ``role`` and ``node`` as in the deployment file, ``service`` one of dns, uds, ccmcip, files, files-tls, xmpp,
-    xmpp-tls, login, cas; ``scheme`` the URL scheme or transport (https, http, xmpp, xmpps, dns).
+    ``role`` and ``node`` as in the deployment file, ``service`` one of dns, uds, ccmcip, files, files-tls, sip,
+    sip-tls, xmpp, xmpp-tls, login, vmrest, notify, notify-tls, cas; ``scheme`` the URL scheme or transport (https,
+    http, xmpp, xmpps, dns).
     """
 
     role: str
