@@ -54,12 +54,18 @@ _LONGEST_TOKEN = 8192
 _PRINTABLE = re.compile(r"[\x20-\x7e]*\Z")  # RFC 6749 appendix A
 
 
-class GrantError(ValueError):
-    """A message that can't be used, or a refusal. ``code`` is the error of the RFC, the text its description."""
+Ended = Literal["", "revoked", "deactivated", "expired"]
+"""How tokens ended that are worth nothing any more."""
 
-    def __init__(self, code: ErrorCode, description: str) -> None:
+
+class GrantError(ValueError):
+    """A message that can't be used, or a refusal. ``code`` is the error of the RFC, the text its description; ``ended``
+    tells of a refresh token how it ended."""
+
+    def __init__(self, code: ErrorCode, description: str, ended: Ended = "") -> None:
         super().__init__(description)
         self.code: ErrorCode = code
+        self.ended: Ended = ended
 
     @property
     def description(self) -> str:
@@ -329,10 +335,12 @@ class TokenResponse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class ErrorResponse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A refusal of the token or revocation endpoint (RFC 6749 section 5.2), or of authorize in JSON."""
+    """A refusal of the token or revocation endpoint (RFC 6749 section 5.2), or of authorize in JSON. ``ended`` is a
+    member of our own: how a refresh token ended (``revoked``, ``deactivated``, ``expired``), beside ``invalid_grant``."""
 
     error: str
     error_description: str = ""
+    ended: str = ""
 
     def build(self) -> bytes:
         """The body to send."""

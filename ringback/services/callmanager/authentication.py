@@ -6,21 +6,31 @@ of the password (the key lives and dies with the process). An unknown user costs
 some wrong ones a user from an address has to wait, and so does an address that tries many users. A try is counted when
 it begins and given back when it was right, so that tries sent together count too. Addresses of presence nodes are not
 counted: they ask for everybody, and know who it is that guesses.
+
+Beside that, wrong passwords of a person are counted in the store, whatever the address: after some, nobody gets in as
+that person with a password for a while, nor with the right one. Users whom nobody knows lock like others. Passwords may
+be checked elsewhere, in a directory, by a ``PasswordChecker``; all that counts and slows down is the same.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
+import math
 import secrets
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
 
 from ringback.rules.name_search import fold
 from ringback.services.callmanager.throttle import Throttle
 from ringback.storage.callmanager.credentials import Cost, hash_password, verify
+from ringback.storage.callmanager.lock_outs import LockOuts
 from ringback.storage.callmanager.records import Credential
 from ringback.storage.callmanager.store import Store
 
@@ -29,6 +39,8 @@ _REMEMBERED = 20_000
 _PENDING = 256  # password checks under way or waiting; beyond that the service is overloaded and says so
 
 _Key = tuple[str, bytes]  # the folded user name and the keyed hash of the password
+
+_log = structlog.get_logger("ringback.callmanager.passwords")
 
 
 class AuthenticationError(Exception):
@@ -45,6 +57,28 @@ class TooManyTriesError(AuthenticationError):
     def __init__(self, wait: int) -> None:
         super().__init__(f"Try again in {wait} seconds")
         self.wait = wait
+
+
+class LockedOutError(TooManyTriesError):
+    """So many wrong passwords were tried that nobody gets in as this user for a while."""
+
+
+class DeactivatedError(AuthenticationError):
+    """The password was right, and the person may not sign in any more."""
+
+
+class CheckUnavailableError(AuthenticationError):
+    """Where the password is known nobody answers now; the try does not count."""
+
+
+class PasswordChecker(Protocol):
+    """Knows passwords that are not in the store."""
+
+    def asks(self, user: str) -> bool:
+        """Whether the password of this person (folded user name) is checked here."""
+
+    async def right(self, user: str, password: str) -> bool:
+        """Whether it is the right one; False also for a user whom nobody knows there. Raises CheckUnavailableError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +100,11 @@ class Authenticator:
         decoy: str,
         clock: Callable[[], float],
         trusted: frozenset[str] = frozenset(),
+        *,
+        elsewhere: PasswordChecker | None = None,
+        locks: LockOuts | None = None,
+        is_active: Callable[[str], bool] = lambda _user: True,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._kind = kind
@@ -73,6 +112,10 @@ class Authenticator:
         self._decoy = decoy
         self._clock = clock
         self._trusted = trusted
+        self._elsewhere = elsewhere
+        self._locks = locks
+        self._is_active = is_active
+        self._wall_clock = wall_clock
         self._secret = secrets.token_bytes(32)
         self._remembered: OrderedDict[_Key, tuple[float, Proven]] = OrderedDict()
         self._pending: dict[_Key, asyncio.Task[Proven | None]] = {}
@@ -80,8 +123,15 @@ class Authenticator:
         self._by_address = Throttle(burst=100, seconds=1.0)
 
     async def check(self, user: str, password: str, address: str) -> Proven:
-        """The user, proven. Raises WrongPasswordError or TooManyTriesError."""
+        """The user, proven. Raises WrongPasswordError, TooManyTriesError, LockedOutError, DeactivatedError or
+        CheckUnavailableError."""
         key = (fold(user), hmac.digest(self._secret, password.encode(), "sha256"))
+        proven = await self._right(key, password, address)
+        if not self._is_active(proven.user):
+            raise DeactivatedError
+        return proven
+
+    async def _right(self, key: _Key, password: str, address: str) -> Proven:
         now = self._clock()
         known = self._remembered.get(key)
         if known is not None and known[0] > now:
@@ -118,18 +168,49 @@ class Authenticator:
         if counted:
             self._by_user.count((key[0], address), now)
             self._by_address.count(address, now)
-        task = asyncio.create_task(self._prove(key[0], password), name=f"password check of {self._kind}")
+        task = asyncio.create_task(self._prove(key[0], password, address), name=f"password check of {self._kind}")
         self._pending[key] = task
 
         def ended(done: asyncio.Task[Proven | None]) -> None:
             self._pending.pop(key, None)
-            if not done.cancelled() and done.exception() is None and done.result() is not None:
+            failure = None if done.cancelled() else done.exception()
+            if isinstance(failure, CheckUnavailableError | LockedOutError):  # no answer: it was no try
+                self._by_address.give_back(address)
+                self._by_user.give_back((key[0], address))
+            elif failure is None and not done.cancelled() and done.result() is not None:
                 self._by_address.give_back(address)
 
         task.add_done_callback(ended)
         return task
 
-    async def _prove(self, user: str, password: str) -> Proven | None:
+    async def _prove(self, user: str, password: str, address: str) -> Proven | None:
+        failures = await self._failures(user)
+        if self._elsewhere is not None and self._elsewhere.asks(user):
+            proven = Proven(user, frozenset()) if await self._elsewhere.right(user, password) else None
+        else:
+            proven = await self._by_hash(user, password)
+        if self._locks is None:
+            return proven
+        if proven is None and address not in self._trusted:
+            lock = await self._locks.count(self._kind, user, self._wall_clock())
+            if lock.until:
+                self.forget(user)
+                _log.warning("locked out", user=user, address=address, wrong_passwords=lock.failures)
+        elif proven is not None and failures:
+            await self._locks.clear(self._kind, user)
+        return proven
+
+    async def _failures(self, user: str) -> int:
+        """How many wrong passwords count. Raises LockedOutError."""
+        if self._locks is None:
+            return 0
+        now = self._wall_clock()
+        lock = await self._locks.state(self._kind, user, now)
+        if lock.until:
+            raise LockedOutError(math.ceil(lock.until - now))
+        return lock.failures
+
+    async def _by_hash(self, user: str, password: str) -> Proven | None:
         credential: Credential | None = await self._store.credential(self._kind, user)
         expected = self._decoy if credential is None else credential.argon2
         loop = asyncio.get_running_loop()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from ringback.protocols.device_config import (
 from ringback.protocols.jabber_config import JabberConfig
 from ringback.rules.name_search import fold
 from ringback.services.callmanager import http
+from ringback.services.callmanager.device_credentials import is_softphone
 from ringback.services.callmanager.http import Document
 from ringback.services.callmanager.place import Place
 from ringback.services.callmanager.settings import CallManagerSettings, CallSettings, ConfigurationFile
@@ -96,8 +97,15 @@ def _configuration(file: ConfigurationFile) -> Document:
 class Files:
     """The handlers of the file server."""
 
-    def __init__(self, settings: CallManagerSettings, place: Place, store: Store) -> None:
+    def __init__(
+        self,
+        settings: CallManagerSettings,
+        place: Place,
+        store: Store,
+        is_active: Callable[[str], bool] = lambda _user: True,
+    ) -> None:
         """Raises JabberConfigError for a parameter whose name XML does not allow."""
+        self._is_active = is_active
         self._settings = settings
         self._place = place
         self._files = catalogue(settings, place)
@@ -116,7 +124,7 @@ class Files:
 
     async def _device_file(self, name: str) -> Document | None:
         device = await self._store.device(name)
-        if device is None:
+        if device is None or (is_softphone(name) and device.owner and not self._is_active(device.owner)):
             return None
         owner = await self._store.person(device.owner) if device.owner else None
         shared = await self._store.shared_numbers(line.number for line in device.lines)

@@ -64,6 +64,19 @@ def unauthorized() -> web.Response:
     return web.Response(status=401, text=_REFUSED_PAGE, content_type="text/html", headers=headers)
 
 
+def bearer_token(request: web.Request) -> str | None:
+    """The token of ``Authorization: Bearer`` (RFC 6750 section 2.1); None where the header has another scheme. Tokens
+    in queries and forms are not looked for: they end up in logs and histories."""
+    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def bad_token(why: str) -> web.Response:
+    """The refusal of a token (RFC 6750 section 3.1); ``why`` is a sentence without anything of the token in it."""
+    challenge = f'Bearer realm="{REALM}", error="invalid_token", error_description="{why}"'
+    return refusal(401, why, {hdrs.WWW_AUTHENTICATE: challenge})
+
+
 def document(request: web.Request, found: Document) -> web.Response:
     """A file, or 304 where the asker has it already (RFC 9110 section 13.1.2)."""
     headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
@@ -47,9 +47,10 @@ class Ccmcip:
 class Credentials:
     """The handler of ``GET /ringback/credentials/<user>``: SCRAM-SHA-256 verifiers for the presence service."""
 
-    def __init__(self, store: Store, guard: Guard) -> None:
+    def __init__(self, store: Store, guard: Guard, is_active: Callable[[str], bool] = lambda _user: True) -> None:
         self._store = store
         self._guard = guard
+        self._is_active = is_active
 
     def routes(self) -> Sequence[web.RouteDef]:
         """What to add to the router."""
@@ -60,7 +61,7 @@ class Credentials:
         if isinstance(application, web.Response):
             return application
         found = await self._store.credential(PERSON, request.match_info["user"])
-        if found is None:
+        if found is None or not self._is_active(fold(found.user_name)):
             return web.json_response({"error": "unknown user"}, status=404, headers={"Cache-Control": "no-store"})
         answer = {
             "user": found.user_name,

@@ -19,6 +19,7 @@ from ringback.net.sip.locate import Locator
 from ringback.net.tls import client_context, server_context
 from ringback.protocols.device_config import DeviceKind
 from ringback.services.callmanager.authentication import Authenticator, make_decoy
+from ringback.services.callmanager.authorisation.assembly import Authorisation
 from ringback.services.callmanager.call_keeper import CallKeeper, SharedRegistrations
 from ringback.services.callmanager.calls.service import CallService
 from ringback.services.callmanager.clusters import RemoteClusters
@@ -96,12 +97,14 @@ class CallManager:
         stack.push_async_callback(store.close)
         cost = _cost(settings)
         hashed = await sow(store, _seed(settings), cost, threads)
+        sign_in = await Authorisation.open(stack, settings.sign_in, store) if settings.sign_in else None
         calls = settings.calls or CallSettings()
         book = await LineBook.open(CallStore(store.engine), deriver(calls))
         stack.push_async_callback(book.close)
         service = await self._calls(stack, store, book)
         place = Place.of(settings, https, files, files_tls, _sip_ports(service))
-        guard = await self._guard(stack, store, cost, threads)
+        is_active = sign_in.ring.is_active if sign_in else _everybody
+        people, guard = await self._guard(stack, store, cost, threads, sign_in)
         # In a thread: the system's authorities are read, which holds up the other nodes of a process otherwise.
         trust = await asyncio.to_thread(client_context, settings.ca_file)
         remote = RemoteClusters(settings.remote_clusters, trust, time.monotonic)
@@ -113,10 +116,11 @@ class CallManager:
             *UserData(settings, place, store, book, guard, remote).routes(),
             *UserCalls(settings, place, store, book, guard).routes(),
             *Ccmcip(store, guard).routes(),
-            *Credentials(store, guard).routes(),
+            *Credentials(store, guard, is_active).routes(),
             *photos.routes(),
+            *(await sign_in.routes(stack, place.https, settings.version, people, guard) if sign_in else ()),
         ]
-        open_to_all = [*photos.routes(), *Files(settings, place, store).routes()]
+        open_to_all = [*photos.routes(), *Files(settings, place, store, is_active).routes()]
         await self._serve(stack, secure, [(sockets[0], tls)])
         await self._serve(stack, open_to_all, [(sockets[1], None), (sockets[2], tls)])
         self._endpoints = (*self._bound(https, files, files_tls), *(service.endpoints if service else ()))
@@ -165,14 +169,30 @@ class CallManager:
         for bound, tls in sites:
             await web.SockSite(runner, bound, ssl_context=tls, backlog=_BACKLOG).start()
 
-    async def _guard(self, stack: AsyncExitStack, store: Store, cost: Cost, threads: ThreadPoolExecutor) -> Guard:
+    async def _guard(
+        self,
+        stack: AsyncExitStack,
+        store: Store,
+        cost: Cost,
+        threads: ThreadPoolExecutor,
+        sign_in: Authorisation | None,
+    ) -> tuple[Authenticator, Guard]:
         decoy = await make_decoy(cost, threads)
-        trusted = self._settings.trusted_addresses
-        people = Authenticator(store, PERSON, threads, decoy, time.monotonic, trusted)
+        people = Authenticator(
+            store,
+            PERSON,
+            threads,
+            decoy,
+            time.monotonic,
+            self._settings.trusted_addresses,
+            locks=sign_in.locks if sign_in else None,
+            is_active=sign_in.ring.is_active if sign_in else _everybody,
+        )
         applications = Authenticator(store, APPLICATION, threads, decoy, time.monotonic)
         stack.push_async_callback(people.close)
         stack.push_async_callback(applications.close)
-        return Guard(people, applications, Sessions(self._settings.session_seconds))
+        sessions = Sessions(self._settings.session_seconds)
+        return people, Guard(people, applications, sessions, tokens=sign_in.ring if sign_in else None)
 
     def _bound(self, https: int, files: int, files_tls: int) -> tuple[Endpoint, ...]:
         rows = (
@@ -195,6 +215,10 @@ def _bind(address: str, port: int) -> socket.socket:
         bound.close()
         raise OSError(error.errno, f"The call manager can't bind {address} port {port}: {error.strerror}") from error
     return bound
+
+
+def _everybody(_user: str) -> bool:
+    return True
 
 
 def _sip_ports(service: CallService | None) -> tuple[int, int]:
@@ -244,6 +268,7 @@ def _person_row(person: PersonRecord) -> PersonRow:
         im_and_presence=person.im_and_presence,
         calendar_presence=person.calendar_presence,
         home=person.home,
+        active=person.active,
     )
 
 

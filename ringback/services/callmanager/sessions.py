@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -12,10 +13,13 @@ _KEPT = 50_000  # sessions; a client without a cookie jar makes one with every r
 
 
 @dataclass(slots=True)
-class _Session:
+class Session:
+    """Whose it is, and since when (Unix seconds)."""
+
     user: str
     single: str
     ends: float
+    began: float
 
 
 class Sessions:
@@ -23,7 +27,7 @@ class Sessions:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._sessions: OrderedDict[str, _Session] = OrderedDict()
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
 
     def open(self, user: str, now: float) -> tuple[str, str]:
         """The values of both cookies for somebody who just proved to be this user."""
@@ -33,11 +37,21 @@ class Sessions:
                 break
             del self._sessions[oldest]
         identifier, single = secrets.token_hex(16).upper(), secrets.token_hex(16).upper()
-        self._sessions[identifier] = _Session(user, single, now + self._seconds)
+        self._sessions[identifier] = Session(user, single, now + self._seconds, time.time())
         return identifier, single
+
+    def end(self, user: str) -> None:
+        """Forget all sessions of a user."""
+        for identifier in [name for name, session in self._sessions.items() if session.user == user]:
+            del self._sessions[identifier]
 
     def user(self, identifier: str, single: str, now: float) -> str | None:
         """The user of a session whose both cookies fit; its end moves on. None where there is no such session."""
+        found = self.session(identifier, single, now)
+        return None if found is None else found.user
+
+    def session(self, identifier: str, single: str, now: float) -> Session | None:
+        """As ``user``, the whole session."""
         session = self._sessions.get(identifier)
         if session is None or not secrets.compare_digest(session.single.encode(), single.encode()):
             return None
@@ -46,4 +60,4 @@ class Sessions:
             return None
         session.ends = now + self._seconds
         self._sessions.move_to_end(identifier)
-        return session.user
+        return session

@@ -12,6 +12,7 @@ from ringback.rules.addresses import HostPort
 from ringback.rules.call_forwarding import NO_FORWARDING, Forwarding
 from ringback.rules.dial_plan import DialPlan
 from ringback.rules.dial_rules import DialRule
+from ringback.services.callmanager.authorisation.settings import SignInSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class PersonRecord:
 
     An empty password leaves what is stored. ``service_profile`` names an entry of
     ``CallManagerSettings.service_profiles`` (empty: the first). ``photo`` is a JPEG file.
-    ``home`` is False for people of other clusters: they are found by searches here, and sign in there.
+    ``home`` is False for people of other clusters: they are found by searches here, and sign in there. Who is not
+    ``active`` is found as well, and gets in nowhere.
     ``imp_servers`` are the presence servers of the person, first choice first. ``phone_number`` is also the number that
     searches find; the numbers of the person's devices are found as well.
     """
@@ -91,11 +93,13 @@ class PersonRecord:
     service_profile: str = ""
     photo: Path | None = None
     home: bool = True
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ApplicationUser:
-    """A program that may ask for what ``rights`` name; the only right so far is ``credentials``."""
+    """A program that may ask for what ``rights`` name: ``credentials`` (verifiers of passwords), ``token-keys`` (the
+    key document), ``people`` (revoke tokens, deactivate, unlock: an administrator)."""
 
     user: str
     password: str = field(repr=False)
@@ -251,7 +255,7 @@ class CallManagerSettings:
     or its last answer on; a session ends ``session_seconds`` after its last use. ``trusted_addresses`` are those of
     presence nodes, which ask with the passwords of everybody and slow down those who guess by themselves: from there
     wrong passwords are not counted, or a stranger could keep a person out by guessing at a presence node.
-    Without ``calls`` the node serves data and files, but no SIP.
+    Without ``calls`` the node serves data and files, but no SIP; without ``sign_in`` it gives and takes no tokens.
     """
 
     node: str
@@ -280,3 +284,4 @@ class CallManagerSettings:
     idle_seconds: float = 30.0
     trusted_addresses: frozenset[str] = frozenset()
     calls: CallSettings | None = None
+    sign_in: SignInSettings | None = None

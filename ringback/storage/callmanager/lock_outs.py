@@ -14,6 +14,7 @@ from ringback.storage.callmanager.engine import exclusive
 from ringback.storage.callmanager.sign_in_rows import Lock
 from ringback.storage.callmanager.sign_in_tables import lock_outs
 
+_NONE = Lock(0, 0.0, 0.0)
 _TIMES = lock_outs.c.failures, lock_outs.c.since, lock_outs.c.until
 
 
@@ -27,30 +28,28 @@ class LockOuts:
         self._window = window
         self._seconds = seconds
 
-    async def until(self, kind: str, user: str, now: float) -> float:
-        """Until when a user is locked; 0 where nobody is."""
+    async def state(self, kind: str, user: str, now: float) -> Lock:
+        """The wrong passwords of a user that count now; ``until`` is 0 where nobody is locked."""
         if not self._tries:
-            return 0.0
-        query = select(lock_outs.c.until).where(lock_outs.c.kind == kind, lock_outs.c.user == fold(user))
+            return _NONE
+        query = select(*_TIMES).where(lock_outs.c.kind == kind, lock_outs.c.user == fold(user))
         async with self._engine.connect() as connection:
-            until = float(await connection.scalar(query) or 0.0)
-        return until if until > now else 0.0
+            row = (await connection.execute(query)).first()
+        return _NONE if row is None else self._now(Lock(*row), now)
 
     async def count(self, kind: str, user: str, now: float) -> Lock:
         """Count a wrong password; the state after it."""
         if not self._tries:
-            return Lock(0, now, 0.0)
+            return _NONE
         mine = lock_outs.c.kind == kind, lock_outs.c.user == fold(user)
         over = now - self._window
         async with exclusive(self._engine) as connection:
             await connection.execute(delete(lock_outs).where(lock_outs.c.since < over, lock_outs.c.until < now))
             row = (await connection.execute(select(*_TIMES).where(*mine))).first()
-            before = Lock(*row) if row is not None else Lock(0, now, 0.0)
-            if before.until and before.until <= now:  # a lock-out that is over begins the count anew
-                before = Lock(0, now, 0.0)
+            before = _NONE if row is None else self._now(Lock(*row), now)
             failures = before.failures + 1
             until = now + self._seconds if failures >= self._tries else 0.0
-            after = Lock(failures, before.since, max(before.until, until))
+            after = Lock(failures, before.since or now, max(before.until, until))
             await connection.execute(delete(lock_outs).where(*mine))
             values = {"kind": kind, "user": fold(user), "failures": failures, "since": after.since}
             await connection.execute(insert(lock_outs).values(**values, until=after.until))
@@ -69,3 +68,9 @@ class LockOuts:
         async with self._engine.connect() as connection:
             rows = (await connection.execute(query.order_by(lock_outs.c.user, lock_outs.c.kind))).all()
         return tuple((str(row[0]), str(row[1]), float(row[2])) for row in rows)
+
+    def _now(self, kept: Lock, now: float) -> Lock:
+        """What is kept, as it counts now: after a lock-out, and after the window, the count begins anew."""
+        if kept.until:
+            return kept if kept.until > now else _NONE
+        return kept if kept.since > now - self._window else _NONE
