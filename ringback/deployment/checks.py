@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from ringback.deployment.call_checks import check_calls
+from ringback.deployment.identity_provider import check_identity_provider
 from ringback.deployment.lines import Path
 from ringback.deployment.model import Deployment, Node
 from ringback.deployment.sign_in import check_sign_in
@@ -16,6 +17,7 @@ Found = tuple[Path, str]
 ROLE_PORTS: dict[str, tuple[str, ...]] = {
     "names": ("dns",),
     "call-manager": ("https", "files", "files_tls", "sip", "sip_tls"),
+    "identity-provider": ("identity",),
     "presence": ("xmpp", "xmpp_tls", "login"),
     "voicemail": ("vmrest", "notify", "notify_tls"),
     "messenger": ("cas",),
@@ -35,6 +37,7 @@ def check(deployment: Deployment) -> Iterator[Found]:
     yield from _zones(deployment)
     yield from check_calls(deployment)
     yield from check_sign_in(deployment)
+    yield from check_identity_provider(deployment)
 
 
 def _domain(path: Path, name: str) -> Iterator[Found]:

@@ -8,10 +8,11 @@ from msgspec import field
 
 from ringback.deployment.calls import CallOptions, DeviceRow, DialPlanRows, PickupGroupRow, TrunkRow
 from ringback.deployment.entity import Entity
+from ringback.deployment.identity_provider import IdentityProviderRows, SingleSignOnRows
 from ringback.deployment.sign_in import SignIn
 from ringback.deployment.voicemail import VoicemailOptions
 
-Role = Literal["names", "call-manager", "presence", "voicemail", "messenger", "web"]
+Role = Literal["names", "call-manager", "identity-provider", "presence", "voicemail", "messenger", "web"]
 Network = Literal["office", "internet", "cloud"]
 View = Literal["inside", "outside"]
 
@@ -43,6 +44,7 @@ class Ports(Entity, frozen=True, kw_only=True):
     sip: int = 5060
     sip_tls: int = 5061
     cas: int = 443
+    identity: int = 443
     vmrest: int = 443
     notify: int = 7080
     notify_tls: int = 7443
@@ -88,6 +90,7 @@ class Person(Entity, frozen=True, kw_only=True):
     ``password`` is the first password: it is hashed at the first start and never kept. ``portrait`` draws a picture
     for a lab (a seed word); ``photo`` is a picture file beside the deployment file. ``extension`` is the number inside;
     none: the end of ``number``, as the dial plan says. Who is not ``active`` stays in the directory, but can't sign in.
+    ``second_factor`` is the secret of one-time codes (base32), asked for by the deployment's identity provider.
     """
 
     user: str
@@ -109,6 +112,7 @@ class Person(Entity, frozen=True, kw_only=True):
     configuration_file: str = ""
     presence: bool = True
     active: bool = True
+    second_factor: str = ""
 
     @property
     def name(self) -> str:
@@ -189,6 +193,8 @@ class Deployment(Entity, frozen=True, kw_only=True):
     presence: PresenceOptions = field(default_factory=PresenceOptions)
     voicemail: VoicemailOptions = field(default_factory=VoicemailOptions)
     sign_in: SignIn = field(default_factory=SignIn)
+    single_sign_on: SingleSignOnRows = field(default_factory=SingleSignOnRows)
+    identity_provider: IdentityProviderRows = field(default_factory=IdentityProviderRows)
     cloud: Cloud = field(default_factory=Cloud)
     web: Web = field(default_factory=Web)
     profile: list[Profile] = field(default_factory=list)

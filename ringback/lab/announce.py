@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ringback.deployment.numbers import Numbering
+from ringback.deployment.sign_in import method_of
 from ringback.lab.compose import Composition
 from ringback.lab.state import DataFolder
 
@@ -22,6 +23,7 @@ LAB_JSON = "lab.json"
 _ROLES = {
     "names": "Names",
     "call-manager": "Call manager",
+    "identity-provider": "Identity provider",
     "presence": "Presence",
     "voicemail": "Voicemail",
     "messenger": "Cloud look-up",
@@ -48,6 +50,8 @@ def description(composition: Composition) -> dict[str, Any]:
                 "name": person.name,
                 "number": person.number,
                 "extension": numbering.extension(person),
+                "sign_in": method_of(deployment, deployment.home_of(person)),
+                "second_factor": person.second_factor,
             }
             for person in deployment.person
         ],

@@ -21,7 +21,12 @@ from ringback.lab.state import DataFolder
 from ringback.lab.web import WebRole
 from ringback.net.service import Endpoint, Service
 
-_WAVES: tuple[tuple[str, ...], ...] = (("names", "messenger"), ("call-manager",), ("presence", "voicemail"), ("web",))
+_WAVES: tuple[tuple[str, ...], ...] = (
+    ("names", "messenger", "identity-provider"),
+    ("call-manager",),
+    ("presence", "voicemail"),
+    ("web",),
+)
 
 
 @dataclass(slots=True)
@@ -68,6 +73,7 @@ def compose(
     makers: dict[str, Callable[[Node], Service]] = {
         "names": context.names,
         "messenger": context.messenger,
+        "identity-provider": context.identity_provider,
         "voicemail": context.voicemail,
         "call-manager": context.call_manager,
         "presence": context.presence,

@@ -11,8 +11,9 @@ from ringback.deployment import Deployment, DeploymentError, Node, Person, Probl
 from ringback.deployment.authority import Authority
 from ringback.deployment.checks import ROLE_PORTS
 from ringback.deployment.model import Profile, ServerRow
-from ringback.lab import calls, portraits, voicemail
+from ringback.lab import calls, portraits, sign_in, voicemail
 from ringback.lab.presence import PresenceRole
+from ringback.lab.single_sign_on import SingleSignOnParts
 from ringback.lab.state import DataFolder
 from ringback.lab.web import WebRole, WebSettings
 from ringback.lab.zones import zones_of
@@ -47,6 +48,7 @@ class Context:
         self._authority = authority
         self._base = base
         self._web_token = web_token
+        self._single_sign_on = SingleSignOnParts(deployment, folder, authority.ca_file, base)
 
     @property
     def name_servers(self) -> dict[str, str]:
@@ -120,6 +122,13 @@ class Context:
                         self._folder.secret(voicemail.APPLICATION),
                         frozenset({"token-keys"}),
                     ),
+                    sign_in.administrator(self._folder),
+                ),
+                sign_in=sign_in.settings(
+                    self.deployment,
+                    self._folder,
+                    cluster.name,
+                    self._single_sign_on.service(node, node.ports.https, cluster.name),
                 ),
                 service_profiles=self._profiles(),
                 configuration=cm.ConfigurationFile("jabber-config.xml", _texts(self.deployment.configuration)),
@@ -156,6 +165,10 @@ class Context:
             self._roster_seeds(),
         )
 
+    def identity_provider(self, node: Node) -> Service:
+        """The identity provider."""
+        return self._single_sign_on.provider(node, self._identity(node))
+
     def voicemail(self, node: Node) -> Service:
         """A voicemail service with a mailbox for everybody who has an extension."""
         return VoicemailService(
@@ -166,7 +179,7 @@ class Context:
                 ca_file=self._authority.ca_file,
                 database_url=node.database or self._folder.database(node.name, "voicemail"),
                 password=self._folder.secret(voicemail.APPLICATION),
-                single_sign_on=None,
+                single_sign_on=self._single_sign_on.service(node, node.ports.vmrest, node.cluster, always=True),
             )
         )
 
@@ -217,6 +230,7 @@ class Context:
         return cm.PersonRecord(
             user=person.user,
             home=is_home,
+            active=person.active,
             password=person.password if is_home else "",
             first_name=person.first,
             last_name=person.last,
