@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from ringback.protocols.oauth.known_keys import KnownKeys
 from ringback.protocols.sip import events
 from ringback.protocols.sip.agent import Agent
 from ringback.protocols.sip.flows import Flow, Outgoing, Target, Transport
@@ -26,6 +27,7 @@ from tests.calls.lines import DOMAIN, Office, secret
 
 NODE = "cm1.halden.example"
 MANAGER = ("127.0.0.1", 5060)
+WALL = 1_700_000_000.0
 _E = TypeVar("_E", bound=events.SipEvent)
 
 
@@ -186,7 +188,9 @@ def media_of(described: bytes) -> tuple[str, int]:
 class World:
     """See the head of the module. Make it on a running loop, since media ports are real."""
 
-    def __init__(self, office: Office, plan: DialPlan, settings: CallSettings | None = None) -> None:
+    def __init__(
+        self, office: Office, plan: DialPlan, settings: CallSettings | None = None, tokens: KnownKeys | None = None
+    ) -> None:
         self.now = 1000.0
         self.office = office
         self.kept = Kept()
@@ -213,7 +217,9 @@ class World:
             records=self.kept,
             own_hosts=frozenset({DOMAIN, NODE, MANAGER[0]}),
             nonce_key=b"k" * 32,
-            wall=1_700_000_000.0,
+            wall=WALL,
+            tokens=tokens,
+            authorisation=f"https://{NODE}:8443",
         )
         self.control = assemble(parts)
         office.told = lambda lines, messages, phones: self.control.upkeep.book_changed(

@@ -76,9 +76,9 @@ class Bearer:
 
     def refuses(self, phone: Phone) -> bool:
         """Whether a softphone may not register by digest, because its person is deactivated."""
-        if self._tokens is None or not phone.owner or not is_softphone(phone.name):
+        if self._tokens is None or not phone.owner:
             return False
-        return self._tokens.refuses_person(phone.owner, float("inf")) is not None
+        return bool(self._tokens.refuses_person(phone.owner, float("inf"))) and is_softphone(phone.name)
 
     def registered(self, flow: Flow, device: str, claims: Claims) -> None:
         """A device has registered with a token over a flow."""

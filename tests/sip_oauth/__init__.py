@@ -1,0 +1,1 @@
+"""SIP OAuth: devices that register with access tokens (RFC 8898)."""
