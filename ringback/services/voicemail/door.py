@@ -1,4 +1,4 @@
-"""Who asks: by the token of the call managers, by the mailbox's own credentials, or by the account of the call manager.
+"""Who asks: by token, by password (the mailbox's own, or the call manager's), or by the session of a browser.
 
 A mailbox that has a password of its own is opened by that one only. Wrong tries are counted by mailbox and address, and
 by address, before anything is computed; nobody learns whether it was the name or the password.
@@ -22,6 +22,7 @@ from ringback.rules.name_search import fold
 from ringback.rules.throttle import Throttle
 from ringback.services.voicemail import answers
 from ringback.services.voicemail.accounts import Accounts
+from ringback.services.voicemail.browser import BrowserSignIn
 from ringback.services.voicemail.errors import AccountsUnavailableError
 from ringback.storage.voicemail.records import MailboxRow
 from ringback.storage.voicemail.store import VoicemailStore
@@ -56,22 +57,33 @@ def is_secret(secret: str, kept: str) -> bool:
 class Door:
     """Lets the owners of mailboxes in."""
 
-    def __init__(self, store: VoicemailStore, accounts: Accounts, keys: TokenKeys) -> None:
+    def __init__(
+        self, store: VoicemailStore, accounts: Accounts, keys: TokenKeys, browser: BrowserSignIn | None = None
+    ) -> None:
+        """``browser``: None where people don't sign in at an identity provider."""
         self._store = store
         self._accounts = accounts
         self._keys = keys
+        self._browser = browser
         self._by_user = Throttle(burst=8, seconds=10.0)
         self._by_address = Throttle(burst=100, seconds=1.0)
 
-    async def owner(self, request: web.Request) -> Owner | web.Response:
-        """Whose mailbox this is about, or the refusal to send."""
+    async def owner(self, request: web.Request) -> Owner | web.StreamResponse:
+        """Whose mailbox this is about, or what to send instead."""
         scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         if scheme.lower() == "bearer":
             return await self._by_token(given.strip())
         credentials = _basic(given) if scheme.lower() == "basic" else None
         if credentials is None:
-            return unauthorized()
+            return await self._by_session(request)
         return await self._by_password(*credentials, request.remote or "")
+
+    async def _by_session(self, request: web.Request) -> Owner | web.StreamResponse:
+        if self._browser is None:
+            return unauthorized()
+        if (user := self._browser.user(request)) is not None:
+            return await self._mailbox(user)
+        return await self._browser.begin(request) if self._browser.asks_for_page(request) else unauthorized()
 
     async def _by_token(self, token: str) -> Owner | web.Response:
         try:

@@ -74,9 +74,9 @@ class Notifications:
                 elif one.used + _UNUSED_SECONDS < now:
                     self._end(name)
 
-    async def _request(self, request: web.Request) -> web.Response:
+    async def _request(self, request: web.Request) -> web.StreamResponse:
         owner = await self._door.owner(request)
-        if isinstance(owner, web.Response):
+        if isinstance(owner, web.StreamResponse):
             return owner
         if request.query.get("method", "").lower() != "requestnotification":
             return answers.refusal(400, "INVALID_PARAMETER", "Only method=requestnotification can be posted here")

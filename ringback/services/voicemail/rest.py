@@ -57,7 +57,7 @@ class Rest:
     def _own(self, handler: _Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
             owner = await self._door.owner(request)
-            if isinstance(owner, web.Response):
+            if isinstance(owner, web.StreamResponse):
                 return owner
             try:
                 return await handler(owner, request)

@@ -17,6 +17,7 @@ from ringback.net.service import Endpoint
 from ringback.net.tls import client_context, server_context
 from ringback.net.token_keys import TokenKeys, TokenKeySettings
 from ringback.services.voicemail.accounts import Accounts
+from ringback.services.voicemail.browser import BrowserSignIn
 from ringback.services.voicemail.door import Door, hash_secret
 from ringback.services.voicemail.mailroom import Mailroom
 from ringback.services.voicemail.notifications import Notifications
@@ -78,7 +79,12 @@ class VoicemailService:
         await keys.start()
         stack.push_async_callback(keys.stop)
         keys.listen(accounts.forget_all)
-        door = Door(store, accounts, keys)
+        browser = None
+        if settings.single_sign_on is not None:
+            browser = BrowserSignIn(settings.single_sign_on, store, keys)
+            await browser.start()
+            stack.push_async_callback(browser.stop)
+        door = Door(store, accounts, keys, browser)
         mailroom = Mailroom(settings, store)
         notifications = Notifications(settings, door)
         mailroom.listen(notifications.happened)
@@ -86,6 +92,7 @@ class VoicemailService:
             *Rest(settings, store, mailroom, door).routes(),
             *notifications.routes(),
             *Probe(settings).routes(),
+            *(browser.routes() if browser is not None else ()),
         ]
         tls = server_context(settings.identity)
         self._endpoints = (
