@@ -18,8 +18,10 @@ from ringback.net.service import Endpoint
 from ringback.net.sip.locate import Locator
 from ringback.net.tls import client_context, server_context
 from ringback.protocols.device_config import DeviceKind
+from ringback.protocols.oauth.known_keys import KnownKeys
 from ringback.services.callmanager.authentication import Authenticator, make_decoy
 from ringback.services.callmanager.authorisation.assembly import Authorisation
+from ringback.services.callmanager.authorisation.key_ring import KeyRing
 from ringback.services.callmanager.call_keeper import CallKeeper, SharedRegistrations
 from ringback.services.callmanager.calls.service import CallService
 from ringback.services.callmanager.clusters import RemoteClusters
@@ -101,7 +103,7 @@ class CallManager:
         calls = settings.calls or CallSettings()
         book = await LineBook.open(CallStore(store.engine), deriver(calls))
         stack.push_async_callback(book.close)
-        service = await self._calls(stack, store, book)
+        service = await self._calls(stack, store, book, sign_in.ring if sign_in else None)
         place = Place.of(settings, https, files, files_tls, _sip_ports(service))
         is_active = sign_in.ring.is_active if sign_in else _everybody
         people, guard = await self._guard(stack, store, cost, threads, sign_in)
@@ -132,7 +134,9 @@ class CallManager:
             passwords_hashed=hashed,
         )
 
-    async def _calls(self, stack: AsyncExitStack, store: Store, book: LineBook) -> CallService | None:
+    async def _calls(
+        self, stack: AsyncExitStack, store: Store, book: LineBook, ring: KeyRing | None
+    ) -> CallService | None:
         """SIP and call records, where the node carries calls."""
         settings = self._settings
         if settings.calls is None:
@@ -147,6 +151,7 @@ class CallManager:
             SharedRegistrations(kept),
             first_number=keeper.last_number,
             locator=Locator(NameClient(settings.calls.name_server)),
+            tokens=_known(ring) if ring is not None else None,
         )
         stack.push_async_callback(service.stop)
         await service.start()
@@ -215,6 +220,14 @@ def _bind(address: str, port: int) -> socket.socket:
         bound.close()
         raise OSError(error.errno, f"The call manager can't bind {address} port {port}: {error.strerror}") from error
     return bound
+
+
+def _known(ring: KeyRing) -> KnownKeys:
+    """What the calls of this node ask about tokens; it changes with the ring."""
+    known = KnownKeys(time.time)
+    known.use(ring.checking)
+    ring.on_change(lambda _taken_back: known.use(ring.checking))
+    return known
 
 
 def _everybody(_user: str) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ringback.protocols.oauth.known_keys import KnownKeys
-from ringback.protocols.oauth.tokens import SCOPE, Claims, TokenError
+from ringback.protocols.oauth.tokens import SCOPE, Claims, TokenError, TokenRevokedError
 from ringback.protocols.sip.flows import Flow
 from ringback.protocols.sip.message import Request
 from ringback.rules.name_search import fold
@@ -69,6 +69,8 @@ class Bearer:
         if claims.expires - (now + self._core.wall) < self._core.registrar.limits.shortest:
             raise TokenError("The token is nearly over; a new one is needed")
         user = fold(claims.user)
+        if self._tokens.refuses_person(user, float("inf")):
+            raise TokenRevokedError("deactivated")  # here, whatever the cluster that gave the token says
         for phone in self._named(request):
             if phone.owner == user:
                 return phone, claims
