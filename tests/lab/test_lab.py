@@ -22,7 +22,8 @@ def test_lab_json_holds_what_programs_need(lab: RunningLab) -> None:
     assert set(lab.info) == {"domain", "people", "phones", "nameservers", "endpoints", "ca", "web"}
     assert len(lab.info["people"]) >= 12
     anita = next(person for person in lab.info["people"] if person["address"] == "anita@example.com")
-    assert set(anita) == {"address", "user", "password", "name", "number", "extension"}
+    keys = {"address", "user", "password", "name", "number", "extension", "sign_in", "second_factor"}
+    assert set(anita) == keys
     assert all(anita.values())
     services = {row["service"] for row in lab.info["endpoints"]}
     assert {"dns", "uds", "ccmcip", "files", "files-tls", "xmpp", "xmpp-tls", "login", "cas"} <= services
