@@ -226,7 +226,7 @@ def _known(ring: KeyRing) -> KnownKeys:
     """What the calls of this node ask about tokens; it changes with the ring."""
     known = KnownKeys(time.time)
     known.use(ring.checking)
-    ring.on_change(lambda _taken_back: known.use(ring.checking))
+    ring.listen(lambda: known.use(ring.checking))
     return known
 
 
