@@ -20,6 +20,9 @@ _VERBS: Final = {
     "message": "ringback.cli.talk",
     "presence": "ringback.cli.talk",
     "call": "ringback.cli.call",
+    "keys": "ringback.cli.keys",
+    "people": "ringback.cli.people",
+    "certificates": "ringback.cli.certificates",
 }
 
 
@@ -44,7 +47,11 @@ def make_app(typed: str) -> typer.Typer:
 
     for verb, module in _VERBS.items():
         if typed == verb or typed not in _VERBS:
-            app.command(verb)(getattr(import_module(module), verb))
+            made = getattr(import_module(module), verb)
+            if isinstance(made, typer.Typer):
+                app.add_typer(made, name=verb)
+            else:
+                app.command(verb)(made)
     app.command("version")(version)
     return app
 

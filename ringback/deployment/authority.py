@@ -1,14 +1,14 @@
 """The private certificate authority of a deployment: made at the first start, kept in the data folder.
 
-Node certificates carry every name and address of the node as subject alternative names. A certificate is made anew when
-it is within 30 days of its end or no longer carries what the node needs.
+Node certificates carry every name and address of the node as subject alternative names, those of presence nodes their
+XMPP domains too. A certificate is made anew when it is within 30 days of its end or no longer carries what the node
+needs. What an outside authority signed (``certificate_files``) is used in place of it.
 """
 
 from __future__ import annotations
 
 import datetime
 import ipaddress
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from ringback.deployment.certificate_files import CertificateFiles, write_file
+from ringback.net.certificates import SERVICE_NAME, XMPP_ADDRESS, other_name, presented_names
 from ringback.net.tls import Identity
 
 _CA_DAYS = 3650
@@ -42,8 +44,8 @@ class Authority:
             return
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._certificate = _self_signed(self._key, f"{organisation} private CA")
-        _write(key_file, _key_pem(self._key))
-        _write(self.ca_file, self._certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
+        write_file(key_file, _key_pem(self._key))
+        write_file(self.ca_file, self._certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
 
     def issue(
         self,
@@ -53,15 +55,20 @@ class Authority:
         *,
         not_before: datetime.datetime | None = None,
         days: int = _NODE_DAYS,
+        xmpp: Sequence[str] = (),
+        services: Sequence[str] = (),
     ) -> Identity:
         """The identity for these DNS names and IP addresses; the first name is the subject.
 
-        It is kept in ``<file_name>.pem`` and ``<file_name>.key``.
+        It is kept in ``<file_name>.pem`` and ``<file_name>.key``. ``xmpp`` and ``services`` are names of XMPP domains
+        (xmppAddr, SRVName). One that was installed under this name is given as it is.
 
         ``not_before`` and ``days`` set the validity (a test of an expired certificate moves them into the past).
         """
+        if not_before is None and (installed := CertificateFiles(self.folder).identity(file_name)) is not None:
+            return installed
         identity = Identity(self.folder / f"{file_name}.pem", self.folder / f"{file_name}.key")
-        wanted = {*names, *addresses}
+        wanted = {*names, *addresses, *xmpp, *services}
         if not_before is None and identity.certificate.exists() and identity.key.exists():
             current = x509.load_pem_x509_certificate(identity.certificate.read_bytes())
             if _still_good(current, wanted, self._certificate):
@@ -79,8 +86,12 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(
                 x509.SubjectAlternativeName(
-                    [x509.DNSName(name) for name in names]
-                    + [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+                    [
+                        *(x509.DNSName(name) for name in names),
+                        *(x509.IPAddress(ipaddress.ip_address(address)) for address in addresses),
+                        *(other_name(XMPP_ADDRESS, name) for name in xmpp),
+                        *(other_name(SERVICE_NAME, name) for name in services),
+                    ]
                 ),
                 critical=False,
             )
@@ -91,13 +102,10 @@ class Authority:
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        _write(identity.key, _key_pem(key))
+        write_file(identity.key, _key_pem(key))
         pem = serialization.Encoding.PEM
-        _write(
-            identity.certificate,
-            certificate.public_bytes(pem) + self._certificate.public_bytes(pem),
-            mode=0o644,
-        )
+        shown = certificate.public_bytes(pem) + self._certificate.public_bytes(pem)
+        write_file(identity.certificate, shown, mode=0o644)
         return identity
 
 
@@ -106,9 +114,7 @@ def _still_good(certificate: x509.Certificate, wanted: set[str], authority: x509
         return False
     if certificate.not_valid_after_utc - _now() < datetime.timedelta(days=_RENEW_DAYS):
         return False
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    have = {*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress))}
-    return wanted <= have
+    return wanted <= set(presented_names(certificate).alternative)
 
 
 def _self_signed(key: ec.EllipticCurvePrivateKey, common_name: str) -> x509.Certificate:
@@ -149,12 +155,6 @@ def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
 
 
 def _now() -> datetime.datetime:

@@ -9,6 +9,7 @@ from msgspec import field
 from ringback.deployment.calls import CallOptions, DeviceRow, DialPlanRows, PickupGroupRow, TrunkRow
 from ringback.deployment.entity import Entity
 from ringback.deployment.identity_provider import IdentityProviderRows, SingleSignOnRows
+from ringback.deployment.security import SecurityOptions
 from ringback.deployment.sign_in import SignIn
 from ringback.deployment.voicemail import VoicemailOptions
 
@@ -196,6 +197,7 @@ class Deployment(Entity, frozen=True, kw_only=True):
     single_sign_on: SingleSignOnRows = field(default_factory=SingleSignOnRows)
     identity_provider: IdentityProviderRows = field(default_factory=IdentityProviderRows)
     cloud: Cloud = field(default_factory=Cloud)
+    security: SecurityOptions = field(default_factory=SecurityOptions)
     web: Web = field(default_factory=Web)
     profile: list[Profile] = field(default_factory=list)
     configuration: dict[str, dict[str, str | bool | int]] = field(default_factory=dict)

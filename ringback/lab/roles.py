@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from ringback.deployment import Deployment, DeploymentError, Node, Person, Problem
 from ringback.deployment.authority import Authority
+from ringback.deployment.certificate_plan import need_of
 from ringback.deployment.checks import ROLE_PORTS
 from ringback.deployment.model import Profile, ServerRow
 from ringback.lab import calls, portraits, sign_in, voicemail
@@ -203,8 +205,10 @@ class Context:
         )
 
     def _identity(self, node: Node, *more: str) -> Identity:
-        names = dict.fromkeys((node.name, *node.aliases, *more))
-        return self._authority.issue(node.name, tuple(names), (node.address,))
+        need = need_of(self.deployment, node)
+        names = tuple(dict.fromkeys((*need.dns, *more)))
+        identity = self._authority.issue(node.name, names, need.addresses, xmpp=need.xmpp, services=need.services)
+        return replace(identity, mode=self.deployment.security.tls)
 
     def _trusted_addresses(self) -> frozenset[str]:
         """Where presence nodes ask from, but no web client does, whose users only the call manager slows down."""
