@@ -42,17 +42,19 @@ class Page:
     @property
     def form(self) -> Form:
         """The only form. Raises LookupError where there is none."""
-        found = html.document_fromstring(self.text).forms
+        found = list(html.document_fromstring(self.text).iter("form"))
         if len(found) != 1:
             raise LookupError(f"{len(found)} forms on {self.url}: {self.text[:2000]}")
-        fields = {str(name): str(value or "") for name, value in found[0].fields.items() if name}
-        return Form(self.url.join(URL(found[0].action or str(self.url), encoded=True)), fields)
+        fields = {each.get("name", ""): each.get("value", "") for each in found[0].iter("input") if each.get("name")}
+        return Form(self.url.join(URL(found[0].get("action") or str(self.url), encoded=True)), fields)
 
     @property
     def fault(self) -> str:
         """What went wrong, by the page's words; empty where nothing did."""
-        found = html.document_fromstring(self.text).xpath("//*[@role='alert']")
-        return str(found[0].text_content()) if found else ""
+        for each in html.document_fromstring(self.text).iter("p"):
+            if each.get("role") == "alert":
+                return "".join(map(str, each.itertext()))
+        return ""
 
 
 class Browser:
@@ -100,6 +102,12 @@ class Browser:
     async def send(self, form: Form, fields: Mapping[str, str] | None = None, *, follow: int = 10) -> Page:
         """Send a form with these fields changed."""
         return await self._go("POST", form.action, form.fields | dict(fields or {}), {}, follow)
+
+    async def post(self, url: URL, body: bytes, kind: str) -> Page:
+        """Send these very bytes as this media type."""
+        headers = {"Content-Type": kind}
+        async with self._opened.post(url, data=body, headers=headers, allow_redirects=False) as response:
+            return Page(url, response.status, (await response.read()).decode(), response.headers.copy())
 
     async def _go(
         self, method: str, url: URL, data: Mapping[str, str] | None, headers: Mapping[str, str], follow: int

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureConstructionMethod, SignatureMethod
@@ -31,6 +32,18 @@ _METHODS: Final = frozenset(
         SignatureMethod.SHA384_RSA_MGF1,
         SignatureMethod.SHA512_RSA_MGF1,
     }
+)
+# What signxml and what it stands on raise for a signature that is none: an empty value, a missing part, a foreign name.
+_UNREADABLE: Final = (
+    SignXMLException,
+    InvalidInput,
+    InvalidSignature,
+    UnsupportedAlgorithm,
+    etree.LxmlError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
 )
 _DIGESTS: Final = frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512})
 
@@ -58,7 +71,7 @@ def verified(
             )
             try:
                 found = XMLVerifier().verify(data, x509_cert=certificate, id_attribute="ID", expect_config=expected)
-            except (SignXMLException, InvalidInput, etree.LxmlError, ValueError, KeyError) as error:
+            except _UNREADABLE as error:
                 outcome = error
                 continue
             result = found[0] if isinstance(found, list) else found
