@@ -40,3 +40,9 @@ def key(folder: DataFolder, cluster: str) -> bytes:
 def administrator(folder: DataFolder) -> cm.ApplicationUser:
     """Who may revoke tokens, deactivate people and end lock-outs."""
     return cm.ApplicationUser(ADMINISTRATOR, folder.secret(ADMINISTRATOR), frozenset({"people"}))
+
+
+def database(deployment: Deployment, folder: DataFolder, cluster: str) -> str:
+    """The URL of the store that the nodes of a cluster share."""
+    given = [node.database for node in deployment.call_managers(cluster) if node.database]
+    return given[0] if given else folder.database(cluster, "call-manager")

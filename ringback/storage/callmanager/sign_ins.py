@@ -197,6 +197,14 @@ class SignInStore:
                 await self._end_all(connection, folded, "", now, mine)
             await _moved(connection)
 
+    async def is_active(self, user: str) -> bool:
+        """Whether a person is here at home and may sign in."""
+        folded = fold(user)
+        at_home = select(people.c.user).where(people.c.user == folded, people.c.home, people.c.active.is_(True))
+        off = select(deactivated.c.user).where(deactivated.c.user == folded)
+        async with self._engine.connect() as connection:
+            return await connection.scalar(at_home) is not None and await connection.scalar(off) is None
+
     async def settle(self, now: float) -> int:
         """After the people of the deployment were written: end the sign-ins of who is no more, or is not active;
         how many ended."""
@@ -238,9 +246,9 @@ class SignInStore:
             await connection.execute(delete(sign_ins).where(sign_ins.c.ended > 0, sign_ins.c.ended < since))
             await connection.execute(delete(revocations).where(revocations.c.before < since))
 
-    async def count(self) -> int:
+    async def count(self, now: float) -> int:
         """How many sign-ins live."""
-        query = select(func.count()).select_from(sign_ins).where(sign_ins.c.ended == 0)
+        query = select(func.count()).select_from(sign_ins).where(sign_ins.c.ended == 0, sign_ins.c.until > now)
         async with self._engine.connect() as connection:
             return int(await connection.scalar(query) or 0)
 

@@ -1,0 +1,103 @@
+"""``ringback people``: who may sign in, what they were given, and lock-outs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ringback.cli.check import fail
+from ringback.cli.stores import DataOption, FileArgument, OpenStore, home_of, opened, read
+from ringback.rules.name_search import fold
+from ringback.storage.callmanager.records import PERSON
+
+people = typer.Typer(no_args_is_help=True, help="People of a deployment: who may sign in, and what they were given.")
+
+UserArgument = Annotated[str, typer.Argument(help="A user name.")]
+
+
+@people.command("show")
+def show(file: FileArgument, user: UserArgument, data: DataOption) -> None:
+    """Print whether somebody may sign in, and where they are signed in with tokens."""
+
+    async def act(store: OpenStore, name: str, now: float) -> None:
+        lock = await store.locks.state(PERSON, name, now)
+        active = await store.sign_ins.is_active(name)
+        typer.echo(f"{name}: {'active' if active else 'deactivated'}{_locked(lock.until)}")
+        for row in await store.sign_ins.sign_ins_of(name, now):
+            device = f" on {row.device}" if row.device else ""
+            typer.echo(f"  {row.client[:13]}…{device}, {_time(row.since)} to {_time(row.until)}")
+
+    _run(file, data, user, act)
+
+
+@people.command("deactivate")
+def deactivate(file: FileArgument, user: UserArgument, data: DataOption) -> None:
+    """Let somebody in no more, and end all they are signed in to, within seconds."""
+
+    async def act(store: OpenStore, name: str, now: float) -> None:
+        await store.sign_ins.set_active(name, False, now)
+        typer.echo(f"{name} is deactivated")
+
+    _run(file, data, user, act)
+
+
+@people.command("activate")
+def activate(file: FileArgument, user: UserArgument, data: DataOption) -> None:
+    """Let somebody in again who was deactivated by this command or over HTTPS."""
+
+    async def act(store: OpenStore, name: str, now: float) -> None:
+        person = await store.store.person(name)
+        if person is not None and not person.active:
+            fail(f"The deployment file says that {name} is not active; change it there")
+        await store.sign_ins.set_active(name, True, now)
+        typer.echo(f"{name} is active")
+
+    _run(file, data, user, act)
+
+
+@people.command("revoke")
+def revoke(file: FileArgument, user: UserArgument, data: DataOption) -> None:
+    """End all that somebody is signed in to with tokens. They may sign in again."""
+
+    async def act(store: OpenStore, name: str, now: float) -> None:
+        ended = await store.sign_ins.revoke(name, "", now)
+        typer.echo(f"{len(ended)} sign-ins of {name} are over")
+
+    _run(file, data, user, act)
+
+
+@people.command("unlock")
+def unlock(file: FileArgument, user: UserArgument, data: DataOption) -> None:
+    """End a lock-out after wrong passwords."""
+
+    async def act(store: OpenStore, name: str, now: float) -> None:
+        locked = (await store.locks.state(PERSON, name, now)).until
+        await store.locks.clear(PERSON, name)
+        typer.echo(f"{name} {'is no longer locked out' if locked else 'was not locked out'}")
+
+    _run(file, data, user, act)
+
+
+_Act = Callable[[OpenStore, str, float], Awaitable[None]]
+
+
+def _run(file: Path, data: Path, user: str, act: _Act) -> None:
+    async def run() -> None:
+        deployment, folder = read(file, data)
+        async with opened(deployment, folder, home_of(deployment, user)) as store:
+            await act(store, fold(user), time.time())
+
+    asyncio.run(run())
+
+
+def _locked(until: float) -> str:
+    return f", locked out until {_time(until)}" if until else ""
+
+
+def _time(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
