@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ringback.protocols.sip.core import COOKIE, Core, content_of, hop_of, ways_of
+from ringback.protocols.sip.core import COOKIE, Core, content_of, ways_of
 from ringback.protocols.sip.dialog import Dialog
 from ringback.protocols.sip.errors import MalformedMessage, UnbuildableMessage
 from ringback.protocols.sip.events import (
@@ -117,7 +117,7 @@ class Agent(Core):
         self.reply_stateless(message, flow, error.status, error.text)
 
     def _receive_response(self, response: Response, flow: Flow, now: float) -> None:
-        branch = hop_of(response)[0]
+        branch = response.hop[0]
         method = (response.get("CSeq") or "").rpartition(" ")[2]
         transaction = self.clients.get((branch, "", method))
         if transaction is not None:
@@ -125,7 +125,7 @@ class Agent(Core):
             transaction.receive(response, flow, now)
 
     def _receive_request(self, request: Request, flow: Flow, now: float) -> None:
-        branch, sent_by, rport = hop_of(request)
+        branch, sent_by, rport = request.hop
         method = request.method
         matched = "INVITE" if method == "ACK" else method
         key: Key

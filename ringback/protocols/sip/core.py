@@ -11,7 +11,7 @@ from ringback.protocols.sip.digest import Answerer
 from ringback.protocols.sip.errors import MalformedMessage
 from ringback.protocols.sip.exchange import Exchange, ExchangeUser
 from ringback.protocols.sip.flows import Body, Content, Flow, Headers, Outgoing, Target, Way
-from ringback.protocols.sip.message import Message, Request, Response
+from ringback.protocols.sip.message import Request, Response
 from ringback.protocols.sip.settings import AgentSettings, Credential
 from ringback.protocols.sip.timers import TimerQueue
 from ringback.protocols.sip.transactions import ClientTransaction, Key, ServerTransaction, Why
@@ -62,23 +62,6 @@ class Tokens:
             used = 0
         self._used = used + 16
         return self._pool[used : used + 16]
-
-
-def hop_of(message: Message) -> tuple[str, str, bool]:
-    """Branch and sent-by of the topmost Via, and whether it has rport (RFC 3581); usual ones are not read as a whole.
-
-    Raises MalformedMessage.
-    """
-    text = message.get("Via")
-    if text is not None and text[:8] == "SIP/2.0/" and "," not in text and '"' not in text and "\t" not in text:
-        head, _, params = text.partition(";")
-        sent_by = head[head.find(" ") + 1 :]
-        at = params.find("branch=")
-        if (at == 0 or params[at - 1 : at] == ";") and " " not in sent_by and " " not in params and at >= 0:
-            end = params.find(";", at)
-            return params[at + 7 : end if end >= 0 else None], sent_by, "rport" in params
-    via = message.via
-    return via.branch, via.sent_by, "rport" in via.params
 
 
 def ways_of(ways: Way | Sequence[Way]) -> tuple[Way, ...]:
@@ -257,7 +240,7 @@ class Core:
         """Where responses go: the way the request came, or over UDP without rport the port in Via (section 18.2.2)."""
         if flow.transport != "udp":
             return flow
-        _, sent_by, rport = hop_of(request)
+        _, sent_by, rport = request.hop
         if rport or sent_by.endswith(f":{flow.remote[1]}"):
             return flow
         port = parse_host_port(sent_by)[1] or 5060
@@ -275,8 +258,8 @@ class Core:
     ) -> bool:
         """Send a response in a transaction; False where it is too late for it."""
         tag = transaction.local_tag if status > 100 else ""
-        response = transaction.request.respond(status, reason, to_tag=tag, headers=headers, body=body)
-        return transaction.respond(status, response.encode(), now)
+        data = transaction.request.answer(status, reason, to_tag=tag, headers=headers, body=body)
+        return transaction.respond(status, data, now)
 
     def reply_stateless(
         self, request: Request, flow: Flow, status: int, reason: str = "", headers: Headers = ()
@@ -284,8 +267,8 @@ class Core:
         """Answer without keeping anything (section 8.2.7): a repeated request gets the same again."""
         tag = f"{hash((self._secret, request.call_id, request.get('Via'))) & 0xFFFFFFFFFFFFFFFF:016x}"
         try:
-            response = request.respond(status, reason, to_tag=tag, headers=(*headers, *self.server))
-            self._out.append(Outgoing(response.encode(), self.way_back(request, flow), None, flow))
+            data = request.answer(status, reason, to_tag=tag, headers=(*headers, *self.server))
+            self._out.append(Outgoing(data, self.way_back(request, flow), None, flow))
         except MalformedMessage:
             return
 

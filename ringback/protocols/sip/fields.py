@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from ringback.protocols.sip import usual
 from ringback.protocols.sip.errors import MalformedMessage
 from ringback.protocols.sip.header_table import HeaderTable
 from ringback.protocols.sip.headers import (
@@ -53,12 +54,30 @@ class Fields(HeaderTable):
     @property
     def from_tag(self) -> str:
         """The tag of From; empty where absent."""
-        return tag_of(self._raw("From"))
+        found: str | None = self._cache.get("From tag")
+        if found is None:
+            found = self._cache["From tag"] = tag_of(self._raw("From"))
+        return found
 
     @property
     def to_tag(self) -> str:
         """The tag of To; empty where absent."""
-        return tag_of(self._raw("To"))
+        found: str | None = self._cache.get("To tag")
+        if found is None:
+            found = self._cache["To tag"] = tag_of(self._raw("To"))
+        return found
+
+    @property
+    def hop(self) -> tuple[str, str, bool]:
+        """Branch and sent-by of the topmost Via, and whether it has rport (RFC 3581). Raises MalformedMessage."""
+        found: tuple[str, str, bool] | None = self._cache.get("hop")
+        if found is None:
+            found = usual.hop(self._raw("Via"))
+            if found is None:
+                via = self.via
+                found = (via.branch, via.sent_by, "rport" in via.params)
+            self._cache["hop"] = found
+        return found
 
     # -- typed values
 
@@ -103,8 +122,7 @@ class Fields(HeaderTable):
     @property
     def contact_star(self) -> bool:
         """Whether the contact is ``*``: all of them (section 10.2.2). Beside other contacts that is malformed."""
-        values = self._headers.get("Contact")
-        return values is not None and values[0] == "*"
+        return self.get("Contact") == "*"
 
     @property
     def routes(self) -> list[NameAddr]:
@@ -269,27 +287,27 @@ class Fields(HeaderTable):
     # -- helpers
 
     def _raw(self, name: str) -> str:
-        values = self._headers.get(name)
-        if not values:
+        text = self._headers.get(name)
+        if text is None:
             raise MalformedMessage(400, f"Missing {name} header")
-        return values[0]
+        return first_line(text)
 
-    def _typed(self, name: str, make: Callable[[list[str]], _T]) -> _T:
+    def _typed(self, name: str, make: Callable[[str], _T]) -> _T:
         found: _T | None = self._cache.get(name)
         if found is None:
-            values = self._headers.get(name)
-            if not values:
+            text = self._headers.get(name)
+            if text is None:
                 raise MalformedMessage(400, f"Missing {name} header")
-            found = self._cache[name] = make(values)
+            found = self._cache[name] = make(text)
         return found
 
-    def _optional(self, name: str, make: Callable[[list[str]], _T]) -> _T | None:
+    def _optional(self, name: str, make: Callable[[str], _T]) -> _T | None:
         return self._typed(name, make) if name in self._headers else None
 
     def _readable(self, name: str, read: Callable[[str], _T]) -> list[_T]:
         """The members of a header that only informs: what cannot be read is left out, so that nothing fails for it."""
         found = []
-        for value in self._headers.get(name, ()):
+        for value in self.all(name):
             try:
                 found += [read(part) for part in split_commas(value)]
             except MalformedMessage:
@@ -300,66 +318,78 @@ class Fields(HeaderTable):
         return self._optional(name, _lower_words) or frozenset()
 
 
-def _first_via(values: list[str]) -> Via:
-    text = values[0]
+def first_line(text: str) -> str:
+    """The first of the values that a table holds under a name."""
+    return text if "\n" not in text else text[: text.index("\n")]
+
+
+# What follows reads the text that a table holds under a name: the values of all its lines
+
+
+def _first_via(text: str) -> Via:
+    text = first_line(text)
     return Via.parse(split_commas(text)[0] if "," in text else text)
 
 
-def _name_addr(values: list[str]) -> NameAddr:
-    return NameAddr.parse(values[0])
+def _name_addr(text: str) -> NameAddr:
+    return NameAddr.parse(first_line(text))
 
 
-def _name_addrs(values: list[str]) -> list[NameAddr]:
-    return [NameAddr.parse(part) for value in values for part in split_commas(value)]
+def _name_addrs(text: str) -> list[NameAddr]:
+    if "\n" not in text and "," not in text and text:
+        return [NameAddr.parse(text)]
+    return [NameAddr.parse(part) for value in text.split("\n") for part in split_commas(value)]
 
 
-def _contacts(values: list[str]) -> list[NameAddr]:
-    if "*" in values:
-        if len(values) > 1:
-            raise MalformedMessage(400, "Contact: * stands beside other contacts")
-        return []
-    return _name_addrs(values)
+def _contacts(text: str) -> list[NameAddr]:
+    if "*" in text:
+        values = text.split("\n")
+        if "*" in values:
+            if len(values) > 1:
+                raise MalformedMessage(400, "Contact: * stands beside other contacts")
+            return []
+    return _name_addrs(text)
 
 
-def _words(values: list[str]) -> frozenset[str]:
+def _words(text: str) -> frozenset[str]:
     """Tokens between commas; what is no token is nobody's method or option, and nothing to fail at."""
-    return frozenset(word for value in values for part in value.split(",") if (word := part.strip(_BLANK)))
+    return frozenset(word for part in text.replace("\n", ",").split(",") if (word := part.strip(_BLANK)))
 
 
-def _lower_words(values: list[str]) -> frozenset[str]:
-    return frozenset(word.lower() for word in _words(values))
+def _lower_words(text: str) -> frozenset[str]:
+    return _words(text.lower())
 
 
-def _cseq(values: list[str]) -> CSeq:
-    return CSeq.parse(values[0])
+def _cseq(text: str) -> CSeq:
+    return CSeq.parse(first_line(text))
 
 
-def _media_type(values: list[str]) -> MediaType:
-    return MediaType.parse(values[0])
+def _media_type(text: str) -> MediaType:
+    return MediaType.parse(first_line(text))
 
 
-def _parametered(values: list[str]) -> Parametered:
-    return Parametered.parse(values[0])
+def _parametered(text: str) -> Parametered:
+    return Parametered.parse(first_line(text))
 
 
-def _event(values: list[str]) -> Parametered:
-    value, params = Parametered.parse(values[0])
+def _event(text: str) -> Parametered:
+    value, params = Parametered.parse(first_line(text))
     if not is_token(value):
         raise MalformedMessage(400, "The Event header has no package")
     return Parametered(value.lower(), params)
 
 
-def _session_expires(values: list[str]) -> SessionExpires:
-    return SessionExpires.parse(values[0])
+def _session_expires(text: str) -> SessionExpires:
+    return SessionExpires.parse(first_line(text))
 
 
-def _rack(values: list[str]) -> RAck:
-    return RAck.parse(values[0])
+def _rack(text: str) -> RAck:
+    return RAck.parse(first_line(text))
 
 
-def _replaces(values: list[str]) -> Replaces:
-    return Replaces.parse(values[0])
+def _replaces(text: str) -> Replaces:
+    return Replaces.parse(first_line(text))
 
 
-def _subscription_state(values: list[str]) -> SubscriptionState:
-    return SubscriptionState.parse(values[0])
+def _subscription_state(text: str) -> SubscriptionState:
+    return SubscriptionState.parse(first_line(text))

@@ -8,15 +8,25 @@ routing needs.
 
 from __future__ import annotations
 
+import operator
+import re
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Final
 
+from ringback.protocols.sip import usual
 from ringback.protocols.sip.errors import MalformedMessage, UnbuildableMessage
-from ringback.protocols.sip.fields import Fields
+from ringback.protocols.sip.fields import Fields, first_line
 from ringback.protocols.sip.header_table import Headers, extend, writable
-from ringback.protocols.sip.headers import tag_of
+from ringback.protocols.sip.headers import NameAddr, tag_of
 from ringback.protocols.sip.lexical import is_token
 from ringback.protocols.sip.names import METHODS, SPELLINGS, canonical, reason_phrase
 from ringback.protocols.sip.uri import Uri
+
+_LINE = re.compile(r"^([^:\r\n]+):[ \t]*([^\r\n]*)", re.MULTILINE)
+_USUAL = frozenset(SPELLINGS.values())
+_ENDS = (" ", "\t")
+_name = operator.itemgetter(0)
 
 DATAGRAM_LIMIT = 65_535  # bytes
 HEADER_LIMIT = 500  # header lines in one message
@@ -24,25 +34,8 @@ HEADER_LIMIT = 500  # header lines in one message
 _BLANK = " \t"
 _COPIED = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route", "Timestamp")  # sections 8.2.6 and 12.1.1
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")  # section 8.1.1; Max-Forwards is old software's omission
+_WRITABLE = frozenset(SPELLINGS.values()) - {"Content-Length", *_COPIED}
 _SINGLE = frozenset(("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type", "Expires"))
-# What nearly every application asks for, so that it is never surprised after a check; the values are kept for it
-_READ_ALWAYS = {
-    "Contact": "contacts",
-    "Content-Type": "content_type",
-    "Event": "event",
-    "Expires": "expires",
-    "Join": "join",
-    "Max-Forwards": "max_forwards",
-    "Min-SE": "min_se",
-    "RAck": "rack",
-    "RSeq": "rseq",
-    "Record-Route": "record_routes",
-    "Refer-To": "refer_to",
-    "Replaces": "replaces",
-    "Route": "routes",
-    "Session-Expires": "session_expires",
-    "Subscription-State": "subscription_state",
-}
 
 
 class Message(Fields, ABC):
@@ -55,9 +48,9 @@ class Message(Fields, ABC):
     def encode(self) -> bytes:
         """The message as bytes, always with a Content-Length."""
         parts = [self._start_line()]
-        for name, values in self._headers.items():
-            for value in values:
-                parts.append(f"{name}: {value}")
+        parts += [
+            f"{name}: {text}" if "\n" not in text else _lines_of(name, text) for name, text in self._headers.items()
+        ]
         parts.append(f"Content-Length: {len(self.body)}\r\n\r\n")
         return "\r\n".join(parts).encode("utf-8", "surrogateescape") + self.body
 
@@ -75,15 +68,24 @@ class Message(Fields, ABC):
         for name in _MANDATORY:
             if name not in headers:
                 raise MalformedMessage(400, f"Missing {name} header")
-        for name, values in headers.items():
-            if len(values) > 1 and name in _SINGLE:
-                raise MalformedMessage(400, f"More than one {name} header")
-        if not headers["Call-ID"][0]:
-            raise MalformedMessage(400, "Missing Call-ID header")
-        _ = self.via, self.cseq, self.from_tag, self.to_tag, self.from_, self.to
         for name in headers:
-            if name in _READ_ALWAYS:
-                getattr(self, _READ_ALWAYS[name])
+            if name in _SINGLE and "\n" in headers[name]:
+                raise MalformedMessage(400, f"More than one {name} header")
+        if not headers["Call-ID"]:
+            raise MalformedMessage(400, "Missing Call-ID header")
+        _ = self.hop, self.cseq
+        self._check_tag("From", "From tag")
+        self._check_tag("To", "To tag")
+        for name in headers:
+            read = _READ_ALWAYS.get(name)
+            if read is not None:
+                read(self)
+
+    def _check_tag(self, name: str, kept: str) -> None:
+        """Make sure that From or To can be read, and keep its tag; the address itself is read when somebody asks."""
+        value = self._headers[name]
+        found = usual.tag(value)
+        self._cache[kept] = NameAddr.parse(value).tag if found is None else found
 
 
 class Request(Message):
@@ -122,7 +124,7 @@ class Request(Message):
         """An independent copy."""
         request = Request.__new__(Request)
         request.method, request.raw_uri, request.body = self.method, self.raw_uri, self.body
-        request._headers = {name: values.copy() for name, values in self._headers.items()}
+        request._headers = self._headers.copy()
         request._cache = self._cache.copy()
         return request
 
@@ -139,13 +141,40 @@ class Request(Message):
         response.status = status
         response.reason = reason or reason_phrase(status)
         own = self._headers
-        copied = response._headers = {name: own[name].copy() for name in _COPIED if name in own}
+        copied = response._headers = {name: own[name] for name in _COPIED if name in own}
         response._cache = {}
         response.body = body
-        if to_tag and "To" in copied and _untagged(copied["To"][0]):
-            copied["To"][0] += f";tag={to_tag}"
+        if to_tag and "To" in copied:
+            copied["To"] = _tagged(copied["To"], to_tag)
         extend(copied, headers)
         return response
+
+    def answer(
+        self, status: int, reason: str = "", *, to_tag: str = "", headers: Headers = (), body: bytes = b""
+    ) -> bytes:
+        """The bytes of ``respond``, written without a table in between, since nobody looks into an answer of ours.
+
+        Raises UnbuildableMessage.
+        """
+        if not 100 <= status <= 699:
+            raise UnbuildableMessage(f"{status} {reason} is no status line")
+        own = self._headers
+        lines = [f"SIP/2.0 {status} {reason or reason_phrase(status)}"]
+        for name in _COPIED:
+            value = own.get(name)
+            if value is not None:
+                if to_tag and name == "To":
+                    value = _tagged(value, to_tag)
+                lines += [f"{name}: {value}"] if "\n" not in value else _lines_of(name, value).split("\r\n")
+        rows = list(headers)
+        lines += [f"{name}: {value}" for name, value in rows]
+        lines.append(f"Content-Length: {len(body)}\r\n\r\n")
+        text = "\r\n".join(lines)
+        # one look at the whole for a line break inside of a value, a name that none reads, a status that is none
+        breaks = len(lines) + 1
+        if text.count("\n") != breaks or text.count("\r") != breaks or not _WRITABLE.issuperset(map(_name, rows)):
+            return self.respond(status, reason, to_tag=to_tag, headers=rows, body=body).encode()
+        return text.encode("utf-8", "surrogateescape") + body
 
     def check(self) -> None:
         """Look at all that routing and dialogs need (section 16.3 step 1). Raises MalformedMessage with the status to
@@ -204,6 +233,31 @@ class Response(Message):
         return f"SIP/2.0 {self.status} {self.reason}"
 
 
+def _max_forwards(message: Message) -> None:
+    if message._headers["Max-Forwards"] != "70":  # as nearly everybody says
+        _ = message.max_forwards
+
+
+# What nearly every application asks for, so that it is never surprised after a check; most values are kept for it
+_READ_ALWAYS: Final[dict[str, Callable[[Message], object]]] = {
+    "Contact": lambda message: message.contacts,
+    "Content-Type": lambda message: message.content_type,
+    "Event": lambda message: message.event,
+    "Expires": lambda message: message.expires,
+    "Join": lambda message: message.join,
+    "Max-Forwards": _max_forwards,
+    "Min-SE": lambda message: message.min_se,
+    "RAck": lambda message: message.rack,
+    "RSeq": lambda message: message.rseq,
+    "Record-Route": lambda message: message.record_routes,
+    "Refer-To": lambda message: message.refer_to,
+    "Replaces": lambda message: message.replaces,
+    "Route": lambda message: message.routes,
+    "Session-Expires": lambda message: message.session_expires,
+    "Subscription-State": lambda message: message.subscription_state,
+}
+
+
 def parse(data: bytes) -> Request | Response:
     """Read one datagram (section 18.3): a body shorter than Content-Length is refused, what follows it is dropped.
 
@@ -228,11 +282,22 @@ def parse(data: bytes) -> Request | Response:
 
 def parse_head(head: bytes) -> Request | Response:
     """Read start line and header lines, without the empty line that ends them. Raises MalformedMessage."""
-    lines = head.decode("utf-8", "surrogateescape").split("\r\n")
-    joined = "".join(lines)
-    if "\n" in joined or "\r" in joined:
+    text = head.decode("utf-8", "surrogateescape")
+    breaks = text.count("\r\n")
+    if text.count("\n") != breaks or text.count("\r") != breaks:
         raise MalformedMessage(400, "A line has a stray line break")
-    return _read_lines(lines)
+    start, _, rest = text.partition("\r\n")
+    pairs = _LINE.findall(rest)
+    headers = dict(pairs)
+    # as most messages are: every name once and in its usual spelling, every line with a colon, no blanks at its end
+    if len(headers) == len(pairs) == breaks < HEADER_LIMIT and headers.keys() <= _USUAL and " \r" not in text:
+        message, broken = _response(start) if start[:8] == "SIP/2.0 " else _request(start)
+        message._cache = {}
+        message.body = b""
+        message._headers = headers
+        if broken is None and rest[-1:] not in _ENDS:
+            return message
+    return _read_lines(text.split("\r\n"))
 
 
 def _read_lines(lines: list[str]) -> Request | Response:
@@ -244,10 +309,9 @@ def _read_lines(lines: list[str]) -> Request | Response:
     message._cache = {}
     message.body = b""
     headers = message._headers = {}
-    spellings = SPELLINGS
     for line in lines[1:]:
         spelt, _, value = line.partition(": ")  # as nearly every line reads
-        name = spellings.get(spelt)
+        name = SPELLINGS.get(spelt)
         if name is None:
             if line[:1] in (" ", "\t"):
                 return _read_lines(_unfolded(lines))
@@ -257,10 +321,7 @@ def _read_lines(lines: list[str]) -> Request | Response:
                 broken = broken or error
                 continue
         value = value.strip(_BLANK)
-        if name in headers:
-            headers[name].append(value)
-        else:
-            headers[name] = [value]
+        headers[name] = f"{headers[name]}\n{value}" if name in headers else value
     if broken is not None:
         broken.message = message
         raise broken
@@ -280,11 +341,12 @@ def take_content_length(message: Request | Response) -> int | None:
 
     Raises MalformedMessage where it is no number, or told twice differently.
     """
-    values = message._headers.pop("Content-Length", None)
-    if values is None:
+    text = message._headers.pop("Content-Length", None)
+    if text is None:
         return None
-    text = values[0]
-    if not (text.isascii() and text.isdigit()) or len(text) > 10 or values.count(text) != len(values):
+    if "\n" in text and len(set(text.split("\n"))) == 1:
+        text = first_line(text)
+    if not (text.isascii() and text.isdigit()) or len(text) > 10:
         raise MalformedMessage(400, "The Content-Length is not one number", message)
     return int(text)
 
@@ -327,9 +389,17 @@ def _unfolded(lines: list[str]) -> list[str]:
     return unfolded
 
 
-def _untagged(to: str) -> bool:
-    """Whether a To value has no tag; one that cannot be read goes back to its sender as it came."""
+def _tagged(to: str, tag: str) -> str:
+    """A To value with a tag, where it has none; one that cannot be read goes back to its sender as it came."""
     try:
-        return not tag_of(to)
+        if tag_of(first_line(to)):
+            return to
     except MalformedMessage:
-        return False
+        return to
+    first, line_feed, rest = to.partition("\n")
+    return f"{first};tag={tag}{line_feed}{rest}"
+
+
+def _lines_of(name: str, text: str) -> str:
+    """The lines of a header that has several."""
+    return f"{name}: " + text.replace("\n", f"\r\n{name}: ")

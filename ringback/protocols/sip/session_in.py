@@ -89,8 +89,8 @@ class IncomingSide(OutgoingSide):
         rows = [("Require", "100rel"), ("RSeq", str(self._rseq)), ("Contact", self.dialog.contact)]
         rows += [*self._core.server, *self._core.abilities, *self._session_id(), *headers]
         more, body = content_of(sdp)
-        response = transaction.request.respond(status, reason, to_tag=self.local_tag, headers=[*rows, *more], body=body)
-        data = response.encode()
+        rows += more
+        data = transaction.request.answer(status, reason, to_tag=self.local_tag, headers=rows, body=body)
         transaction.respond(status, data, now)
         t1 = self._core.durations.t1
         waiting = self._reliable = Reliable(self._rseq, data, t1, now, offered=offered)
@@ -148,8 +148,8 @@ class IncomingSide(OutgoingSide):
     ) -> None:
         """200 to an INVITE, repeated until the ACK comes (RFC 3261 section 13.3.1.4)."""
         more, body = content_of(sdp)
-        response = transaction.request.respond(200, to_tag=self.local_tag, headers=[*rows, *more], body=body)
-        data = response.encode()
+        rows += more
+        data = transaction.request.answer(200, to_tag=self.local_tag, headers=rows, body=body)
         transaction.respond(200, data, now)
         core = self._core
         self._drop_ack_wait()

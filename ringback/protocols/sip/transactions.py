@@ -262,7 +262,7 @@ class ServerTransaction(_Transaction):
     def _on_trying(self, now: float) -> None:
         self._retransmit = None
         if not self._last:
-            self.respond(100, self.request.respond(100).encode(), now)
+            self.respond(100, self.request.answer(100), now)
 
     def repeated(self, now: float) -> None:
         """The request came again."""
