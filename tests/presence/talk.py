@@ -31,6 +31,8 @@ class Talk:
         self.bare = f"{user}@{domain}"
         self.jid = ""
         self.seen = ""
+        self.offer = ""
+        """The features of the stream at its beginning."""
         self._count = 0
 
     def send(self, text: str) -> None:
@@ -99,7 +101,7 @@ async def open_stream(server: OwnServer, user: str, source: str = "127.0.0.1") -
     )
     talk = Talk(reader, writer, user, server.domain)
     talk.send(_HEADER.format(domain=server.domain))
-    await talk.until("</stream:features>")
+    talk.offer = (await talk.until("<stream:features>(.*)</stream:features>"))[1]
     return talk
 
 

@@ -26,6 +26,7 @@ from ringback.net.service import Endpoint, Service
 from ringback.net.tls import Identity
 from ringback.rules.addresses import HostPort
 from ringback.rules.session_routing import DeliveryRule
+from ringback.services.callmanager.authorisation.settings import SignInSettings
 from ringback.services.callmanager.service import CallManager
 from ringback.services.callmanager.settings import (
     ApplicationUser,
@@ -40,6 +41,8 @@ from tests.support.foreign import running
 _NODE = "cm.example.com"
 _PRESENCE = "im.example.com"
 _APPLICATION = ("presence", "application pass phrase")
+_RIGHTS = frozenset({"credentials", "token-keys"})
+ADMINISTRATOR = ApplicationUser("administrator", "administrator pass phrase", frozenset({"people"}))
 CHEAP = PasswordHashing(time_cost=1, memory=1024, parallelism=1, scram_iterations=4096)
 
 
@@ -56,6 +59,7 @@ class Specification(msgspec.Struct, frozen=True):
     database: str
     delivery: str = "documented"
     trusted: tuple[str, ...] = ()
+    sign_in: bool = False
     call_manager_port: int = 0
     ports: tuple[int, int, int] = (0, 0, 0)
 
@@ -73,6 +77,7 @@ class OwnServer:
     ca: Path
     pid: int
     call_manager_pid: int
+    call_manager_port: int = 0
 
 
 @contextlib.contextmanager
@@ -88,14 +93,19 @@ def running_presence(
     database: str = "",
     delivery: str = "documented",
     trusted: tuple[str, ...] = (),
+    sign_in: bool = False,
 ) -> Iterator[OwnServer]:
     """Both services with these people (user name to password), ended with the block.
 
     ``plain`` allows SCRAM and the token without TLS (for measurements only); ``limits`` are fields of ``Limits``;
     ``database`` is the presence service's SQLAlchemy URL, else a SQLite file in the folder; ``delivery`` is the rule
-    for several clients, ``trusted`` the addresses whose wrong passwords the call manager does not count.
+    for several clients, ``trusted`` the addresses whose wrong passwords the call manager does not count. ``sign_in``:
+    the call manager gives access tokens, and ``ADMINISTRATOR`` may revoke them.
     """
-    with running_call_manager(folder, people, domain=domain, hashing=hashing, trusted=trusted) as (bare, call_manager):
+    with running_call_manager(folder, people, domain=domain, hashing=hashing, trusted=trusted, sign_in=sign_in) as (
+        bare,
+        call_manager,
+    ):
         specification = msgspec.structs.replace(
             bare, plain=plain, archive=archive, limits=dict(limits or {}), database=database, delivery=delivery
         )
@@ -111,6 +121,7 @@ def running_call_manager(
     domain: str = "example.com",
     hashing: PasswordHashing = CHEAP,
     trusted: tuple[str, ...] = (),
+    sign_in: bool = False,
 ) -> Iterator[tuple[Specification, Popen[bytes]]]:
     """The call manager alone, and what a presence process is to be made from."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -119,7 +130,7 @@ def running_call_manager(
     authority.issue("presence", [_PRESENCE, domain, f"conference.{domain}"], ["127.0.0.1"])
     specification = Specification(
         folder=str(folder), people=dict(people), domain=domain, hashing=msgspec.to_builtins(hashing), limits={},
-        plain=False, archive=True, database="", trusted=trusted,
+        plain=False, archive=True, database="", trusted=trusted, sign_in=sign_in,
     )  # fmt: skip
     with _role("call-manager", specification) as (process, endpoints):
         port = next(row.port for row in endpoints if row.service == "uds")
@@ -143,6 +154,7 @@ def presence_process(specification: Specification) -> Iterator[tuple[Popen[bytes
                 ca=Path(specification.folder) / "authority" / "ca.pem",
                 pid=process.pid,
                 call_manager_pid=0,
+                call_manager_port=specification.call_manager_port,
             ),
         )
 
@@ -187,7 +199,8 @@ def _service(role: str, specification: Specification) -> Service:
                     PersonRecord(user=user, password=password, first_name=user.title(), last_name="Example")
                     for user, password in specification.people.items()
                 ),
-                application_users=(ApplicationUser(*_APPLICATION),),
+                application_users=(ApplicationUser(*_APPLICATION, _RIGHTS), ADMINISTRATOR),
+                sign_in=SignInSettings(b"k" * 32, poll_seconds=0.2) if specification.sign_in else None,
                 hashing=PasswordHashing(**specification.hashing),
                 trusted_addresses=frozenset(specification.trusted),
             )
@@ -209,6 +222,7 @@ def _service(role: str, specification: Specification) -> Service:
             xmpps_port=xmpps,
             login_port=login,
             archive=specification.archive,
+            token_poll=0.2,
             delivery_rule=DeliveryRule(specification.delivery),
             tls_required=not specification.plain,
             limits=msgspec.convert(specification.limits, Limits, strict=False),

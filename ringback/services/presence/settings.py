@@ -50,7 +50,8 @@ class PresenceSettings:
     """Settings of a presence node.
 
     ``call_managers`` are names with the addresses to reach them at, asked in order; certificates are checked for the
-    name. ``application_user`` may ask for SCRAM verifiers there. ``tls_required`` False allows SCRAM and tokens
+    name. ``application_user`` may ask for SCRAM verifiers there, and for the keys of access tokens, which is done every
+    ``token_poll`` seconds. ``tls_required`` False allows SCRAM and tokens
     without TLS: only for measurements on a loopback address. ``archive`` False keeps no messages. A port of 0 takes a
     free one.
     """
@@ -71,6 +72,7 @@ class PresenceSettings:
     delivery_rule: DeliveryRule = DeliveryRule.DOCUMENTED
     tls_required: bool = True
     archive: bool = True
+    token_poll: float = 2.0
     limits: Limits = _LIMITS
 
     def __repr__(self) -> str:

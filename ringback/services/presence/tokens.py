@@ -69,6 +69,7 @@ class AccessTokens:
                     user=settings.application_user,
                     password=settings.application_password,
                     tls=client_context(settings.ca_file),
+                    poll=settings.token_poll,
                     source=source,
                 ),
                 clock,
