@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 import time
 import wave
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserType, Locator, expect
@@ -21,8 +22,8 @@ AMPLITUDE = 0.5
 SENT = 20 * math.log10(AMPLITUDE)  # dB of full scale: the peak of a speaker's tone
 SILENT = -60.0  # dB of full scale: below this nothing is heard
 CONNECTED = 20_000  # ms from the answer to the first sound on a busy machine
-EXTENSIONS = {"anita": "2001", "bruno": "2002", "chiara": "2003", "dolores": "2004"}
-TONES = {"anita": 440, "bruno": 700, "chiara": 1100, "dolores": 1700}
+EXTENSIONS = {"george": "2007", "anita": "2001", "bruno": "2002", "chiara": "2003", "dolores": "2004"}
+TONES = {"george": 920, "anita": 440, "bruno": 700, "chiara": 1100, "dolores": 1700}
 
 FLAGS = [
     "--no-sandbox",
@@ -39,7 +40,9 @@ FLAGS = [
 ]
 ALLOW = "--use-fake-ui-for-media-stream"  # as if the person had allowed microphone and camera
 # Nothing takes a steady tone for noise, and nothing makes it louder.
-PLAIN_SOUND = "localStorage.setItem('ringback.preferences', JSON.stringify({cleanSound: false}))"
+PLAIN_SOUND = """if (location.protocol === "http:") {
+  localStorage.setItem("ringback.preferences", JSON.stringify({cleanSound: false}));
+}"""
 
 # The strength of some frequencies (Goertzel) in a third of a second of what the person hears, in dB of full scale.
 LISTEN = """async ([frequencies]) => {
@@ -109,6 +112,19 @@ class Caller(Person):
         self.go("/settings/account")
         self.page.get_by_role("main").get_by_role("button", name="Sign out", exact=True).click()
         expect(self.page.get_by_label("Work address")).to_be_visible(timeout=CONNECTED)
+
+    def start_anew(self) -> None:
+        """As just signed in: a page without calls, in light, at the usual size; what still goes on is ended."""
+        self.page.emulate_media(color_scheme="light", reduced_motion="no-preference", forced_colors="none")
+        self.page.set_viewport_size({"width": 1440, "height": 900})
+        self.go("/contacts")
+        expect(self.page.get_by_role("heading", name="Contacts", level=1)).to_be_visible(timeout=CONNECTED)
+        bar = self.page.get_by_role("region", name=re.compile("^Call with"))
+        while bar.count():
+            bar.get_by_role("button", name="End", exact=True).click()
+            expect(bar).to_have_count(0, timeout=MODIFIED)
+        self.see("Calls")
+        expect(self.page.get_by_text(f"Ready, number {self.number}")).to_be_visible(timeout=CONNECTED)
 
     def call(self, other: Caller) -> None:
         """Dial the extension in the search field."""
@@ -196,9 +212,47 @@ def caller(
     browser = chromium.launch(executable_path=path, args=flags)
     try:
         one = arrive(browser, lab, user)
-        one.page.add_init_script(PLAIN_SOUND)
+        one.page.context.add_init_script(PLAIN_SOUND)
         made = Caller(one.user, one.page, one.url, browser)
         yield made
         made.leave()
     finally:
         browser.close()
+
+
+@dataclass(slots=True)
+class Callers:
+    """People who stay signed in from test to test, since signing in takes longer than most calls."""
+
+    chromium: BrowserType
+    lab: RunningLab
+    folder: Path
+    path: str
+    errors: list[str] = field(default_factory=list)
+    _here: dict[str, tuple[Caller, ExitStack]] = field(default_factory=dict)
+
+    def take(self, *users: str) -> list[Caller]:
+        """These people, each with a phone that is ready and without calls."""
+        return [self._take(user) for user in users]
+
+    def _take(self, user: str) -> Caller:
+        if user in self._here:
+            one = self._here[user][0]
+            one.start_anew()
+            return one
+        stack = ExitStack()
+        one = stack.enter_context(caller(self.chromium, self.lab, self.folder, user, self.path))
+        one.page.context.on("weberror", lambda error: self.errors.append(f"{user}: {error.error}"))
+        self._here[user] = one, stack
+        one.get_ready()
+        return one
+
+    def let_go(self, user: str) -> None:
+        """Sign out and close the browser: whatever is wrong with it is not the next one's."""
+        _, stack = self._here.pop(user)
+        stack.close()
+
+    def close(self) -> None:
+        """Everybody leaves."""
+        for user in tuple(self._here):
+            self.let_go(user)

@@ -14,6 +14,12 @@ ARTEFACTS = Path(__file__).resolve().parents[2] / "test-artefacts"
 PASSWORD = "ringback"
 MODIFIED = 15_000  # ms that a change may take to be seen on a busy machine
 
+PREFER = """(changes) => {
+  const key = "ringback.preferences";
+  localStorage.setItem(key, JSON.stringify({ ...JSON.parse(localStorage.getItem(key) ?? "{}"), ...changes }));
+  dispatchEvent(new StorageEvent("storage", { key }));
+}"""
+
 NAMES = {
     "anita": "Anita Berg",
     "bruno": "Bruno Keller",
@@ -21,6 +27,7 @@ NAMES = {
     "dolores": "Dolores Vega",
     "emeka": "Emeka Okoro",
     "fatima": "Fatima El-Amin",
+    "george": "George Whitfield",
     "ivan": "Ivan Petrov",
     "julia": "Julia Schäfer",
 }
@@ -60,6 +67,16 @@ class Person:
     def go(self, path: str, query: str = "") -> None:
         """A place of the page by its URL."""
         self.page.goto(self.url.partition("/?")[0] + path + query)
+
+    def turn(self, path: str) -> None:
+        """A place of the page by its URL, without loading the page again: as the back button does it."""
+        self.page.evaluate(
+            "(url) => { history.pushState(null, '', url); dispatchEvent(new PopStateEvent('popstate')) }", path
+        )
+
+    def prefer(self, **changes: object) -> None:
+        """Preferences of this browser, changed as by another window of it."""
+        self.page.evaluate(PREFER, changes)
 
     def see(self, place: str) -> None:
         """A place by its name in the rail."""
