@@ -167,8 +167,10 @@ def receive_redirect(query: str) -> Received:
         raw[name] = value
     # Only names that stand there literally: what is read must be what the signature covers.
     fields = {name: unquote_plus(value) for name, value in raw.items()}
+    if not fields.get("SAMLRequest"):
+        raise SamlError("There is no request in this address")
     try:
-        packed = base64.b64decode(fields.get("SAMLRequest", ""), validate=True)
+        packed = base64.b64decode(fields["SAMLRequest"], validate=True)
         inflate = zlib.decompressobj(wbits=-15)
         data = inflate.decompress(packed, SIZE_LIMIT)
         signature = base64.b64decode(fields.get("Signature", ""), validate=True)
@@ -183,6 +185,8 @@ def receive_redirect(query: str) -> Received:
 
 def receive_post(field_value: str, relay_state: str) -> Received:
     """A request that came in the ``SAMLRequest`` field of a form. Raises SamlError."""
+    if not field_value:
+        raise SamlError("There is no request in this form")
     if len(field_value) > SIZE_LIMIT * 3 // 2:
         raise SamlError("The message is too large")
     try:
