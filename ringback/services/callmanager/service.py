@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import ssl
 import time
@@ -107,8 +106,7 @@ class CallManager:
         place = Place.of(settings, https, files, files_tls, _sip_ports(service))
         is_active = sign_in.ring.is_active if sign_in else _everybody
         people, guard = await self._guard(stack, store, cost, threads, sign_in)
-        # In a thread: the system's authorities are read, which holds up the other nodes of a process otherwise.
-        trust = await asyncio.to_thread(client_context, settings.ca_file)
+        trust = client_context(settings.ca_file, mode=settings.identity.mode)
         remote = RemoteClusters(settings.remote_clusters, trust, time.monotonic)
         await remote.start()
         stack.push_async_callback(remote.stop)

@@ -93,7 +93,7 @@ class Credentials:
         """Open the connection pool."""
         source = source_of(self._settings)
         connector = aiohttp.TCPConnector(
-            ssl=client_context(self._settings.ca_file),
+            ssl=client_context(self._settings.ca_file, mode=self._settings.identity.mode),
             limit=64,
             resolver=NodeResolver(self._nodes),
             local_addr=None if source is None else (source, 0),

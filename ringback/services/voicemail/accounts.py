@@ -44,7 +44,7 @@ class Accounts:
     async def start(self) -> None:
         """Open the connection pool."""
         connector = aiohttp.TCPConnector(
-            ssl=client_context(self._settings.ca_file),
+            ssl=client_context(self._settings.ca_file, mode=self._settings.identity.mode),
             resolver=NodeResolver(dict(self._settings.call_managers)),
             limit=16,
         )

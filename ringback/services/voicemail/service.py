@@ -73,7 +73,7 @@ class VoicemailService:
                 nodes=settings.call_managers,
                 user=settings.application_user,
                 password=settings.application_password,
-                tls=client_context(settings.ca_file),
+                tls=client_context(settings.ca_file, mode=settings.identity.mode),
             )
         )
         await keys.start()

@@ -392,9 +392,8 @@ class CallService:
         )
 
     def _client_context(self) -> ssl.SSLContext:
-        context = client_context(self._settings.ca_file)
-        context.load_cert_chain(self._settings.identity.certificate, self._settings.identity.key)
-        return context
+        identity = self._settings.identity
+        return client_context(self._settings.ca_file, mode=identity.mode, identity=identity)
 
     def _own_hosts(self) -> frozenset[str]:
         settings, calls = self._settings, self._calls
