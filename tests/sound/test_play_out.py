@@ -1,7 +1,6 @@
 """The play-out on links of all kinds: delay, silence, other senders, drift, bursts. Seeded, and no clock runs."""
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -171,7 +170,7 @@ def test_the_coarse_copy_of_opus_is_used() -> None:
 def packets(codec: Codec, seconds: float, *, payload_type: int = SOUND, ssrc: int = 0x1234) -> list[RtpPacket]:
     """Packets of a tone, without times."""
     sent = Sender(codec).packets(tone(codec.rate, seconds))
-    return [replace(packet, payload_type=payload_type, ssrc=ssrc) for _, packet in sent]
+    return [packet._replace(payload_type=payload_type, ssrc=ssrc) for _, packet in sent]
 
 
 def played(play_out: PlayOut, sent: list[RtpPacket], start: float) -> Pcm:
@@ -198,7 +197,7 @@ def test_a_jump_of_the_timestamps_is_a_new_stream() -> None:
     play_out = PlayOut(PlayOutFormats({SOUND: PCMU}))
     played(play_out, packets(PCMU, 2), START)
     jumped = [
-        replace(packet, timestamp=(packet.timestamp + 3_000_000) & 0xFFFFFFFF, sequence_number=(n + 65100) & 0xFFFF)
+        packet._replace(timestamp=(packet.timestamp + 3_000_000) & 0xFFFFFFFF, sequence_number=(n + 65100) & 0xFFFF)
         for n, packet in enumerate(packets(PCMU, 2))
     ]
     heard = played(play_out, jumped, START + 2)
@@ -212,8 +211,7 @@ def test_the_codec_changes_in_the_call(before: Codec, after: Codec) -> None:
     first = packets(before, 1.5, payload_type=1)
     last = first[-1]
     second = [
-        replace(
-            packet,
+        packet._replace(
             sequence_number=(last.sequence_number + 1 + number) & 0xFFFF,
             timestamp=(last.timestamp + (number + 1) * after.clock // 50) & 0xFFFFFFFF,
         )
@@ -230,8 +228,8 @@ def test_telephone_events_between_the_sound_are_no_loss() -> None:
     play_out = PlayOut(PlayOutFormats({SOUND: PCMU}))
     sent = packets(PCMU, 3)
     for number in range(60, 70):
-        sent[number] = replace(
-            sent[number], payload_type=101, timestamp=sent[60].timestamp, payload=b"\x05\x0a\x00\xa0"
+        sent[number] = sent[number]._replace(
+            payload_type=101, timestamp=sent[60].timestamp, payload=b"\x05\x0a\x00\xa0"
         )
     played(play_out, sent, START)
     facts = play_out.statistics
@@ -241,7 +239,7 @@ def test_telephone_events_between_the_sound_are_no_loss() -> None:
 def test_comfort_noise_is_heard_at_its_level() -> None:
     play_out = PlayOut(PlayOutFormats({SOUND: PCMU}, comfort_noise=frozenset({13})))
     sent = packets(PCMU, 3)
-    sent[50] = replace(sent[50], payload_type=13, payload=b"\x28")  # -40 dBov
+    sent[50] = sent[50]._replace(payload_type=13, payload=b"\x28")  # -40 dBov
     heard = played(play_out, sent[:51], START)
     rest = np.concatenate([play_out.pull(START + 1.02 + number * 0.02) for number in range(100)])
     assert loudness(heard, 48000)[-20:].max() > 0
@@ -256,7 +254,7 @@ def test_nothing_at_all_is_silence_and_a_pause_ends_with_what_comes_next() -> No
     played(play_out, packets(PCMU, 1), START)
     pause = np.concatenate([play_out.pull(START + 1 + n * 0.02) for n in range(500)])
     assert not pause[48000:].any()
-    later = [replace(one, sequence_number=(one.sequence_number + 50) & 0xFFFF) for one in packets(PCMU, 1)]
+    later = [one._replace(sequence_number=(one.sequence_number + 50) & 0xFFFF) for one in packets(PCMU, 1)]
     heard = played(play_out, later, START + 11)
     assert loudness(heard[24000:], 48000).min() > LEVEL / 3
 

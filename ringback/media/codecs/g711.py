@@ -76,7 +76,7 @@ class G711Encoder(PacketTimed):
     def encode(self, pcm: Pcm) -> bytes:
         """One octet a sample. Raises CodecError."""
         check_frame(pcm, self._frame)
-        return self._table[pcm.view(np.uint16)].tobytes()
+        return self._table.take(pcm.view(np.uint16)).tobytes()
 
 
 class G711Decoder:
@@ -96,7 +96,7 @@ class G711Decoder:
         """The sound. Raises PayloadError where there is none."""
         if not payload:
             raise PayloadError("an empty G.711 payload")
-        return self._table[np.frombuffer(payload, np.uint8)]
+        return self._table.take(np.frombuffer(payload, np.uint8))
 
     def samples_in(self, payload: bytes) -> int:
         """One for each octet. Raises PayloadError."""

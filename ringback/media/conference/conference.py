@@ -80,7 +80,7 @@ class Seat:
 
     def send(self, payload: bytes, beat: int) -> None:
         """On the loop: what it hears in this beat."""
-        if payload and not self.deaf and not self.leg.closed:
+        if not self.deaf and not self.leg.closed:
             try:
                 self._stream.send(payload, self.payload_type, beat * (self.codec.clock // 50))
             except NotConnectedError:  # an address is signalled later
@@ -129,6 +129,7 @@ class Conference:
         """Seat a leg: ``formats`` say what it sends, ``codec`` and ``payload_type`` what it shall be sent."""
         seat = Seat(leg, formats, codec, payload_type)
         leg.on_rtp = seat.hear
+        leg.read_at_beats(wanted=True)
         self.seats = (*self.seats, seat)
         return seat
 
@@ -138,6 +139,7 @@ class Conference:
             self.seats = tuple(one for one in self.seats if one is not seat)
             if seat.leg.on_rtp == seat.hear:
                 seat.leg.on_rtp = None
+                seat.leg.read_at_beats(wanted=False)
 
     def play(self, sound: Sound) -> None:
         """Let everybody hear a short sound, such as a beep when somebody joins. It must not repeat."""
@@ -160,7 +162,8 @@ class Conference:
     def deliver(self, beat: Beat) -> None:
         """On the loop: send what was computed."""
         for seat, payload in beat.payloads:
-            seat.send(payload, beat.number)
+            if payload:
+                seat.send(payload, beat.number)
         if beat.talkers != self._talkers:
             self._talkers = beat.talkers
             for seat in self.seats:

@@ -27,30 +27,42 @@ class WavWriter:
         """``law`` "mu" or "A" writes G.711 instead of 16 bits linear. Raises OSError."""
         self._file: BinaryIO = path.open("wb")
         self._rate = rate
-        self._table = None if law is None else encoding_table("mu" if law == "mu" else "A")
-        self._kind = {None: 1, "A": 6, "mu": 7}[law]
+        self._law = law
         self._size = 0
-        self._file.write(self._head())
+        self._file.write(_head(rate, law, 0))
 
     def write(self, pcm: Pcm) -> None:
         """Add samples. Raises OSError."""
-        octets = pcm.astype("<i2").tobytes() if self._table is None else self._table[pcm.view(np.uint16)].tobytes()
+        octets = _octets(pcm, self._law)
         self._file.seek(0, 2)
         self._file.write(octets)
         self._size += len(octets)
         self._file.seek(0)
-        self._file.write(self._head())
+        self._file.write(_head(self._rate, self._law, self._size))
         self._file.flush()
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
-    def _head(self) -> bytes:
-        width = 2 if self._table is None else 1
-        form = struct.pack("<HHIIHH", self._kind, 1, self._rate, self._rate * width, width, width * 8)
-        head = struct.pack("<4sI4s4sI", b"RIFF", 36 + self._size, b"WAVE", b"fmt ", len(form))
-        return head + form + struct.pack("<4sI", b"data", self._size)
+
+def wav(pcm: Pcm, rate: int, *, law: str | None = None) -> bytes:
+    """A whole WAV file; ``law`` as for `WavWriter`."""
+    octets = _octets(pcm, law)
+    return _head(rate, law, len(octets)) + octets
+
+
+def _octets(pcm: Pcm, law: str | None) -> bytes:
+    if law is None:
+        return pcm.astype("<i2").tobytes()
+    return encoding_table("mu" if law == "mu" else "A")[pcm.view(np.uint16)].tobytes()
+
+
+def _head(rate: int, law: str | None, size: int) -> bytes:
+    kind, width = {None: (1, 2), "A": (6, 1), "mu": (7, 1)}[law]
+    form = struct.pack("<HHIIHH", kind, 1, rate, rate * width, width, width * 8)
+    head = struct.pack("<4sI4s4sI", b"RIFF", 36 + size, b"WAVE", b"fmt ", len(form))
+    return head + form + struct.pack("<4sI", b"data", size)
 
 
 class Recorder:

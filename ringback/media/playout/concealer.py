@@ -26,27 +26,23 @@ _CORRECTION = 0.001  # seconds in which the step at the first seam dies away
 class Concealer:
     """The guesses of one stream at ``rate`` Hz: ``conceal`` as often as needed, then ``merge`` with real sound."""
 
-    __slots__ = ("_cycles", "_made", "_period", "_phase", "_rate")
+    __slots__ = ("_cycles", "_period", "_phase", "_rate", "made")
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
         self._cycles: tuple[NDArray[np.float32], ...] = ()
-        self._made = 0
+        self.made = 0
+        """Samples guessed since the last real sound."""
         self._phase = 0
         self._period = 1
 
-    @property
-    def active(self) -> bool:
-        """Whether the last sound was a guess."""
-        return self._made > 0
-
     def conceal(self, history: Pcm, samples: int) -> Pcm:
         """The next ``samples`` after ``history``, which is looked at by the first guess after real sound only."""
-        first = self._made == 0
+        first = self.made == 0
         if first:
             self._analyse(history)
         if not self._cycles:
-            self._made += samples
+            self.made += samples
             return np.zeros(samples, np.int16)
         sound = self._repeat(samples)
         if first:
@@ -55,9 +51,9 @@ class Concealer:
 
     def merge(self, pcm: Pcm) -> Pcm:
         """Real sound, faded into from the guess; the longer the gap was, the longer the fade (Appendix I.2.7)."""
-        if not self._made:
+        if not self.made:
             return pcm
-        length = min(pcm.size, int(self._rate * min(0.01, 0.004 * self._made / (self._rate * _STEP))))
+        length = min(pcm.size, int(self._rate * min(0.01, 0.004 * self.made / (self._rate * _STEP))))
         length = max(length, min(pcm.size, self._period // 4))
         guess = self.conceal(pcm[:0], length)
         self.reset()
@@ -65,7 +61,7 @@ class Concealer:
 
     def reset(self) -> None:
         """Real sound follows, without a fade."""
-        self._made = 0
+        self.made = 0
         self._cycles = ()
 
     def _analyse(self, history: Pcm) -> None:
@@ -86,18 +82,18 @@ class Concealer:
         step = int(self._rate * _STEP)
         at = 0
         while at < samples:
-            stage = self._made // step
-            size = min(samples - at, step - self._made % step)
+            stage = self.made // step
+            size = min(samples - at, step - self.made % step)
             if stage >= 6:
                 out[at:] = 0.0
-                self._made += samples - at
+                self.made += samples - at
                 break
             piece = self._piece(min(stage, len(self._cycles) - 1), size)
-            if 0 < stage < len(self._cycles) and self._made % step == 0:
+            if 0 < stage < len(self._cycles) and self.made % step == 0:
                 piece = self._change_cycle(stage, size, piece)
             self._phase += size
             out[at : at + size] = piece * self._level(size)
-            self._made += size
+            self.made += size
             at += size
         return out
 
@@ -116,7 +112,7 @@ class Concealer:
 
     def _level(self, size: int) -> NDArray[np.float32]:
         """Full for a step, then a fifth less in each."""
-        steps = np.arange(self._made, self._made + size, dtype=np.float32) / (self._rate * _STEP)
+        steps = np.arange(self.made, self.made + size, dtype=np.float32) / (self._rate * _STEP)
         level: NDArray[np.float32] = np.clip(1.0 - _FADE_A_STEP * np.maximum(steps - 1.0, 0.0), 0.0, 1.0)
         return level
 

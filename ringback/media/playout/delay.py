@@ -12,8 +12,6 @@ from __future__ import annotations
 import math
 from collections import deque
 
-import numpy as np
-
 BUCKET = 0.002  # seconds
 BUCKETS = 400
 _WINDOW, _PART = 10.0, 0.5  # seconds over which the fastest packet is remembered, and in which parts
@@ -22,7 +20,6 @@ _REST = 1.0 - 1.0 / _MEMORY
 _CLUMP = 0.3  # of the packet time: packets that come closer together belong to one clump
 _CLUMP_WEIGHT = 0.02
 _GREATEST = 1e9  # weight at which all are brought down
-_FRESH = 10  # questions that one search answers, unless a later packet than the answer came
 
 
 class DelayEstimate:
@@ -30,102 +27,100 @@ class DelayEstimate:
 
     __slots__ = (
         "_base",
+        "_below",
         "_counts",
-        "_fresh",
         "_last_arrival",
         "_last_lag",
         "_parts",
         "_place",
-        "_seen",
-        "_share",
         "_shift",
         "_total",
         "_weight",
+        "base",
+        "seen",
+        "share",
     )
 
-    def __init__(self) -> None:
-        self._counts = np.zeros(BUCKETS)
+    def __init__(self, share: float = 0.985) -> None:
+        self.share = share
+        self._counts = [0.0] * BUCKETS
         self._total = 0.0
         self._weight = 1.0
-        self._share = 0.0
-        self._place = 0
-        self._fresh = 0
-        self._seen = 0
+        self._place = 0  # the bucket that the quantile lies in
+        self._below = 0.0  # what the buckets before that one hold
         self._parts: deque[tuple[int, float]] = deque()
-        self._base: float | None = None
+        self.base = 0.0
+        """Arrival minus media time of the fastest packet; 0 before the first."""
+        self.seen = 0
+        """Packets so far."""
         self._shift = 0.0
         self._last_arrival = 0.0
         self._last_lag = 0.0
 
-    @property
-    def base(self) -> float:
-        """Arrival minus media time of the fastest packet; 0 before the first."""
-        return self._base or 0.0
-
-    @property
-    def seen(self) -> int:
-        """Packets so far."""
-        return self._seen
-
     def add(self, arrival: float, media_time: float, duration: float) -> float:
         """Count a packet of ``duration`` seconds; the answer is its lag in seconds."""
         transit = arrival - media_time
-        self._follow(arrival, transit)
-        lag = transit - (self._base or 0.0)
+        parts = self._parts
+        if not parts or transit < self.base or parts[-1][0] < int(arrival / _PART):
+            self._follow(arrival, transit)
+        elif transit < parts[-1][1]:
+            parts[-1] = (parts[-1][0], transit)
+        lag = transit - self.base
         lag = max(lag, 0.0)
-        in_clump = lag > 2 * duration and self._last_lag > lag and arrival - self._last_arrival < _CLUMP * duration
+        last = self._last_lag
+        in_clump = last > lag > 2 * duration and arrival - self._last_arrival < _CLUMP * duration
         self._last_arrival, self._last_lag = arrival, lag
-        self._count(lag, _CLUMP_WEIGHT if in_clump else 1.0)
-        self._seen += 1
-        return lag
-
-    def _count(self, lag: float, weight: float) -> None:
-        """Instead of letting all old weights shrink, each new one is greater than the one before."""
-        self._weight /= _REST if self._seen >= _MEMORY else 1.0 - 1.0 / min(_MEMORY, self._seen + 2)
+        # Instead of letting all old weights shrink, each new one is greater than the one before.
+        seen = self.seen
+        self._weight /= _REST if seen >= _MEMORY else 1.0 - 1.0 / min(_MEMORY, seen + 2)
         if self._weight > _GREATEST:
-            self._counts /= self._weight
-            self._total /= self._weight
-            self._weight = 1.0
-        weight *= self._weight
+            self._bring_down()
+        weight = self._weight * _CLUMP_WEIGHT if in_clump else self._weight
         bucket = int(lag / BUCKET)
         if bucket >= BUCKETS:
             bucket = BUCKETS - 1
         self._counts[bucket] += weight
         self._total += weight
-        if bucket > self._place:
-            self._fresh = 0
+        if bucket < self._place:
+            self._below += weight
+        self.seen = seen + 1
+        return lag
 
-    def quantile(self, share: float) -> float:
+    def _bring_down(self) -> None:
+        by = self._weight
+        self._counts = [count / by for count in self._counts]
+        self._total = sum(self._counts)  # anew, so that rounding doesn't add up
+        self._below = sum(self._counts[: self._place])
+        self._weight = 1.0
+
+    def quantile(self) -> float:
         """The lag in seconds that ``share`` (0 to 1) of the packets stay within."""
-        if not self._total:
-            return 0.0
-        if not self._fresh or share != self._share:
-            self._share, self._fresh = share, _FRESH
-            place = int(np.searchsorted(np.cumsum(self._counts), share * self._total))
-            self._place = min(place, BUCKETS - 1)
-        self._fresh -= 1
-        return self._place * BUCKET + (BUCKET if self._place else 0.0)
-
-    def lag_now(self, now: float, media_time: float) -> float:
-        """By how much ``now`` is later than the moment at which the fastest packet brought that media time."""
-        return now - media_time - self.base
+        counts, place, below, wanted = self._counts, self._place, self._below, self.share * self._total
+        if below >= wanted or below + counts[place] < wanted:
+            while place and below >= wanted:
+                place -= 1
+                below -= counts[place]
+            while place < BUCKETS - 1 and below + counts[place] < wanted:
+                below += counts[place]
+                place += 1
+            self._place, self._below = place, below
+        return (place + 1) * BUCKET if place else 0.0
 
     def _follow(self, arrival: float, transit: float) -> None:
+        """The fastest packet of each second of the last ten: find the fastest of all anew."""
+        parts = self._parts
         part = int(arrival / _PART)
-        if self._parts:
-            newest, least = self._parts[-1]
-            if newest >= part:
-                if transit < least:
-                    self._parts[-1] = (newest, transit)
-                    self._base = min(transit, self.base)
-                return
-        self._parts.append((part, transit))
-        while self._parts[0][0] < part - int(_WINDOW / _PART):
-            self._parts.popleft()
-        base = min(least for _, least in self._parts)
-        if self._base is not None and base > self._base:
-            self._slower(base - self._base)
-        self._base = base
+        if parts and parts[-1][0] >= part:
+            newest, least = parts[-1]
+            parts[-1] = (newest, min(least, transit))
+        else:
+            parts.append((part, transit))
+            while parts[0][0] < part - int(_WINDOW / _PART):
+                parts.popleft()
+        base = min(least for _, least in parts)
+        if self.seen and base > self.base:
+            self._slower(base - self.base)
+        self.base = base
 
     def _slower(self, by: float) -> None:
         """The fastest packet has been forgotten: all lags in the histogram are so much smaller.
@@ -138,18 +133,17 @@ class DelayEstimate:
         if not buckets:
             return
         self._shift -= buckets * BUCKET
-        below = self._counts[:buckets].sum()
-        self._counts[: BUCKETS - buckets] = self._counts[buckets:].copy()
-        self._counts[BUCKETS - buckets :] = 0.0
-        self._counts[0] += below
-        self._fresh = 0
+        counts = self._counts
+        self._counts = [*counts[buckets:], *[0.0] * buckets]
+        self._counts[0] += sum(counts[:buckets])
+        self._place, self._below = 0, 0.0
 
 
 class LossEstimate:
     """How many packets get lost, how many of the lost ones later packets may replace, and how long to wait for
     those."""
 
-    __slots__ = ("_copies", "_known", "_newest", "_seen", "_waited", "share")
+    __slots__ = ("_copies", "_known", "_newest", "_seen", "share", "waited")
 
     _MEMORY = 150  # packets
     _FIRST = 25  # packets after which a share is believed; before, redundancy is taken as a sign of loss
@@ -161,12 +155,13 @@ class LossEstimate:
         self._newest: int | None = None
         self._seen = 0
         self._copies = 0.0
-        self._waited = 0.0
+        self.waited = 0.0
+        """How many copies are waited for; whole ones count."""
         self._known = False  # whether enough packets came to tell what gets lost
 
     def add(self, sequence: int, copies: int) -> None:
         """A packet came that could replace ``copies`` before it."""
-        if self._waited == 0.0 and self._known and not copies and not self._copies and sequence - 1 == self._newest:
+        if self.waited == 0.0 and self._known and not copies and not self._copies and sequence - 1 == self._newest:
             # The usual case: nothing is waited for, so nothing is forgotten but the share.
             self._newest = sequence
             self._seen += 1
@@ -184,16 +179,16 @@ class LossEstimate:
             self.share = max(0.0, self.share - 1 / min(self._MEMORY, self._seen))
         self._copies = max(float(copies), self._copies - 1 / self._SLOWNESS)
         if self._seen < self._FIRST:
-            self._waited = self._copies
+            self.waited = self._copies
             return
         needed = min(self._copies, self._depth())
-        self._waited = max(needed, self._waited - 1 / self._SLOWNESS) if self._known else needed
+        self.waited = max(needed, self.waited - 1 / self._SLOWNESS) if self._known else needed
         self._known = True
 
     @property
     def copies_waited_for(self) -> int:
         """How many packets to wait so that copies have come in time; 0 while hardly anything is lost."""
-        return math.ceil(self._waited - 1e-6) if self._waited else 0
+        return math.ceil(self.waited - 1e-6) if self.waited else 0
 
     def _depth(self) -> int:
         """Copies after which less than _LEFT is still missing, losses being independent."""

@@ -22,10 +22,10 @@ _QUIET = 100  # root mean square of samples below which nobody hears a seam
 class Pace:
     """The delay of one stream, seconds: ``delay`` measured (None: not yet), ``target`` what the link demands."""
 
-    __slots__ = ("_frame", "_margin", "_settings", "_since", "_tally", "delay", "target")
+    __slots__ = ("_frame", "_least", "_margin", "_most", "_since", "_tally", "delay", "target")
 
     def __init__(self, settings: PlayOutSettings, tally: Tally) -> None:
-        self._settings = settings
+        self._least, self._most = settings.least_delay, settings.most_delay
         self._tally = tally
         self._frame = settings.frame / 1000
         self._margin = 0.0
@@ -35,8 +35,9 @@ class Pace:
 
     def aim(self, wanted: float) -> None:
         """Set the target, within the settings' bounds."""
-        settings = self._settings
-        self.target = min(settings.most_delay, max(settings.least_delay, wanted) + self._margin)
+        wanted = max(wanted, self._least)
+        wanted += self._margin
+        self.target = wanted if wanted < self._most else self._most
 
     def was_late(self, by: float) -> None:
         """Sound came after its turn and was played all the same, so the delay grew by that.
@@ -50,7 +51,8 @@ class Pace:
     def tick(self) -> None:
         """A frame went out."""
         self._since += self._frame
-        self._margin = max(0.0, self._margin - _MARGIN_DECAY * self._frame)
+        if self._margin:
+            self._margin = max(0.0, self._margin - _MARGIN_DECAY * self._frame)
 
     def follow(self, delay: float) -> None:
         """The delay was measured; the clock that pulls is uneven, so it is smoothed."""
@@ -75,6 +77,8 @@ class Pace:
         if self.delay is None:
             return
         rate = queue.rate
+        if not leftover and 0 <= self.delay - self.target <= self._frame:  # nearly always: no frame is to spare
+            return
         excess = self.excess(leftover / rate)
         if 0 <= excess < stretch.SHORTEST or not self._worth_a_search(excess, queue, at):
             return

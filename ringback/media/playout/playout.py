@@ -43,17 +43,18 @@ class PlayOut:
 
     def __init__(self, formats: PlayOutFormats, settings: PlayOutSettings | None = None) -> None:
         self._settings = settings or PlayOutSettings()
+        self._frame = self._settings.frame / 1000
         self._size = self.frame
         self._stream = IncomingStream(formats)
         self._buffer = PacketBuffer()
-        self._estimate = DelayEstimate()
+        self._estimate = DelayEstimate(self._settings.quantile)
         self._meter = ConcealmentMeter()
         self._tally = Tally()
         self._lost_before = 0
         self._noise = ComfortNoise()
         first = next(iter(formats.codecs.values()), None)
         self._queue = SoundQueue(first.rate if first else self._settings.rate)
-        self._resampler = Resampler(self._queue.rate, self._settings.rate)
+        self._resample_from(self._queue.rate)
         self._concealer = Concealer(self._queue.rate)
         self._decoder: Decoder | None = None
         self._decoder_type = -1
@@ -63,8 +64,7 @@ class PlayOut:
     def _begin(self) -> None:
         """Nothing is known of the stream that comes."""
         self._started = False
-        self._position = 0
-        self._sequence = 0
+        self._position = self._sequence = 0
         self._span = self._stream.clock // 50
         self._held = 0
         self._idle = 0
@@ -140,7 +140,7 @@ class PlayOut:
             self._tally.restarts += 1
             self._lost_before += lost
         self._buffer.clear()
-        self._estimate = DelayEstimate()
+        self._estimate = DelayEstimate(self._settings.quantile)
         self._begin()
 
     def _measure_loss(self, entries: tuple[Waiting, ...], packet: RtpPacket) -> None:
@@ -161,40 +161,42 @@ class PlayOut:
         self._buffer.add(entry)
 
     def _set_target(self) -> None:
-        wanted = self._estimate.quantile(self._settings.quantile)
-        seen = self._estimate.seen
-        if seen < _LEARNING:
-            wanted = max(wanted, self._settings.start_delay * (1 - seen / _LEARNING))
-        self._pace.aim(wanted + self._loss.copies_waited_for * self._span / self._stream.clock)
+        estimate = self._estimate
+        wanted = estimate.quantile()
+        if estimate.seen < _LEARNING:
+            wanted = max(wanted, self._settings.start_delay * (1 - estimate.seen / _LEARNING))
+        if self._loss.waited:
+            wanted += self._loss.copies_waited_for * self._span / self._stream.clock
+        self._pace.aim(wanted)
 
     # -- sound out
 
     def pull(self, now: float) -> Pcm:
         """The next ``frame`` samples at the settings' rate. Never raises; silence where there is nothing to hear."""
         queue = self._queue
-        frame = self._settings.frame
-        need = queue.rate * frame // 1000
+        need = self._need
+        frame = self._frame
         guessed = 0
         late = heard = False
         while (before := queue.pending) < need:
             kind = self._fetch(now, need - before)
-            need = queue.rate * frame // 1000
-            if kind == "guess":
-                guessed += max(0, queue.pending - before)
+            if kind == "sound":
                 heard = True
-            elif kind == "sound":
+            elif kind == "guess":
+                guessed += max(0, queue.pending - before)
                 heard = True
             elif kind == "late":
                 late = True
+            need = self._need
         self._pace.tick()
         if late:  # nobody knows yet whether it is sound or a guess
-            self._uncertain = min(60.0, self._uncertain + frame / 1000)
+            self._uncertain = min(60.0, self._uncertain + frame)
         elif heard or (self._started and not self._silent):  # of a silence, nothing is counted
-            self._meter.add(frame / 1000, min(guessed, need) / queue.rate)
+            self._meter.add(frame, min(guessed, need) / queue.rate)
         if self._started and not self._held:  # while a guess waits, nobody knows yet whether it made the delay longer
-            self._follow_delay(now)
-        pcm = self._resampler.process(queue.take(need))
-        return pcm if pcm.size == self._size else self._fit(pcm)
+            self._pace.follow(self._lag(now, self._position) + queue.pending / queue.rate)
+        pcm = queue.take(need) if self._direct else self._resampler.process(queue.take(need))
+        return pcm if len(pcm) == self._size else self._fit(pcm)
 
     def _settle(self, lost: bool) -> None:
         """What was late has turned out to be lost, or after its turn; otherwise the sender was silent."""
@@ -210,7 +212,7 @@ class PlayOut:
         """Put something into the queue: "sound", a "guess", "late" (a guess too), "silence"; "skip": time moved on."""
         entry = self._next_entry()
         if not self._started:
-            if entry is None or self._lag(now, entry) < self._pace.target:
+            if entry is None or self._lag(now, entry.start) < self._pace.target:
                 return self._fill(missing)
             self._settle(self._stream.lost_between(self._sequence, entry.sequence) > 0)
             self._start(entry)
@@ -225,7 +227,7 @@ class PlayOut:
 
     def _next_entry(self) -> Waiting | None:
         first = self._buffer.first()
-        if first is None or not self._started:
+        if first is None or not self._started or first.start == self._position:
             return first
         earliest = self._position - self._span // 4
         if first.start >= earliest:
@@ -233,8 +235,10 @@ class PlayOut:
         self._tally.late += sum(entry.level == 0 for entry in self._buffer.drop_before(earliest))
         return self._buffer.first()
 
-    def _lag(self, now: float, entry: Waiting) -> float:
-        return self._estimate.lag_now(now, self._stream.media_time(entry.start))
+    def _lag(self, now: float, start: int) -> float:
+        """By how much ``now`` is later than the fastest packet would have brought that media time."""
+        stream = self._stream
+        return now - (start - stream.origin) / stream.clock - self._estimate.base
 
     def _start(self, entry: Waiting) -> None:
         self._started = True
@@ -244,11 +248,12 @@ class PlayOut:
         self._pace.delay = None
 
     def _play(self, entry: Waiting, now: float) -> str:
-        late = self._lag(now, entry) - self._pace.target
+        late = self._lag(now, entry.start) - self._pace.target
         if late > _JUMP and len(self._buffer) > 1:
             return self._jump(now)
         self._buffer.pop()
-        self._settle(True)
+        if self._uncertain:
+            self._settle(True)
         if self._held:
             # Sound that came after its turn: the link, or the clock that pulls, needs more room than was thought.
             self._pace.was_late(self._held / self._stream.clock)
@@ -258,9 +263,9 @@ class PlayOut:
             self._noise.hear(entry.payload)
             self._silent = True
             self._position = entry.start + self._span
-            self._append(self._noise.sound(self._queue.rate * self._settings.frame // 1000))
+            self._queue.append(self._noise.sound(self._queue.rate * self._settings.frame // 1000))
             return "silence"
-        decoder = self._decoder_for(entry.payload_type)
+        decoder = self._decoder if entry.payload_type == self._decoder_type else self._decoder_for(entry.payload_type)
         if decoder is None:
             return "skip"
         leftover = self._queue.pending
@@ -269,13 +274,14 @@ class PlayOut:
         except PayloadError:
             self._tally.undecodable += 1
             self._position = entry.start + self._span
-            self._append(self._guess(self._samples(self._span)))
+            self._queue.append(self._guess(self._samples(self._span)))
             return "guess"
-        self._tally.recovered_by_copy += entry.level > 0
-        self._span = self._ticks(pcm.size)
+        if entry.level:
+            self._tally.recovered_by_copy += 1
+        self._span = len(pcm) * self._stream.clock // self._queue.rate
         self._position = entry.start + self._span
         self._silent = False
-        at = self._append(self._concealer.merge(pcm) if self._concealer.active else pcm)
+        at = self._queue.append(self._concealer.merge(pcm) if self._concealer.made else pcm)
         self._pace.adapt(self._queue, at, leftover)
         return "sound"
 
@@ -283,7 +289,7 @@ class PlayOut:
         """Far too late: throw sound away, keeping a little that is then played faster."""
         while len(self._buffer) > 1:
             entry = self._buffer.first()
-            if entry is None or self._lag(now, entry) <= self._pace.target + _KEPT_AFTER_JUMP:
+            if entry is None or self._lag(now, entry.start) <= self._pace.target + _KEPT_AFTER_JUMP:
                 break
             self._buffer.pop()
             self._tally.late += entry.level == 0
@@ -292,7 +298,7 @@ class PlayOut:
             self._position = entry.start
             self._sequence = entry.sequence - 1
         self._pace.delay = None
-        self._append(self._guess(self._queue.rate // 100))
+        self._queue.append(self._guess(self._queue.rate // 100))
         return "guess"
 
     def _starve(self, missing: int) -> str:
@@ -304,7 +310,7 @@ class PlayOut:
             self._started = False
             self._idle = 0
             return self._fill(missing)
-        self._append(self._guess(missing))
+        self._queue.append(self._guess(missing))
         return "silence" if self._silent else "late"
 
     def _bridge(self, entry: Waiting, gap: int, now: float) -> str:
@@ -318,10 +324,10 @@ class PlayOut:
             if gap <= self._span // 4:
                 self._held = 0
                 return "skip"
-        if gap > 3 * self._span and self._lag(now, entry) >= self._pace.target:
+        if gap > 3 * self._span and self._lag(now, entry.start) >= self._pace.target:
             self._position = entry.start  # an outage whose sound is overdue
             self._pace.delay = None
-            self._append(self._guess(self._queue.rate // 100))
+            self._queue.append(self._guess(self._queue.rate // 100))
             return "guess"
         decoder = self._decoder_for(entry.payload_type)
         if decoder is not None and gap <= self._span + self._span // 4:
@@ -330,11 +336,11 @@ class PlayOut:
                 self._tally.recovered_by_fec += 1
                 self._position += gap
                 leftover = self._queue.pending
-                self._pace.adapt(self._queue, self._append(pcm), leftover)
+                self._pace.adapt(self._queue, self._queue.append(pcm), leftover)
                 return "sound"
         step = min(gap, self._span)
         self._position += step
-        self._append(self._guess(self._samples(step)))
+        self._queue.append(self._guess(self._samples(step)))
         return "guess"
 
     def _wait(self, entry: Waiting, now: float, missing: int) -> str:
@@ -342,18 +348,18 @@ class PlayOut:
         self._silent = True
         self._held = 0
         self._settle(False)
-        if self._lag(now, entry) >= self._pace.target:
+        if self._lag(now, entry.start) >= self._pace.target:
             self._position = entry.start
             self._sequence = entry.sequence - 1
             self._pace.delay = None
             return "skip"
         self._position = min(entry.start, self._position + self._ticks(missing))
-        self._append(self._quiet(missing))
+        self._queue.append(self._quiet(missing))
         return "silence"
 
     def _fill(self, missing: int) -> str:
         """Nothing runs: what a pause sounds like."""
-        self._append(self._quiet(missing))
+        self._queue.append(self._quiet(missing))
         self._idle += missing
         return "late" if self._uncertain else "silence"
 
@@ -369,8 +375,7 @@ class PlayOut:
             guess = self._decoder.conceal(samples)
             if guess is not None:
                 return guess
-        fading = self._concealer.active
-        if fading or (self._started and not self._silent):
+        if self._concealer.made or (self._started and not self._silent):
             return self._concealer.conceal(self._queue.sound, samples)
         return self._noise.sound(samples)
 
@@ -383,14 +388,6 @@ class PlayOut:
             if guess is not None:
                 return guess
         return self._concealer.conceal(self._queue.sound, samples)
-
-    def _append(self, pcm: Pcm) -> int:
-        return self._queue.append(pcm)
-
-    def _follow_delay(self, now: float) -> None:
-        stream, queue = self._stream, self._queue
-        media_time = (self._position - stream.origin) / stream.clock
-        self._pace.follow(now - media_time - self._estimate.base + queue.pending / queue.rate)
 
     # -- codecs
 
@@ -405,9 +402,14 @@ class PlayOut:
         self._codec_name = codec.name
         if codec.rate != self._queue.rate:
             self._queue.change_rate(codec.rate)
-            self._resampler = Resampler(codec.rate, self._settings.rate)
+            self._resample_from(codec.rate)
             self._concealer = Concealer(codec.rate)
         return self._decoder
+
+    def _resample_from(self, rate: int) -> None:
+        self._resampler = Resampler(rate, self._settings.rate)
+        self._direct = rate == self._settings.rate
+        self._need = rate * self._settings.frame // 1000
 
     def _ticks(self, samples: int) -> int:
         return samples * self._stream.clock // self._queue.rate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ from ringback.media.transport.leg import LegSettings, RtpLeg
 from ringback.media.transport.ports import DEFAULT_RANGE, PortPool, PortRange
 from ringback.media.transport.protection import BUFFER_SIZE, Buffer
 from ringback.media.transport.sockets import Sockets
-from ringback.media.transport.ticker import Ticker
+from ringback.media.transport.ticker import PERIOD, Ticker
 
 _TICK = 0.1  # seconds; reports and silence need no finer one
 _DEFAULT = LegSettings()
@@ -29,11 +30,14 @@ class MediaHost:
         self.sockets = Sockets(loop)
         self.time: Callable[[], float] = time.monotonic
         self.ticker = Ticker(loop, self.time)
+        self.ticker.along = self._look_along
+        self.ticker.resting = self._rearm
         self.wall = time.time() - time.monotonic()
         self._loop = loop
         self._legs: set[RtpLeg] = set()
         self._sources = 1 << 32  # beyond any SSRC
         self._timer: asyncio.TimerHandle | None = None
+        self._looked = 0.0
         self._closed = False
 
     @property
@@ -45,13 +49,23 @@ class MediaHost:
         """A leg with its ports bound. Raises NoPortError, OSError."""
         leg = RtpLeg(self, settings)
         self._legs.add(leg)
-        if self._timer is None:
-            self._timer = self._loop.call_later(_TICK, self._tick)
+        self._rearm()
         return leg
 
     def forget(self, leg: RtpLeg) -> None:
         """A leg closed itself."""
         self._legs.discard(leg)
+
+    def put_off(self, one: socket.socket, callback: Callable[[float], None]) -> None:
+        """Read a socket at the beats of `ticker` only, before anybody else is called then."""
+        if self.sockets.put_off(one, callback):
+            self.ticker.add(self.sockets.collect, first=True)
+
+    def unwatch(self, one: socket.socket) -> None:
+        """Read a socket no more."""
+        self.sockets.unwatch(one)
+        if not self.sockets.waits:
+            self.ticker.remove(self.sockets.collect)
 
     def next_source(self) -> int:
         """A number for a local source of packets, never an SSRC."""
@@ -74,11 +88,22 @@ class MediaHost:
         self.ticker.close()
         self.sockets.close()
 
+    def _rearm(self) -> None:
+        """Look after the legs by a timer, unless beats come anyway: waking up costs more than looking."""
+        if self._timer is None and self._legs and not self._closed and not self.ticker.beats:
+            self._timer = self._loop.call_later(_TICK, self._tick)
+
     def _tick(self) -> None:
         self._timer = None
-        if self._closed or not self._legs:
-            return
-        self._timer = self._loop.call_later(_TICK, self._tick)
-        now = self.time()
+        self._rearm()
+        if not self._closed:
+            self._look(self.time())
+
+    def _look_along(self, now: float) -> None:
+        if now - self._looked >= _TICK - PERIOD / 2:
+            self._look(now)
+
+    def _look(self, now: float) -> None:
+        self._looked = now
         for leg in list(self._legs):
             guarded(self._loop, leg.handle_timer, now)

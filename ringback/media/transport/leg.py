@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import socket
 import struct
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -40,6 +42,10 @@ __all__ = ["Counters", "Kind", "LegSettings", "Protocol", "RemoteMedia", "RtpLeg
 
 _MARKS = {"audio": Mark.AUDIO, "video": Mark.VIDEO}
 _HEADER = struct.Struct("!BBHII")
+_STAMP = struct.Struct("@ll")  # of the kernel: seconds and nanoseconds since 1970
+_SO_TIMESTAMPNS = 35  # socket(7), not named in Python's module
+_NOTES = socket.CMSG_SPACE(_STAMP.size)
+_OLDEST = 0.5  # seconds that a packet can have waited in the socket
 _EARLY = 4  # handshake datagrams kept until signalling names the fingerprint
 
 
@@ -87,6 +93,7 @@ class RtpLeg:
         self._control = ControlChannel(self, self._pair, host.buffer, host.outgoing, self._dropped)
         self.buffer = host.buffer
         self._octets = host.buffer.octets
+        self._into = (host.buffer.octets,)
         self._view = host.buffer.view
         self.closed = False
         self._receive = self._pair.rtp.recvfrom_into
@@ -229,6 +236,20 @@ class RtpLeg:
             dropped.unsent,
         )
 
+    def read_at_beats(self, *, wanted: bool) -> None:
+        """Whether packets may wait in the socket until the next beat of the host's ticker, for an owner that doesn't
+        look at them sooner. They still come with the time at which they arrived."""
+        if self.closed:
+            return
+        rtp = self._pair.rtp
+        if wanted:
+            with contextlib.suppress(OSError):  # then they count as arrived when they are read
+                rtp.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+            self._host.put_off(rtp, self._rtp_at_beat)
+        else:
+            self._host.unwatch(rtp)
+            self._host.sockets.watch(rtp, self._rtp_readable)
+
     def close(self) -> None:
         """Say goodbye and let go of the ports. Closing again does nothing."""
         if self.closed:
@@ -238,8 +259,8 @@ class RtpLeg:
         self.stop_dtls()
         self.closed = True
         self._host.forget(self)
-        self._host.sockets.unwatch(self._pair.rtp)
-        self._host.sockets.unwatch(self._pair.rtcp)
+        self._host.unwatch(self._pair.rtp)
+        self._host.unwatch(self._pair.rtcp)
         self._pair.close()
 
     def handle_timer(self, now: float) -> None:
@@ -255,12 +276,28 @@ class RtpLeg:
     # What comes in
 
     def _rtp_readable(self, now: float) -> None:
-        """The path of every packet: short, and everything unusual elsewhere. The header is in clear in SRTP too."""
-        octets = self._octets
         try:
-            size, source = self._receive(octets)
+            size, source = self._receive(self._octets)
         except OSError:  # nothing there after all, or an ICMP error of an earlier packet
             return
+        self._take(size, source, now)
+
+    def _rtp_at_beat(self, now: float) -> None:
+        """The kernel says how long ago the packet came."""
+        try:
+            size, notes, _, source = self._pair.rtp.recvmsg_into(self._into, _NOTES)
+        except OSError:
+            return
+        if notes and len(notes[0][2]) == _STAMP.size:
+            seconds, nanoseconds = _STAMP.unpack(notes[0][2])
+            age = time.time() - seconds - nanoseconds * 1e-9
+            if 0 < age < _OLDEST:  # else somebody set the clock
+                now -= age
+        self._take(size, source, now)
+
+    def _take(self, size: int, source: SocketAddress, now: float) -> None:
+        """The path of every packet: short, and everything unusual elsewhere. The header is in clear in SRTP too."""
+        octets = self._octets
         first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(octets)
         if first & 0xC0 != 0x80 or size < HEADER_SIZE or 192 <= second <= 223:
             self._take_unusual(size, source, now)

@@ -2,8 +2,9 @@
 
 The loop sees one descriptor, an epoll of all sockets, instead of one each: a callback of the loop costs more than a
 datagram. Where packets come so close that waking up for each would cost most of all, the descriptor isn't waited for
-any more but looked at every four milliseconds, until it gets quiet again (as network drivers do). Where there is no
-epoll, the loop watches each socket itself.
+any more but looked at every four milliseconds, until it gets quiet again (as network drivers do). Sockets whose
+packets nobody looks at before the next beat (those of a conference) are read at the beat: waking up with cold caches
+costs several times what a packet does. Where there is no epoll, the loop watches each socket itself.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Sockets:
         self._clock = clock
         self._readers: dict[int, Callable[[float], None]] = {}
         self._epoll = select.epoll() if hasattr(select, "epoll") else None
+        self._later = select.epoll() if self._epoll is not None else None
+        self._put_off: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._window = 0.0  # when the present interval began
         self._count = 0  # datagrams in it
@@ -47,15 +50,41 @@ class Sockets:
         else:
             self._epoll.register(number, select.EPOLLIN)
 
+    def put_off(self, one: socket.socket, callback: Callable[[float], None]) -> bool:
+        """Call ``callback(now)`` only within `collect` from now on. False where that is not to be had."""
+        if self._later is None:
+            return False
+        self.unwatch(one)
+        number = one.fileno()
+        self._readers[number] = callback
+        self._put_off.add(number)
+        self._later.register(number, select.EPOLLIN)
+        return True
+
+    @property
+    def waits(self) -> bool:
+        """Whether any socket is put off."""
+        return bool(self._put_off)
+
+    def collect(self, now: float) -> None:
+        """Read what came to the sockets that are put off."""
+        if self._later is not None and not self._later.closed:
+            self._drain(self._later, now)
+
     def unwatch(self, one: socket.socket) -> None:
         """Stop; to be called before the socket is closed."""
-        if self._readers.pop(one.fileno(), None) is None:
+        number = one.fileno()
+        if self._readers.pop(number, None) is None:
             return
-        if self._epoll is None:
-            self._loop.remove_reader(one.fileno())
-        elif not self._epoll.closed:
+        epoll = self._epoll
+        if number in self._put_off:
+            self._put_off.discard(number)
+            epoll = self._later
+        if epoll is None:
+            self._loop.remove_reader(number)
+        elif not epoll.closed:
             with contextlib.suppress(OSError):
-                self._epoll.unregister(one.fileno())
+                epoll.unregister(number)
 
     def close(self) -> None:
         """Stop watching everything."""
@@ -67,7 +96,10 @@ class Sockets:
         else:
             self._loop.remove_reader(self._epoll.fileno())
             self._epoll.close()
+        if self._later is not None:
+            self._later.close()
         self._readers.clear()
+        self._put_off.clear()
 
     def _drain(self, epoll: select.epoll, now: float) -> int:
         loop, readers = self._loop, self._readers

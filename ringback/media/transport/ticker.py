@@ -11,21 +11,33 @@ PERIOD = 0.02  # seconds
 
 
 class Ticker:
-    """Calls back every 20 ms while somebody listens. Missed beats are not made up: callers look at ``now``."""
+    """Calls back every 20 ms while somebody listens. Missed beats are not made up: callers look at ``now``.
+
+    ``along(now)`` is called at every beat too, but isn't a reason to go on; ``resting()`` when the beats end.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float]) -> None:
+        self.along: Callable[[float], None] | None = None
+        self.resting: Callable[[], None] | None = None
         self._loop = loop
         self._clock = clock
         self._callbacks: dict[Callable[[float], None], None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
 
-    def add(self, callback: Callable[[float], None]) -> None:
-        """Call ``callback(now)`` at every beat, from the next on."""
+    def add(self, callback: Callable[[float], None], *, first: bool = False) -> None:
+        """Call ``callback(now)`` at every beat, from the next on; where asked for, ``first``, before all others."""
+        if first:
+            self._callbacks = {callback: None, **self._callbacks}
         self._callbacks[callback] = None
         if self._timer is None:
             self._due = self._clock() + PERIOD
             self._timer = self._loop.call_later(PERIOD, self._beat)
+
+    @property
+    def beats(self) -> bool:
+        """Whether another beat will come."""
+        return self._timer is not None
 
     def remove(self, callback: Callable[[float], None]) -> None:
         """Do not call any more. Also right for one that is not there."""
@@ -41,6 +53,8 @@ class Ticker:
     def _beat(self) -> None:
         if not self._callbacks:
             self._timer = None
+            if self.resting is not None:
+                self.resting()
             return
         now = self._clock()
         self._due = max(self._due + PERIOD, now)
@@ -48,3 +62,5 @@ class Ticker:
         for callback in list(self._callbacks):
             if callback in self._callbacks:
                 guarded(self._loop, callback, now)
+        if self.along is not None:
+            guarded(self._loop, self.along, now)
