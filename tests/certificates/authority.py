@@ -17,6 +17,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsag
 from ringback.net.tls import Identity
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+Public = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 PEM = serialization.Encoding.PEM
 DER = serialization.Encoding.DER
 DAY = datetime.timedelta(days=1)
@@ -100,7 +101,9 @@ class TestAuthority:
     def _authority(name: str, parent: Issued | None) -> Issued:
         key = ec_key()
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = _base(subject, parent.certificate.subject if parent else subject, key, -10 * DAY, 900 * DAY)
+        builder = _base(
+            subject, parent.certificate.subject if parent else subject, key.public_key(), -10 * DAY, 900 * DAY
+        )
         usage = x509.KeyUsage(
             digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False,
             key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
@@ -118,17 +121,22 @@ class TestAuthority:
         wanted = wanted or Wanted(dns=dns)
         signer = by or self.middle
         key = wanted.key or ec_key()
-        return Issued(certify(wanted, key, signer.certificate.subject, signer), key, (signer.certificate,))
+        return Issued(certify(wanted, key.public_key(), signer), key, (signer.certificate,))
 
 
 def self_signed(wanted: Wanted) -> Issued:
     """A certificate that vouches for itself."""
     key = wanted.key or ec_key()
-    return Issued(certify(wanted, key, _subject(wanted), None), key)
+    return Issued(certify(wanted, key.public_key(), key), key)
 
 
-def certify(wanted: Wanted, key: Key, issuer: x509.Name, signer: Issued | None) -> x509.Certificate:
-    builder = _base(_subject(wanted), issuer, key, wanted.begins, wanted.ends)
+def certify(wanted: Wanted, key: Public, signer: Issued | Key, issuer: x509.Name | None = None) -> x509.Certificate:
+    """A certificate for a key. ``signer`` alone is a key that signs in the name of ``issuer``."""
+    if isinstance(signer, Issued):
+        issuer, private = signer.certificate.subject, signer.key
+    else:
+        private = signer
+    builder = _base(_subject(wanted), issuer or _subject(wanted), key, wanted.begins, wanted.ends)
     builder = builder.serial_number(wanted.serial or x509.random_serial_number())
     names: list[x509.GeneralName] = [
         *(x509.DNSName(name) for name in wanted.dns),
@@ -147,7 +155,7 @@ def certify(wanted: Wanted, key: Key, issuer: x509.Name, signer: Issued | None) 
         place = x509.UniformResourceIdentifier(wanted.ocsp)
         access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, place)
         builder = builder.add_extension(x509.AuthorityInformationAccess([access]), critical=False)
-    return builder.sign(signer.key if signer else key, wanted.digest)  # type: ignore[arg-type]
+    return builder.sign(private, wanted.digest)  # type: ignore[arg-type]
 
 
 def revocation_list(
@@ -174,13 +182,13 @@ def _subject(wanted: Wanted) -> x509.Name:
 
 
 def _base(
-    subject: x509.Name, issuer: x509.Name, key: Key, begins: datetime.timedelta, ends: datetime.timedelta
+    subject: x509.Name, issuer: x509.Name, key: Public, begins: datetime.timedelta, ends: datetime.timedelta
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
-        .public_key(key.public_key())
+        .public_key(key)
         .not_valid_before(now() + begins)
         .not_valid_after(now() + ends)
     )

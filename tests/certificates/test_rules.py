@@ -160,3 +160,37 @@ def test_nobody_gets_round_revocation_or_a_strict_mode(evidence: CertificateEvid
         assert evidence.trusted
         assert evidence.identity.matches
         assert evidence.valid == "now"
+
+
+_LABEL = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=8).filter(lambda text: text[0].isalpha())
+_NAME = st.lists(_LABEL, min_size=1, max_size=5).map(".".join)
+
+
+@given(_NAME, _NAME, st.booleans())
+def test_the_wildcard_rule_whatever_the_names(name: str, other: str, root: bool) -> None:
+    shown = f"{name.upper()}." if root else name
+    assert _match(Purpose.HTTP, name, dns=(shown,)).matches
+    assert _match(Purpose.HTTP, other, dns=(name,)).matches is (other == name)
+    wildcard = _match(Purpose.HTTP, other, dns=(f"*.{name}",)).matches
+    assert wildcard is (other.partition(".")[2] == name and "." in name)
+    assert _match(Purpose.HTTP, f"x.{name}", dns=(f"*.{name}",)).matches is ("." in name)
+    assert not _match(Purpose.HTTP, f"x.y.{name}", dns=(f"*.{name}",)).matches
+    assert not _match(Purpose.HTTP, f"*.{name}", dns=(f"*.{name}",)).matches, "nobody is called so"
+    assert not _match(Purpose.SIP, f"x.{name}", "", dns=(f"*.{name}",)).matches
+
+
+@given(st.ip_addresses(), st.ip_addresses())
+def test_addresses_are_addresses_however_they_are_written(one: object, two: object) -> None:
+    written = getattr(one, "exploded", "")
+    assert _match(Purpose.HTTP, str(one), addresses=(written,)).matches
+    assert _match(Purpose.HTTP, str(one), addresses=(str(two),)).matches is (one == two)
+    assert not _match(Purpose.HTTP, "cm1.example.com", addresses=(str(one),)).matches
+
+
+@given(st.text(max_size=40), st.text(max_size=40), st.sampled_from(list(Purpose)))
+def test_no_text_breaks_the_rule(presented: str, wanted: str, purpose: Purpose) -> None:
+    names = PresentedNames((presented,), (presented,), (presented,), (presented,), (presented,), (presented,))
+    found = match_identity(IdentityEvidence(purpose, wanted, names, wanted, "xmpp-client"))
+    assert found.reasons
+    if not wanted:
+        assert not found.matches
