@@ -10,6 +10,7 @@ import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import aiohttp
 from yarl import URL
@@ -21,6 +22,7 @@ from ringback.rules.reachability import CertificateFacts, Obstacle
 
 _BODY_LIMIT = 4 * 1024 * 1024  # octets; more is cut off and counts as no answer
 _PROBE_TIMEOUT = 1.5  # seconds
+_TRIES = 3  # connections to one server while it is found out whether its certificate is good
 _ERRNO = {
     errno.ECONNREFUSED: Obstacle.REFUSED,
     errno.ETIMEDOUT: Obstacle.TIMED_OUT,
@@ -36,7 +38,8 @@ _ERRNO = {
 class Fetched:
     """The result of a request. ``obstacle`` is None where the server answered; then ``status`` and ``body`` are its.
 
-    ``certificate`` is filled where it was the obstacle. ``took`` is in seconds.
+    ``certificate`` is filled where it was the obstacle. ``took`` is in seconds. ``date`` is when the
+    server says that it answered (RFC 9110 section 6.6.1), as it stands.
     """
 
     url: str
@@ -47,6 +50,7 @@ class Fetched:
     certificate: CertificateFacts | None = None
     detail: str = ""
     took: float = 0.0
+    date: str = ""
 
     @property
     def ok(self) -> bool:
@@ -54,11 +58,25 @@ class Fetched:
         return self.obstacle is None and self.status == 200
 
 
+class Trust(Protocol):
+    """Says whether servers may be trusted, in place of the system's authorities and ``ca_file`` alone."""
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """What connections are opened with."""
+
+    async def again(self, error: BaseException, host: str, port: int) -> bool:
+        """Whether to connect once more after a certificate ended a connection: more is known of it now."""
+
+
 class Fetcher:
     """Requests with one name client, one set of authorities and one time limit. An async context manager."""
 
-    def __init__(self, names: NameClient, *, ca_file: Path | None = None, timeout: float = 5.0) -> None:
-        """``timeout`` is in seconds for a whole request."""
+    def __init__(
+        self, names: NameClient, *, ca_file: Path | None = None, timeout: float = 5.0, trust: Trust | None = None
+    ) -> None:
+        """``timeout`` is in seconds for a whole request. ``trust`` counts instead of ``ca_file`` where it is given."""
+        self._trust = trust
         self._names = names
         self._timeout = timeout
         self._ca_file = ca_file
@@ -79,8 +97,7 @@ class Fetcher:
 
     async def __aenter__(self) -> Fetcher:
         """Raises OSError or ssl.SSLError where ``ca_file`` can't be read."""
-        # reading the system's authorities takes some 20 ms, which the loop has better use for
-        self._context = await asyncio.to_thread(client_context, self._ca_file)
+        self._context = self._trust.context if self._trust is not None else client_context(self._ca_file)
         resolver = NameResolver(self._names)
         connector = aiohttp.TCPConnector(resolver=resolver, ssl=self._context, limit=20, use_dns_cache=True)
         self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
@@ -104,26 +121,41 @@ class Fetcher:
             raise ValueError("A password is sent over https only")
         headers = {"Authorization": _basic(*basic)} if basic is not None else {}
         began = time.monotonic()
-        try:
-            target = URL(url)
-            proxy = _system_proxy(target) if through_proxy and self._names.nameserver is None else None
-            async with (
-                asyncio.timeout(self._timeout),
-                self._session.get(target, allow_redirects=False, proxy=proxy, headers=headers) as response,
-            ):
-                body = await response.content.read(_BODY_LIMIT + 1)
-                while chunk := await response.content.read(_BODY_LIMIT):
-                    body += chunk
-                    if len(body) > _BODY_LIMIT:
-                        return Fetched(url, obstacle=Obstacle.CLOSED, detail="the answer is too long")
-                kind = response.content_type
-                return Fetched(url, response.status, body, kind, took=time.monotonic() - began)
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            obstacle, detail = _obstacle(error)
-            certificate = await self._inspect(url) if obstacle.of_certificate else None
-            return Fetched(
-                url, obstacle=obstacle, certificate=certificate, detail=detail, took=time.monotonic() - began
-            )
+        tried = 0
+        while True:
+            tried += 1
+            try:
+                return await self._ask(self._session, url, headers, began, through_proxy=through_proxy)
+            except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+                obstacle, detail = _obstacle(error)
+                if obstacle.of_certificate and tried < _TRIES and await self._again(error, url):
+                    continue
+                certificate = await self._inspect(url) if obstacle.of_certificate else None
+                took = time.monotonic() - began
+                return Fetched(url, obstacle=obstacle, certificate=certificate, detail=detail, took=took)
+
+    async def _ask(
+        self, session: aiohttp.ClientSession, url: str, headers: dict[str, str], began: float, *, through_proxy: bool
+    ) -> Fetched:
+        target = URL(url)
+        proxy = _system_proxy(target) if through_proxy and self._names.nameserver is None else None
+        async with (
+            asyncio.timeout(self._timeout),
+            session.get(target, allow_redirects=False, proxy=proxy, headers=headers) as response,
+        ):
+            body = await response.content.read(_BODY_LIMIT + 1)
+            while chunk := await response.content.read(_BODY_LIMIT):
+                body += chunk
+                if len(body) > _BODY_LIMIT:
+                    return Fetched(url, obstacle=Obstacle.CLOSED, detail="the answer is too long")
+            took, date = time.monotonic() - began, response.headers.get("Date", "")
+            return Fetched(url, response.status, body, response.content_type, took=took, date=date)
+
+    async def _again(self, error: BaseException, url: str) -> bool:
+        target = URL(url)
+        if self._trust is None or target.host is None or target.port is None:
+            return False
+        return await self._trust.again(error, target.host, target.port)
 
     async def _inspect(self, url: str) -> CertificateFacts | None:
         target = URL(url)

@@ -183,6 +183,12 @@ def phone_refused(device: str, server: HostPort, detail: str) -> Fault:
     return _fault("phone-refused", "status", device=device, server=server, detail=detail)
 
 
+def no_code_grant(server: str) -> Fault:
+    """People sign in at an identity provider, and the call manager gives this client no tokens for it."""
+    change = "Authorization code grant (OAuth with Refresh Login Flow): enabled"
+    return _fault("no-code-grant", "single-sign-on", change=change, server=server)
+
+
 def took_too_long(domain: str, seconds: float) -> Fault:
     """The whole look-up ran out of time."""
     return _fault("too-slow", "time", domain=domain, seconds=round(seconds))

@@ -77,6 +77,7 @@ def test_the_other_faults() -> None:
         faults.missing_configuration("SPDefault.cnf.xml", "cm1.example.com", "HTTP 404"),
         faults.wrong_password("anita@example.com", "cm1.example.com"),
         faults.took_too_long("example.com", 20.0),
+        faults.no_code_grant("cm1.example.com"),
     ):
         assert said(fault)
 

@@ -7,11 +7,16 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
-from ringback.client.messaging.connection import Connection, Target
+from ringback.client.identity.credentials import Credentials
+from ringback.client.messaging.connection import Connection, Target, Trust
 from ringback.client.messaging.happenings import Account, Incoming, Resumed, Started
+from ringback.client.messaging.stream import StreamEnd
+from ringback.client.trust import Considered, Expected, Place, TrustJudge, TrustSettings
+from ringback.net.names import NameClient
 from ringback.net.tls import client_context
 from ringback.rules.addresses import HostPort, Jid
 from ringback.rules.failover import Backoff, Wait
@@ -53,9 +58,9 @@ class Diary:
         self.waits.append(wait)
         self._write("waiting", None, reason.id)
 
-    def refused(self, reason: Reason, certificate: ssl.SSLCertVerificationError | None) -> None:
+    def refused(self, end: StreamEnd) -> None:
         """The end."""
-        self._write("refused", None, reason.id)
+        self._write("refused", None, end.reason.id)
 
     async def until(self, kind: str) -> list[tuple[str, HostPort | None, str]]:
         """Everything up to the next row of a kind; the diary begins anew after it."""
@@ -67,9 +72,34 @@ class Diary:
         return read
 
 
+class Fixed:
+    """Trusts by one context of the test's own."""
+
+    def __init__(self, fixed: ssl.SSLContext) -> None:
+        self._fixed = fixed
+
+    def context(self, expected: Expected | None = None) -> ssl.SSLContext:
+        """That one."""
+        return self._fixed
+
+    async def consider(self, error: BaseException, place: Place) -> Considered:
+        """Nobody may accept anything."""
+        return Considered("refuse")
+
+
+def judge_with(ca: Path) -> TrustJudge:
+    """A judge that trusts an authority."""
+    return TrustJudge(TrustSettings(ca), NameClient(HostPort("127.0.0.1", 9)))
+
+
+def account_of(user: str, domain: str, password: str) -> Account:
+    """Somebody with a password."""
+    return Account(Jid(user, domain), Credentials(user, password))
+
+
 @contextlib.asynccontextmanager
 async def connection_to(
-    account: Account, servers: list[HostPort], context: ssl.SSLContext
+    account: Account, servers: list[HostPort], trust: Trust
 ) -> AsyncIterator[tuple[Connection, Diary]]:
     """A running connection with its diary."""
 
@@ -81,7 +111,7 @@ async def connection_to(
 
     diary = Diary()
     backoff = Backoff(first=0.1, longest=0.2)
-    connection = Connection(account, targets, resolve, lambda: context, diary, backoff, lambda: 1.0)
+    connection = Connection(account, targets, resolve, trust, diary, backoff, lambda: 1.0)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(connection.run(), name="connection")
         try:
@@ -100,12 +130,12 @@ async def next_of(connection: Connection, *kinds: type[Incoming]) -> Incoming:
 
 
 async def test_the_backup_takes_over_and_keeps_the_session(prosody: ForeignServer) -> None:
-    account = Account(Jid("anita", prosody.domain), PEOPLE["anita"])
+    account = account_of("anita", prosody.domain, PEOPLE["anita"])
     there = HostPort(prosody.address, prosody.port)
     async with relay_to(there) as primary, relay_to(there) as backup:
         one, two = primary.place, backup.place
         await primary.close()
-        async with connection_to(account, [one, two], client_context(prosody.ca)) as (connection, diary):
+        async with connection_to(account, [one, two], judge_with(prosody.ca)) as (connection, diary):
             told = await diary.until("connected")
             assert told[0] == ("connecting", one, "failover.primary")
             assert told[-1] == ("connected", two, "failover.secondary")
@@ -126,10 +156,10 @@ async def test_the_backup_takes_over_and_keeps_the_session(prosody: ForeignServe
 
 
 async def test_waits_grow_between_rounds_and_say_so(prosody: ForeignServer) -> None:
-    account = Account(Jid("anita", prosody.domain), PEOPLE["anita"])
+    account = account_of("anita", prosody.domain, PEOPLE["anita"])
     async with relay_to(HostPort(prosody.address, prosody.port)) as relay:
         await relay.close()
-        async with connection_to(account, [relay.place], client_context(prosody.ca)) as (_, diary):
+        async with connection_to(account, [relay.place], judge_with(prosody.ca)) as (_, diary):
             for _ in range(3):
                 assert (await diary.until("waiting"))[-1][2] == "presence.unreachable"
             assert [wait.seconds for wait in diary.waits] == [0.1, 0.2, 0.2]
@@ -155,8 +185,8 @@ async def test_the_password_is_bound_to_the_channel_where_python_can(
 ) -> None:
     context = client_context(lab.ca_file)
     context.minimum_version = context.maximum_version = version
-    account = Account(Jid("anita", "example.com"), "ringback")
+    account = account_of("anita", "example.com", "ringback")
     server = HostPort(*lab.endpoint("xmpp"))
-    async with connection_to(account, [server], context) as (_, diary):
+    async with connection_to(account, [server], Fixed(context)) as (_, diary):
         await diary.until("connected")
         assert diary.mechanisms == [(mechanism, version.name.replace("_", "."))]

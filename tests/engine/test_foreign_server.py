@@ -192,7 +192,7 @@ async def test_an_untrusted_certificate_ends_the_sign_in(server: ForeignServer, 
         with pytest.raises(SignInError) as caught:
             await engine.sign_in(f"anita@{server.domain}", PEOPLE["anita"])
     assert caught.value.fault is not None
-    assert caught.value.fault.why.id == "presence.certificate"
+    assert caught.value.fault.why.id == "certificates.untrusted"
 
 
 async def test_a_dead_server_is_named(server: ForeignServer, tmp_path: Path) -> None:

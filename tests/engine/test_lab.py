@@ -19,6 +19,8 @@ from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.settings import EngineSettings
 from ringback.client.host.wire_sign_in import ManualSettings, SignInChanged
 from ringback.client.identity.callmanager import CallManager
+from ringback.client.identity.credentials import Credentials
+from ringback.client.trust import TrustJudge, TrustSettings
 from ringback.net.names import NameClient
 from ringback.rules.addresses import HostPort, Jid, UserAddress
 from ringback.rules.authenticator import Authenticator, AuthenticatorDecision, AuthenticatorSource
@@ -295,7 +297,8 @@ async def test_the_settings_of_a_group_come_before_those_of_all(lab: RunningLab,
         plan = await hana.engine.sources.plan(UserAddress.parse("hana@example.com"))
         assert plan is not None
     names = NameClient(HostPort.parse(lab.inside))
-    async with CallManager(names, lab.ca_file, plan.call_managers, plan.user, "ringback") as call_manager:
+    judge = TrustJudge(TrustSettings(lab.ca_file), names)
+    async with CallManager(names, judge, plan.call_managers, Credentials(plan.user, "ringback")) as call_manager:
         user = await call_manager.user()
         discovered = AuthenticatorDecision(Authenticator.PROFILE, AuthenticatorSource.RECORDS, ())
         fetcher = ConfigurationFetcher(call_manager, Ledger())

@@ -19,6 +19,7 @@ export interface Snapshot {
   calls: Call[];
   recents: Recent[];
   questions: Questions;
+  account: Account | null;
   version: string;
 }
 
@@ -408,6 +409,17 @@ export interface ChangedSetting {
   effect: "told" | "sign_out" | "reset";
 }
 
+/** How one is signed in. ``method``: the password goes to the services; it was typed here once and the services get */
+export interface Account {
+  method: "password" | "token" | "browser";
+  who_asks: string;
+  since: string;
+  until: string | null;
+  remembered: boolean;
+  services: string[];
+  kept: Reason[];
+}
+
 /** The sign-in moved on. */
 export interface SignInChanged {
   event: "SignInChanged";
@@ -418,6 +430,12 @@ export interface SignInChanged {
 export interface QuestionsChanged {
   event: "QuestionsChanged";
   questions: Questions;
+}
+
+/** How one is signed in changed: another token, or what is kept. */
+export interface AccountChanged {
+  event: "AccountChanged";
+  account: Account | null;
 }
 
 /** New lines of the trace, from ``first`` on (0: begin anew). */
@@ -1060,6 +1078,7 @@ export type AnyEvent =
   | Welcome
   | SignInChanged
   | QuestionsChanged
+  | AccountChanged
   | TraceGrew
   | PeopleChanged
   | MeChanged

@@ -7,10 +7,10 @@ encryption, TLS alone where it does. What arrives and belongs to no call is answ
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import structlog
@@ -27,7 +27,6 @@ from ringback.net.names import NameClient
 from ringback.net.sip.locate import Locator
 from ringback.net.sip.node import Listen, SipNode
 from ringback.net.sip.streams import StreamFlow
-from ringback.net.tls import client_context
 from ringback.protocols.device_config import DeviceConfig, SecurityMode, Transport
 from ringback.protocols.sip import events
 from ringback.protocols.sip.agent import Agent
@@ -52,11 +51,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LineSettings:
-    """``names``: who looks names up; ``ca_file``: authorities to trust beside the system's; ``display``: our name;
+    """``names``: who looks names up; ``context``: what connections over TLS are opened with; ``display``: our name;
     ``token``: gives the access token of now, for call managers that ask for one (empty: there is none)."""
 
     names: NameClient
-    ca_file: Path | None
+    context: Callable[[], ssl.SSLContext]
     display: str
     token: Callable[[], str] = str
 
@@ -189,7 +188,7 @@ class Line:
             agent,
             self._handle,
             listen=listen,
-            client_context=client_context(self._settings.ca_file),
+            client_context=self._settings.context(),
             locator=Locator(self._settings.names),
         )
         await node.start()

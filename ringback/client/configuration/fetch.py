@@ -36,6 +36,7 @@ _TOLD = (
     "IM_Enabled",
     "InvalidCertificateBehavior",
 )
+_TRUST = ("FIPS_MODE", "CC_MODE", "InvalidCertificateBehavior", "RevocationChecks")
 _PRODUCTS = {
     Product.ON_PREMISES: ProductType.ON_PREMISES,
     Product.CLOUD: ProductType.CLOUD,
@@ -118,6 +119,10 @@ class ConfigurationFetcher:
             reasons=list(mode.reasons),
             name=user.person.name,
             voice_domain=_domain_of(settings.get("VoiceServicesDomain")),
+            logout=truth(settings, "InvalidCredentialsLogout", False),
+            watch_end=not truth(settings, "LegacyOAuthLogout", False),
+            trust={name: settings[name].value for name in _TRUST if _given(settings, name)},
+            refetch_hours=_hours(settings.get("ConfigRefetchInterval")),
         )
         return Fetched(plan, decision, settings)
 
@@ -237,6 +242,23 @@ def _set_on_purpose(settings: dict[str, Setting], name: str) -> bool:
     """A switch that somebody turned on; its default alone does not turn a camera on."""
     setting = settings.get(name)
     return setting is not None and setting.source is not ValueSource.DEFAULT and truth(settings, name, False)
+
+
+def _given(settings: dict[str, Setting], name: str) -> bool:
+    """Whether somebody set it, in whatever case it was written."""
+    setting = settings.get(name)
+    return setting is not None and setting.source is not ValueSource.DEFAULT
+
+
+def _hours(setting: Setting | None) -> float:
+    """The hours of ConfigRefetchInterval, where somebody set some that are documented (7 to 9)."""
+    if setting is None or setting.source is ValueSource.DEFAULT:
+        return 0.0
+    try:
+        hours = float(setting.value)
+    except ValueError:
+        return 0.0
+    return hours if 7 <= hours <= 9 else 0.0
 
 
 def _domain_of(setting: Setting | None) -> str:

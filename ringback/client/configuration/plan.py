@@ -24,7 +24,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     Jabber identifier. ``photo_template`` holds ``%%uid%%``. ``mode`` is the product mode's word. ``voice_domain``
     is the domain whose SRV records the next look-up asks, where the configuration names one. ``calls``, ``video``: what
     mode and policy allow; ``start_with_video``: the company set that calls begin with pictures; ``marks``: packets of
-    calls carry their code points.
+    calls carry their code points. ``logout``: people whose sign-in is over are signed out (InvalidCredentialsLogout);
+    ``watch_end``: the client looks itself for when a sign-in is over (LegacyOAuthLogout says not to); ``trust``: the
+    switches that say how strict to be with certificates; ``refetch_hours``: ConfigRefetchInterval, 0: by chance.
     """
 
     user: str
@@ -41,6 +43,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     video: bool = True
     start_with_video: bool = False
     marks: bool = True
+    logout: bool = False
+    watch_end: bool = True
+    trust: dict[str, str] = msgspec.field(default_factory=dict)
+    refetch_hours: float = 0.0
 
     @property
     def servers(self) -> list[HostPort]:

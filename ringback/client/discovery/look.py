@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ from ringback.client.discovery.home import Candidate, HomeFinder, HomeResult
 from ringback.client.discovery.ledger import Ledger
 from ringback.client.discovery.model import CachedDiscovery, Discovery, DiscoverySettings, OnEntry, Remembered
 from ringback.client.names import ChosenNames
+from ringback.client.trust import CertificateStopError, Place, TrustJudge
 from ringback.net.fetch import Fetcher
 from ringback.rules import faults
 from ringback.rules.addresses import HostPort, UserAddress
@@ -222,6 +224,25 @@ def _decided_already(evidence: AuthenticatorEvidence) -> bool:
     return cached and Excluded.CLOUD not in evidence.excluded
 
 
+class _Trust:
+    """The judge as the fetcher asks it; keeps what it said last of a certificate that did not pass."""
+
+    def __init__(self, judge: TrustJudge) -> None:
+        self._judge = judge
+        self.stop: CertificateStopError | None = None
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        return self._judge.context()
+
+    async def again(self, error: BaseException, host: str, port: int) -> bool:
+        place = Place(host, port)
+        considered = await self._judge.consider(error, place)
+        if considered.outcome != "again":
+            self.stop = CertificateStopError(place, considered)
+        return considered.outcome == "again"
+
+
 async def discover(
     address: UserAddress,
     settings: DiscoverySettings | None = None,
@@ -238,11 +259,13 @@ async def discover(
     settings = settings or DiscoverySettings()
     ledger = Ledger(on_entry)
     names = ChosenNames(settings.nameserver, settings.internet_protocol, timeout=settings.question_timeout)
-    async with Fetcher(names, ca_file=settings.ca_file, timeout=settings.request_timeout) as fetcher:
+    trust = _Trust(settings.judge) if settings.judge is not None else None
+    async with Fetcher(names, ca_file=settings.ca_file, timeout=settings.request_timeout, trust=trust) as fetcher:
         attempt = _Attempt(address, settings, remembered or Remembered(), ledger, fetcher, pick)
         try:
             async with asyncio.timeout(settings.timeout):
-                return await attempt.run()
+                found = await attempt.run()
+                return replace(found, stop=trust.stop) if trust is not None and found.certificate is not None else found
         except TimeoutError:
             return _out_of_time(address, ledger, settings.timeout)
 

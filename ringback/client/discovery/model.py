@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ringback.client.names import InternetProtocol
+from ringback.client.trust import CertificateStopError, TrustJudge
 from ringback.rules.addresses import HostPort, UserAddress
 from ringback.rules.authenticator import AuthenticatorDecision, CachedRecords, CloudAnswer, ManualServers
 from ringback.rules.reachability import CertificateFacts
@@ -29,7 +30,8 @@ class DiscoverySettings:
     ``question_timeout`` for one try of a DNS question, ``request_timeout`` for one HTTPS request; ``cloud_grace`` is
     how much longer than the name server, where that found records, the cloud may take. ``uds_port`` is where call
     managers usually listen: tried for a diagnosis where an SRV record names another port that is closed.
-    ``internet_protocol`` is the only one over which servers are reached.
+    ``internet_protocol`` is the only one over which servers are reached. ``judge``: says which servers may be trusted;
+    None: those that the authorities stand behind.
     """
 
     nameserver: HostPort | None = None
@@ -40,6 +42,7 @@ class DiscoverySettings:
     request_timeout: float = 5.0
     cloud_grace: float = 3.0
     uds_port: int = 8443
+    judge: TrustJudge | None = None
     internet_protocol: InternetProtocol = "both"
 
 
@@ -95,8 +98,9 @@ class Discovery:
     """The result of one look-up.
 
     ``servers`` are those of the decision in the order to try. ``home`` is filled where a call manager was found and
-    knows the person. ``fault`` says why there is no going on; ``certificate`` is the certificate that was not trusted.
-    ``suggestion`` is a domain that was probably meant. ``remember`` is what to keep for the next start, or None.
+    knows the person. ``fault`` says why there is no going on; ``certificate`` is the certificate that was not trusted,
+    ``stop`` what the judge said of it. ``suggestion`` is a domain that was probably meant. ``remember`` is what to keep
+    for the next start, or None.
     """
 
     address: UserAddress
@@ -112,6 +116,7 @@ class Discovery:
     entries: tuple[Entry, ...]
     seconds: float
     remember: CachedDiscovery | None
+    stop: CertificateStopError | None = None
 
     @property
     def services_domain(self) -> str:

@@ -7,9 +7,8 @@ right any more ends the session.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 
 import structlog
 
@@ -18,10 +17,13 @@ from ringback.client.engine.errors import SignInError
 from ringback.client.engine.progress import Progress
 from ringback.client.engine.session import Session, SessionSettings
 from ringback.client.engine.signin import presence_fault
+from ringback.client.identity.credentials import Credentials
+from ringback.client.messaging.bearer import Bearer
 from ringback.client.messaging.connection import Target
 from ringback.client.messaging.happenings import Account
+from ringback.client.messaging.stream import StreamEnd
+from ringback.client.trust import CertificateStopError, TrustJudge
 from ringback.net.names import NameClient
-from ringback.net.tls import client_context
 from ringback.rules.failover import Wait
 from ringback.rules.reasons import Reason
 from ringback.rules.trace import Kind, Outcome
@@ -32,24 +34,37 @@ PASSWORD_REFUSED = "presence.password_refused"  # noqa: S105 (a reason's id)
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who is told of what only the engine can settle. ``password_refused`` is called at most once for a start.
+
+    ``wants_password``: the server takes no token. ``certificate``: that of the server needs the person's word.
+    """
+
+    password_refused: Callable[[], None]
+    wants_password: Callable[[Reason], None]
+    certificate: Callable[[CertificateStopError, Reason], None]
+
+
 class Connector:
-    """One session's way to its servers. ``plan`` gives those of now, ``password_refused`` is called at most once."""
+    """One session's way to its servers. ``plan`` gives those of now."""
 
     def __init__(
         self,
         session: Session,
         progress: Progress,
         names: NameClient,
-        ca_file: Path | None,
+        judge: TrustJudge,
         plan: Callable[[], Plan],
-        password_refused: Callable[[], None],
+        told: Told,
     ) -> None:
         self._session = session
         self._progress = progress
         self._names = names
-        self._ca_file = ca_file
+        self._judge = judge
         self._plan = plan
-        self._password_refused = password_refused
+        self._told = told
+        self._credentials: Credentials | None = None
         self._first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
 
@@ -58,16 +73,23 @@ class Connector:
         """Whether the connection is kept; False after a refusal."""
         return self._task is not None and not self._task.done()
 
-    def start(self, password: str) -> None:
+    def start(self, credentials: Credentials) -> None:
         """Begin to connect; or, for a person without messages, note that there is nothing to connect."""
-        plan = self._plan()
+        plan, self._credentials = self._plan(), credentials
         if not plan.messages:
+            if credentials.by_token:  # nothing else would need it
+                credentials.password = ""
             self._session.board.set("messages", "off", reasons=tuple(plan.reasons))
-            self._first.set_result(None)
+            self._settle(None)
             return
         server = str(plan.servers[0]) if plan.servers else plan.domain
         self._session.board.set("messages", "connecting", server=server)
-        self._task = asyncio.create_task(self._run(Account(self._session.own, password)), name="session")
+        self._task = asyncio.create_task(self._run(Account(self._session.own, credentials)), name="session")
+
+    def restart(self) -> None:
+        """Connect again after a refusal: something that stood in the way was settled."""
+        if self._credentials is not None and not self.running:
+            self.start(self._credentials)
 
     async def first(self) -> None:
         """Wait for the first outcome. Raises SignInError where it is none to go on with."""
@@ -84,7 +106,7 @@ class Connector:
             self._first.cancel()
 
     async def _run(self, account: Account) -> None:
-        settings = SessionSettings(account, self._targets, self._resolve, lambda: client_context(self._ca_file))
+        settings = SessionSettings(account, self._targets, self._resolve, self._judge)
         try:
             await self._session.run(settings, self)
         except Exception as error:  # told to the person; the rest of the page goes on
@@ -123,6 +145,8 @@ class Connector:
 
     def connected(self, target: Target, address: str, took: float, mechanism: str, tls: str) -> None:
         """A session stands."""
+        if mechanism == Bearer.name and self._credentials is not None:
+            self._credentials.password = ""  # every service takes tokens: no password is kept, not even in memory
         answer = ", ".join(part for part in (mechanism, tls) if part)
         self._note(target, address, took, Outcome.OK, answer)
         self._session.board.set("messages", "up", server=str(target.server))
@@ -138,11 +162,18 @@ class Connector:
         self._session.board.set("messages", "waiting", text=reason, retry_in=wait.seconds, reasons=reasons)
         self._settle(reason)
 
-    def refused(self, reason: Reason, certificate: ssl.SSLCertVerificationError | None) -> None:
-        """The server does not want us: nothing is tried by itself."""
+    def refused(self, end: StreamEnd) -> None:
+        """The server does not want us, or is not the right one: nothing is tried by itself."""
+        reason = end.reason
         self._session.board.set("messages", "failed", text=reason, reasons=(reason,))
+        if end.wants_password:
+            self._told.wants_password(reason)
+            self._settle(None)
+            return
+        if end.stop is not None:
+            self._told.certificate(end.stop, reason)
         if self._first.done() and reason.id == PASSWORD_REFUSED:
-            self._password_refused()
+            self._told.password_refused()
         self._settle(reason)
 
     def _note(

@@ -27,12 +27,19 @@ class RenewalSchedule:
     """The due times of one session. Times are in seconds of any clock that never goes back."""
 
     def __init__(
-        self, occasion: Occasion, addresses: frozenset[str], now: float, pick: Callable[[], float] = random.random
+        self,
+        occasion: Occasion,
+        addresses: frozenset[str],
+        now: float,
+        pick: Callable[[], float] = random.random,
+        hours: float = 0.0,
     ) -> None:
-        """``addresses``: those of the machine now; ``pick`` gives random numbers from 0 up to 1."""
+        """``addresses``: those of the machine now; ``pick`` gives random numbers from 0 up to 1; ``hours``: how often
+        the company wants settings fetched, 0: by chance."""
         self._pick = pick
+        self._hours = hours
         self._addresses = addresses
-        self._due = next_discovery(occasion, pick())
+        self._due = next_discovery(occasion, pick(), hours)
         self._at = now + self._due.seconds
 
     @property
@@ -50,7 +57,7 @@ class RenewalSchedule:
             reason = self._due.reason
         else:
             return None
-        self._due = next_discovery(Occasion.LOOKED_UP, self._pick())
+        self._due = next_discovery(Occasion.LOOKED_UP, self._pick(), self._hours)
         self._at = now + self._due.seconds
         return reason
 
@@ -60,10 +67,12 @@ async def keep_renewing(
     occasion: Occasion,
     addresses: Callable[[], frozenset[str]],
     every: float = CHECK_SECONDS,
+    *,
+    hours: float = 0.0,
 ) -> None:
     """Look whenever it is due, until cancelled. ``addresses`` is asked each ``every`` seconds."""
     clock = asyncio.get_running_loop().time
-    schedule = RenewalSchedule(occasion, addresses(), clock())
+    schedule = RenewalSchedule(occasion, addresses(), clock(), hours=hours)
     while True:
         await asyncio.sleep(min(every, max(0.0, schedule.next_deadline - clock())))
         reason = schedule.due(addresses(), clock())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from ringback.client.host.wire import Conversation, Me, Message, Person, Service
 from ringback.client.messaging import room_requests, stanzas
 from ringback.client.messaging.archive import Archives
 from ringback.client.messaging.chats import Chats
-from ringback.client.messaging.connection import Connection, Target, Watcher
+from ringback.client.messaging.connection import Connection, Target, Trust, Watcher
 from ringback.client.messaging.errors import MessagingError, NotConnectedError, RequestFailedError
 from ringback.client.messaging.happenings import Account, Acked, Arrived, Fence, Incoming, Lost, Resumed, Started
 from ringback.client.messaging.own_presence import Chosen, OwnPresence
@@ -59,7 +58,7 @@ class SessionSettings:
     account: Account
     targets: Callable[[], Awaitable[list[Target]]]
     resolve: Callable[[str], Awaitable[list[str]]]
-    tls: Callable[[], ssl.SSLContext]
+    trust: Trust
 
 
 class Session:
@@ -177,7 +176,7 @@ class Session:
 
     async def run(self, settings: SessionSettings, watcher: Watcher) -> None:
         """Connect and stay connected until cancelled or refused; the reason of a refusal goes to the watcher."""
-        connection = Connection(settings.account, settings.targets, settings.resolve, settings.tls, watcher)
+        connection = Connection(settings.account, settings.targets, settings.resolve, settings.trust, watcher)
         self._connection = connection
         consumer = asyncio.create_task(self._consume(connection), name="session inbox")
         ticker = asyncio.create_task(self._tick(), name="session clock")

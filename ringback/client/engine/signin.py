@@ -1,4 +1,4 @@
-"""The way into a session: discovery, the password's proof, configuration, the first connection.
+"""The way into a session: discovery, how the person signs in, the proof, configuration, the first connection.
 
 Each stage is a coroutine that moves the ``Progress`` on and either goes through or raises ``SignInError``; the engine
 runs it as one task that can be cancelled at any point.
@@ -6,9 +6,10 @@ runs it as one task that can be cancelled at any point.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from yarl import URL
 
@@ -19,34 +20,59 @@ from ringback.client.discovery.ledger import Ledger
 from ringback.client.engine.by_hand import UDS_PORT, file_places, manual_servers, name_server
 from ringback.client.engine.errors import SignInError
 from ringback.client.engine.progress import Progress
+from ringback.client.engine.questions import certificate_question
 from ringback.client.engine.settings import EngineSettings
-from ringback.client.host.wire_sign_in import CertificateQuestion, ManualSettings
-from ringback.client.identity.callmanager import CallManager, CallManagerError, WrongPasswordError
+from ringback.client.host.wire_sign_in import ManualSettings
+from ringback.client.identity.authorization import (
+    Authorization,
+    AuthorizationError,
+    GrantRefusedError,
+    PasswordRefusedError,
+    UnavailableError,
+)
+from ringback.client.identity.callmanager import (
+    CallManager,
+    CallManagerError,
+    TokenRefusedError,
+    WrongPasswordError,
+)
+from ringback.client.identity.credentials import Credentials
+from ringback.client.identity.https import Https
+from ringback.client.identity.keeper import TokenKeeper, Tokens
 from ringback.client.names import ChosenNames
+from ringback.client.trust import CertificateStopError, TrustJudge
 from ringback.net.names import order_srv
+from ringback.protocols.oauth.grants import AUTHORIZE_PATH, TOKEN_PATH
+from ringback.protocols.oauth.probe import PATH as PROBE_PATH
 from ringback.protocols.uds.people import User
 from ringback.rules import faults
 from ringback.rules.addresses import HostPort, UserAddress
 from ringback.rules.authenticator import Authenticator
+from ringback.rules.config_changes import Configured
 from ringback.rules.faults import ServerFailure
-from ringback.rules.reachability import CertificateFacts
 from ringback.rules.reasons import Reason
+from ringback.rules.sign_in import Method, SignInDecision, SignInEvidence, decide_sign_in
 from ringback.rules.trace import Entry, Fault, Kind, Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """A person whose password was accepted, or will be by the presence service; with the plan of the session."""
+    """A person whose token or password was accepted, or will be by the presence service; with the session's plan.
+
+    ``configured``: what counts of the company's settings, by name.
+    """
 
     plan: Plan
     user: User | None
+    configured: Configured = field(default_factory=lambda: Configured({}))
 
 
 class SignInFlow:
     """One attempt of one person."""
 
-    def __init__(self, settings: EngineSettings, manual: ManualSettings, progress: Progress) -> None:
+    def __init__(self, settings: EngineSettings, manual: ManualSettings, progress: Progress, judge: TrustJudge) -> None:
         """Raises EngineError where a setting by hand is no server."""
+        self._judge = judge
         self._settings = settings
         self._manual = manual
         self.servers = manual_servers(manual)
@@ -63,6 +89,7 @@ class SignInFlow:
                 nameserver=self.names.nameserver,
                 cloud_url=self._settings.cloud_url,
                 ca_file=self._settings.ca_file,
+                judge=self._judge,
                 internet_protocol=self._manual.internet_protocol,
             ),
             remembered,
@@ -70,8 +97,8 @@ class SignInFlow:
         )
         progress.set(suggestion=discovery.suggestion)
         if discovery.fault is not None:
-            if discovery.certificate is not None:
-                progress.set(certificate=certificate_question(discovery.certificate, discovery.fault.what))
+            if discovery.stop is not None:
+                progress.set(certificate=certificate_question(discovery.stop, discovery.fault.what))
             raise SignInError(discovery.fault.what, discovery.fault)
         progress.step("services", "done", *(str(server) for server in discovery.servers[:2]))
         if discovery.home is not None:
@@ -108,8 +135,94 @@ class SignInFlow:
             return discovery.home.host
         return discovery.servers[0].host if discovery.servers else discovery.address.domain
 
-    async def prove(self, discovery: Discovery, password: str) -> Proven:
-        """Prove the password where the call manager checks it, and fetch what the company set.
+    # --- how the person signs in
+
+    async def ask_how(self, discovery: Discovery) -> SignInDecision:
+        """How the person signs in there, noted in the trace. Raises SignInError where this client can't."""
+        evidence = SignInEvidence(home=discovery.home is not None)
+        if discovery.home is not None:
+            async with Https(self.names, self._judge) as https:
+                evidence = await self._probe(Authorization(https, bases_of(discovery)))
+        decision = decide_sign_in(evidence)
+        self._progress.note(
+            Kind.DECIDED, Reason.of(f"sign_in.trace.decided.{decision.method}"), outcome=Outcome.OK,
+            reasons=decision.reasons,
+        )  # fmt: skip
+        if decision.method is Method.NONE:
+            fault = faults.no_code_grant(self.who_asks(discovery))
+            raise SignInError(fault.what, fault)
+        return decision
+
+    async def _probe(self, server: Authorization) -> SignInEvidence:
+        began, asked = self._progress.seconds, Reason.of("sign_in.trace.probe")
+        question, host = f"GET {server.issuer}{PROBE_PATH}", URL(server.issuer).host or ""
+        try:
+            probe = await server.probe()
+        except UnavailableError as error:
+            self._note_proof(asked, question, host, error.detail, began, Outcome.NONE)
+            return SignInEvidence(home=True)
+        answer = f"single sign-on {_on(probe.single_sign_on)}, code grant {_on(probe.code_grant)}"
+        self._note_proof(asked, question, host, answer, began, Outcome.OK)
+        return SignInEvidence(True, True, probe.single_sign_on, probe.code_grant)
+
+    async def by_password(self, discovery: Discovery, method: Method, password: str) -> Credentials:
+        """What the person proves themselves with from now on. Raises SignInError, without a fault for a wrong
+        password."""
+        self._progress.set(phase="connecting", wrong_password=None)
+        home = discovery.home
+        if home is None or not method.gives_tokens:
+            return Credentials(home.user if home is not None else discovery.address.user, password)
+        self._progress.step("identity", "active", home.host)
+        credentials = Credentials(home.user, password, TokenKeeper())
+        async with Https(self.names, self._judge) as https:
+            server = Authorization(https, bases_of(discovery))
+            credentials.take(await self._password_to_tokens(server, credentials, str(discovery.address)))
+        return credentials
+
+    async def _password_to_tokens(self, server: Authorization, credentials: Credentials, address: str) -> Tokens:
+        began, asked = self._progress.seconds, Reason.of("sign_in.trace.code")
+        question, host = f"GET {server.issuer}{AUTHORIZE_PATH}", URL(server.issuer).host or ""
+        try:
+            answer = await server.by_password(credentials.user, credentials.password)
+        except PasswordRefusedError as error:
+            self._note_proof(asked, question, error.server, error.detail, began, Outcome.FAILED)
+            wrong = Reason.of("engine.password_wrong", address=address)
+            locked = Reason.of("sign_in.locked", seconds=round(error.wait))
+            raise SignInError(locked if error.locked else wrong) from error
+        except GrantRefusedError as error:
+            self._note_proof(asked, question, error.server, error.detail, began, Outcome.FAILED)
+            raise SignInError(Reason.of("sign_in.browser.refused", server=error.server, why=error.detail)) from error
+        except UnavailableError as error:
+            self._note_proof(asked, question, host, error.detail, began, Outcome.FAILED)
+            raise self._unreachable(error.server or host, error.status, error.detail, error.stop) from error
+        self._note_proof(asked, question, host, "a code, then tokens", began, Outcome.OK)
+        return credentials.received(answer, server.issuer)
+
+    async def by_code(
+        self, discovery_user: str, server: Authorization, code: str, verifier: str, redirect: str
+    ) -> Tokens:
+        """The tokens of a code that the browser brought. Raises SignInError."""
+        began, asked = self._progress.seconds, Reason.of("sign_in.trace.browser")
+        question, host = f"POST {server.issuer}{TOKEN_PATH}", URL(server.issuer).host or ""
+        try:
+            answer = await server.redeem(code, verifier, redirect)
+        except GrantRefusedError as error:
+            self._note_proof(asked, question, error.server, error.detail, began, Outcome.FAILED)
+            raise SignInError(Reason.of("sign_in.browser.refused", server=error.server, why=error.detail)) from error
+        except UnavailableError as error:
+            self._note_proof(asked, question, host, error.detail, began, Outcome.FAILED)
+            raise self._unreachable(error.server or host, error.status, error.detail, error.stop) from error
+        self._note_proof(asked, question, host, answer.user_id, began, Outcome.OK)
+        if answer.user_id and answer.user_id.casefold() != discovery_user.casefold():
+            with contextlib.suppress(AuthorizationError):  # nobody uses it: it ends by itself, too
+                await server.revoke(answer.refresh_token)
+            raise SignInError(
+                Reason.of("sign_in.browser.other_person", server=host, found=answer.user_id, wanted=discovery_user)
+            )
+        return Credentials(discovery_user).received(answer, server.issuer)
+
+    async def prove(self, discovery: Discovery, credentials: Credentials, method: Method) -> Proven:
+        """Ask for the person's own document, which proves who they are, and fetch what the company set.
 
         Raises SignInError without a fault for a wrong password, with one for everything else.
         """
@@ -123,9 +236,7 @@ class SignInFlow:
         bases = cluster_bases(home.base, home.servers)
         progress.step("identity", "active", home.host)
         async with AsyncExitStack() as stack:
-            call_manager = await stack.enter_async_context(
-                CallManager(self.names, self._settings.ca_file, bases, home.user, password)
-            )
+            call_manager = await stack.enter_async_context(CallManager(self.names, self._judge, bases, credentials))
             user = await self._user(call_manager, discovery)
             progress.step("identity", "done", call_manager.server)
             progress.step("connecting", "active", call_manager.server)
@@ -142,7 +253,8 @@ class SignInFlow:
         plan = fetched.plan
         if discovery.decision.authenticator is Authenticator.PRESENCE:  # by hand: that server and no other
             plan = replace_presence(plan, discovery.servers)
-        return Proven(plan, user)
+        settings = {name: setting.value for name, setting in fetched.settings.items()}
+        return Proven(plan, user, Configured(settings, plan.mode, method.value))
 
     async def _user(self, call_manager: CallManager, discovery: Discovery) -> User:
         began = self._progress.seconds
@@ -154,13 +266,30 @@ class SignInFlow:
         except WrongPasswordError as error:
             self._note_proof(asked, question, server, "HTTP 401", began, Outcome.FAILED)
             raise SignInError(Reason.of("engine.password_wrong", address=address)) from error
+        except TokenRefusedError as error:
+            self._note_proof(asked, question, server, error.detail, began, Outcome.FAILED)
+            raise SignInError(error.reason) from error
         except CallManagerError as error:
             self._note_proof(asked, question, server, error.detail, began, Outcome.FAILED)
-            where = HostPort(error.server.rpartition(":")[0] or error.server or server, UDS_PORT)
-            fault = faults.home_unreachable(server, ServerFailure(where, status=error.status, detail=error.detail))
-            raise SignInError(fault.what, fault) from error
+            raise self._unreachable(error.server or server, error.status, error.detail, error.stop) from error
         self._note_proof(asked, question, server, "HTTP 200", began, Outcome.OK)
         return user
+
+    def _unreachable(self, server: str, status: int, detail: str, stop: CertificateStopError | None) -> SignInError:
+        """The fault of a call manager that was of no use; a certificate in the way becomes a question."""
+        where = HostPort(server.rpartition(":")[0] or server, UDS_PORT)
+        considered = stop.considered if stop is not None else None
+        failure = ServerFailure(
+            where,
+            considered.obstacle if considered is not None else None,
+            considered.facts if considered is not None else None,
+            status=status,
+            detail=detail,
+        )
+        fault = faults.home_unreachable(where.host, failure)
+        if stop is not None:
+            self._progress.set(certificate=certificate_question(stop, fault.what))
+        return SignInError(fault.what, fault)
 
     def _note_proof(
         self, text: Reason, question: str, server: str, answer: str, began: float, outcome: Outcome
@@ -222,19 +351,14 @@ def replace_presence(plan: Plan, servers: Sequence[HostPort]) -> Plan:
     return with_fields(plan, presence=[str(server) for server in servers]) if servers else plan
 
 
-def certificate_question(facts: CertificateFacts, reason: Reason) -> CertificateQuestion:
-    """What the page shows of a certificate that is not trusted. It can't be accepted: no policy allows that."""
-    return CertificateQuestion(
-        server=facts.server,
-        expected=facts.expected,
-        found=list(facts.names),
-        issuer=facts.issuer,
-        valid_from=facts.valid_from,
-        valid_until=facts.valid_until,
-        fingerprint=facts.fingerprint,
-        reason=reason,
-        may_accept=False,
-    )
+def bases_of(discovery: Discovery) -> list[str]:
+    """The user data service on every node of the person's home cluster; empty where there is none."""
+    home = discovery.home
+    return cluster_bases(home.base, home.servers) if home is not None else []
+
+
+def _on(value: bool) -> str:
+    return "on" if value else "off"
 
 
 def presence_fault(domain: str, reason: Reason) -> Fault:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from ringback.client.configuration.plan import Plan
@@ -19,6 +20,7 @@ from ringback.client.host.wire_sign_in import ManualSettings
 from ringback.client.identity.accounts import Accounts
 from ringback.client.store.store import Store
 from ringback.rules.addresses import UserAddress
+from ringback.rules.config_changes import Configured
 from ringback.rules.reasons import Reason
 from ringback.rules.services_domain import (
     Bootstrap,
@@ -31,6 +33,14 @@ from ringback.rules.services_domain import (
 LINK_SCHEMES = ("ciscojabber:", "ringback:")
 
 log = structlog.get_logger(__name__)
+
+
+class KeptConfiguration(msgspec.Struct, frozen=True, kw_only=True):
+    """The company's settings as they counted last."""
+
+    settings: dict[str, str]
+    primary: str = ""
+    method: str = ""
 
 
 class Sources:
@@ -83,9 +93,25 @@ class Sources:
         """Keep a plan for the next start."""
         await self._store.put("plan", str(address), plan)
 
+    async def configured(self, address: UserAddress) -> Configured | None:
+        """What counted of the company's settings in the person's last session."""
+        kept = await self._store.get("configured", str(address), KeptConfiguration)
+        return Configured(kept.settings, kept.primary, kept.method) if kept is not None else None
+
+    async def keep_configured(self, address: UserAddress, now: Configured) -> None:
+        """Keep what counts of the company's settings."""
+        kept = KeptConfiguration(settings=dict(now.settings), primary=now.primary, method=now.method)
+        await self._store.put("configured", str(address), kept)
+
     async def forget(self, address: str) -> None:
         """Delete what is kept of a person."""
         await self._store.remove("plan", [address])
+        await self._store.remove("configured", [address])
+
+    async def switches(self) -> dict[str, str]:
+        """The switches of the installation, for the modes of certificates."""
+        found = await self._first_launch(always=True)
+        return dict(found.others) if found is not None else {}
 
     async def _provision(self) -> Provision | None:
         link = await self._store.get("settings", "link", str)
@@ -95,8 +121,10 @@ class Sources:
             log.warning("engine.link_unreadable", why=str(error))
             return None
 
-    async def _first_launch(self) -> Bootstrap | None:
-        if self._bootstrap is None or await self._store.get("settings", "launched", bool):
+    async def _first_launch(self, *, always: bool = False) -> Bootstrap | None:
+        if self._bootstrap is None:
+            return None
+        if not always and await self._store.get("settings", "launched", bool):
             return None
         try:
             return parse_bootstrap(await asyncio.to_thread(self._bootstrap.read_text, "utf-8"))

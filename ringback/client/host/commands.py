@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ringback.client.engine.engine import Engine
@@ -10,8 +11,10 @@ from ringback.client.engine.errors import EngineError
 from ringback.client.host import wire, wire_sign_in
 from ringback.client.host.call_commands import CALL_DOERS, CallValue
 from ringback.client.messaging.errors import MessagingError
+from ringback.protocols.oauth.clients import RETURN_PATH
 from ringback.rules.reasons import Reason
 
+LEAVE_PATH = f"{RETURN_PATH}/go"
 TEXT_LIMIT = 20_000  # characters of a message; services refuse stanzas of more than 64 to 256 kB
 TITLE_LIMIT = 200
 STATUS_LIMIT = 500
@@ -19,14 +22,32 @@ ID_LIMIT = 128
 PEOPLE_LIMIT = 200
 
 Value: TypeAlias = (
-    wire.SearchResults | wire.History | wire.PersonCard | wire.Conversation | wire.Message | wire.TraceLines | CallValue
+    wire.SearchResults
+    | wire.History
+    | wire.PersonCard
+    | wire.Conversation
+    | wire.Message
+    | wire.TraceLines
+    | wire_sign_in.BrowserSignIn
+    | CallValue
 )
 _Doer = Callable[[Engine, Any], Awaitable[Value]]
 
 
-async def perform(engine: Engine, command: wire.AnyCommand) -> wire.Done | wire.Refused:
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """Who asks: ``origin`` is the address of the host as this browser uses it, ``browser`` what its session is known
+    by."""
+
+    origin: str
+    browser: str
+
+
+async def perform(engine: Engine, command: wire.AnyCommand, tab: Tab) -> wire.Done | wire.Refused:
     """Do a command and give its answer; every way that it can fail for a reason becomes ``Refused``."""
     try:
+        if isinstance(command, wire_sign_in.BeginBrowserSignIn):
+            return wire.Done(n=command.n, value=await _begin_browser_sign_in(engine, command, tab))
         about_calls = CALL_DOERS.get(type(command))
         if about_calls is not None:
             return wire.Done(n=command.n, value=await about_calls(engine.signed_in().calling, command))
@@ -49,6 +70,15 @@ async def _find_services(engine: Engine, command: wire_sign_in.FindServices) -> 
 async def _sign_in_with(engine: Engine, command: wire_sign_in.SignInWith) -> Value:
     await engine.sign_in_with(_short(command.password, 1024, "password"), command.remember)
     return None
+
+
+async def _begin_browser_sign_in(
+    engine: Engine, command: wire_sign_in.BeginBrowserSignIn, tab: Tab
+) -> wire_sign_in.BrowserSignIn:
+    way = await engine.begin_browser_sign_in(
+        f"{tab.origin}{RETURN_PATH}", tab.browser, remember=command.remember, quietly=command.quietly
+    )
+    return wire_sign_in.BrowserSignIn(url=f"{LEAVE_PATH}?way={way.id}")
 
 
 async def _use_known(engine: Engine, command: wire_sign_in.UseKnown) -> Value:
@@ -81,9 +111,22 @@ async def _test_servers(engine: Engine, command: wire_sign_in.TestServers) -> Va
 
 
 async def _answer_certificate(engine: Engine, command: wire_sign_in.AnswerCertificate) -> Value:
-    if command.accept:
-        raise EngineError(Reason.of("engine.certificate.policy"))
-    await engine.cancel()
+    await engine.answer_certificate(_short(command.fingerprint, ID_LIMIT, "fingerprint"), command.accept)
+    return None
+
+
+async def _refresh_configuration(engine: Engine, _: wire_sign_in.RefreshConfiguration) -> Value:
+    await engine.refresh_configuration()
+    return None
+
+
+async def _apply_configuration(engine: Engine, _: wire_sign_in.ApplyConfiguration) -> Value:
+    await engine.apply_configuration()
+    return None
+
+
+async def _postpone_configuration(engine: Engine, _: wire_sign_in.PostponeConfiguration) -> Value:
+    await engine.postpone_configuration()
     return None
 
 
@@ -227,6 +270,9 @@ _DOERS: dict[type[wire.AnyCommand], _Doer] = {
     wire_sign_in.SetManual: _set_manual,
     wire_sign_in.TestServers: _test_servers,
     wire_sign_in.AnswerCertificate: _answer_certificate,
+    wire_sign_in.RefreshConfiguration: _refresh_configuration,
+    wire_sign_in.ApplyConfiguration: _apply_configuration,
+    wire_sign_in.PostponeConfiguration: _postpone_configuration,
     wire_sign_in.SignOut: _sign_out,
     wire_sign_in.GetTrace: _get_trace,
     wire.SetPresence: _set_presence,

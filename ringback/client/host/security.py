@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 COOKIE = "ringback_session"
+RETURN_COOKIE = "ringback_return"
+"""Comes along when another site leads back (SameSite=Lax); good for nothing but that, and only for minutes."""
 
 HEADERS = {
     # Fluent writes its styles into style elements; scripts come from our own files only.

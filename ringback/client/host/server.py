@@ -17,11 +17,23 @@ from aiohttp import web
 import ringback
 from ringback.client.engine.errors import EngineError
 from ringback.client.engine.settings import EngineSettings
-from ringback.client.host.security import COOKIE, HEADERS, host_allowed, origin_allowed, token_right
+from ringback.client.engine.ways import WAY_SECONDS
+from ringback.client.host.commands import LEAVE_PATH, Tab
+from ringback.client.host.security import (
+    COOKIE,
+    HEADERS,
+    RETURN_COOKIE,
+    host_allowed,
+    origin_allowed,
+    token_right,
+)
 from ringback.client.host.sessions import BrowserSession, BrowserSessions, TooManySessionsError
 from ringback.client.host.settings import HostSettings
 from ringback.client.host.socket import TabSocket
 from ringback.client.store.errors import StoreError
+from ringback.protocols.oauth.clients import RETURN_PATH
+from ringback.rules.catalogue import render
+from ringback.rules.reasons import Reason
 
 COOKIE_SECONDS = 30 * 24 * 3600
 _HASHED = re.compile(r"[.-][A-Za-z0-9_-]{8,}\.[a-z0-9]+\Z")
@@ -74,6 +86,8 @@ class EngineHost:
         app.router.add_get("/api/socket", self._socket)
         app.router.add_get("/api/photo/{person}", self._photo)
         app.router.add_get("/api/trace.json", self._trace)
+        app.router.add_get(LEAVE_PATH, self._leave)
+        app.router.add_get(RETURN_PATH, self._return)
         app.router.add_get("/{path:.*}", self._page)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handle_signals=False)
         await self._runner.setup()
@@ -175,6 +189,42 @@ class EngineHost:
             path = root / "index.html"
         return _static(request, path)
 
+    # --- signing in in the browser
+
+    async def _leave(self, request: web.Request) -> web.StreamResponse:
+        """The page goes to the company's sign-in: with a cookie that comes back when another site leads back here."""
+        session = await self._session_of(request)
+        left = await session.engine.ways.leave(request.query.get("way", ""), session.digest) if session else None
+        if session is None or left is None:
+            return _words(400, "This sign-in is not open any more", "Go back to the start page and begin it again.")
+        url, secret = left
+        response = web.Response(status=303, headers={"Location": url, "Cache-Control": "no-store"})
+        response.set_cookie(
+            RETURN_COOKIE, f"{session.digest}.{secret}", httponly=True, samesite="Lax", path=RETURN_PATH,
+            max_age=int(WAY_SECONDS),
+        )  # fmt: skip
+        return response
+
+    async def _return(self, request: web.Request) -> web.StreamResponse:
+        """The company's sign-in leads back. The session's own cookie does not come along from another site, so the
+        page that answers goes on to the start page by itself, and then it does."""
+        name, _, secret = request.cookies.get(RETURN_COOKIE, "").partition(".")
+        why: Reason | None = Reason.of("sign_in.browser.no_question")
+        try:
+            session = await self._sessions.known_as(name) if secret else None
+            if session is not None:
+                why = None
+                await session.engine.came_back(list(request.query.items()), secret, session.digest)
+        except TooManySessionsError:
+            return _words(503, "Too many browsers are open here", "Close one and try again.")
+        except EngineError as error:
+            why = error.reason
+        if why is not None:
+            return _words(400, "This sign-in does not count", render(why))
+        response = _words(200, "You are signed in there", "This page goes on by itself.", go_to="/")
+        response.del_cookie(RETURN_COOKIE, path=RETURN_PATH)
+        return response
+
     # --- the interface
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
@@ -185,7 +235,8 @@ class EngineHost:
             return _words(503, "Too many browsers are open here", "Close one and try again.")
         if session is None:
             return _words(401, "Open Ringback with its own link", "The session of this browser is over.")
-        socket = TabSocket(session.engine, lambda: self._note_account(session))
+        tab = Tab(f"http://{request.host}", session.digest)
+        socket = TabSocket(session.engine, tab, lambda: self._note_account(session))
         self._sockets.add(socket)
         self._sessions.opened(session)
         try:
@@ -201,7 +252,7 @@ class EngineHost:
             address = session.engine.progress.now.address
             account = await session.engine.accounts.get(address) if address else None
             signed_in = session.engine.session is not None
-            keep = address if account is not None and account.password and signed_in else ""
+            keep = address if account is not None and account.remembered and signed_in else ""
             await self._sessions.remember(session, keep)
         except (EngineError, ValueError):  # the engine is closed already
             log.debug("host.account_not_noted")
@@ -259,11 +310,12 @@ def _static(request: web.Request, path: Path) -> web.StreamResponse:
     return web.FileResponse(path, headers=headers)
 
 
-def _words(status: int, title: str, help_text: str) -> web.Response:
-    """A small page in words, for what happens before the real one is there."""
+def _words(status: int, title: str, help_text: str, go_to: str = "") -> web.Response:
+    """A small page in words, for what happens before the real one is there. ``go_to``: where it goes on at once."""
+    onward = f"<meta http-equiv=refresh content='0;url={html.escape(go_to)}'>" if go_to else ""
     body = (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        f"<title>{html.escape(title)} · Ringback</title>"
+        f"{onward}<title>{html.escape(title)} · Ringback</title>"
         "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:20vh auto;padding:0 1.5rem;"
         "color:#10222a;background:#f6f9fa}h1{font-size:1.5rem}p{color:#3e5159}"
         "@media(prefers-color-scheme:dark){body{color:#e9f0f2;background:#0f1a1e}p{color:#bcc9ce}}</style>"

@@ -61,7 +61,10 @@ class BrowserSessions:
 
         After a restart of the host a session goes on by itself where its person wanted to be remembered.
         """
-        name = digest(cookie)
+        return await self.known_as(digest(cookie))
+
+    async def known_as(self, name: str) -> BrowserSession | None:
+        """The session that is known by this digest, as ``find``."""
         async with self._lock:
             session = self._sessions.get(name)
             if session is not None:
@@ -71,7 +74,7 @@ class BrowserSessions:
             engine = Engine(self._settings)
             await engine.start()
             address = await engine.accounts.session(name)
-            if not address and name not in self._known:
+            if not address and name not in self._known and not await engine.ways.waits(name):
                 await engine.close()
                 return None
             session = self._sessions[name] = BrowserSession(name, engine)

@@ -17,7 +17,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from ringback.client.engine.engine import Engine
 from ringback.client.events import EventsLostError, Subscription
 from ringback.client.host import wire
-from ringback.client.host.commands import perform
+from ringback.client.host.commands import Tab, perform
 from ringback.rules.reasons import Reason
 
 MESSAGE_LIMIT = 512 * 1024
@@ -31,8 +31,9 @@ log = structlog.get_logger(__name__)
 class TabSocket:
     """Serves one tab until it goes."""
 
-    def __init__(self, engine: Engine, welcomed: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, engine: Engine, tab: Tab, welcomed: Callable[[], Awaitable[None]]) -> None:
         """``welcomed`` is called after each new snapshot: somebody signed in or out."""
+        self._tab = tab
         self._welcomed = welcomed
         self._engine = engine
         self._events = Subscription(engine.events)
@@ -94,7 +95,7 @@ class TabSocket:
 
     async def _do(self, command: wire.AnyCommand) -> None:
         try:
-            answer = await perform(self._engine, command)
+            answer = await perform(self._engine, command, self._tab)
         except Exception as error:  # one command that fails in an unforeseen way must not end the tab
             log.exception("host.command_failed", command=type(command).__name__)
             reason = Reason.of("engine.internal", work=type(command).__name__, kind=type(error).__name__)

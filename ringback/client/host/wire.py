@@ -56,6 +56,8 @@ from ringback.client.host.wire_calls import (
     TransferCall,
 )
 from ringback.client.host.wire_sign_in import (
+    Account,
+    AccountChanged,
     AnswerCertificate,
     ApplyConfiguration,
     BeginBrowserSignIn,
@@ -236,6 +238,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     calls: list[Call] = field(default_factory=list)
     recents: list[Recent] = field(default_factory=list)
     questions: Questions = field(default_factory=Questions)
+    account: Account | None = None
     version: str = ""
 
 
@@ -568,6 +571,7 @@ AnyEvent = (
     Welcome
     | SignInChanged
     | QuestionsChanged
+    | AccountChanged
     | TraceGrew
     | PeopleChanged
     | MeChanged

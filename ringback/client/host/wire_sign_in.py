@@ -148,6 +148,22 @@ class ConfigurationChange(Struct, frozen=True, kw_only=True):
     reasons: list[Reason] = field(default_factory=list)
 
 
+class Account(Struct, frozen=True, kw_only=True):
+    """How one is signed in. ``method``: the password goes to the services; it was typed here once and the services get
+    tokens; or the person signed in in the browser. ``who_asks``: who knows the person. ``since``; ``until``: when the
+    sign-in is over, null: not known beforehand. ``services``: which use the token (as in ``Service.id``). ``kept``:
+    what is kept on this computer and goes with "forget", one sentence each.
+    """
+
+    method: Literal["password", "token", "browser"]
+    who_asks: str
+    since: str
+    until: str | None = None
+    remembered: bool = False
+    services: list[str] = field(default_factory=list)
+    kept: list[Reason] = field(default_factory=list)
+
+
 class Questions(Struct, frozen=True, kw_only=True):
     """What waits for the person while signed in; all null: nothing."""
 
@@ -178,6 +194,12 @@ class QuestionsChanged(Event, frozen=True, kw_only=True):
     """A question came up while signed in, or was answered."""
 
     questions: Questions
+
+
+class AccountChanged(Event, frozen=True, kw_only=True):
+    """How one is signed in changed: another token, or what is kept."""
+
+    account: Account | None
 
 
 # --- commands

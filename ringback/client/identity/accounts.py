@@ -7,17 +7,26 @@ from datetime import UTC, datetime
 import msgspec
 
 from ringback.client.host.wire_sign_in import KnownAccount, ManualSettings
+from ringback.client.identity.keeper import Tokens
 from ringback.client.store.store import Store
 
 
 class KeptAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """An account as it is kept. ``password`` is empty where the person did not want it remembered."""
+    """An account as it is kept. ``password`` and ``tokens`` are there only where the person wants to be remembered:
+    tokens where the cluster gives some, the password where a service needs it. ``method``: how the person signed in."""
 
     address: str
     name: str = ""
     last: str = ""
     password: str = ""
     manual: ManualSettings = msgspec.field(default_factory=ManualSettings)
+    tokens: Tokens | None = None
+    method: str = ""
+
+    @property
+    def remembered(self) -> bool:
+        """Whether the next start asks nothing."""
+        return bool(self.password) or self.tokens is not None
 
     def __repr__(self) -> str:
         return f"KeptAccount({self.address!r})"
@@ -34,24 +43,28 @@ class Accounts:
         kept = await self._store.all("account", KeptAccount)
         rows = sorted(kept.values(), key=lambda account: account.last, reverse=True)
         return [
-            KnownAccount(address=row.address, name=row.name, last=row.last, remembered=bool(row.password))
-            for row in rows
+            KnownAccount(address=row.address, name=row.name, last=row.last, remembered=row.remembered) for row in rows
         ]
 
     async def get(self, address: str) -> KeptAccount | None:
         """One account."""
         return await self._store.get("account", address, KeptAccount)
 
-    async def signed_in(self, address: str, name: str, password: str | None, manual: ManualSettings) -> None:
-        """Note a sign-in; ``password`` None: it is not to be kept."""
+    async def signed_in(self, account: KeptAccount) -> None:
+        """Note a sign-in of now."""
         moment = datetime.now(UTC).isoformat(timespec="seconds")
-        account = KeptAccount(address=address, name=name, last=moment, password=password or "", manual=manual)
-        await self._store.put("account", address, account)
+        await self._store.put("account", account.address, msgspec.structs.replace(account, last=moment))
 
-    async def forget_password(self, address: str) -> None:
-        """A remembered password that is not right any more, or was signed out."""
+    async def keep_tokens(self, address: str, tokens: Tokens) -> None:
+        """Renewed tokens of somebody who is remembered by tokens."""
+        if (account := await self.get(address)) is not None and account.tokens is not None:
+            await self._store.put("account", address, msgspec.structs.replace(account, tokens=tokens))
+
+    async def forget_secrets(self, address: str) -> None:
+        """Delete password and tokens: they are not good any more, or the person signed out."""
         if (account := await self.get(address)) is not None:
-            await self._store.put("account", address, msgspec.structs.replace(account, password=""))
+            bare = msgspec.structs.replace(account, password="", tokens=None)
+            await self._store.put("account", address, bare)
 
     async def forget(self, address: str) -> None:
         """Delete an account from the list."""

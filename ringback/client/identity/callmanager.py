@@ -1,84 +1,76 @@
-"""The call manager asked as a person: user document, devices, search and files, with Basic and the session's cookies.
+"""The call manager asked as a person: user document, devices, search and files, with a token, or with the password and
+the session's cookies.
 
-The password goes over verified TLS to the home cluster's servers only (``https``; redirects are not followed).
+Either goes over verified TLS to the home cluster's servers only (``https``; redirects are not followed). A token that
+is refused is asked about once: where another one comes, the question is asked again with it.
 """
 
 from __future__ import annotations
 
-import asyncio
-import base64
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import quote, urlencode
 
-import aiohttp
 from yarl import URL
 
-from ringback.net.names import NameClient, NameResolver
-from ringback.net.tls import client_context
+from ringback.client.identity.credentials import Credentials, NoTokenError
+from ringback.client.identity.https import Answer, CertificateProblemError, Https, HttpsError
+from ringback.client.trust import CertificateStopError, TrustJudge
+from ringback.net.names import NameClient
 from ringback.protocols.uds.devices import Device, DeviceChange, Devices
 from ringback.protocols.uds.documents import UdsError
 from ringback.protocols.uds.extensions import ExtensionChange, Extensions
 from ringback.protocols.uds.people import User, Users
+from ringback.rules.reasons import Reason
 
 _T = TypeVar("_T")
-REQUEST_SECONDS = 8.0
-_LIMIT = 4 * 1024 * 1024
 
 
 class CallManagerError(Exception):
-    """A call manager gave no usable answer; ``server`` is whom we asked, ``status`` 0 where there was none."""
+    """A call manager gave no usable answer; ``server`` is whom we asked, ``status`` 0 where there was none.
 
-    def __init__(self, server: str, detail: str, status: int = 0) -> None:
+    ``stop``: its certificate stands in the way.
+    """
+
+    def __init__(self, server: str, detail: str, status: int = 0, stop: CertificateStopError | None = None) -> None:
         super().__init__(f"{server}: {detail}")
         self.server = server
         self.detail = detail
         self.status = status
+        self.stop = stop
 
 
 class WrongPasswordError(CallManagerError):
     """The call manager knows the person and refuses the password."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came over HTTP."""
+class TokenRefusedError(CallManagerError):
+    """There is no token that the call manager takes now; ``reason`` says why, for showing."""
 
-    status: int
-    body: bytes
-    kind: str
+    def __init__(self, server: str, reason: Reason) -> None:
+        super().__init__(server, "the token was refused", 401)
+        self.reason = reason
 
 
 class CallManager:
     """One person at the home cluster. An async context manager; every method raises CallManagerError."""
 
-    def __init__(self, names: NameClient, ca_file: Path | None, bases: Sequence[str], user: str, password: str) -> None:
+    def __init__(self, names: NameClient, judge: TrustJudge, bases: Sequence[str], credentials: Credentials) -> None:
         """``bases``: ``https://host:port/cucm-uds`` of the nodes in the order to try."""
-        self._names = names
-        self._context = client_context(ca_file)
         self._bases = [base.rstrip("/") for base in bases]
-        self._user = user
-        token = base64.b64encode(f"{user}:{password}".encode()).decode()
-        self._authorization = f"Basic {token}"
-        self._session: aiohttp.ClientSession | None = None
+        self._user = credentials.user
+        self._credentials = credentials
+        self._https = Https(names, judge, cookies=not credentials.by_token)
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(resolver=NameResolver(self._names), ssl=self._context, limit=8)
-        # Sessions of the call manager are bound to cookies; its nodes may be known by address only.
-        jar = aiohttp.CookieJar(unsafe=True)
-        timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
-        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=jar, timeout=timeout)
+        await self._https.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._https.__aexit__(kind, error, trace)
 
     @property
     def server(self) -> str:
@@ -122,24 +114,25 @@ class CallManager:
         return self._read(Users.parse, answer)
 
     async def get(self, url: str, *, private: bool = False) -> Answer:
-        """Any file by its address, http or https. The password goes along only to https and only if ``private``."""
+        """Any file by its address, http or https. What proves who we are goes only to https and only if ``private``."""
         target = URL(url)
-        headers = {"Authorization": self._authorization} if private and target.scheme == "https" else {}
-        return await self._fetch(target, headers)
+        if private and target.scheme == "https":
+            return await self._proven(target, {})
+        return await self._fetch(target, {})
 
     async def _ask(self, path: str, *, private: bool, body: bytes | None = None) -> Answer:
         """GET, or with a body PUT, at the first node that answers."""
         problem: CallManagerError | None = None
         for base in self._bases:
-            headers = {"Accept": "application/xml"}
-            if private:
-                headers["Authorization"] = self._authorization
+            headers, target = {"Accept": "application/xml"}, URL(f"{base}{path}", encoded=True)
+            host = target.host or ""
             try:
-                answer = await self._fetch(URL(f"{base}{path}", encoded=True), headers, body)
+                answer = await (self._proven if private else self._fetch)(target, headers, body)
+            except TokenRefusedError:
+                raise
             except CallManagerError as error:
                 problem = error
                 continue
-            host = URL(base).host or ""
             if answer.status == 401:
                 raise WrongPasswordError(host, "the password was refused", 401)
             if answer.status in (200, 204):
@@ -149,27 +142,32 @@ class CallManager:
                 break
         raise problem or CallManagerError("", "no call manager is known")
 
+    async def _proven(self, url: URL, headers: dict[str, str], body: bytes | None = None) -> Answer:
+        """Ask with what proves who we are; once more where another token came."""
+        if not self._credentials.by_token:
+            return await self._fetch(url, {**headers, "Authorization": self._credentials.basic()}, body)
+        try:
+            token = await self._credentials.token()
+            answer = await self._fetch(url, {**headers, "Authorization": f"Bearer {token}"}, body)
+            if answer.status == 401:
+                token = await self._credentials.another(token)
+                answer = await self._fetch(url, {**headers, "Authorization": f"Bearer {token}"}, body)
+        except NoTokenError as error:
+            raise TokenRefusedError(url.host or "", error.reason) from error
+        if answer.status == 401:
+            raise TokenRefusedError(url.host or "", Reason.of("tokens.refused_by", server=url.host or "-"))
+        return answer
+
     async def _fetch(self, url: URL, headers: dict[str, str], body: bytes | None = None) -> Answer:
-        if self._session is None:
-            raise CallManagerError(url.host or "", "the connection is closed")
-        host = f"{url.host}:{url.port}"
         method = "GET"
         if body is not None:
             method, headers = "PUT", {**headers, "Content-Type": "application/xml"}
         try:
-            async with self._session.request(
-                method, url, headers=headers, data=body, allow_redirects=False
-            ) as response:
-                read = await response.content.read(_LIMIT + 1)
-                while len(read) <= _LIMIT and (more := await response.content.read(_LIMIT)):
-                    read += more
-                if len(read) > _LIMIT:
-                    raise CallManagerError(host, "the answer is too long")
-                return Answer(response.status, read, response.content_type)
-        except TimeoutError as error:
-            raise CallManagerError(host, f"no answer within {REQUEST_SECONDS:g} s") from error
-        except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
-            raise CallManagerError(host, str(error) or type(error).__name__) from error
+            return await self._https.request(method, url, headers, body=body)
+        except CertificateProblemError as error:
+            raise CallManagerError(error.server, error.detail, stop=error.stop) from error
+        except HttpsError as error:
+            raise CallManagerError(error.server, error.detail) from error
 
     def _read(self, parse: Callable[[bytes], _T], answer: Answer) -> _T:
         try:

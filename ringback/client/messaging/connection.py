@@ -2,8 +2,11 @@
 
 slixmpp speaks the stream (TLS, SASL, binding, stream management); this class decides when and where to connect. One
 task, ``run``, owns everything. Each round goes through the targets in the order of ``rules.failover``; of each, through
-its addresses; of each, through the names that its certificate may carry: the domain (RFC 6120 section 13.7.2.1) and,
-where the configuration or the person named the host, that host.
+its addresses. A certificate may carry the domain (RFC 6120 section 13.7.2.1) or, since configuration or person named
+it, the host: ``client.trust`` judges both in one handshake.
+
+What proves who we are is asked for before each attempt, so that a token which is over never reaches a server. A token
+that is refused is asked about: where another one comes, the attempt is made once more with it.
 """
 
 from __future__ import annotations
@@ -20,9 +23,11 @@ from xml.etree.ElementTree import Element
 
 import structlog
 
+from ringback.client.identity.credentials import NoTokenError
 from ringback.client.messaging.errors import NotConnectedError, RequestFailedError
 from ringback.client.messaging.happenings import Account, Incoming, Lost
-from ringback.client.messaging.stream import Stream, StreamEnd
+from ringback.client.messaging.stream import Attempt, Stream, StreamEnd
+from ringback.client.trust import CertificateStopError, Considered, Expected, Place, Purpose
 from ringback.rules.addresses import HostPort, Jid
 from ringback.rules.failover import Backoff, RoundEvidence, Wait, next_wait, order_tries
 from ringback.rules.reasons import Reason
@@ -31,6 +36,7 @@ ATTEMPT_SECONDS = 15.0  # from the first packet to a session, one address
 REQUEST_SECONDS = 20.0
 PING_SECONDS = 50.0  # idle time after which the server is asked whether it is there
 PING_ANSWER_SECONDS = 15.0
+CERTIFICATE_TRIES = 3  # connections to one address while the judge finds out about its certificate
 INBOX_LIMIT = 2000  # stanzas read but not yet handled; beyond it the socket is not read
 
 log = structlog.get_logger(__name__)
@@ -48,6 +54,16 @@ class Target:
     reasons: tuple[Reason, ...] = ()
 
 
+class Trust(Protocol):
+    """Judges the servers' certificates: ``client.trust.TrustJudge``."""
+
+    def context(self, expected: Expected | None = None) -> ssl.SSLContext:
+        """What connections are opened with."""
+
+    async def consider(self, error: BaseException, place: Place) -> Considered:
+        """What to do about a certificate that ended one."""
+
+
 class Watcher(Protocol):
     """Told of the connection's way, for progress, trace and the service's state."""
 
@@ -63,8 +79,8 @@ class Watcher(Protocol):
     def waiting(self, wait: Wait, reason: Reason) -> None:
         """All targets failed, the last one for ``reason``; the next round begins after the wait."""
 
-    def refused(self, reason: Reason, certificate: ssl.SSLCertVerificationError | None) -> None:
-        """The password or the certificate was not accepted: no further attempt is made by itself."""
+    def refused(self, end: StreamEnd) -> None:
+        """The server or its certificate was not accepted, or we were not: no further attempt is made by itself."""
 
 
 class Connection:
@@ -75,7 +91,7 @@ class Connection:
         account: Account,
         targets: Callable[[], Awaitable[list[Target]]],
         resolve: Callable[[str], Awaitable[list[str]]],
-        tls: Callable[[], ssl.SSLContext],
+        trust: Trust,
         watcher: Watcher,
         backoff: Backoff | None = None,
         pick: Callable[[], float] = random.random,
@@ -84,14 +100,13 @@ class Connection:
         self._account = account
         self._targets = targets
         self._resolve = resolve
-        self._tls = tls
+        self._trust = trust
         self._watcher = watcher
         self._backoff = backoff or Backoff()
         self._pick = pick
         self._stream: Stream | None = None
         self._retry = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._last_name: dict[HostPort, str] = {}
         self._holder: Target | None = None
         self.inbox: asyncio.Queue[Incoming] = asyncio.Queue()
 
@@ -112,7 +127,7 @@ class Connection:
     async def run(self) -> None:
         """Connect and stay connected until cancelled, or until the server refuses this person."""
         failures, had_session = 0, False
-        self._stream = Stream(self._account, self._tls(), self._deliver)
+        self._stream = Stream(self._account, self._deliver)
         try:
             while not self._stopping.is_set():
                 self._retry.clear()
@@ -121,11 +136,13 @@ class Connection:
                     failures, had_session = 0, True
                     end = await self._keep(self._stream)
                     self._deliver(Lost(end.reason))
+                    if end.signed_out:
+                        self._account.credentials.doubt()
                 if self._stopping.is_set():
                     return
                 # A certificate that turned bad under a running session is the server's trouble and may pass.
                 if end.final and not (had_session and end.certificate is not None):
-                    self._watcher.refused(end.reason, end.certificate)
+                    self._watcher.refused(end)
                     return
                 failures += 1
                 wait = next_wait(failures, self._pick(), self._backoff)
@@ -207,28 +224,48 @@ class Connection:
         ]
 
     async def _attempt(self, stream: Stream, target: Target, address: str) -> StreamEnd | None:
-        names = [self._account.jid.domain]
-        if target.server.host not in names:
-            names.append(target.server.host)
-        if known := self._last_name.get(target.server):
-            names.sort(key=lambda name: name != known)
-        end: StreamEnd | None = None
-        for name in names:
-            started = time.monotonic()
-            self._watcher.connecting(target, address)
-            failed = await stream.open(address, target.server.port, target.direct_tls, name, ATTEMPT_SECONDS)
-            took = time.monotonic() - started
-            if failed is None:
-                self._last_name[target.server] = name
-                self._holder = target
-                self._watcher.connected(target, address, took, stream.mechanism, stream.tls_version)
-                return None
-            self._watcher.failed(target, address, took, failed.reason)
-            # Of several certificate complaints the first one, about the domain, tells the person most.
-            end = end if end is not None and end.certificate is not None else failed
-            if not failed.name_mismatch:
-                return failed
+        """Connect to one address; again with another token, or once more is known of the certificate."""
+        credentials, token = self._account.credentials, ""
+        end = StreamEnd(Reason.of("presence.no_server"))
+        try:
+            token = await credentials.token() if credentials.by_token else ""
+            for _ in range(CERTIFICATE_TRIES):
+                failed = await self._open(stream, target, address, token)
+                if failed is None:
+                    return None
+                end = failed
+                if end.token_refused:
+                    token = await credentials.another(end.token_refused)
+                elif end.certificate is None or end.stop is not None:
+                    return end
+        except NoTokenError as error:
+            return replace(end, reason=error.reason, final=False)
         return end
+
+    async def _open(self, stream: Stream, target: Target, address: str, token: str) -> StreamEnd | None:
+        domain, host = self._account.jid.domain, target.server.host
+        expected = Expected(Purpose.XMPP, host=host, domain=domain, service="xmpp-client")
+        attempt = Attempt(
+            address, target.server.port, domain, self._trust.context(expected), target.direct_tls, token,
+            self._account.credentials.password,
+        )  # fmt: skip
+        started = time.monotonic()
+        self._watcher.connecting(target, address)
+        failed = await stream.open(attempt, ATTEMPT_SECONDS)
+        took = time.monotonic() - started
+        if failed is None:
+            self._holder = target
+            self._watcher.connected(target, address, took, stream.mechanism, stream.tls_version)
+            return None
+        if failed.certificate is not None:
+            place = Place(host, target.server.port, expected, address, starttls=not target.direct_tls)
+            considered = await self._trust.consider(failed.certificate, place)
+            if considered.outcome == "again":
+                return replace(failed, final=False)
+            reason = considered.reasons[0] if considered.reasons else failed.reason
+            failed = replace(failed, reason=reason, stop=CertificateStopError(place, considered))
+        self._watcher.failed(target, address, took, failed.reason)
+        return failed
 
     async def _keep(self, stream: Stream) -> StreamEnd:
         """Watch over a standing session until it ends, asking the server for a sign of life when it is silent."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
+from ringback.client.identity.credentials import Credentials
 from ringback.rules.addresses import Jid
 from ringback.rules.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who signs in: ``jid`` bare, and the password that SASL proves."""
+    """Who signs in: ``jid`` bare, and what proves it: a token where there is one and the server takes it, else the
+    password."""
 
     jid: Jid
-    password: str = field(repr=False)
+    credentials: Credentials
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import secrets
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 from xml.etree.ElementTree import Element
 
@@ -26,13 +26,15 @@ from slixmpp.xmlstream import StanzaBase
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
+from ringback.client.messaging import bearer
 from ringback.client.messaging.errors import RequestFailedError
 from ringback.client.messaging.happenings import Account, Acked, Arrived, Incoming, Resumed, Started
 from ringback.client.messaging.stanzas import CLIENT
+from ringback.client.trust import CertificateStopError
 from ringback.rules.addresses import AddressError, HostPort, Jid
 from ringback.rules.reasons import Reason
 
-_MECHANISMS = frozenset(
+_PASSWORDS = frozenset(
     {
         "SCRAM-SHA-512-PLUS",
         "SCRAM-SHA-512",
@@ -66,11 +68,19 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class StreamEnd:
-    """Why a stream ended or never stood. ``final``: trying again by oneself makes no sense."""
+    """Why a stream ended or never stood. ``final``: trying again by oneself makes no sense.
+
+    ``token_refused``: the server did not take this token. ``signed_out``: the server says that the sign-in is over.
+    ``wants_password``: it takes no token, and there is no password. ``stop``: what was found about its certificate.
+    """
 
     reason: Reason
     final: bool = False
     certificate: ssl.SSLCertVerificationError | None = None
+    token_refused: str = field(default="", repr=False)
+    signed_out: bool = False
+    wants_password: bool = False
+    stop: CertificateStopError | None = None
 
     @property
     def name_mismatch(self) -> bool:
@@ -78,22 +88,38 @@ class StreamEnd:
         return self.certificate is not None and self.certificate.verify_code in (_HOSTNAME_MISMATCH, _ADDRESS_MISMATCH)
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to connect: where, for whom the server's certificate must be (``name`` goes to the server, too), and
+    what proves who we are."""
+
+    address: str
+    port: int
+    name: str
+    tls: ssl.SSLContext
+    direct_tls: bool = False
+    token: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+
+
 class Stream(ClientXMPP):
     """A stream of one account, over several connections if the server lets it be resumed."""
 
-    def __init__(self, account: Account, tls: ssl.SSLContext, deliver: Callable[[Incoming], None]) -> None:
+    def __init__(self, account: Account, deliver: Callable[[Incoming], None]) -> None:
         super().__init__(
             str(account.jid.with_resource(f"Ringback-{secrets.token_hex(4)}")),
-            account.password,
+            "",
             plugin_config={
-                "feature_mechanisms": {"use_mechs": set(_MECHANISMS)},
+                "feature_mechanisms": {"use_mechs": {bearer.Bearer.name, *_PASSWORDS}},
                 "xep_0115": {"caps_node": "urn:ringback"},
             },
-            ssl_context=tls,
+            # Each attempt brings a context of its own; this one trusts nobody.
+            ssl_context=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             loop=asyncio.get_running_loop(),
         )
         self._deliver = deliver
         self._server = ""
+        self._token = ""
         self._begun: asyncio.Future[StreamEnd | None] | None = None
         self._over: asyncio.Future[StreamEnd] | None = None
         self._end: StreamEnd | None = None
@@ -155,18 +181,19 @@ class Stream(ClientXMPP):
         """Whether a session is kept that a new connection may go on with (XEP-0198 section 5)."""
         return bool(self.plugin["xep_0198"].sm_id)
 
-    async def open(
-        self, address: str, port: int, direct_tls: bool, expected_name: str, seconds: float
-    ) -> StreamEnd | None:
+    async def open(self, attempt: Attempt, seconds: float) -> StreamEnd | None:
         """Make one attempt. None when a session stands, else why not."""
+        address, port = attempt.address, attempt.port
         self._server = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         self._begun = self.loop.create_future()
         self._over = self.loop.create_future()
         self._end = None
         # slixmpp gives this name to TLS, for SNI and for the check of the certificate; it looks nothing up, because it
         # gets an address.
-        self.default_domain = expected_name
-        self.enable_direct_tls, self.enable_starttls = direct_tls, not direct_tls
+        self.default_domain = attempt.name
+        self.ssl_context = attempt.tls
+        self.enable_direct_tls, self.enable_starttls = attempt.direct_tls, not attempt.direct_tls
+        self._prove_with(attempt)
         self.connect(address, port)
         try:
             async with asyncio.timeout(seconds):
@@ -178,6 +205,17 @@ class Stream(ClientXMPP):
         except asyncio.CancelledError:
             self.drop()
             raise
+
+    def _prove_with(self, attempt: Attempt) -> None:
+        self._token = attempt.token
+        self.credentials.pop("bearer", None)
+        if attempt.token:
+            self.credentials["bearer"] = attempt.token
+        self.password = attempt.password
+        # A server that takes no token gets the password where there is one, and never an empty one.
+        allowed = {bearer.Bearer.name} if attempt.token else set[str]()
+        self.plugin["feature_mechanisms"].use_mechs = allowed | (_PASSWORDS if attempt.password else set())
+        self.plugin["feature_mechanisms"].attempted_mechs = set()
 
     async def ended(self, seconds: float) -> StreamEnd | None:
         """Wait for the end of the stream; None where it still stands after so many seconds."""
@@ -348,21 +386,34 @@ class Stream(ClientXMPP):
     def _authentication_failed(self, failure: StanzaBase) -> None:
         condition = str(failure["condition"])
         plugin = self.plugin["feature_mechanisms"]
-        # A refused password must not be shown to weaker mechanisms, nor counted three times by the server.
+        # What was refused must not be shown to weaker mechanisms, nor counted three times by the server.
         plugin.attempted_mechs = set(plugin.mech_list)
-        if condition in _CREDENTIALS_WRONG:
+        why = str(failure["text"] or condition)
+        if plugin.mech is not None and plugin.mech.name == bearer.Bearer.name:
+            refused = self._token if condition in _CREDENTIALS_WRONG else ""
+            reason = Reason.of("presence.sign_in_refused", server=self._server, why=why)
+            self._note(StreamEnd(reason, token_refused=refused))
+        elif condition in _CREDENTIALS_WRONG:
             self._note(StreamEnd(Reason.of("presence.password_refused", address=self.requested_jid.bare), final=True))
         else:
-            why = str(failure["text"] or condition)
             self._note(StreamEnd(Reason.of("presence.sign_in_refused", server=self._server, why=why)))
 
     def _no_mechanism(self, _: Any) -> None:
-        self._note(StreamEnd(Reason.of("presence.no_mechanism", server=self._server), final=True))
+        offered = set(self.plugin["feature_mechanisms"].mech_list)
+        if not self.password and offered & _PASSWORDS:
+            reason = Reason.of("sign_in.needs_password", server=self._server)
+            self._note(StreamEnd(reason, final=True, wants_password=True))
+        else:
+            self._note(StreamEnd(Reason.of("presence.no_mechanism", server=self._server), final=True))
 
     def _stream_failed(self, error: StanzaBase) -> None:
         condition = str(error["condition"])
         # RFC 6120 section 4.9.3.3: another client took our place; taking it back would make the two fight.
         final = condition == "conflict"
+        if condition == "not-authorized":
+            reason = Reason.of("presence.stream_error", server=self._server, condition=condition)
+            self._note(StreamEnd(reason, signed_out=True))
+            return
         self._note(StreamEnd(Reason.of("presence.stream_error", server=self._server, condition=condition), final=final))
 
     def _connection_gone(self, _: Any) -> None:
