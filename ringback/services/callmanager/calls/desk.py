@@ -10,18 +10,18 @@ from dataclasses import dataclass
 
 import structlog
 
+from ringback.media.agreement import protocol_of, secure
 from ringback.media.codecs import ALL, Codec, codec_named
 from ringback.media.conference import Conference as Mixer
 from ringback.media.conference import MixingHub, Seat
 from ringback.media.players import Player, Sound, Tone, beep, read_sound, tone
 from ringback.media.players.music import music_on_hold
 from ringback.media.playout import PlayOutFormats
-from ringback.media.transport.dtls import DtlsIdentity, Fingerprint, Role
-from ringback.media.transport.errors import TransportError
+from ringback.media.transport.dtls import DtlsIdentity
 from ringback.media.transport.host import MediaHost
-from ringback.media.transport.leg import LegSettings, Protocol, RemoteMedia, RtpLeg
+from ringback.media.transport.leg import LegSettings, RtpLeg
 from ringback.media.transport.ports import PortRange
-from ringback.protocols.rtp.crypto import CryptoLine, offer_lines
+from ringback.protocols.rtp.crypto import offer_lines
 from ringback.protocols.sdp.description import Description, Origin, SdpError
 from ringback.protocols.sdp.formats import Direction, Format
 from ringback.protocols.sdp.negotiation import Local, Settled, Stream, answer, offer, settle
@@ -176,12 +176,12 @@ class OwnSound:
 
     def _local(self, keying: str, *, offering: bool) -> Local:
         leg = self._leg
-        if leg is not None and leg.settings.protocol != _protocol(keying):
+        if leg is not None and leg.settings.protocol != protocol_of(keying):
             self.stop()
             leg.close()
             leg = None
         if leg is None:
-            leg = open_leg(self.studio.host, LegSettings(protocol=_protocol(keying), event_type=_EVENTS.payload_type))
+            leg = open_leg(self.studio.host, LegSettings(protocol=protocol_of(keying), event_type=_EVENTS.payload_type))
             self._leg = leg
         crypto = self._crypto() if keying == "sdes" else ()
         return Local(
@@ -329,20 +329,3 @@ class MediaDesk:
             self._hub.close()
         await self.studio.close()
         self.host.close()
-
-
-def secure(leg: RtpLeg, stream: Stream, identity: DtlsIdentity) -> None:
-    """Tell a leg where its end wants media, and the keys. Raises SdpError."""
-    try:
-        leg.connect(RemoteMedia(stream.address, stream.port, stream.rtcp_port), rtcp_mux=stream.rtcp_mux)
-        if stream.ours.keying == "sdes":
-            leg.secure_with(CryptoLine.parse(stream.ours.crypto[0]), CryptoLine.parse(stream.theirs.crypto[0]))
-        elif stream.ours.keying == "dtls":
-            role: Role = "active" if stream.active else "passive"
-            leg.start_dtls(identity, role, [Fingerprint.parse(stream.theirs.fingerprint)])
-    except (TransportError, ValueError) as error:
-        raise SdpError(f"The end's media can't be reached: {error}") from error
-
-
-def _protocol(keying: str) -> Protocol:
-    return "sdes" if keying == "sdes" else "dtls" if keying == "dtls" else "clear"
