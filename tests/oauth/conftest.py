@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import html
 import re
-import shutil
+import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from http.cookies import SimpleCookie
@@ -145,6 +146,13 @@ class Browser:
         return await self.send("GET", grants.KEYS_PATH, login=(KEYS.user, KEYS.password), **more)
 
 
+def copy_store(template: Path, file: Path) -> str:
+    """Copy a store with what its journal still holds; the URL of the copy."""
+    with contextlib.closing(sqlite3.connect(template)) as source, contextlib.closing(sqlite3.connect(file)) as target:
+        source.backup(target)
+    return f"sqlite+aiosqlite:///{file}"
+
+
 Server = Callable[..., Awaitable[Browser]]
 
 
@@ -183,7 +191,7 @@ def server(launch: Launch, template: Path, tmp_path: Path) -> Server:
 
     async def start(name: str = "cucm1.example.com", node: dict[str, Any] | None = None, **changes: Any) -> Browser:
         if not (file := tmp_path / f"{name}.db").exists():
-            shutil.copy(template, file)
+            copy_store(template, file)
         more = {"application_users": USERS, "sign_in": replace(SIGN_IN, **changes), **(node or {})}
         return Browser(await launch(name, **more))
 

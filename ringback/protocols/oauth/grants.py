@@ -336,7 +336,7 @@ class TokenResponse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 class ErrorResponse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A refusal of the token or revocation endpoint (RFC 6749 section 5.2), or of authorize in JSON. ``ended`` is a
-    member of our own: how a refresh token ended (``revoked``, ``deactivated``, ``expired``), beside ``invalid_grant``."""
+    member of our own beside ``invalid_grant``: how a refresh token ended (see ``Ended``)."""
 
     error: str
     error_description: str = ""

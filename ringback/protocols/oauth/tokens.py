@@ -257,6 +257,8 @@ def check_access(keys: CheckingKeys, token: str, now: float) -> Claims:
     envelope = _decode(_verified(keys, token), _Envelope)
     try:
         opened = jwe.decrypt_compact(envelope.private, _picked(keys.encryption), algorithms=["dir", _ENCRYPTED])
+    except TokenError:
+        raise
     except (JoseError, ValueError) as error:
         raise TokenError("The token can't be decrypted with the keys known here") from error
     inner = _decode(opened.plaintext or b"", _Inner)
@@ -283,6 +285,8 @@ def _verified(keys: CheckingKeys, token: str) -> bytes:
         raise TokenError("This is not a token of ours")
     try:
         return jws.deserialize_compact(token, _picked(keys.signing), algorithms=[_SIGNED]).payload
+    except TokenError:
+        raise
     except (JoseError, ValueError) as error:
         raise TokenError("The token's signature is not of a key known here") from error
 
