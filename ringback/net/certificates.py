@@ -161,14 +161,16 @@ def _key(certificate: x509.Certificate) -> KeyFacts:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a server shows: its chain as sent (DER, its own certificate first), and whether an authority stands behind
-    it, dates and names aside; ``why_not`` is OpenSSL's word."""
+    """What a server shows (DER, its own certificate first): ``sent`` in the order of the wire, ``chain`` as it was
+    verified; and whether an authority stands behind it, dates and names aside; ``why_not`` is OpenSSL's word.
+    Where none does, both are what was sent."""
 
     chain: tuple[bytes, ...]
     trusted: bool
     why_not: str = ""
     version: str = ""
     cipher: str = ""
+    sent: tuple[bytes, ...] = ()
 
 
 async def look(
@@ -207,8 +209,10 @@ async def _shown(
         if not isinstance(tls, ssl.SSLObject):
             return None
         cipher = tls.cipher()
-        chain = chain_of(tls, verified=trusted)
-        return Shown(chain, trusted, why_not, tls.version() or "", cipher[0] if cipher else "") if chain else None
+        chain, sent = chain_of(tls, verified=trusted), chain_of(tls, verified=False)
+        if not chain or not sent:
+            return None
+        return Shown(chain, trusted, why_not, tls.version() or "", cipher[0] if cipher else "", sent)
     finally:
         await _close(writer)
 

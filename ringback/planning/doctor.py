@@ -20,6 +20,7 @@ from ringback.net.fetch import Fetched, Fetcher
 from ringback.net.names import NameClient
 from ringback.net.xmpp_probe import probe_xmpp
 from ringback.planning.doctor_calls import CallChecks
+from ringback.planning.doctor_certificates import CertificateChecks, TlsPlace, skew_of
 from ringback.protocols.jabber_config import GLOBAL_FILE, JabberConfig, JabberConfigError
 from ringback.protocols.service_profile import Product, ServiceProfile, ServiceProfileError
 from ringback.protocols.uds import Devices, UdsError, User, Version, home
@@ -110,8 +111,17 @@ class _Examination:
         self._settings = settings
         self._ledger = ledger
         self._fetcher = fetcher
+        self._places: set[TlsPlace] = set()
 
     async def run(self, password: str) -> tuple[AuthenticatorDecision, ModeDecision | None]:
+        decided = await self._services(password)
+        look = self._settings.discovery
+        names = self._fetcher.names
+        checks = CertificateChecks(self._ledger, names, look.ca_file, look.request_timeout, self._fault)
+        await checks.run(sorted(self._places, key=lambda place: str(place.server)))
+        return decided
+
+    async def _services(self, password: str) -> tuple[AuthenticatorDecision, ModeDecision | None]:
         await self._call_managers()
         cluster, decision = self._found.home, self._found.decision
         if cluster is None:
@@ -129,6 +139,7 @@ class _Examination:
             self._fetcher,
             self._settings.discovery.request_timeout,
             self._fault,
+            self._places.add,
         )
         _, profile, _ = await asyncio.gather(
             self._configuration(cluster),
@@ -156,6 +167,8 @@ class _Examination:
         if found.home is not None:
             port = URL(found.home.base).port or 8443
             servers |= {HostPort(name, port): "" for name in found.home.servers if HostPort(name, port) not in named}
+        if found.certificate is not None:
+            self._places.update(map(TlsPlace, servers))
         if found.fault is not None and len(servers) < 2:
             return  # discovery has said all there is to say of the only one
         await asyncio.gather(*(self._call_manager(server, record) for server, record in servers.items()))
@@ -163,7 +176,7 @@ class _Examination:
     async def _call_manager(self, server: HostPort, record: str) -> None:
         url = f"{home(server.host, server.port)}/version"
         line = self._ask("call-manager", f"GET {url}", server, server=str(server))
-        fetched = await self._fetcher.get(url)
+        fetched = await self._get(url, server)
         failure = failure_of(fetched, server, record)
         if failure is None:
             try:
@@ -252,7 +265,7 @@ class _Examination:
         where = HostPort(_host_port(cluster.base).host, port)
         url = str(URL.build(scheme=scheme, host=where.host, port=port, path=f"/{name}"))
         line = self._ask("file", f"GET {url}", name, server=str(where))
-        return await self._fetcher.get(url), line, where
+        return await (self._get(url, where) if scheme == "https" else self._fetcher.get(url)), line, where
 
     def _file_failed(self, fetched: Fetched, line: int, where: HostPort, name: str) -> bool:
         failure = failure_of(fetched, where)
@@ -308,6 +321,7 @@ class _Examination:
         domain = self._found.address.domain
         line = self._ask("xmpp", f"XMPP {server} STARTTLS to {domain}", server, server=str(server))
         seconds = self._settings.discovery.request_timeout
+        self._places.add(TlsPlace(server, domain))
         probe = await probe_xmpp(server, domain, self._fetcher.names, self._fetcher.tls, seconds)
         if probe.obstacle is None:
             self._ledger.answer(line, Outcome.OK, f"{probe.detail}, certificate for {probe.named}")
@@ -320,7 +334,7 @@ class _Examination:
         """The login service must answer; what it says to a question without a body does not matter."""
         url = str(URL.build(scheme="https", host=server.host, port=server.port, path=_LOGIN_PATH))
         line = self._ask("login", f"GET {url}", server, server=str(server))
-        fetched = await self._fetcher.get(url)
+        fetched = await self._get(url, server)
         if fetched.obstacle is None and fetched.status not in (404, 502, 503):
             self._ledger.answer(line, Outcome.OK, f"HTTP {fetched.status}")
             return
@@ -329,6 +343,14 @@ class _Examination:
         )
         self._ledger.answer(line, Outcome.FAILED, literal_failure(failure))
         self._fault(faults.service_unreachable(_LOGIN, failure))
+
+    async def _get(self, url: str, server: HostPort) -> Fetched:
+        """A page over TLS: its server's certificate is looked at afterwards, its clock at once."""
+        self._places.add(TlsPlace(server))
+        fetched = await self._fetcher.get(url)
+        if fetched.date and (fault := skew_of(fetched.date, fetched.took, server)) is not None:
+            self._fault(fault)
+        return fetched
 
     def _ask(self, what: str, question: str, subject: object, *, server: str) -> int:
         return self._ledger.ask(
@@ -353,7 +375,11 @@ def _subject(fault: Fault) -> tuple[str, ...]:
     """What a fault is about: a certificate belongs to a host, whatever the port; else every value counts."""
     values = fault.why.values
     if fault.id.startswith("certificate-"):
-        return fault.id, values["host"], values["valid_until"]
+        # the words of the whole sentence carry them; the reason of a weak key does not
+        values = fault.what.values if "host" not in values else values
+        return fault.id, values["host"], values.get("valid_until", "")
+    if fault.id == "clock-skew":
+        return fault.id, values["host"]
     return fault.id, *(values[name] for name in sorted(values))
 
 

@@ -13,6 +13,7 @@ from ringback.client.discovery.home import failure_of, literal_failure
 from ringback.client.discovery.ledger import Ledger
 from ringback.net.fetch import Fetcher
 from ringback.net.sip_probe import SipProbe, SipTransport, probe_options, probe_registration
+from ringback.planning.doctor_certificates import TlsPlace
 from ringback.protocols import default_config
 from ringback.protocols.default_config import DefaultConfig
 from ringback.protocols.device_config import SUFFIX, DeviceConfig, DeviceConfigError, SecurityMode, SipServer
@@ -30,7 +31,8 @@ _REFUSED = frozenset({401, 403, 404, 407})
 
 @dataclass(frozen=True, slots=True)
 class CallChecks:
-    """The checks of a home cluster; ``told`` takes each fault. ``seconds`` bounds each question to a server."""
+    """The checks of a home cluster; ``told`` takes each fault, ``secure`` each place that speaks TLS. ``seconds``
+    bounds each question to a server."""
 
     cluster: HomeCluster
     files_port: int
@@ -38,6 +40,7 @@ class CallChecks:
     fetcher: Fetcher
     seconds: float
     told: Callable[[Fault], None]
+    secure: Callable[[TlsPlace], None]
 
     async def run(self, devices: Devices | None, password: str) -> None:
         """Ask every node how it is reached, then sign in as each device of the person, where they are known. A cluster
@@ -73,6 +76,8 @@ class CallChecks:
 
     async def _node(self, server: HostPort, transport: SipTransport) -> None:
         line = self._ask("calls", server, f"OPTIONS sip:{server} over {transport.upper()}", server, transport=transport)
+        if transport == "tls":
+            self.secure(TlsPlace(server))
         probe = await probe_options(server, transport, self.fetcher.names, self.fetcher.tls, self.seconds)
         if self._reached(line, server, probe):
             self.ledger.answer(line, Outcome.OK, probe.detail)

@@ -51,7 +51,7 @@ class Ledger:
         return index
 
     def answer(
-        self, index: int, outcome: Outcome, answer: str, *, server: str = "", text: Reason | None = None
+        self, index: int, outcome: Outcome, answer: str, *, server: str = "", reasons: tuple[Reason, ...] = ()
     ) -> None:
         """The answer to an open question."""
         asked = self._entries[index]
@@ -63,6 +63,7 @@ class Ledger:
                 answer=answer,
                 server=server or asked.server,
                 took=self.seconds - asked.at,
+                reasons=reasons or asked.reasons,
             ),
         )
 
