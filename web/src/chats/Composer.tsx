@@ -96,7 +96,8 @@ export function Composer({ conversation }: { conversation: Conversation }) {
   const ready = text.trim().length > 0;
 
   useEffect(() => {
-    if (!phone) field.current?.focus({ preventScroll: true });
+    // A window that grows becomes one with a keyboard; a dialog that is open keeps the focus.
+    if (!phone && !document.querySelector("[role='dialog'], [role='alertdialog']")) field.current?.focus({ preventScroll: true });
   }, [phone]);
   useLayoutEffect(() => {
     const area = field.current;

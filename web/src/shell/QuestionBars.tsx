@@ -15,11 +15,21 @@ import { useQuietly } from "./useQuietly";
 const AgainDialog = lazy(() => import("./AgainDialog"));
 const CertificateDialog = lazy(() => import("./CertificateDialog"));
 
-function Bar({ icon, text, bad, children }: { icon: ReactElement; text: string; bad?: boolean; children: ReactNode }) {
+interface BarProps {
+  icon: ReactElement;
+  text: string;
+  more?: string;
+  bad?: boolean;
+  children: ReactNode;
+}
+
+function Bar({ icon, text, more, bad, children }: BarProps) {
   return (
     <div className={css.bar} role="status" data-bad={bad || undefined}>
       {icon}
-      <span>{text}</span>
+      <span>
+        <b>{text}</b> {more}
+      </span>
       <div>{children}</div>
     </div>
   );
@@ -32,7 +42,7 @@ function Again({ again }: { again: SignInAgain }) {
   const waits = again.services.length ? t("again.waiting", { services: list(again.services.map((id) => serviceName(texts, id))) }) : "";
   return (
     <>
-      <Bar icon={<Key20Regular aria-hidden />} text={[reason(again.reason), waits].filter(Boolean).join(" ")}>
+      <Bar icon={<Key20Regular aria-hidden />} text={reason(again.reason)} more={waits}>
         <Button size="small" appearance="primary" onClick={() => setOpen(true)}>
           {t("again.act")}
         </Button>
@@ -67,7 +77,7 @@ function Configuration({ change }: { change: ConfigurationChange }) {
   ];
   return (
     <>
-      <Bar icon={<Settings20Regular aria-hidden />} text={[t(`config.${effect}`), waits ? t("config.waits") : ""].filter(Boolean).join(" ")}>
+      <Bar icon={<Settings20Regular aria-hidden />} text={t(`config.${effect}`)} more={waits ? t("config.waits") : ""}>
         {lines.length > 0 && <WhyButton open={why} onToggle={() => setWhy(!why)} label={t("config.what")} />}
         {effect === "told" ? (
           <Button size="small" onClick={apply}>
