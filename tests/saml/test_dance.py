@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyotp
 import pytest
 import pytest_asyncio
+from yarl import URL
 
-from ringback.net.single_sign_on import NotSignedIn, SignedIn
-from tests.support.dance import Browser, Page
-from tests.support.identity import LEILA, MATEUS, OTHER, Stage, running_stage
+from ringback.net.single_sign_on import NotSignedIn, SignedIn, SingleSignOnSettings
+from ringback.net.single_sign_on.keys import SigningKey
+from ringback.net.single_sign_on.provider_source import ProviderSource
+from ringback.protocols.saml.issue import Statement, issue
+from ringback.protocols.saml.metadata import read_provider, write_provider
+from ringback.protocols.saml.request import read_redirect
+from ringback.protocols.saml.xml import SamlError
+from ringback.rules.addresses import HostPort
+from ringback.services.names.service import NamesService
+from ringback.services.names.settings import NamesSettings, Record, Zone
+from tests.support.dance import Browser, Form, Page
+from tests.support.identity import LEILA, MATEUS, OTHER, SERVICE, Stage, bound, running_stage, service_of_ours
 
 METHODS = ("form", "basic", "certificate")
 
@@ -134,3 +146,66 @@ async def test_signed_requests(tmp_path: Path) -> None:
         page = await browser.open(f"{stage.service.base}/ssosp/ws/config/metadata/sp")
         assert 'AuthnRequestsSigned="true"' in page.text
         assert (await _sign_in(stage, browser)).text == "signed in: leila relay r1"
+
+
+async def test_a_new_key_of_the_provider_is_taken_up_while_the_service_runs(stage: Stage, tmp_path: Path) -> None:
+    """Key roll-over: the metadata names the old certificate, then the new one beside it."""
+    file = tmp_path / "provider.xml"
+    known = read_provider((stage.folder / "provider.xml").read_bytes(), time.time())
+    old = SigningKey.open(tmp_path / "old", "old").certificate
+    file.write_bytes(write_provider(replace(known, certificates=(old,))))
+    listening, port = bound()
+    settings = SingleSignOnSettings(SERVICE, f"https://{SERVICE}:{port}", file, metadata_seconds=0.02)
+    identity = stage.authority.issue(SERVICE, [SERVICE])
+    async with service_of_ours(SERVICE, listening, settings, identity) as service, stage.browser() as browser:
+        target = f"{service.base}/ssosp/saml/SSO/alias/{SERVICE}"
+        key = SigningKey.open(stage.folder / "idp", "idp")
+
+        async def tries() -> str:
+            page = await browser.open(f"{service.base}/begin?relay=key", follow=0)
+            request, state = read_redirect(page.headers["Location"])
+            now = time.time()
+            said = Statement(
+                request.id + "a", "_r", known.entity_id, SERVICE, target, "x", request.id, now, now + 60,
+                {"uid": "leila"},
+            )  # fmt: skip
+            posted = {"SAMLResponse": issue(said, key.key, key.certificate), "RelayState": state}
+            return (await browser.send(Form(URL(target)), posted)).text
+
+        assert "no signature" in await tries()
+        file.write_bytes(write_provider(replace(known, certificates=(old, *known.certificates))))
+        async with asyncio.timeout(10):
+            while "no signature" in (text := await tries()):
+                pass  # the file is looked at 50 times a second
+        assert text == "signed in: leila relay key"
+
+
+async def test_metadata_comes_from_the_provider_itself(stage: Stage) -> None:
+    """From an https address, verified; one that does not answer is told and tried again."""
+    names = NamesService(
+        NamesSettings("ns", "127.0.0.1", 0, (Zone("example.com", (Record("idp", "A", ("127.0.0.1",), 60),), "ns"),))
+    )
+    await names.start()
+    try:
+        settings = SingleSignOnSettings(
+            SERVICE,
+            f"https://{SERVICE}:1",
+            f"{stage.provider_base}/saml/metadata",
+            ca_file=stage.authority.ca_file,
+            name_server=HostPort("127.0.0.1", names.endpoints[0].port),
+        )
+        source = ProviderSource(settings, time.time)
+        with pytest.raises(SamlError, match="not read yet"):
+            source.current  # noqa: B018
+        await source.start()
+        assert source.current.redirect == f"{stage.provider_base}/saml/sso"
+        await source.stop()
+        untrusted = ProviderSource(replace(settings, ca_file=None), time.time)
+        await untrusted.start()
+        with pytest.raises(SamlError, match="could not be fetched"):
+            untrusted.current  # noqa: B018
+        await untrusted.stop()
+    finally:
+        await names.stop()
+    with pytest.raises(ValueError, match="https"):
+        ProviderSource(replace(settings, provider="http://idp.example.com/md"), time.time)

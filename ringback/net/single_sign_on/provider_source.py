@@ -68,7 +68,9 @@ class ProviderSource:
                 await task
 
     async def _keep(self, *, failed: bool) -> None:
-        usual = _FILE_SECONDS if isinstance(self._settings.provider, Path) else self._settings.metadata_seconds
+        usual = self._settings.metadata_seconds
+        if isinstance(self._settings.provider, Path):
+            usual = min(usual, _FILE_SECONDS)
         retry = _FIRST_RETRY
         while True:
             await asyncio.sleep(retry if failed else usual)
