@@ -1,0 +1,1 @@
+"""The life of a client's tokens, with time as an argument."""
