@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -211,3 +212,42 @@ def test_strangers_from_everywhere_have_one_budget() -> None:
     assert sum(node.admits(peer, 100.0) for peer in crowd) == 20
     assert sum(node.admits(peer, 101.0) for peer in crowd) == 10
     assert node.figures["messages of strangers dropped"] == 1970
+
+
+async def test_a_busy_socket_is_looked_at_from_time_to_time_and_a_calm_one_at_once() -> None:
+    node = SipNode(Agent(AgentSettings()), lambda event, now: None, listen=[Listen("udp", HOST)])
+    await node.start()
+    endpoint = node._datagrams[0]
+    loop = asyncio.get_running_loop()
+    caller = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    caller.bind((HOST, 0))
+    caller.setblocking(False)
+    endpoint.flow(caller.getsockname()).protected = True  # as if it had registered
+
+    async def ask(number: int) -> None:
+        await loop.sock_sendto(caller, _options(number, caller.getsockname()[1]), endpoint.local)
+        assert (await loop.sock_recv(caller, 65_535)).startswith(b"SIP/2.0 200")
+
+    try:
+        async with asyncio.timeout(20):
+            await ask(0)
+            assert not endpoint.busy
+            number = 0
+            while not endpoint.busy:
+                for _ in range(50):
+                    caller.sendto(_options(number := number + 1, caller.getsockname()[1]), endpoint.local)
+                for _ in range(50):
+                    assert (await loop.sock_recv(caller, 65_535)).startswith(b"SIP/2.0 200")
+            while endpoint.busy:  # one after the other they are fewer than are called busy
+                await ask(number := number + 1)
+            await ask(number + 1)
+    finally:
+        caller.close()
+        await node.stop()
+
+
+def _options(number: int, port: int) -> bytes:
+    return (
+        f"OPTIONS sip:{HOST} SIP/2.0\r\nVia: SIP/2.0/UDP {HOST}:{port};branch=z9hG4bK{number}\r\n"
+        f"From: <sip:a@{HOST}>;tag=1\r\nTo: <sip:{HOST}>\r\nCall-ID: {number}\r\nCSeq: {number} OPTIONS\r\n\r\n"
+    ).encode()

@@ -1,4 +1,10 @@
-"""SIP over UDP: one socket, read until it is empty, each peer a flow."""
+"""SIP over UDP: one socket, read until it is empty, each peer a flow.
+
+Waking up for a datagram costs about as much as what is done with it: the loop, the system, and caches that others have
+filled meanwhile. So a busy socket is not waited for but looked at every few milliseconds, and what came in meanwhile is
+handled together. A flood of strangers does not make it busy: only messages of peers that we know are counted, and
+theirs are handled first.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +26,10 @@ _FLOWS = 50_000  # peers remembered
 _LARGEST = 65_535
 _BUFFER = 4 * 1024 * 1024  # bytes that the system may hold for us in a burst
 _PING = b"\r\n\r\n"
+_BUSY = 600.0  # messages a second of peers that we know, from which on the socket is looked at from time to time
+_CALM = 450.0  # and below which each datagram is read at once again
+_PAUSE = 0.004  # seconds between these looks
+_WINDOW = 0.1  # seconds over which messages are counted
 
 
 class DatagramFlow(Flow):
@@ -48,17 +58,31 @@ class DatagramEndpoint:
         self._any = host in ("0.0.0.0", "::")
         self._locals: dict[str, tuple[str, int]] = {}
         self._flows: dict[tuple[str, int], DatagramFlow] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._look: asyncio.TimerHandle | None = None
+        self._counted = 0
+        self._counted_from = 0.0
         self.dropped = 0
         """Datagrams that the system did not take."""
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to read."""
-        loop.add_reader(self._socket.fileno(), self._read)
+        self._loop = loop
+        loop.add_reader(self._socket.fileno(), self._ready)
 
     def stop(self, loop: asyncio.AbstractEventLoop) -> None:
         """Stop reading and close."""
+        self._loop = None
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
         loop.remove_reader(self._socket.fileno())
         self._socket.close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether the socket is looked at from time to time now."""
+        return self._look is not None
 
     def flow(self, peer: tuple[str, int]) -> DatagramFlow:
         """The flow of a peer."""
@@ -104,26 +128,70 @@ class DatagramEndpoint:
             self._locals[host] = found
         return found
 
-    def _read(self) -> None:
+    def _ready(self) -> None:
+        """From the loop: something is there."""
+        now = self._node.clock()
+        self._read(now)
+        loop = self._loop
+        if loop is not None and self._rate(now) >= _BUSY:
+            loop.remove_reader(self._socket.fileno())
+            self._look = loop.call_later(_PAUSE, self._look_again)
+
+    def _look_again(self) -> None:
+        """Busy: see what has come in meanwhile."""
+        now = self._node.clock()
+        full = self._read(now)
+        loop, self._look = self._loop, None
+        if loop is None:
+            return
+        if self._rate(now) < _CALM:
+            loop.add_reader(self._socket.fileno(), self._ready)
+        else:
+            self._look = loop.call_later(0.0 if full else _PAUSE, self._look_again)
+
+    def _rate(self, now: float) -> float:
+        """Messages a second of peers that we know; in between two rates where a window has not ended."""
+        seconds = now - self._counted_from
+        if seconds < _WINDOW:
+            return (_BUSY + _CALM) / 2
+        rate = self._counted / seconds
+        self._counted, self._counted_from = 0, now
+        return rate
+
+    def _read(self, now: float) -> bool:
+        """Handle what is there; whether more may be."""
         node = self._node
         receive = self._socket.recvfrom
-        now = node.clock()
+        flows = self._flows
+        strangers: list[tuple[bytes, tuple[str, int]]] = []
+        full = True
         for _ in range(_AT_ONCE):
             try:
                 data, address = receive(_LARGEST)
             except BlockingIOError:
+                full = False
                 break
             except OSError:  # an ICMP error of an earlier datagram
                 continue
             peer = address if len(address) == 2 else address[:2]
-            flow = self._flows.get(peer)
-            if (flow is None or not (flow.protected or flow.asked)) and not node.admits(peer, now):
-                continue
-            try:
-                self._take(data, peer, now)
-            except Exception as error:  # noqa: BLE001 (one datagram's mistake; the burst behind it is of others)
-                node.mistake("a datagram could not be handled", error)
+            flow = flows.get(peer)
+            if flow is not None and (flow.protected or flow.asked):
+                self._counted += 1
+                self._handle(data, peer, now)
+            elif node.admits(peer, now):
+                strangers.append((data, peer))
         node.flush()
+        if strangers:
+            for data, peer in strangers:
+                self._handle(data, peer, now)
+            node.flush()
+        return full
+
+    def _handle(self, data: bytes, peer: tuple[str, int], now: float) -> None:
+        try:
+            self._take(data, peer, now)
+        except Exception as error:  # noqa: BLE001 (one datagram's mistake; the burst behind it is of others)
+            self._node.mistake("a datagram could not be handled", error)
 
     def _take(self, data: bytes, peer: tuple[str, int], now: float) -> None:
         if len(data) <= 4 and not data.strip(b"\r\n\0"):

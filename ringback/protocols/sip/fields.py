@@ -284,6 +284,11 @@ class Fields(HeaderTable):
         """The P-Asserted-Identity members (RFC 3325)."""
         return self._readable("P-Asserted-Identity", NameAddr.parse)
 
+    @property
+    def diversions(self) -> list[NameAddr]:
+        """Who sent the call on, the last one first (RFC 5806)."""
+        return self._readable("Diversion", NameAddr.parse)
+
     # -- helpers
 
     def _raw(self, name: str) -> str:

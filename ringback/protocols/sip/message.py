@@ -9,7 +9,6 @@ routing needs.
 from __future__ import annotations
 
 import operator
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final
@@ -23,9 +22,7 @@ from ringback.protocols.sip.lexical import is_token
 from ringback.protocols.sip.names import METHODS, SPELLINGS, canonical, reason_phrase
 from ringback.protocols.sip.uri import Uri
 
-_LINE = re.compile(r"^([^:\r\n]+):[ \t]*([^\r\n]*)", re.MULTILINE)
 _USUAL = frozenset(SPELLINGS.values())
-_ENDS = (" ", "\t")
 _name = operator.itemgetter(0)
 
 DATAGRAM_LIMIT = 65_535  # bytes
@@ -283,21 +280,25 @@ def parse(data: bytes) -> Request | Response:
 def parse_head(head: bytes) -> Request | Response:
     """Read start line and header lines, without the empty line that ends them. Raises MalformedMessage."""
     text = head.decode("utf-8", "surrogateescape")
-    breaks = text.count("\r\n")
+    lines = text.split("\r\n")
+    breaks = len(lines) - 1
     if text.count("\n") != breaks or text.count("\r") != breaks:
         raise MalformedMessage(400, "A line has a stray line break")
-    start, _, rest = text.partition("\r\n")
-    pairs = _LINE.findall(rest)
-    headers = dict(pairs)
-    # as most messages are: every name once and in its usual spelling, every line with a colon, no blanks at its end
-    if len(headers) == len(pairs) == breaks < HEADER_LIMIT and headers.keys() <= _USUAL and " \r" not in text:
-        message, broken = _response(start) if start[:8] == "SIP/2.0 " else _request(start)
-        message._cache = {}
-        message.body = b""
-        message._headers = headers
-        if broken is None and rest[-1:] not in _ENDS:
-            return message
-    return _read_lines(text.split("\r\n"))
+    # as most messages are: every name once and in its usual spelling, no needless blanks
+    if ":  " not in text and " \r" not in text and "\t" not in text and text[-1:] != " " and breaks < HEADER_LIMIT:
+        start = lines[0]
+        try:
+            headers = dict([line.split(": ", 1) for line in lines[1:]])
+        except ValueError:
+            return _read_lines(lines)
+        if len(headers) == breaks and _USUAL.issuperset(headers):
+            message, broken = _response(start) if start[:8] == "SIP/2.0 " else _request(start)
+            if broken is None:
+                message._cache = {}
+                message.body = b""
+                message._headers = headers
+                return message
+    return _read_lines(lines)
 
 
 def _read_lines(lines: list[str]) -> Request | Response:
