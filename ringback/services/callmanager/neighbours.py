@@ -11,6 +11,7 @@ from ringback.protocols import ccmcip
 from ringback.protocols.ccmcip import CcmcipDevice, CcmcipError, DeviceList, GetDevices
 from ringback.rules.name_search import fold
 from ringback.services.callmanager import http
+from ringback.services.callmanager.authentication import PasswordChecker
 from ringback.services.callmanager.guard import Guard
 from ringback.storage.callmanager.records import PERSON
 from ringback.storage.callmanager.store import Store
@@ -47,10 +48,18 @@ class Ccmcip:
 class Credentials:
     """The handler of ``GET /ringback/credentials/<user>``: SCRAM-SHA-256 verifiers for the presence service."""
 
-    def __init__(self, store: Store, guard: Guard, is_active: Callable[[str], bool] = lambda _user: True) -> None:
+    def __init__(
+        self,
+        store: Store,
+        guard: Guard,
+        is_active: Callable[[str], bool] = lambda _user: True,
+        elsewhere: PasswordChecker | None = None,
+    ) -> None:
+        """``elsewhere`` knows passwords of which there is no verifier: 409 says so."""
         self._store = store
         self._guard = guard
         self._is_active = is_active
+        self._elsewhere = elsewhere
 
     def routes(self) -> Sequence[web.RouteDef]:
         """What to add to the router."""
@@ -60,6 +69,8 @@ class Credentials:
         application = await self._guard.application(request, RIGHT)
         if isinstance(application, web.Response):
             return application
+        if self._elsewhere is not None and self._elsewhere.asks(fold(request.match_info["user"])):
+            return web.json_response({"error": "no verifier"}, status=409, headers={"Cache-Control": "no-store"})
         found = await self._store.credential(PERSON, request.match_info["user"])
         if found is None or not self._is_active(fold(found.user_name)):
             return web.json_response({"error": "unknown user"}, status=404, headers={"Cache-Control": "no-store"})

@@ -18,6 +18,7 @@ from ringback.net.sip.locate import Locator
 from ringback.net.tls import client_context, server_context
 from ringback.protocols.device_config import DeviceKind
 from ringback.protocols.oauth.known_keys import KnownKeys
+from ringback.rules.name_search import fold
 from ringback.services.callmanager.authentication import Authenticator, make_decoy
 from ringback.services.callmanager.authorisation.assembly import Authorisation
 from ringback.services.callmanager.authorisation.key_ring import KeyRing
@@ -25,6 +26,7 @@ from ringback.services.callmanager.call_keeper import CallKeeper, SharedRegistra
 from ringback.services.callmanager.calls.service import CallService
 from ringback.services.callmanager.clusters import RemoteClusters
 from ringback.services.callmanager.device_credentials import deriver, stored_hashes
+from ringback.services.callmanager.directory_passwords import DirectoryChecker
 from ringback.services.callmanager.files import Files, Photos
 from ringback.services.callmanager.guard import Guard
 from ringback.services.callmanager.http import plain_refusals, time_limit
@@ -105,7 +107,8 @@ class CallManager:
         service = await self._calls(stack, store, book, sign_in.ring if sign_in else None)
         place = Place.of(settings, https, files, files_tls, _sip_ports(service))
         is_active = sign_in.ring.is_active if sign_in else _everybody
-        people, guard = await self._guard(stack, store, cost, threads, sign_in)
+        directory = await _directory(stack, settings)
+        people, guard = await self._guard(stack, store, cost, threads, sign_in, directory)
         trust = client_context(settings.ca_file, mode=settings.identity.mode)
         remote = RemoteClusters(settings.remote_clusters, trust, time.monotonic)
         await remote.start()
@@ -116,7 +119,7 @@ class CallManager:
             *UserData(settings, place, store, book, guard, remote).routes(),
             *UserCalls(settings, place, store, book, guard).routes(),
             *Ccmcip(store, guard).routes(),
-            *Credentials(store, guard, is_active).routes(),
+            *Credentials(store, guard, is_active, directory).routes(),
             *photos.routes(),
             *(await sign_in.routes(stack, place.https, settings.version, people, guard) if sign_in else ()),
         ]
@@ -179,6 +182,7 @@ class CallManager:
         cost: Cost,
         threads: ThreadPoolExecutor,
         sign_in: Authorisation | None,
+        directory: DirectoryChecker | None,
     ) -> tuple[Authenticator, Guard]:
         decoy = await make_decoy(cost, threads)
         people = Authenticator(
@@ -188,6 +192,7 @@ class CallManager:
             decoy,
             time.monotonic,
             self._settings.trusted_addresses,
+            elsewhere=directory,
             locks=sign_in.locks if sign_in else None,
             is_active=sign_in.ring.is_active if sign_in else _everybody,
         )
@@ -220,6 +225,16 @@ def _bind(address: str, port: int) -> socket.socket:
     return bound
 
 
+async def _directory(stack: AsyncExitStack, settings: CallManagerSettings) -> DirectoryChecker | None:
+    """Who asks the directory for passwords; None where no person here has theirs there."""
+    here = [person for person in settings.people if person.home]
+    theirs = [fold(person.user) for person in here if person.in_directory]
+    if settings.directory is None or not theirs:
+        return None
+    others = [fold(person.user) for person in here if not person.in_directory]
+    return await DirectoryChecker.open(stack, settings.directory, theirs, others)
+
+
 def _known(ring: KeyRing) -> KnownKeys:
     """What the calls of this node ask about tokens; it changes with the ring."""
     known = KnownKeys(time.time)
@@ -244,12 +259,14 @@ def _cost(settings: CallManagerSettings) -> Cost:
 
 
 def _seed(settings: CallManagerSettings) -> Seed:
-    logins = [Login(PERSON, person.user, person.password) for person in settings.people if person.home]
+    here = [person for person in settings.people if person.home and not person.in_directory]
+    logins = [Login(PERSON, person.user, person.password) for person in here]
     logins += [Login(APPLICATION, user.user, user.password, user.rights) for user in settings.application_users]
     return Seed(
         people=[_person_row(person) for person in settings.people],
         devices=[_device_row(device) for device in settings.devices],
         logins=logins,
+        elsewhere=frozenset(fold(person.user) for person in settings.people if person.in_directory),
         numbers=_number_rows(settings.devices),
         digests=list(stored_hashes(settings.devices, settings.calls.domain)) if settings.calls else (),
     )

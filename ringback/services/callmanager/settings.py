@@ -13,6 +13,7 @@ from ringback.rules.call_forwarding import NO_FORWARDING, Forwarding
 from ringback.rules.dial_plan import DialPlan
 from ringback.rules.dial_rules import DialRule
 from ringback.services.callmanager.authorisation.settings import SignInSettings
+from ringback.services.callmanager.directory_passwords import DirectorySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ class PersonRecord:
     An empty password leaves what is stored. ``service_profile`` names an entry of
     ``CallManagerSettings.service_profiles`` (empty: the first). ``photo`` is a JPEG file.
     ``home`` is False for people of other clusters: they are found by searches here, and sign in there. Who is not
-    ``active`` is found as well, and gets in nowhere.
+    ``active`` is found as well, and gets in nowhere. ``in_directory``: the password is asked of the directory, and none
+    is kept here.
     ``imp_servers`` are the presence servers of the person, first choice first. ``phone_number`` is also the number that
     searches find; the numbers of the person's devices are found as well.
     """
@@ -94,6 +96,7 @@ class PersonRecord:
     photo: Path | None = None
     home: bool = True
     active: bool = True
+    in_directory: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +258,8 @@ class CallManagerSettings:
     or its last answer on; a session ends ``session_seconds`` after its last use. ``trusted_addresses`` are those of
     presence nodes, which ask with the passwords of everybody and slow down those who guess by themselves: from there
     wrong passwords are not counted, or a stranger could keep a person out by guessing at a presence node.
-    Without ``calls`` the node serves data and files, but no SIP; without ``sign_in`` it gives and takes no tokens.
+    Without ``calls`` the node serves data and files, but no SIP; without ``sign_in`` it gives and takes no tokens;
+    ``directory`` knows the passwords of people who have theirs there.
     """
 
     node: str
@@ -285,3 +289,4 @@ class CallManagerSettings:
     trusted_addresses: frozenset[str] = frozenset()
     calls: CallSettings | None = None
     sign_in: SignInSettings | None = None
+    directory: DirectorySettings | None = None

@@ -34,13 +34,15 @@ _SeedKeys = Mapping[tuple[str, str], tuple[bytes, int, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """All that a deployment says of a cluster."""
+    """All that a deployment says of a cluster. ``elsewhere``: folded names of people whose passwords are not kept here,
+    so that those of before go."""
 
     people: Sequence[PersonRow] = ()
     devices: Sequence[DeviceRow] = ()
     logins: Sequence[Login] = ()
     numbers: Sequence[NumberRow] = ()
     digests: Sequence[DigestHashes] = ()
+    elsewhere: frozenset[str] = frozenset()
 
 
 async def sow(store: Store, seed: Seed, cost: Cost, threads: Executor) -> int:
@@ -74,7 +76,7 @@ def _fingerprint(seed: Seed) -> str:
     parts = hashlib.sha256(f"{__version__} {_FORMAT}\n".encode())
     logins = [(login.kind, login.user, sorted(login.rights)) for login in seed.logins]
     hashes = [(each.user, each.realm, each.sha256) for each in seed.digests]
-    for row in (*seed.people, *seed.devices, *seed.numbers, *logins, *hashes):
+    for row in (*seed.people, *seed.devices, *seed.numbers, *logins, *hashes, *sorted(seed.elsewhere)):
         parts.update(f"{row!r}\n".encode())
     return parts.hexdigest()
 
@@ -135,7 +137,8 @@ async def _write_logins(connection: AsyncConnection, seed: Seed, fresh: Sequence
     replaced = {(login.kind, login.user) for login, _ in fresh}
     there = set(await connection.scalars(select(people.c.user).where(people.c.home)))
     for kind, user in (await connection.execute(select(credentials.c.kind, credentials.c.user))).all():
-        gone = user not in there if kind == PERSON else (kind, user) not in rights
+        is_person = user in there and user not in seed.elsewhere
+        gone = not is_person if kind == PERSON else (kind, user) not in rights
         if gone or (kind, user) in replaced:
             await connection.execute(delete(credentials).where(credentials.c.kind == kind, credentials.c.user == user))
     await _insert(connection, credentials, (_login_row(login, hashes) for login, hashes in fresh))
