@@ -32,6 +32,7 @@ from ringback.storage.callmanager.sign_in_rows import KeyRow
 from ringback.storage.callmanager.sign_ins import SignInStore
 
 _PRUNE_SECONDS = 600.0
+_LAST_LOOK_SECONDS = 1.0
 _JUST_AFTER = 0.001  # seconds: a token issued after a revocation must not count as issued before it
 
 _log = structlog.get_logger("ringback.callmanager.tokens")
@@ -56,6 +57,7 @@ class KeyRing:
         self._state = state
         self._listeners: list[Callable[[], None]] = []
         self._task: asyncio.Task[None] | None = None
+        self._stop = asyncio.Event()
         self._pruned = clock()
 
     @classmethod
@@ -68,11 +70,13 @@ class KeyRing:
         return ring
 
     async def close(self) -> None:
-        """Look no more."""
+        """Look no more. A look that is under way ends by itself: a database driver that is cut off in the middle may
+        keep its connection, and even the cancellation."""
+        self._stop.set()
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            _, late = await asyncio.wait({self._task}, timeout=_LAST_LOOK_SECONDS)
+            for task in late:
+                task.cancel()
 
     @property
     def issuer(self) -> IssuerKeys:
@@ -140,8 +144,11 @@ class KeyRing:
 
     async def _watch(self) -> None:
         silent = False
-        while True:
-            await asyncio.sleep(self._settings.poll_seconds)
+        while not self._stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.poll_seconds):
+                    await self._stop.wait()
+                    return
             try:
                 if await self._store.serial() != self._state.serial:
                     await self.refresh()
