@@ -1,5 +1,5 @@
 /** What the page knows, and how each event of the host changes it. Pure: no socket, no clock, no React. */
-import type { AnyEvent, Call, Conversation, Entry, Features, Me, Message, Person, Phone, Questions, Recent, Service, SignIn, Snapshot } from "../wire";
+import type { Account, AnyEvent, Call, Conversation, Entry, Features, Me, Message, Person, Phone, Questions, Recent, Service, SignIn, Snapshot } from "../wire";
 
 /** The messages of a conversation that the page has, oldest first. */
 export interface Thread {
@@ -14,6 +14,8 @@ export interface State {
   signIn: SignIn | null;
   /** What waits for an answer while signed in. */
   questions: Questions;
+  /** How one is signed in. */
+  account: Account | null;
   me: Me | null;
   features: Features | null;
   people: Map<string, Person>;
@@ -36,6 +38,7 @@ export function emptyState(): State {
   return {
     signIn: null,
     questions: noQuestions,
+    account: null,
     me: null,
     features: null,
     people: new Map(),
@@ -62,6 +65,9 @@ export function apply(state: State, event: AnyEvent): string[] {
     case "QuestionsChanged":
       state.questions = event.questions;
       return ["questions"];
+    case "AccountChanged":
+      state.account = event.account;
+      return ["account"];
     case "TraceGrew":
       // Entries are told again, at their place, when the answer is there; the first one begins a new trace.
       state.trace = event.first ? spliced(state.trace, event.first, event.entries) : event.entries;
@@ -133,6 +139,7 @@ function welcome(state: State, snapshot: Snapshot): string[] {
   const chats = [...state.conversations.keys(), ...snapshot.conversations.map((chat) => chat.id)];
   state.signIn = snapshot.sign_in;
   state.questions = snapshot.questions;
+  state.account = snapshot.account;
   state.me = snapshot.me;
   state.features = snapshot.features;
   state.people = new Map(snapshot.people.map((person) => [person.id, person]));
@@ -149,7 +156,7 @@ function welcome(state: State, snapshot: Snapshot): string[] {
   if (another) state.threads = new Map();
   else for (const [id, thread] of state.threads) state.threads.set(id, { ...thread, loaded: false });
   return [
-    ...["signIn", "questions", "me", "features", "people", "conversations", "services", "phone", "calls", "recents", "version"],
+    ...["signIn", "questions", "account", "me", "features", "people", "conversations", "services", "phone", "calls", "recents", "version"],
     ...touched,
     ...calls.map((id) => `call:${id}`),
     ...chats.flatMap((id) => [`conversation:${id}`, `thread:${id}`]),

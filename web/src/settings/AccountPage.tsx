@@ -1,22 +1,53 @@
 /** Who is signed in and how, and the ways out with what each of them leaves behind. */
 import { Button } from "@fluentui/react-button";
+import type { ReactNode } from "react";
 import { useState } from "react";
 
-import { useAppVersion, useEngine, useMe, useSignIn } from "../engine/hooks";
+import { useAccount, useAppVersion, useEngine, useMe, useSignIn } from "../engine/hooks";
 import { Avatar } from "../parts/Avatar";
 import { ConfirmDialog } from "../parts/ConfirmDialog";
+import { serviceName } from "../parts/serviceWords";
 import { useTexts } from "../texts/texts";
+import type { Account } from "../wire";
 import css from "./settings.module.css";
 
+function How({ account }: { account: Account }) {
+  const texts = useTexts();
+  const { t, moment, list } = texts;
+  const facts: [string, ReactNode][] = [
+    [t("account.method"), t(`account.method.${account.method}`)],
+    ...(account.who_asks ? [[t("account.who"), <code key="who">{account.who_asks}</code>] satisfies [string, ReactNode]] : []),
+    [t("account.since"), moment(account.since)],
+    ...(account.until ? [[t("account.until"), moment(account.until)] satisfies [string, ReactNode]] : []),
+    ...(account.services.length ? [[t("account.services"), list(account.services.map((id) => serviceName(texts, id)))] satisfies [string, ReactNode]] : []),
+    [t("account.kept"), t(account.remembered ? "account.kept.yes" : "account.kept.no")],
+  ];
+  return (
+    <section className={css.box} aria-label={t("account.how")}>
+      <h3>{t("account.how")}</h3>
+      <dl className={css.facts}>
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
 export function AccountPage() {
-  const { t } = useTexts();
+  const { t, reason } = useTexts();
   const engine = useEngine();
   const me = useMe();
   const signIn = useSignIn();
+  const account = useAccount();
   const version = useAppVersion();
   const [asking, setAsking] = useState(false);
   if (!me) return null;
-  const deleted = [t("account.deletes.secrets"), t("account.deletes.history"), t("account.deletes.people"), t("account.deletes.trust")];
+  const standard = [t("account.deletes.secrets"), t("account.deletes.history"), t("account.deletes.people"), t("account.deletes.trust")];
+  const deleted = account?.kept.length ? account.kept.map((one) => reason(one)) : standard;
   return (
     <>
       <div className={`${css.box ?? ""} ${css.who ?? ""}`}>
@@ -29,23 +60,7 @@ export function AccountPage() {
           {me.title && <span>{me.title}</span>}
         </div>
       </div>
-      {signIn?.who_asks && (
-        <section className={css.box} aria-label={t("account.how")}>
-          <h3>{t("account.how")}</h3>
-          <dl className={css.facts}>
-            <div>
-              <dt>{t("account.method")}</dt>
-              <dd>{t(signIn.asks === "browser" ? "account.method.browser" : "account.method.password")}</dd>
-            </div>
-            <div>
-              <dt>{t("account.who")}</dt>
-              <dd>
-                <code>{signIn.who_asks}</code>
-              </dd>
-            </div>
-          </dl>
-        </section>
-      )}
+      {account && <How account={account} />}
       <section className={css.box} aria-label={t("account.leave")}>
         <h3>{t("account.leave")}</h3>
         <p>{t("account.leave.text")}</p>
