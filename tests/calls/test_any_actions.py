@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from ringback.rules.dial_plan import DialPlan
 from ringback.services.callmanager.settings import CallSettings
 from tests.calls.lines import DOMAIN, Office
 from tests.calls.world import Handset, World
+from tests.support.soak import often
 
 NUMBERS = ("2001", "2002", "2003", "2004")
 DIALLED = (*NUMBERS, "701", "*8", "*82002", "2999", "*21*2003", "#21#", f"sip:conference@{DOMAIN}")
@@ -158,7 +160,8 @@ def check(world: World) -> None:
         assert replace(facts, comment="") == facts
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.soak
+@settings(max_examples=often(60, 6000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ACTIONS, max_size=40))
 def test_every_call_ends_and_nothing_is_left(actions: list[tuple[object, ...]]) -> None:
     asyncio.run(live(actions))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ from ringback.protocols.sip.events import (
 from ringback.protocols.sip.flows import Transport
 from ringback.protocols.sip.session import Session, WrongState
 from tests.sip.wire import ANSWER, OFFER, Link, Party, Weather, nothing_left
+from tests.support.soak import often
 
 
 class Players:
@@ -124,7 +126,8 @@ def play(seed: int, weather: Weather, transport: Transport, presses: int) -> Non
         nothing_left(party)
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=often(60, 6000), deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     loss=st.sampled_from([0.0, 0.1, 0.3]),
@@ -139,7 +142,8 @@ def test_whatever_is_pressed_and_lost_all_calls_end(
     play(seed, Weather(loss, double, (0.001, slow)), transport, 40)
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=often(25, 1000), deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_a_call_comes_about_over_a_bad_link(seed: int) -> None:
     link = Link(seed, Weather(0.2, 0.1, (0.01, 0.3)))
