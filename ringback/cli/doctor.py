@@ -16,9 +16,11 @@ from rich.console import Console
 from ringback.cli.check import fail
 from ringback.cli.log import set_up_log
 from ringback.client.discovery import DiscoverySettings
+from ringback.net.tls import platform_fips
 from ringback.planning.doctor import DoctorReport, DoctorSettings, run_doctor
 from ringback.planning.doctor_report import print_report, report_json
 from ringback.rules.addresses import AddressError, HostPort, UserAddress
+from ringback.rules.certificates import fips_mode
 
 
 def doctor(
@@ -35,6 +37,10 @@ def doctor(
     password: Annotated[
         bool, typer.Option("--password", help="Read a password and check the person's own profile and devices too.")
     ] = False,
+    fips: Annotated[
+        bool | None, typer.Option("--fips/--no-fips", help="As a client with FIPS_MODE. Without it: as this system.")
+    ] = None,
+    common_criteria: Annotated[bool, typer.Option("--common-criteria", help="As a client with CC_MODE.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Tell why a person can or can't sign in. Ends with 0 when all is well, 1 with a fault, 2 for a bad question."""
@@ -49,7 +55,9 @@ def doctor(
     secret = _read_password() if password else ""
     look = DiscoverySettings() if cloud is None else replace(DiscoverySettings(), cloud_url=cloud)
     try:
-        report = _run(person, server, ca, look, secret)
+        strictness = fips_mode(fips, platform=platform_fips(), common_criteria=common_criteria)
+        settings = DoctorSettings(discovery=look, strictness=strictness)
+        report = _run(person, server, ca, settings, secret)
     except (OSError, ssl.SSLError) as error:
         fail(f"The authorities in {ca} can't be read: {error}")
     if as_json:
@@ -60,10 +68,9 @@ def doctor(
 
 
 def _run(
-    person: UserAddress, server: HostPort | None, ca: Path | None, look: DiscoverySettings, secret: str
+    person: UserAddress, server: HostPort | None, ca: Path | None, settings: DoctorSettings, secret: str
 ) -> DoctorReport:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        settings = DoctorSettings(discovery=look)
         return runner.run(run_doctor(person, server, ca, settings=settings, password=secret))
 
 

@@ -18,6 +18,7 @@ from ringback.client.discovery.home import failure_of, literal_failure
 from ringback.client.discovery.ledger import Ledger
 from ringback.net.fetch import Fetched, Fetcher
 from ringback.net.names import NameClient
+from ringback.net.tls import platform_fips
 from ringback.net.xmpp_probe import probe_xmpp
 from ringback.planning.doctor_calls import CallChecks
 from ringback.planning.doctor_certificates import CertificateChecks, TlsPlace, skew_of
@@ -27,6 +28,7 @@ from ringback.protocols.uds import Devices, UdsError, User, Version, home
 from ringback.rules import faults
 from ringback.rules.addresses import HostPort, UserAddress
 from ringback.rules.authenticator import Authenticator, AuthenticatorDecision, ProductType, decide_by_profile
+from ringback.rules.certificates import Strictness, fips_mode
 from ringback.rules.faults import ServerFailure
 from ringback.rules.product_mode import ModeDecision, ModeEvidence, decide_mode
 from ringback.rules.reasons import Reason
@@ -39,13 +41,14 @@ _LOGIN_PATH = "/EPASSoap/service/v80"
 
 @dataclass(frozen=True, slots=True)
 class DoctorSettings:
-    """How to look, and the documented ports of services that no record names."""
+    """How to look, the documented ports of services that no record names, and how strict the clients are."""
 
     discovery: DiscoverySettings = field(default_factory=DiscoverySettings)
     files_port: int = 6970
     files_tls_port: int = 6972
     xmpp_port: int = 5222
     login_port: int = 8443
+    strictness: Strictness = field(default_factory=lambda: fips_mode(None, platform=platform_fips()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +117,13 @@ class _Examination:
         self._places: set[TlsPlace] = set()
 
     async def run(self, password: str) -> tuple[AuthenticatorDecision, ModeDecision | None]:
+        strictness = self._settings.strictness
+        security = Reason.of(f"trace.decided.security.{strictness.tls.name}")
+        self._ledger.note(Kind.DECIDED, security, reasons=strictness.reasons)
         decided = await self._services(password)
         look = self._settings.discovery
         names = self._fetcher.names
-        checks = CertificateChecks(self._ledger, names, look.ca_file, look.request_timeout, self._fault)
+        checks = CertificateChecks(self._ledger, names, look.ca_file, look.request_timeout, self._fault, strictness.tls)
         await checks.run(sorted(self._places, key=lambda place: str(place.server)))
         return decided
 

@@ -18,12 +18,20 @@ from ringback.client.discovery.ledger import Ledger
 from ringback.net.certificates import ReadCertificate, Shown, look, read_certificate
 from ringback.net.names import NameClient
 from ringback.net.revocation import RevocationChecker
-from ringback.net.tls import load_authorities
+from ringback.net.tls import load_authorities, narrow
 from ringback.net.tls_checks import CheckedContext
 from ringback.rules.addresses import HostPort
-from ringback.rules.certificate_checks import ChainEvidence, ChainLink, ChainReport, clock_fault, examine
+from ringback.rules.certificate_checks import (
+    ChainEvidence,
+    ChainLink,
+    ChainReport,
+    clock_fault,
+    examine,
+    mode_fault,
+)
 from ringback.rules.certificates import Revocation
 from ringback.rules.reasons import Reason
+from ringback.rules.tls_modes import USUAL, TlsMode, connection_weakness
 from ringback.rules.trace import Fault, Kind, Outcome
 
 
@@ -37,13 +45,15 @@ class TlsPlace:
 
 @dataclass(frozen=True, slots=True)
 class CertificateChecks:
-    """The checks of all places; ``told`` takes each fault. ``seconds`` bounds each handshake."""
+    """The checks of all places; ``told`` takes each fault. ``seconds`` bounds each handshake, ``mode`` is that
+    of the clients."""
 
     ledger: Ledger
     names: NameClient
     ca_file: Path | None
     seconds: float
     told: Callable[[Fault], None]
+    mode: TlsMode = USUAL
 
     async def run(self, places: Iterable[TlsPlace]) -> None:
         """Look at all places at once. Those that do not answer were told of before."""
@@ -55,8 +65,10 @@ class CertificateChecks:
 
     async def _place(self, place: TlsPlace, checker: RevocationChecker) -> None:
         server = place.server
-        shown = await self._look(place)
+        shown = await self._look(place, self.mode)
         if shown is None:
+            if self.mode is not USUAL and await self._look(place, USUAL) is not None:
+                self.told(mode_fault(str(server), server.host, self.mode))
             return
         line = self.ledger.ask(
             Reason.of("trace.checked.certificate", subject=server), f"TLS {server}", server=str(server),
@@ -68,7 +80,9 @@ class CertificateChecks:
             self.ledger.answer(line, Outcome.FAILED, str(error))
             return
         revocation: Revocation = await checker.check(shown.chain) if shown.trusted else "unasked"
-        report = examine(_evidence(place, shown, read, revocation))
+        report = examine(_evidence(place, shown, read, revocation, self.mode))
+        if connection_weakness(shown.version, shown.cipher, self.mode) is not None:
+            self.told(mode_fault(str(server), server.host, self.mode))
         for fault in report.faults:
             self.told(fault)
         outcome = Outcome.NONE if report.warns else Outcome.OK
@@ -76,9 +90,10 @@ class CertificateChecks:
             outcome = Outcome.FAILED
         self.ledger.answer(line, outcome, _words(read, shown), reasons=_reasons(report))
 
-    async def _look(self, place: TlsPlace) -> Shown | None:
+    async def _look(self, place: TlsPlace, mode: TlsMode) -> Shown | None:
         for address in (await self.names.addresses(place.server.host)).addresses:
             authorities = CheckedContext(ssl.PROTOCOL_TLS_CLIENT)
+            narrow(authorities, mode)
             load_authorities(authorities, self.ca_file)
             name = place.domain or place.server.host
             shown = await look(address, place.server.port, name, authorities, domain=place.domain, seconds=self.seconds)
@@ -97,7 +112,9 @@ def skew_of(date: str, took: float, server: HostPort, now: float | None = None) 
     return clock_fault(str(server), server.host, theirs - ours)
 
 
-def _evidence(place: TlsPlace, shown: Shown, read: list[ReadCertificate], revocation: Revocation) -> ChainEvidence:
+def _evidence(
+    place: TlsPlace, shown: Shown, read: list[ReadCertificate], revocation: Revocation, mode: TlsMode
+) -> ChainEvidence:
     signed = [_signed(lower.certificate, upper.certificate) for lower, upper in itertools.pairwise(read)]
     links = tuple(
         ChainLink(each.subject, each.issuer, each.key, each.ends, by_next)
@@ -106,7 +123,7 @@ def _evidence(place: TlsPlace, shown: Shown, read: list[ReadCertificate], revoca
     until = read[0].certificate.not_valid_after_utc.isoformat()
     return ChainEvidence(
         str(place.server), place.server.host, links, read[0].names, shown.trusted, until, time.time(), revocation,
-        place.domain,
+        place.domain, mode,
     )  # fmt: skip
 
 

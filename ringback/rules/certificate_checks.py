@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ringback.rules.certificates import IdentityEvidence, PresentedNames, Purpose, Revocation, match_identity
 from ringback.rules.reasons import Reason
-from ringback.rules.tls_modes import USUAL, KeyFacts, weaknesses
+from ringback.rules.tls_modes import USUAL, KeyFacts, TlsMode, weaknesses
 from ringback.rules.trace import Fault
 
 SOON_DAYS = 30
@@ -45,7 +45,8 @@ class ChainEvidence:
     """What a server at ``host`` and ``server`` (with port) sent, and what is known of it at ``now``.
 
     ``sent`` is in the order of the wire, ``trusted`` says whether our authorities stand behind it, ``revocation`` what
-    its revocation server said. ``domain`` is that of XMPP clients, or empty. ``until`` is the day of its end, ISO 8601.
+    its revocation server said. ``domain`` is that of XMPP clients, or empty; ``mode`` is that of the clients. ``until``
+    is the day of its end, ISO 8601.
     """
 
     server: str
@@ -57,6 +58,7 @@ class ChainEvidence:
     now: float
     revocation: Revocation = "not_named"
     domain: str = ""
+    mode: TlsMode = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def examine(evidence: ChainEvidence) -> ChainReport:
     values = {"host": evidence.host, "server": evidence.server, "valid_until": evidence.until[:10]}
     faults: list[Fault] = []
     notes: list[Reason] = []
-    weak = [reason for link in evidence.sent for reason in weaknesses(link.key, USUAL, evidence.host)]
+    weak = [reason for link in evidence.sent for reason in weaknesses(link.key, evidence.mode, evidence.host)]
     if weak:
         faults.append(_fault("weak", values, why=weak[0]))
     problem = _order(evidence)
@@ -113,6 +115,19 @@ def clock_fault(server: str, host: str, seconds: float) -> Fault | None:
         Reason.of(f"fault.clock-skew.why.{way}", **values),
         Reason.of("fault.clock-skew.do-first", **values),
         Reason.of("fault.clock-skew.do-then", **values),
+    )
+
+
+def mode_fault(server: str, host: str, mode: TlsMode) -> Fault:
+    """A server that speaks TLS, but none that clients in a mode may use."""
+    values = {"server": server, "host": host, "mode": mode.name}
+    head = "fault.certificate-mode"
+    return Fault(
+        "certificate-mode",
+        Reason.of(f"{head}.what", **values),
+        Reason.of(f"{head}.why.handshake", **values),
+        Reason.of(f"{head}.do-first", **values),
+        Reason.of(f"{head}.do-then", **values),
     )
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from ringback.net.tls import Identity
 
-Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-Public = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+Public = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
 PEM = serialization.Encoding.PEM
 DER = serialization.Encoding.DER
 DAY = datetime.timedelta(days=1)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from ringback.net.tls import Identity
 from ringback.planning.doctor import DoctorReport, run_doctor
@@ -17,7 +18,7 @@ from ringback.planning.doctor_certificates import skew_of
 from ringback.rules.addresses import HostPort, UserAddress
 from ringback.rules.catalogue import render
 from ringback.rules.certificate_checks import ChainEvidence, ChainLink, ChainReport, examine
-from ringback.rules.certificates import PresentedNames
+from ringback.rules.certificates import PresentedNames, fips_mode
 from ringback.rules.tls_modes import KeyFacts
 from tests.certificates.authority import DAY, PEM, TestAuthority, Wanted, now, revocation_list
 from tests.doctor.company import Company, port_of, srv
@@ -167,3 +168,20 @@ def test_clocks_that_differ_are_told(seconds: int, expected: str) -> None:
     fault = skew_of(date, 0.2, HostPort(NODE, 8443), moment.timestamp())
     assert (fault.why.id.rpartition(".")[2] if fault is not None else "") == expected
     assert skew_of("yesterday", 0.2, HostPort(NODE, 8443)) is None
+
+
+async def test_a_server_that_the_mode_of_the_clients_excludes_is_told(
+    company: Company, signer: TestAuthority, tmp_path: Path
+) -> None:
+    identity = signer.issue(wanted=replace(_ends(80), key=ed25519.Ed25519PrivateKey.generate())).write(tmp_path)
+    cm = await company.call_manager(identity=identity)
+    names = await company.names(srv(port_of(cm, "uds")))
+    settings = company.settings(cm, ca_file=signer.ca_file)
+    usual = await run_doctor(ANITA, names, settings=settings)
+    assert usual.healthy, usual.faults
+    strict = fips_mode(True, platform=False)
+    report = await run_doctor(ANITA, names, settings=replace(settings, strictness=strict))
+    assert {fault.id for fault in report.faults} & {"certificate-weak", "certificate-mode"}
+    decided = [entry for entry in report.entries if entry.text.id == "trace.decided.security.fips"]
+    assert [reason.id for reason in decided[0].reasons] == ["certificates.fips.on.bootstrap"]
+    assert all("{" not in render(sentence) for fault in report.faults for sentence in (fault.what, fault.why))
