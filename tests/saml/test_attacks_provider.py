@@ -154,7 +154,7 @@ async def test_guessing_a_password_is_slowed_down(tmp_path: Path) -> None:
         page = await browser.open(f"{stage.service.base}/begin?relay=x")
         for _ in range(3):
             page = await browser.send(page.form, {"user": "leila", "password": "guess"})
-            assert (page.status, page.fault) == (401, "The user name or the password is wrong.")
+            assert (page.status, page.fault) == (401, "The user name or the password is wrong")
         page = await browser.send(page.form, {"user": "leila", "password": LEILA.password})
         assert (page.status, "Too many tries" in page.fault) == (429, True)
         assert int(page.headers["Retry-After"]) > 1
@@ -173,7 +173,7 @@ async def test_an_unknown_user_looks_like_a_wrong_password(stage: Stage) -> None
     async with stage.browser() as browser:
         page = await browser.open(f"{stage.service.base}/begin?relay=x")
         page = await browser.send(page.form, {"user": '"><script>alert(1)</script>', "password": "x"})
-        assert (page.status, page.fault) == (401, "The user name or the password is wrong.")
+        assert (page.status, page.fault) == (401, "The user name or the password is wrong")
         assert "<script>alert" not in page.text
 
 

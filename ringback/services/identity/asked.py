@@ -32,21 +32,21 @@ class Services:
         request = received.request
         service = self._services.get(request.issuer)
         if service is None:
-            raise RequestRefusedError(f"The service {request.issuer[:200]!r} is not known here.")
+            raise RequestRefusedError("identity.unknown-service", service=request.issuer[:200])
         if service.signs:
             try:
                 received.check_signature(service.certificates, now)
             except SamlError as error:
-                raise RequestRefusedError(f"{error}.") from error
+                raise RequestRefusedError("identity.unsigned-request") from error
         if request.destination not in ("", self._address):
-            raise RequestRefusedError("The request was meant for another identity provider.")
+            raise RequestRefusedError("identity.other-provider")
         if abs(now - request.issued) > _REQUEST_SECONDS:
-            raise RequestRefusedError("The request is too old, or the clocks differ. Begin again at the service.")
+            raise RequestRefusedError("identity.old-request")
         consumer = request.consumer or service.consumers[0]
         if consumer not in service.consumers:
-            raise RequestRefusedError(f"The service wants its answer where it is not known to be: {consumer[:200]}")
+            raise RequestRefusedError("identity.strange-consumer", address=consumer[:200])
         if request.binding not in ("", POST):
-            raise RequestRefusedError("The service wants its answer in a way that is not spoken here.")
+            raise RequestRefusedError("identity.strange-binding")
         return Asked(service, consumer, request, received.relay_state)
 
 

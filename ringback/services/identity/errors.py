@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from ringback.rules.catalogue import render
+from ringback.rules.reasons import Reason
+
 
 class IdentityError(Exception):
-    """The root of these errors; the message is a sentence for the person at the browser."""
+    """The root of these errors; the message is the sentence of its reason, for the person at the browser."""
+
+    def __init__(self, reason_id: str, **values: object) -> None:
+        self.reason = Reason.of(reason_id, **values)
+        super().__init__(render(self.reason))
 
 
 class RequestRefusedError(IdentityError):
@@ -19,7 +26,8 @@ class TooManyTriesError(IdentityError):
     """Too many wrong tries; ``wait`` is whole seconds until a new one makes sense."""
 
     def __init__(self, wait: int) -> None:
-        minutes = (wait + 59) // 60
-        when = f"{wait} seconds" if wait < 120 else f"{minutes} minutes"
-        super().__init__(f"Too many tries. Wait {when}, then try again.")
+        if wait < 120:
+            super().__init__("identity.wait-seconds", seconds=wait)
+        else:
+            super().__init__("identity.wait-minutes", minutes=(wait + 59) // 60)
         self.wait = wait

@@ -66,9 +66,9 @@ class Evidence:
         try:
             user, colon, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
         except (binascii.Error, ValueError) as error:
-            raise NotProvenError("The user name and password can't be read.") from error
+            raise NotProvenError("identity.unreadable") from error
         if not colon:
-            raise NotProvenError("The user name and password can't be read.")
+            raise NotProvenError("identity.unreadable")
         person = await self._proofs.password(user, password, request.remote or "", self._clock())
         return Shown(person, FORM, {})
 
@@ -76,13 +76,13 @@ class Evidence:
         try:
             token = base64.b64decode(value.strip(), validate=True)
         except (binascii.Error, ValueError) as error:
-            raise NotProvenError("The Kerberos ticket can't be read.") from error
+            raise NotProvenError("identity.ticket-unreadable") from error
         if len(token) > _TOKEN_LIMIT:
-            raise NotProvenError("The Kerberos ticket can't be read.")
+            raise NotProvenError("identity.ticket-unreadable")
         user, answer = await tickets.check(token)
         person = self._proofs.person(user)
         if person is None:
-            raise NotProvenError("The Kerberos ticket belongs to nobody who signs in here.")
+            raise NotProvenError("identity.ticket-of-nobody")
         headers = {"WWW-Authenticate": f"Negotiate {base64.b64encode(answer).decode()}"} if answer else {}
         return Shown(person, TICKET, headers)
 

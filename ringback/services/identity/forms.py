@@ -5,6 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from ringback.net import pages
+from ringback.rules.catalogue import render
+from ringback.rules.reasons import Reason
 from ringback.services.identity.sessions import Session, SignIn
 
 _SUBMIT = "document.forms[0].submit()"
@@ -15,17 +17,19 @@ SIGN_OUT_PATH = "/sign-out"
 def ask_password(
     sign_in: SignIn, *, fault: str = "", user: str = "", status: int = 200, headers: dict[str, str] | None = None
 ) -> web.Response:
-    """User name and password."""
+    """User name and password. Focus is where the person has to type, and the fault belongs to that field."""
     focus = ("", " autofocus") if user else (" autofocus", "")
+    described = _described(fault)
     body = (
-        f"{_to(sign_in)}{pages.fault(fault)}{_form(sign_in)}"
-        f'<label for="user">User name</label><input id="user" name="user" value="{pages.escape(user)}" required '
-        f'autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="200"{focus[0]}>'
-        '<label for="password">Password</label><input id="password" name="password" type="password" required '
-        f'autocomplete="current-password" maxlength="500"{focus[1]}>'
-        '<button type="submit">Sign in</button></form>'
+        f"{_then(sign_in)}{_fault(fault)}{_form(sign_in)}"
+        f'<label for="user">{_say("identity.user")}</label>'
+        f'<input id="user" name="user" value="{pages.escape(user)}" required autocomplete="username" '
+        f'autocapitalize="none" spellcheck="false" maxlength="200"{focus[0]}{described}>'
+        f'<label for="password">{_say("identity.password")}</label>'
+        f'<input id="password" name="password" type="password" required autocomplete="current-password" '
+        f'maxlength="500"{focus[1]}{described}><button type="submit">{_say("identity.submit")}</button></form>'
     )
-    return pages.page("Sign in", body, status=status, headers=headers)
+    return _page("identity.title", body, status=status, headers=headers)
 
 
 def ask_code(
@@ -33,12 +37,12 @@ def ask_code(
 ) -> web.Response:
     """The code of the second factor."""
     body = (
-        f"{_to(sign_in)}{pages.fault(fault)}{_form(sign_in)}"
-        '<label for="code">Code from your authenticator app</label><input id="code" name="code" required autofocus '
-        'inputmode="numeric" autocomplete="one-time-code" pattern="[0-9 ]{6,8}" maxlength="8">'
-        '<button type="submit">Continue</button></form>'
+        f"{_then(sign_in)}{_fault(fault)}{_form(sign_in)}"
+        f'<label for="code">{_say("identity.code")}</label><input id="code" name="code" required autofocus '
+        'inputmode="numeric" autocomplete="one-time-code" pattern="[0-9 ]{6,8}" maxlength="8"'
+        f'{_described(fault)}><button type="submit">{_say("identity.continue")}</button></form>'
     )
-    return pages.page("Enter your code", body, status=status, headers=headers)
+    return _page("identity.code-title", body, status=status, headers=headers)
 
 
 def hand_over(consumer: str, answer: str, relay_state: str, headers: dict[str, str]) -> web.Response:
@@ -49,35 +53,51 @@ def hand_over(consumer: str, answer: str, relay_state: str, headers: dict[str, s
     )
     body = (
         f'<form method="post" action="{pages.escape(consumer)}">{hidden}'
-        '<p class="note">You are signed in. If nothing happens, continue here.</p>'
-        '<button type="submit">Continue</button></form>'
+        f'<p class="note">{_say("identity.handing-over")}</p>'
+        f'<button type="submit">{_say("identity.continue")}</button></form>'
     )
     # No form-action: browsers hold it against redirects that follow at the service, too.
-    return pages.page("Signing in", body, script=_SUBMIT, form_action="", headers=headers)
+    title = render(Reason("identity.handing-over-title"))
+    return pages.page(title, body, script=_SUBMIT, form_action="", headers=headers)
 
 
-def refusal(title: str, why: str, *, status: int, headers: dict[str, str] | None = None) -> web.Response:
-    """Nothing is sent anywhere; the person reads why."""
-    return pages.page(title, pages.fault(why), status=status, headers=headers)
+def refusal(title: str, why: str, *, status: int) -> web.Response:
+    """Nothing is sent anywhere; the person reads why. ``title`` is the id of a sentence."""
+    return _page(title, pages.fault(why), status=status)
 
 
-def account(session: Session | None, token: str, *, headers: dict[str, str] | None = None) -> web.Response:
+def account(session: Session | None, token: str) -> web.Response:
     """Who is signed in, and the way out."""
     if session is None:
-        return pages.page("Signed out", "<p>Nobody is signed in here in this browser.</p>", headers=headers)
-    name = pages.escape(session.person.name or session.person.user)
+        return _page("identity.signed-out-title", f"<p>{_say('identity.nobody')}</p>")
     body = (
-        f"<p>You are signed in as <strong>{name}</strong>.</p>"
-        '<p class="note">Services that you opened stay signed in until you sign out there.</p>'
+        f"<p>{_say('identity.somebody', name=session.person.name or session.person.user)}</p>"
+        f'<p class="note">{_say("identity.services-stay")}</p>'
         f'<form method="post" action="{SIGN_OUT_PATH}"><input type="hidden" name="token" value="{pages.escape(token)}">'
-        '<button type="submit">Sign out</button></form>'
+        f'<button type="submit">{_say("identity.sign-out")}</button></form>'
     )
-    return pages.page("Your sign-in", body, headers=headers)
+    return _page("identity.account-title", body)
+
+
+def _page(title: str, body: str, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return pages.page(render(Reason(title)), body, status=status, headers=headers)
+
+
+def _say(reason_id: str, **values: object) -> str:
+    return pages.escape(render(Reason.of(reason_id, **values)))
 
 
 def _form(sign_in: SignIn) -> str:
     return f'<form method="post" action="{FORM_PATH}/{pages.escape(sign_in.id)}">'
 
 
-def _to(sign_in: SignIn) -> str:
-    return f'<p class="note">to continue to {pages.escape(sign_in.asked.service.entity_id)}</p>'
+def _then(sign_in: SignIn) -> str:
+    return f'<p class="note">{_say("identity.then", service=sign_in.asked.service.entity_id)}</p>'
+
+
+def _fault(text: str) -> str:
+    return f'<p class="fault" role="alert" id="fault">{pages.escape(text)}</p>' if text else ""
+
+
+def _described(text: str) -> str:
+    return ' aria-describedby="fault"' if text else ""

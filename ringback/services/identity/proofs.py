@@ -31,8 +31,6 @@ _STEP = 30  # seconds
 _DIGITS = 6
 _WINDOW = (-1, 0, 1)  # steps by which the clock of a phone may be off
 _PENDING = 256  # passwords that are checked or wait for it; beyond that the service is overloaded and says so
-_WRONG = "The user name or the password is wrong."
-_WRONG_CODE = "The code is wrong or was used before. Wait for the next one and type that."
 
 
 @dataclass(slots=True)
@@ -116,7 +114,7 @@ class Proofs:
             self._pending -= 1
         if not right or person is None or hashed is None:
             self._wrong(key, now)
-            raise NotProvenError(_WRONG)
+            raise NotProvenError("identity.wrong")
         self._right(key, address)
         if not person.second_factor:
             self._lockout.succeeded(key)
@@ -138,7 +136,7 @@ class Proofs:
         ]
         if not fitting or fitting[-1] <= used:
             self._wrong(key, now)
-            raise NotProvenError(_WRONG_CODE)
+            raise NotProvenError("identity.wrong-code")
         # Remembered before it is believed: two that come together must not both pass.
         await self._kept.use_step(key, fitting[-1], current)
         self._right(("code", key), address)

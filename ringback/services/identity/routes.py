@@ -27,6 +27,8 @@ from ringback.protocols.saml.metadata import MEDIA_TYPE
 from ringback.protocols.saml.request import Received, receive_post, receive_redirect
 from ringback.protocols.saml.response import NO_PASSIVE
 from ringback.protocols.saml.xml import SIZE_LIMIT, SamlError
+from ringback.rules.catalogue import render
+from ringback.rules.reasons import Reason
 from ringback.services.identity import forms
 from ringback.services.identity.asked import Answers, Services
 from ringback.services.identity.errors import NotProvenError, RequestRefusedError, TooManyTriesError
@@ -39,7 +41,6 @@ METADATA_PATH = "/saml/metadata"
 SIGN_ON_PATH = "/saml/sso"
 _BODY_LIMIT = 2 * SIZE_LIMIT
 _SESSION, _BROWSER = "__Host-ringback-session", "__Host-ringback-sign-in"
-_OVER = "This sign-in took too long, or began in another browser. Go back to where you came from and begin again."
 _NO_STORE = {"Cache-Control": "no-store"}
 
 _log = structlog.get_logger("ringback.identity")
@@ -146,8 +147,7 @@ class Routes:
                 sign_in, fault=fault, user=user, status=status or (401 if challenges else 200)
             )
         else:
-            ways = "A ticket or certificate of your domain, or your user name and password, is needed to go on."
-            response = forms.refusal("Sign in", fault or ways, status=401)
+            response = forms.refusal("identity.title", fault or render(Reason("identity.ways")), status=401)
         response.headers.extend([(hdrs.WWW_AUTHENTICATE, each) for each in challenges])
         return response
 
@@ -257,11 +257,11 @@ def _with_cookie(response: web.StreamResponse, value: str) -> web.StreamResponse
 
 def _refused(request: web.Request, error: Exception) -> web.Response:
     _log.info("request refused", why=str(error), address=request.remote)
-    return forms.refusal("This sign-in can't go on", str(error), status=400)
+    return forms.refusal("identity.refused-title", str(error), status=400)
 
 
 def _over() -> web.Response:
-    return forms.refusal("This sign-in is over", _OVER, status=403)
+    return forms.refusal("identity.over-title", render(Reason("identity.over")), status=403)
 
 
 def _status(error: NotProvenError | TooManyTriesError) -> int:

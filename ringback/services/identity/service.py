@@ -18,6 +18,8 @@ from ringback.net.single_sign_on.keys import SigningKey
 from ringback.net.tls import server_context
 from ringback.protocols.saml.metadata import IdentityProvider, write_provider
 from ringback.protocols.saml.request import POST, REDIRECT
+from ringback.rules.catalogue import render
+from ringback.rules.reasons import Reason
 from ringback.services.identity import forms
 from ringback.services.identity.asked import Answers, Services
 from ringback.services.identity.evidence import Evidence
@@ -126,7 +128,7 @@ async def _time_limit(
         async with asyncio.timeout(_IDLE):
             return await handler(request)
     except TimeoutError:
-        response = forms.refusal("This took too long", "Go back and try again.", status=408)
+        response = forms.refusal("identity.slow-title", render(Reason("identity.slow")), status=408)
         response.force_close()
         return response
 

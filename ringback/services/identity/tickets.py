@@ -14,7 +14,7 @@ from ringback.services.identity.settings import Kerberos
 if TYPE_CHECKING:
     import gssapi
 
-_REFUSED = "The Kerberos ticket is not accepted here."
+_REFUSED = "identity.ticket-refused"
 
 
 class KerberosMissingError(RuntimeError):
