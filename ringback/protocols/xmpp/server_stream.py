@@ -221,11 +221,12 @@ class ServerStream:
         """The answer to a verifier question."""
         return self._answered(lambda exchange: exchange.answer_verifier(verifier))
 
-    def lookup_failed(self) -> list[Event]:
-        """Nobody could answer: the attempt fails, and may be repeated later."""
+    def lookup_failed(self, condition: str = "temporary-auth-failure", text: str = "") -> list[Event]:
+        """Nobody could answer: the attempt fails, and may be repeated later; or by another mechanism, where
+        ``condition`` (RFC 6120 section 6.5) says that this one is not for this person."""
         self._events = []
         self._waiting = False
-        self._sasl_failed(SaslError("temporary-auth-failure"))
+        self._sasl_failed(SaslError(condition, text))
         self._continue()
         return self._events
 

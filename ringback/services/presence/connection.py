@@ -38,6 +38,7 @@ from ringback.services.presence.tokens import Proof
 
 _LINGER: Final = 2.0  # seconds that a client has to take the last bytes
 _READ_SIZE: Final = 16_384
+_NO_VERIFIER: Final = "This account signs in with PLAIN or with a token"
 
 PAUSED_BY_RATE: Final = 1
 PAUSED_BY_LOOKUP: Final = 2
@@ -282,6 +283,10 @@ class Connection(asyncio.BufferedProtocol):
     def lookup_failed(self) -> None:
         """The question cannot be answered now."""
         self._answered(self.stream.lookup_failed())
+
+    def has_no_verifier(self) -> None:
+        """There is no verifier of this person: another mechanism has to do."""
+        self._answered(self.stream.lookup_failed("invalid-mechanism", _NO_VERIFIER))
 
     def answered(self, events: list[Event]) -> None:
         """Go on with what the stream said to an answer given to it directly."""

@@ -4,7 +4,8 @@
 * The home cluster is found first with ``GET /cucm-uds/clusterUser?username=ID``, which needs no credentials and also
   tells whether an account exists.
 * SCRAM: ``GET /ringback/credentials/ID`` with an application user's credentials gives the verifier as JSON; a foreign
-  call manager without that page makes us offer PLAIN and the token only.
+  call manager without that page makes us offer PLAIN and the token only, and so does one whose people all have their
+  passwords in a directory (409). Where only some have, SCRAM is refused to those, and clients go on with PLAIN.
 
 Answers are kept for a short time, so that many clients that come back at once do not fall upon the call manager.
 """
@@ -30,7 +31,7 @@ from ringback.net.node_resolver import NodeResolver
 from ringback.net.tls import client_context
 from ringback.protocols.xmpp.sasl import Verifier, fake_verifier
 from ringback.rules.addresses import AddressError, Jid
-from ringback.services.presence.errors import CredentialsUnavailableError
+from ringback.services.presence.errors import CredentialsUnavailableError, NoVerifierError
 from ringback.services.presence.settings import PresenceSettings
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=5, connect=3)
@@ -140,7 +141,8 @@ class Credentials:
         raise CredentialsUnavailableError(f"The call manager answered {status}")
 
     async def verifier(self, user: str, *, refused: bool = False) -> Verifier:
-        """The person's SCRAM verifier; for nobody, or somebody ``refused``, a made-up one, always the same."""
+        """The person's SCRAM verifier; for nobody, or somebody ``refused``, a made-up one, always the same. Raises also
+        NoVerifierError."""
         now = asyncio.get_running_loop().time()
         kept: Verifier | None = self._verifiers.get(user, now)
         if kept is not None and not refused:
@@ -176,6 +178,8 @@ class Credentials:
         status, body = await self._get_at_home(home, f"/ringback/credentials/{quote(user, safe='')}", auth)
         if status == 404:
             return None
+        if status == 409:
+            raise NoVerifierError
         if status != 200:
             raise CredentialsUnavailableError(f"The call manager answered {status}")
         try:

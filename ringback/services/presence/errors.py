@@ -9,3 +9,7 @@ class PresenceServiceError(Exception):
 
 class CredentialsUnavailableError(PresenceServiceError):
     """No call manager answered the question for a person's credentials."""
+
+
+class NoVerifierError(PresenceServiceError):
+    """The person's password is in a directory, so that nobody has a verifier of it."""

@@ -38,7 +38,7 @@ from ringback.rules.addresses import AddressError
 from ringback.services.presence.account import Account
 from ringback.services.presence.connection import Connection, Flusher, shared_buffer
 from ringback.services.presence.credentials import Credentials, source_of
-from ringback.services.presence.errors import CredentialsUnavailableError
+from ringback.services.presence.errors import CredentialsUnavailableError, NoVerifierError
 from ringback.services.presence.features import standard_modules
 from ringback.services.presence.info import Info
 from ringback.services.presence.login import Login
@@ -274,6 +274,11 @@ class PresenceService:
             self._throttle.undecided(user, connection.address)
             if connection.open:
                 connection.lookup_failed()
+            return
+        except NoVerifierError:
+            self._throttle.undecided(user, connection.address)
+            if connection.open:
+                connection.has_no_verifier()
             return
         if connection.open:
             connection.proof = proof

@@ -1,0 +1,1 @@
+"""Passwords by LDAP bind, against a real OpenLDAP and against servers that behave badly."""
