@@ -128,11 +128,13 @@ def _common(folder: Path, entity_id: str) -> dict[str, Any]:
             serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
         )
     )
+    certificate = folder / "certificate.pem"
+    certificate.write_text(key.certificate)
     return {
         "entityid": entity_id,
         "xmlsec_binary": XMLSEC,
         "key_file": str(private),
-        "cert_file": str(folder / "signing.pem"),
+        "cert_file": str(certificate),
         "allow_unknown_attributes": True,
         "debug": False,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 from dataclasses import dataclass, field
@@ -26,23 +27,36 @@ class SigningKey:
 
     @classmethod
     def open(cls, folder: Path, name: str) -> SigningKey:
-        """The key of a folder (``signing.key``, mode 600, and ``signing.pem``), made where there is none; ``name`` is
+        """The key of a folder (``signing.pem``, mode 600: key and certificate), made where there is none; ``name`` is
         the certificate's subject. It computes for some 100 ms when it makes one. Raises OSError, ValueError."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        key_file, certificate_file = folder / "signing.key", folder / "signing.pem"
-        if key_file.exists() and certificate_file.exists():
-            key = serialization.load_pem_private_key(key_file.read_bytes(), None)
-            if not isinstance(key, RSAPrivateKey):
-                raise ValueError(f"{key_file} holds no RSA key")
-            return cls(key, certificate_file.read_text("ascii"))
-        made = rsa.generate_private_key(65537, _BITS)
-        certificate = _self_signed(made, name).public_bytes(serialization.Encoding.PEM)
-        private = made.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        _write(certificate_file, certificate, 0o644)
-        _write(key_file, private, 0o600)
-        return cls(made, certificate.decode())
+        file = folder / "signing.pem"
+        if not file.exists():
+            _make(file, name)
+        content = file.read_bytes()
+        key = serialization.load_pem_private_key(content, None)
+        if not isinstance(key, RSAPrivateKey):
+            raise ValueError(f"{file} holds no RSA key")  # noqa: TRY004 - the file is wrong, not the program
+        certificate = x509.load_pem_x509_certificate(content)
+        return cls(key, certificate.public_bytes(serialization.Encoding.PEM).decode())
+
+
+def _make(file: Path, name: str) -> None:
+    """Write a new key whole or not at all. Where another process was faster, its key counts: both sides of single
+    sign-on may look for the provider's key at the same moment."""
+    key = rsa.generate_private_key(65537, _BITS)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    draft = file.with_suffix(f".{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(private + _self_signed(key, name).public_bytes(serialization.Encoding.PEM))
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, file)
+    finally:
+        draft.unlink()
 
 
 def _self_signed(key: RSAPrivateKey, name: str) -> x509.Certificate:
@@ -58,9 +72,3 @@ def _self_signed(key: RSAPrivateKey, name: str) -> x509.Certificate:
         .not_valid_after(start + datetime.timedelta(days=_DAYS))
         .sign(key, hashes.SHA256())
     )
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
