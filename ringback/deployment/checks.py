@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ringback.deployment.call_checks import check_calls
 from ringback.deployment.identity_provider import check_identity_provider
+from ringback.deployment.ldap_authentication import check_ldap_authentication
 from ringback.deployment.lines import Path
 from ringback.deployment.model import Deployment, Node
 from ringback.deployment.sign_in import check_sign_in
@@ -37,6 +38,7 @@ def check(deployment: Deployment) -> Iterator[Found]:
     yield from _zones(deployment)
     yield from check_calls(deployment)
     yield from check_sign_in(deployment)
+    yield from check_ldap_authentication(deployment)
     yield from check_identity_provider(deployment)
 
 

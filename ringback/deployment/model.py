@@ -9,6 +9,7 @@ from msgspec import field
 from ringback.deployment.calls import CallOptions, DeviceRow, DialPlanRows, PickupGroupRow, TrunkRow
 from ringback.deployment.entity import Entity
 from ringback.deployment.identity_provider import IdentityProviderRows, SingleSignOnRows
+from ringback.deployment.ldap_authentication import LdapAuthentication
 from ringback.deployment.security import SecurityOptions
 from ringback.deployment.sign_in import SignIn
 from ringback.deployment.voicemail import VoicemailOptions
@@ -91,6 +92,7 @@ class Person(Entity, frozen=True, kw_only=True):
     ``password`` is the first password: it is hashed at the first start and never kept. ``portrait`` draws a picture
     for a lab (a seed word); ``photo`` is a picture file beside the deployment file. ``extension`` is the number inside;
     none: the end of ``number``, as the dial plan says. Who is not ``active`` stays in the directory, but can't sign in.
+    ``ldap``: the password is that of ``[ldap-authentication]``, and none stands here.
     ``second_factor`` is the secret of one-time codes (base32), asked for by the deployment's identity provider.
     """
 
@@ -114,6 +116,7 @@ class Person(Entity, frozen=True, kw_only=True):
     presence: bool = True
     active: bool = True
     second_factor: str = ""
+    ldap: bool = False
 
     @property
     def name(self) -> str:
@@ -194,6 +197,7 @@ class Deployment(Entity, frozen=True, kw_only=True):
     presence: PresenceOptions = field(default_factory=PresenceOptions)
     voicemail: VoicemailOptions = field(default_factory=VoicemailOptions)
     sign_in: SignIn = field(default_factory=SignIn)
+    ldap_authentication: LdapAuthentication = field(default_factory=LdapAuthentication)
     single_sign_on: SingleSignOnRows = field(default_factory=SingleSignOnRows)
     identity_provider: IdentityProviderRows = field(default_factory=IdentityProviderRows)
     cloud: Cloud = field(default_factory=Cloud)

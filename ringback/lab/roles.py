@@ -12,8 +12,9 @@ from ringback.deployment import Deployment, DeploymentError, Node, Person, Probl
 from ringback.deployment.authority import Authority
 from ringback.deployment.certificate_plan import need_of
 from ringback.deployment.checks import ROLE_PORTS
+from ringback.deployment.ldap_authentication import uses_directory
 from ringback.deployment.model import Profile, ServerRow
-from ringback.lab import calls, portraits, sign_in, voicemail
+from ringback.lab import calls, ldap_authentication, portraits, sign_in, voicemail
 from ringback.lab.presence import PresenceRole
 from ringback.lab.single_sign_on import SingleSignOnParts
 from ringback.lab.state import DataFolder
@@ -126,6 +127,7 @@ class Context:
                     ),
                     sign_in.administrator(self._folder),
                 ),
+                directory=ldap_authentication.settings(self.deployment, self._base),
                 sign_in=sign_in.settings(
                     self.deployment,
                     self._folder,
@@ -235,6 +237,7 @@ class Context:
             user=person.user,
             home=is_home,
             active=person.active,
+            in_directory=is_home and uses_directory(self.deployment, person),
             password=person.password if is_home else "",
             first_name=person.first,
             last_name=person.last,

@@ -18,7 +18,9 @@ from ringback.net.ldap.connection import LdapConnection
 from ringback.net.ldap.errors import LdapRefusedError, LdapSettingsError, LdapUnavailableError
 from ringback.net.ldap.servers import LdapServers
 
-_NAME: Final = "{user}"
+PLACE_OF_NAME: Final = "{user}"
+"""Where the user name goes in a template."""
+
 _ATTRIBUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}\Z")
 _NOBODY: Final = "cn=ringback-nobody"
 _WRONG: Final = frozenset(
@@ -75,8 +77,8 @@ def bind_name(template: str, user: str) -> str:
             letter if letter.isascii() and letter.isalnum() else "".join(f"\\{octet:02x}" for octet in letter.encode())
             for letter in user
         )
-        return template.replace(_NAME, safe)
-    return template.replace(_NAME, user) if re.fullmatch(r"[\w.-]+", user) else ""
+        return template.replace(PLACE_OF_NAME, safe)
+    return template.replace(PLACE_OF_NAME, user) if re.fullmatch(r"[\w.-]+", user) else ""
 
 
 class DirectoryPasswords:
@@ -84,8 +86,8 @@ class DirectoryPasswords:
 
     def __init__(self, servers: LdapServers, way: PersonSearch | str) -> None:
         """Raises LdapSettingsError where the template holds no ``{user}``."""
-        if isinstance(way, str) and _NAME not in way:
-            raise LdapSettingsError(f"The name to bind with needs {_NAME} in it")
+        if isinstance(way, str) and PLACE_OF_NAME not in way:
+            raise LdapSettingsError(f"The name to bind with needs {PLACE_OF_NAME} in it")
         self._servers = servers
         self._way = way
 
