@@ -20,7 +20,7 @@ ROLE_PORTS: dict[str, tuple[str, ...]] = {
     "call-manager": ("https", "files", "files_tls", "sip", "sip_tls"),
     "identity-provider": ("identity",),
     "presence": ("xmpp", "xmpp_tls", "login"),
-    "voicemail": ("vmrest", "notify", "notify_tls"),
+    "voicemail": ("vmrest", "notify", "notify_tls", "sip", "sip_tls"),
     "messenger": ("cas",),
     "web": ("web",),
 }

@@ -93,7 +93,8 @@ class Person(Entity, frozen=True, kw_only=True):
     for a lab (a seed word); ``photo`` is a picture file beside the deployment file. ``extension`` is the number inside;
     none: the end of ``number``, as the dial plan says. Who is not ``active`` stays in the directory, but can't sign in.
     ``ldap``: the password is that of ``[ldap-authentication]``, and none stands here.
-    ``second_factor`` is the secret of one-time codes (base32), asked for by the deployment's identity provider.
+    ``second_factor`` is the secret of one-time codes (base32), asked for by the deployment's identity provider. ``pin``
+    opens the person's mailbox by telephone; like the password it is hashed at the first start.
     """
 
     user: str
@@ -117,6 +118,7 @@ class Person(Entity, frozen=True, kw_only=True):
     active: bool = True
     second_factor: str = ""
     ldap: bool = False
+    pin: str = ""
 
     @property
     def name(self) -> str:

@@ -129,7 +129,8 @@ class Numbering:
         deployment, rows = self.deployment, self.deployment.dial_plan
         own = self.directory_numbers(cluster)
         trunks = [row for row in deployment.trunk if not row.clusters or cluster in row.clusters]
-        voicemail = next((row.name for row in trunks if row.kind == "voicemail"), "")
+        own_mailboxes = "voicemail" if deployment.nodes("voicemail") else ""
+        voicemail = next((row.name for row in trunks if row.kind == "voicemail"), own_mailboxes)
         at_home = [(person, number) for number, person in self._numbered(cluster) if number in own]
         aliases = {world: number for person, number in at_home if (world := world_number(person.number))}
         override = next((entry.emergency_to for entry in deployment.cluster if entry.name == cluster), "")
@@ -144,7 +145,7 @@ class Numbering:
             outside_prefix=rows.outside_prefix,
             translations=tuple(_translations(rows.translation, cluster)),
             routes=tuple(_routes(rows.route, cluster)),
-            trunks=frozenset(row.name for row in trunks),
+            trunks=frozenset((*(row.name for row in trunks), *filter(None, (own_mailboxes,)))),
             default_trunk=rows.default_trunk,
             emergency=frozenset(rows.emergency),
             emergency_to=override or rows.emergency_to,

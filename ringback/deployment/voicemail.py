@@ -9,9 +9,10 @@ class VoicemailOptions(Entity, frozen=True, kw_only=True):
     """Rules of the voicemail service for everybody.
 
     ``longest_seconds`` of a message; ``mailbox_megabytes`` of sound that a mailbox holds; ``deleted_days`` until a
-    deleted message is gone for good.
+    deleted message is gone for good; ``operator`` is the number that the key 0 leads to.
     """
 
     longest_seconds: int = 300
     mailbox_megabytes: int = 50
     deleted_days: int = 15
+    operator: str = ""

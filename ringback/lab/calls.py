@@ -140,6 +140,10 @@ def _trunks(deployment: Deployment, cluster: str) -> Iterator[cm.Trunk]:
         if other.name != cluster and nodes:
             peers = tuple(cm.SipPeer(node.name, node.address, node.ports.sip_tls, "tls") for node in nodes)
             yield cm.Trunk(other.name, "cluster", peers)
+    mailboxes = deployment.nodes("voicemail")
+    if mailboxes:
+        peers = tuple(cm.SipPeer(node.name, node.address, node.ports.sip_tls, "tls") for node in mailboxes)
+        yield cm.Trunk("voicemail", "voicemail", peers, srtp=True)
     for row in deployment.trunk:
         if not row.clusters or cluster in row.clusters:
             yield cm.Trunk(row.name, row.kind, tuple(_peer(row, host) for host in row.hosts), row.srtp)

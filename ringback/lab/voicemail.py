@@ -9,7 +9,7 @@ from ringback.deployment.numbers import Numbering
 from ringback.net.single_sign_on import SingleSignOnSettings
 from ringback.net.tls import Identity
 from ringback.rules.addresses import HostPort
-from ringback.services.voicemail.settings import MailboxSettings, VoicemailSettings
+from ringback.services.voicemail.settings import CallManagerPeer, MailboxSettings, VoicemailSettings
 
 APPLICATION = "voicemail-service"
 """The application user as which the service fetches the keys of tokens from the call managers."""
@@ -47,6 +47,14 @@ def settings(
         longest_seconds=float(options.longest_seconds),
         size_limit=options.mailbox_megabytes * 1024 * 1024,
         single_sign_on=single_sign_on,
+        sip_port=node.ports.sip,
+        sip_tls_port=node.ports.sip_tls,
+        sip_peers=tuple(
+            CallManagerPeer(manager.name, manager.address, manager.ports.sip_tls, manager.cluster)
+            for manager in deployment.nodes("call-manager")
+        ),
+        media_ports=deployment.calls.media_ports,
+        operator=options.operator,
     )
 
 
@@ -58,6 +66,8 @@ def _mailboxes(deployment: Deployment) -> list[MailboxSettings]:
             person.name,
             person.mail or f"{person.user}@{deployment.domain}",
             extension,
+            deployment.home_of(person),
+            pin=person.pin,
         )
         for person in deployment.person
         if (extension := numbering.extension(person))

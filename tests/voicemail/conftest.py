@@ -119,6 +119,8 @@ async def running(tmp_path: Path, authority: Authority) -> AsyncIterator[Running
             rest_port=0,
             notify_port=0,
             notify_tls_port=0,
+            sip_port=0,
+            sip_tls_port=0,
             call_managers=((CALL_MANAGER, HostPort("127.0.0.1", port)),),
             mailboxes=(
                 MailboxSettings("anita", "Anita Perez", "anita@example.com", "2001"),

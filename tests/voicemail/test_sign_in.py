@@ -62,6 +62,8 @@ async def _running(
                 rest_port=port,
                 notify_port=0,
                 notify_tls_port=0,
+                sip_port=0,
+                sip_tls_port=0,
                 call_managers=(desk.node,),
                 application_user=USER,
                 application_password=PASSWORD,

@@ -24,6 +24,8 @@ from ringback.services.voicemail.notifications import Notifications
 from ringback.services.voicemail.probe import Probe
 from ringback.services.voicemail.rest import Rest
 from ringback.services.voicemail.settings import MailboxSettings, VoicemailSettings
+from ringback.services.voicemail.telephone.desk import Desk as TelephoneDesk
+from ringback.services.voicemail.telephone.telephone import Telephone
 from ringback.storage.voicemail.records import MailboxRow
 from ringback.storage.voicemail.store import VoicemailStore
 
@@ -44,7 +46,7 @@ class VoicemailService:
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """As ``net.service.Service``: vmrest, notify and notify-tls."""
+        """As ``net.service.Service``: vmrest, notify, notify-tls, sip and sip-tls."""
         return self._endpoints
 
     async def start(self) -> None:
@@ -94,6 +96,10 @@ class VoicemailService:
             *Probe(settings).routes(),
             *(browser.routes() if browser is not None else ()),
         ]
+        telephone = Telephone(settings, store, TelephoneDesk(store, mailroom))
+        mailroom.listen(telephone.happened)
+        await telephone.start()
+        stack.push_async_callback(telephone.stop)
         tls = server_context(settings.identity)
         self._endpoints = (
             await self._serve(stack, rest, ("vmrest", "https", settings.rest_port), tls),
@@ -101,6 +107,8 @@ class VoicemailService:
             await self._serve(
                 stack, notifications.cometd_routes(), ("notify-tls", "https", settings.notify_tls_port), tls
             ),
+            Endpoint(_ROLE, settings.node, "sip", "sip", settings.address, telephone.ports[0]),
+            Endpoint(_ROLE, settings.node, "sip-tls", "sips", settings.address, telephone.ports[1]),
         )
         await self._keep_doing(stack, mailroom.keep_sweeping(), "deleted messages")
         await self._keep_doing(stack, notifications.keep_tidy(), "subscriptions")

@@ -12,14 +12,17 @@ from ringback.rules.addresses import HostPort
 
 @dataclass(frozen=True, slots=True)
 class MailboxSettings:
-    """A person's mailbox as the deployment gives it. ``pin`` (digits, for the telephone) and ``password`` (own
-    credentials for the interface) are clear here only and set where the mailbox has none yet; ``size_limit`` in
-    octets, 0: the service's."""
+    """A person's mailbox as the deployment gives it; ``cluster``: whose call managers have the extension.
+
+    ``pin`` (digits, for the telephone) and ``password`` (own credentials for the interface) are clear here only and set
+    where the mailbox has none yet; ``size_limit`` in octets, 0: the service's.
+    """
 
     user: str
     display_name: str = ""
     smtp: str = ""
     extension: str = ""
+    cluster: str = ""
     locale: str = ""
     pin: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
@@ -27,11 +30,22 @@ class MailboxSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CallManagerPeer:
+    """A call manager node that sends calls here and is told of lamps: its name, address, TLS port and cluster."""
+
+    host: str
+    address: str
+    port: int = 5061
+    cluster: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class VoicemailSettings:
     """One node. Ports 0 let the system choose.
 
-    ``call_managers``: names and addresses of the nodes that check people's passwords and whose keys check tokens; with
-    ``application_user`` and ``application_password`` the keys are fetched. ``trusted_issuer_clusters`` is theirs.
+    ``call_managers``: names and addresses of the nodes that check people's passwords and whose keys check tokens;
+    ``application_user`` and ``application_password`` fetch the keys. Calls are taken from ``sip_peers`` only, in the
+    order in which a cluster's nodes are told of lamps; ``operator`` is the number that the key 0 leads to.
     ``kept_seconds``: how long deleted messages can be taken back; ``longest_seconds``: of one message;
     ``size_limit``: octets of a mailbox without a limit of its own. ``single_sign_on``: None where people don't sign in
     at an identity provider.
@@ -54,3 +68,9 @@ class VoicemailSettings:
     longest_seconds: float = 300.0
     size_limit: int = 50 * 1024 * 1024
     single_sign_on: SingleSignOnSettings | None = None
+    sip_port: int = 5060
+    sip_tls_port: int = 5061
+    sip_peers: tuple[CallManagerPeer, ...] = ()
+    media_ports: tuple[int, int] = (16384, 32766)
+    most_calls: int = 500
+    operator: str = ""

@@ -18,7 +18,7 @@ from ringback.storage.engine import create_engine, exclusive
 from ringback.storage.voicemail import rows
 from ringback.storage.voicemail.errors import MailboxFullError, UnknownMailboxError
 from ringback.storage.voicemail.migrate import LOCK, upgrade
-from ringback.storage.voicemail.records import Counts, Entry, Kept, MailboxRow, NewVoiceMessage
+from ringback.storage.voicemail.records import Counts, Entry, GreetingKind, Kept, MailboxRow, NewVoiceMessage
 from ringback.storage.voicemail.tables import audit, greetings, mailboxes, messages, sounds
 
 _CHANGES = {name: mailboxes.c[f"{name}_changes"] for name in FOLDERS}
@@ -241,6 +241,34 @@ class VoicemailStore:
             urgent_new=sum(many for read, hot, many in found if hot and not read),
             urgent_old=sum(many for read, hot, many in found if hot and read),
         )
+
+    # --- greetings
+
+    async def greeting(self, user: str, kind: GreetingKind) -> bytes | None:
+        """The recorded greeting of a kind that is in use, a WAV file; None: the standard words are said."""
+        question = (
+            select(sounds.c.content)
+            .join(greetings, greetings.c.sound == sounds.c.id)
+            .where(greetings.c.user == fold(user), greetings.c.kind == kind, greetings.c.enabled)
+        )
+        async with self.engine.connect() as connection:
+            found = (await connection.execute(question)).scalar_one_or_none()
+            return None if found is None else bytes(found)
+
+    async def put_greeting(self, user: str, kind: GreetingKind, sound: bytes | None) -> None:
+        """Keep a greeting and use it, or with None go back to the standard words. Raises UnknownMailboxError."""
+        key = fold(user)
+        async with exclusive(self.engine, LOCK) as connection:
+            known = (await connection.execute(select(mailboxes.c.user).where(mailboxes.c.user == key))).first()
+            if known is None:
+                raise UnknownMailboxError(user)
+            await connection.execute(delete(greetings).where(greetings.c.user == key, greetings.c.kind == kind))
+            if sound is not None:
+                number = str(uuid.uuid4())
+                await connection.execute(insert(sounds).values(id=number, content=sound))
+                row = {"user": key, "kind": kind, "enabled": True, "until": 0, "sound": number}
+                await connection.execute(insert(greetings).values(row))
+            await _drop_sounds(connection)
 
     # --- audit
 

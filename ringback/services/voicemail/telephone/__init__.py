@@ -1,0 +1,1 @@
+"""Voicemail by telephone: what is said, what keys mean, and the calls that carry it."""
