@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from ringback.net.sip.connecting import SecondLook
 from ringback.net.sip.locate import Locator
 from ringback.net.sip.node import Listen, SipNode
 from ringback.protocols.sip.agent import Agent, AgentSettings, Credential
@@ -28,12 +29,15 @@ class Phone:
         listen: Sequence[Listen] = (),
         context: ssl.SSLContext | None = None,
         locator: Locator | None = None,
+        second_look: SecondLook | None = None,
     ) -> None:
         self.user = user
         self.credentials = (Credential(user, password),)
         self.agent = Agent(AgentSettings(product=user, contact_user=user, credentials=self.credentials))
         self.events: list[Event] = []
-        self.node = SipNode(self.agent, self._told, listen=listen, client_context=context, locator=locator)
+        self.node = SipNode(
+            self.agent, self._told, listen=listen, client_context=context, locator=locator, second_look=second_look
+        )
         self.on_event: Callable[[Event, float], None] | None = None
         self._changed = asyncio.Event()
 

@@ -231,14 +231,14 @@ async def test_a_busy_socket_is_looked_at_from_time_to_time_and_a_calm_one_at_on
     try:
         async with asyncio.timeout(20):
             await ask(0)
-            assert not endpoint.busy
+            assert not endpoint.is_busy()
             number = 0
-            while not endpoint.busy:
+            while not endpoint.is_busy():
                 for _ in range(50):
                     caller.sendto(_options(number := number + 1, caller.getsockname()[1]), endpoint.local)
                 for _ in range(50):
                     assert (await loop.sock_recv(caller, 65_535)).startswith(b"SIP/2.0 200")
-            while endpoint.busy:  # one after the other they are fewer than are called busy
+            while endpoint.is_busy():  # one after the other they are fewer than are called busy
                 await ask(number := number + 1)
             await ask(number + 1)
     finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ringback.protocols.sip.core import Core
+from ringback.protocols.sip.draft import Draft
 from ringback.protocols.sip.flows import Flow
 from ringback.protocols.sip.message import Request, Response
 from ringback.protocols.sip.settings import AgentSettings
@@ -62,7 +63,8 @@ class Bench:
         self.client: ClientTransaction | None = None
         self.server: ServerTransaction | None = None
         if kind.endswith("client"):
-            self.client = ClientTransaction(self.core, self.user, self.request, flow, key, self.now)
+            draft = Draft(method, self.request.raw_uri, self.request.items())
+            self.client = ClientTransaction(self.core, self.user, draft, flow, key, self.now)
             self.core.clients[key] = self.client
         else:
             self.server = self.core.start_server(self.request, flow, key, "t", self.now)

@@ -79,8 +79,7 @@ class DatagramEndpoint:
         loop.remove_reader(self._socket.fileno())
         self._socket.close()
 
-    @property
-    def busy(self) -> bool:
+    def is_busy(self) -> bool:
         """Whether the socket is looked at from time to time now."""
         return self._look is not None
 

@@ -76,13 +76,15 @@ class Agent(Core):
 
     ``gate``: called for every new request that begins something (outside of dialogs, except ACK and CANCEL) before any
     state is made; a Refusal is sent statelessly. ``addresses``: see settings;
-    ``bound``: the address that the driver listens on for each transport.
+    ``bound``: the address that the driver listens on for each transport. ``on_closed``: called after a connection is
+    gone, when its sessions know.
     """
 
     def __init__(self, settings: AgentSettings, tokens: Callable[[], str] | None = None) -> None:
         """``tokens`` gives unguessable texts of 16 hexadecimal digits for tags, branches and Call-IDs."""
         super().__init__(settings, tokens)
         self.gate: Gate | None = None
+        self.on_closed: Callable[[Flow, float], None] | None = None
         self._registrations: list[Registration] = []
         self._understood = frozenset(settings.supported)
         self._methods = frozenset(settings.allow)
@@ -488,6 +490,8 @@ class Agent(Core):
             user.on_flow_closed(flow, now)
         for registration in list(self._registrations):
             registration.on_flow_closed(flow, now)
+        if self.on_closed is not None:
+            self.on_closed(flow, now)
 
 
 class _Counter:

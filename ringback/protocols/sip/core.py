@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from ringback.protocols.sip.digest import Answerer
+from ringback.protocols.sip.draft import Draft
 from ringback.protocols.sip.errors import MalformedMessage
 from ringback.protocols.sip.exchange import Exchange, ExchangeUser
 from ringback.protocols.sip.flows import Body, Content, Flow, Headers, Outgoing, Target, Way
@@ -99,6 +100,7 @@ class Core:
         self.clients: dict[Key, ClientTransaction] = {}
         self.servers: dict[Key, ServerTransaction] = {}
         self.merged: dict[tuple[str, str, int], ServerTransaction] = {}
+        self.reworded: Callable[[Request, int, str, Headers], tuple[int, str, Headers]] | None = None
         self._out: list[Outgoing] = []
         self._events: deque[Event] = deque()
         self._answerers: dict[tuple[tuple[Credential, ...], str, int], Answerer] = {}
@@ -210,10 +212,10 @@ class Core:
         exchange.send(now)
         return exchange
 
-    def start_client(self, user: Exchange, request: Request, way: Way, branch: str, now: float) -> ClientTransaction:
+    def start_client(self, user: Exchange, draft: Draft, way: Way, branch: str, now: float) -> ClientTransaction:
         """Send a request in a transaction of its own."""
-        key = (branch, "", request.method)
-        transaction = ClientTransaction(self, user, request, way, key, now)
+        key = (branch, "", draft.method)
+        transaction = ClientTransaction(self, user, draft, way, key, now)
         self.clients[key] = transaction
         return transaction
 
@@ -264,7 +266,10 @@ class Core:
     def reply_stateless(
         self, request: Request, flow: Flow, status: int, reason: str = "", headers: Headers = ()
     ) -> None:
-        """Answer without keeping anything (section 8.2.7): a repeated request gets the same again."""
+        """Answer without keeping anything (section 8.2.7): a repeated request gets the same again. ``reworded`` may
+        make another answer of a 403 or 481."""
+        if self.reworded is not None and status in (403, 481):
+            status, reason, headers = self.reworded(request, status, reason, headers)
         tag = f"{hash((self._secret, request.call_id, request.get('Via'))) & 0xFFFFFFFFFFFFFFFF:016x}"
         try:
             data = request.answer(status, reason, to_tag=tag, headers=(*headers, *self.server))
@@ -278,9 +283,9 @@ class Core:
         rows = [("Via", sent.all("Via")[0])]
         rows += [(name, value) for name in ("From", "To", "Call-ID", "Route") for value in sent.all(name)]
         rows += [("CSeq", f"{sent.cseq.number} CANCEL"), ("Max-Forwards", str(self.settings.max_forwards)), *headers]
-        request = Request("CANCEL", sent.raw_uri, rows)
+        draft = Draft("CANCEL", sent.raw_uri, rows)
         self.clients[invite.key[0], "", "CANCEL"] = ClientTransaction(
-            self, _Unheard(), request, invite.way, (invite.key[0], "", "CANCEL"), now
+            self, _Unheard(), draft, invite.way, (invite.key[0], "", "CANCEL"), now
         )
 
     # --- endings

@@ -32,3 +32,7 @@ class MalformedMessage(SipError, ValueError):  # noqa: N818  a noun of the field
 
 class UnbuildableMessage(SipError, ValueError):  # noqa: N818
     """A header or URI was asked for that cannot be written, for example one with a line break inside."""
+
+
+class WrongState(SipError, RuntimeError):  # noqa: N818  it names the state, not an accident
+    """An action that the session can't do now; the message says the state. The session is unchanged."""

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from ringback.protocols.sip.bearer import TokenAnswerer
 from ringback.protocols.sip.digest import Answerer, DigestError, challenges_of
+from ringback.protocols.sip.draft import Draft
 from ringback.protocols.sip.errors import MalformedMessage
 from ringback.protocols.sip.flows import Flow, Way
-from ringback.protocols.sip.message import Request, Response
+from ringback.protocols.sip.message import Response
 from ringback.protocols.sip.transactions import ClientTransaction, Why
 
 if TYPE_CHECKING:
@@ -92,8 +93,8 @@ class Exchange:
         headers = [("Via", via), *self.headers, ("CSeq", f"{self.cseq} {self.method}")]
         if self.answerer is not None:
             headers.extend(self.answerer.headers(self.method, self.uri, self.body))
-        request = Request(self.method, self.uri, headers, self.body)
-        self.transaction = self._core.start_client(self, request, way, branch, now)
+        draft = Draft(self.method, self.uri, headers, self.body)
+        self.transaction = self._core.start_client(self, draft, way, branch, now)
 
     def on_response(self, transaction: ClientTransaction, response: Response, flow: Flow, now: float) -> None:
         """From the transaction."""

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from ringback.protocols.sip.errors import MalformedMessage
 from ringback.protocols.sip.lexical import (
-    Quoted,
     is_token,
     parse_number,
     parse_params,
@@ -25,6 +24,7 @@ from ringback.protocols.sip.lexical import (
     write_params,
 )
 from ringback.protocols.sip.names import METHODS
+from ringback.protocols.sip.quoted import Quoted
 from ringback.protocols.sip.uri import NO_PARAMS, Params, Uri, parse_host_port
 
 __all__ = [

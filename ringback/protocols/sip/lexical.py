@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from ringback.protocols.sip.errors import MalformedMessage
+from ringback.protocols.sip.quoted import Quoted
 from ringback.protocols.sip.uri import Params
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+\Z", re.ASCII)
@@ -17,12 +18,6 @@ _SPLIT_COMMA = re.compile(r'(?:"(?:[^"\\]|\\.)*"|<[^>]*>|[^",<])+', re.DOTALL)
 _SPLIT_SEMICOLON = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^";])+', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _BLANK = " \t"
-
-
-class Quoted(str):
-    """A parameter value that is written in double quotes even where it could stand without."""
-
-    __slots__ = ()
 
 
 def is_token(text: str) -> bool:

@@ -8,7 +8,6 @@ routing needs.
 
 from __future__ import annotations
 
-import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final
@@ -21,9 +20,9 @@ from ringback.protocols.sip.headers import NameAddr, tag_of
 from ringback.protocols.sip.lexical import is_token
 from ringback.protocols.sip.names import METHODS, SPELLINGS, canonical, reason_phrase
 from ringback.protocols.sip.uri import Uri
+from ringback.protocols.sip.writing import written
 
 _USUAL = frozenset(SPELLINGS.values())
-_name = operator.itemgetter(0)
 
 DATAGRAM_LIMIT = 65_535  # bytes
 HEADER_LIMIT = 500  # header lines in one message
@@ -31,7 +30,6 @@ HEADER_LIMIT = 500  # header lines in one message
 _BLANK = " \t"
 _COPIED = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route", "Timestamp")  # sections 8.2.6 and 12.1.1
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")  # section 8.1.1; Max-Forwards is old software's omission
-_WRITABLE = frozenset(SPELLINGS.values()) - {"Content-Length", *_COPIED}
 _SINGLE = frozenset(("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type", "Expires"))
 
 
@@ -90,15 +88,18 @@ class Request(Message):
 
     __slots__ = ("method", "raw_uri")
 
-    def __init__(self, method: str, uri: Uri | str, headers: Headers = (), body: bytes = b"") -> None:
-        """Build a request. Raises UnbuildableMessage where a header cannot be written."""
+    def __init__(self, method: str, uri: Uri | str, headers: Headers | None = (), body: bytes = b"") -> None:
+        """Build a request. Raises UnbuildableMessage where a header cannot be written. ``headers`` None: whoever makes
+        it fills the table, from lines that were read."""
         self.method = method
-        self.raw_uri = str(uri)
+        self.raw_uri = uri if isinstance(uri, str) else str(uri)
+        self._cache = {}
+        self.body = body
+        if headers is None:
+            return
         if not is_token(method) or not self.raw_uri or not writable(self.raw_uri):
             raise UnbuildableMessage(f"{method} {self.raw_uri} is no request line")
         self._headers = extend({}, headers)
-        self._cache = {}
-        self.body = body
 
     @property
     def uri(self) -> Uri:
@@ -119,8 +120,7 @@ class Request(Message):
 
     def copy(self) -> Request:
         """An independent copy."""
-        request = Request.__new__(Request)
-        request.method, request.raw_uri, request.body = self.method, self.raw_uri, self.body
+        request = Request(self.method, self.raw_uri, None, self.body)
         request._headers = self._headers.copy()
         request._cache = self._cache.copy()
         return request
@@ -134,13 +134,9 @@ class Request(Message):
         """
         if not 100 <= status <= 699 or not writable(reason) or not writable(to_tag):
             raise UnbuildableMessage(f"{status} {reason} cannot be answered with the tag {to_tag}")
-        response = Response.__new__(Response)
-        response.status = status
-        response.reason = reason or reason_phrase(status)
+        response = Response(status, reason or reason_phrase(status), None, body)
         own = self._headers
         copied = response._headers = {name: own[name] for name in _COPIED if name in own}
-        response._cache = {}
-        response.body = body
         if to_tag and "To" in copied:
             copied["To"] = _tagged(copied["To"], to_tag)
         extend(copied, headers)
@@ -164,14 +160,8 @@ class Request(Message):
                     value = _tagged(value, to_tag)
                 lines += [f"{name}: {value}"] if "\n" not in value else _lines_of(name, value).split("\r\n")
         rows = list(headers)
-        lines += [f"{name}: {value}" for name, value in rows]
-        lines.append(f"Content-Length: {len(body)}\r\n\r\n")
-        text = "\r\n".join(lines)
-        # one look at the whole for a line break inside of a value, a name that none reads, a status that is none
-        breaks = len(lines) + 1
-        if text.count("\n") != breaks or text.count("\r") != breaks or not _WRITABLE.issuperset(map(_name, rows)):
-            return self.respond(status, reason, to_tag=to_tag, headers=rows, body=body).encode()
-        return text.encode("utf-8", "surrogateescape") + body
+        data = written(lines, rows, body)
+        return self.respond(status, reason, to_tag=to_tag, headers=rows, body=body).encode() if data is None else data
 
     def check(self) -> None:
         """Look at all that routing and dialogs need (section 16.3 step 1). Raises MalformedMessage with the status to
@@ -198,15 +188,19 @@ class Response(Message):
 
     __slots__ = ("reason", "status")
 
-    def __init__(self, status: int, reason: str = "", headers: Headers = (), body: bytes = b"") -> None:
-        """Build a response; the usual phrase where ``reason`` is empty. Raises UnbuildableMessage."""
+    def __init__(self, status: int, reason: str = "", headers: Headers | None = (), body: bytes = b"") -> None:
+        """Build a response; the usual phrase where ``reason`` is empty. Raises UnbuildableMessage. ``headers`` None:
+        whoever makes it fills the table, and the reason may be empty."""
         self.status = status
+        self.reason = reason
+        self._cache = {}
+        self.body = body
+        if headers is None:
+            return
         self.reason = reason or reason_phrase(status)
         if not writable(self.reason) or not 100 <= status <= 699:
             raise UnbuildableMessage(f"{status} {self.reason} is no status line")
         self._headers = extend({}, headers)
-        self._cache = {}
-        self.body = body
 
     @property
     def is_final(self) -> bool:
@@ -294,8 +288,6 @@ def parse_head(head: bytes) -> Request | Response:
         if len(headers) == breaks and _USUAL.issuperset(headers):
             message, broken = _response(start) if start[:8] == "SIP/2.0 " else _request(start)
             if broken is None:
-                message._cache = {}
-                message.body = b""
                 message._headers = headers
                 return message
     return _read_lines(lines)
@@ -307,9 +299,8 @@ def _read_lines(lines: list[str]) -> Request | Response:
     message, broken = _response(start) if start[:8] == "SIP/2.0 " else _request(start)
     if len(lines) > HEADER_LIMIT:
         raise MalformedMessage(513, f"The message has more than {HEADER_LIMIT} header lines", message)
-    message._cache = {}
-    message.body = b""
-    headers = message._headers = {}
+    headers: dict[str, str] = {}
+    message._headers = headers
     for line in lines[1:]:
         spelt, _, value = line.partition(": ")  # as nearly every line reads
         name = SPELLINGS.get(spelt)
@@ -355,8 +346,7 @@ def take_content_length(message: Request | Response) -> int | None:
 def _request(start: str) -> tuple[Request, MalformedMessage | None]:
     method, _, rest = start.partition(" ")
     uri, _, version = rest.rpartition(" ")
-    request = Request.__new__(Request)
-    request.method, request.raw_uri = method, uri
+    request = Request(method, uri, None)
     if version == "SIP/2.0" and (method in METHODS or is_token(method)):
         return request, None
     if not is_token(method) or " SIP/" not in start.upper():
@@ -372,9 +362,7 @@ def _response(start: str) -> tuple[Response, None]:
     code, _, reason = start[8:].partition(" ")
     if len(code) != 3 or not (code.isascii() and code.isdigit()) or not "1" <= code[0] <= "6":
         raise MalformedMessage(400, "The status is not a number from 100 to 699")
-    response = Response.__new__(Response)
-    response.status, response.reason = int(code), reason
-    return response, None
+    return Response(int(code), reason, None), None
 
 
 def _unfolded(lines: list[str]) -> list[str]:

@@ -44,7 +44,7 @@ Proxy-Authentication-Info Proxy-Authorization Proxy-Require RAck Reason Record-R
 Refer-To Referred-By Reject-Contact Relayed-Charge Remote-Party-ID Replaces Reply-To Request-Disposition Require
 Resource-Priority Response-Key Retry-After Route RSeq Security-Client Security-Server Security-Verify Server
 Service-Route Session-Expires Session-ID SIP-ETag SIP-If-Match Subject Subscription-State Supported Suppress-If-Match
-Target-Dialog Timestamp To Unsupported User-Agent User-to-User Via Warning WWW-Authenticate
+Target-Dialog Timestamp To Unsupported User-Agent User-to-User Via Warning WWW-Authenticate X-Ringback-Ringing
 """.split()  # noqa: SIM905  a list of this length reads better as text
 
 # The usual spellings lead straight to the name; everything else goes through canonical()

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from ringback.protocols.sip.core import Core, content_of
 from ringback.protocols.sip.descriptions import description_in
 from ringback.protocols.sip.dialog import TARGET_REFRESH, Dialog
-from ringback.protocols.sip.errors import SipError
+from ringback.protocols.sip.draft import Draft
+from ringback.protocols.sip.errors import WrongState
 from ringback.protocols.sip.events import Ended, EndedBy, QualityTold
 from ringback.protocols.sip.exchange import Exchange, ExchangeUser
 from ringback.protocols.sip.flows import Body, Content, Flow, Headers, Outgoing, Way
@@ -31,10 +32,6 @@ sent), answered (2xx sent, no ACK yet), confirmed. Both: ending (CANCEL under wa
 ended."""
 
 NO_UUID = "0" * 32  # RFC 7989 section 5
-
-
-class WrongState(SipError, RuntimeError):  # noqa: N818  it names the state, not an accident
-    """An action that the session can't do now; the message says the state. The session is unchanged."""
 
 
 @lru_cache(maxsize=512)
@@ -106,6 +103,7 @@ class SessionBase(ABC):
         "_refer_exchanges",
         "_refers_in",
         "_reliable",
+        "_request",
         "_ring_timer",
         "_rseq",
         "_seen_rseq",
@@ -124,7 +122,6 @@ class SessionBase(ABC):
         "remote_product",
         "remote_supported",
         "remote_uuid",
-        "request",
         "state",
     )
 
@@ -132,7 +129,7 @@ class SessionBase(ABC):
         self._core = core
         self.direction: Literal["in", "out"] = direction
         self.dialog = dialog
-        self.request = request
+        self._request = request
         self.id = dialog.local_tag
         self.state: SessionState = "calling" if direction == "out" else "incoming"
         self.flow: Flow | None = None
@@ -179,6 +176,14 @@ class SessionBase(ABC):
         self._notifiers: list[Notifier] = []
 
     # --- what can be read
+
+    @property
+    def request(self) -> Request:
+        """The first INVITE, with what was learnt from challenges to it."""
+        exchange = self._exchange
+        if exchange is not None and exchange.transaction is not None:
+            return exchange.transaction.request
+        return self._request
 
     @property
     def call_id(self) -> str:
@@ -323,7 +328,7 @@ class SessionBase(ABC):
         rows.insert(0, ("Via", via))
         rows.append(("CSeq", f"{seq} ACK"))
         rows.append(("Max-Forwards", str(core.settings.max_forwards)))
-        if exchange is not None and exchange.transaction is not None and exchange.cseq == seq:
+        if exchange is not None and exchange.answerer and exchange.transaction is not None and exchange.cseq == seq:
             sent = exchange.transaction.request
             for name in ("Authorization", "Proxy-Authorization"):
                 rows.extend((name, value) for value in sent.all(name))
@@ -332,7 +337,7 @@ class SessionBase(ABC):
         rows.extend(headers)
         more, body = content_of(sdp)
         rows.extend(more)
-        data = Request("ACK", uri, rows, body).encode()
+        data = Draft("ACK", uri, rows, body).encode()
         core.send(Outgoing(data, way, None, self.flow))
         self._remember(sdp)
         return data, way

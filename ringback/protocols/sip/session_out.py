@@ -36,15 +36,11 @@ class OutgoingSide(SessionBase):
 
         self._exchange = exchange = Exchange(core, self, "INVITE", uri, rows, body, ways, next_seq, self._answerer)
         exchange.send(now)
-        if exchange.transaction is not None:
-            self.request = exchange.transaction.request
 
     # --- what comes back
 
     def on_response(self, exchange: Exchange, response: Response, flow: Flow, now: float) -> None:
         """A response to the first INVITE."""
-        if exchange.transaction is not None and self.state == "calling":
-            self.request = exchange.transaction.request
         status = response.status
         if status < 200:
             self._on_provisional(response, flow, now)

@@ -7,14 +7,13 @@ agent) gives it timers and a way out, and forgets it when it says so.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
+from ringback.protocols.sip.draft import Draft
 from ringback.protocols.sip.flows import Flow, Outgoing, Way
+from ringback.protocols.sip.message import Request, Response
 from ringback.protocols.sip.tables import CLIENT, INVITE_CLIENT, INVITE_SERVER, SERVER, Table
 from ringback.protocols.sip.timers import Durations, Timer, TimerQueue
-
-if TYPE_CHECKING:
-    from ringback.protocols.sip.message import Request, Response
 
 Key = tuple[str, str, str]
 """What finds a transaction: branch, sent-by (empty for our own requests) and method."""
@@ -98,27 +97,32 @@ class _Transaction:
 
 
 class ClientTransaction(_Transaction):
-    """A request of ours. ``request`` is kept until a final response came."""
+    """A request of ours."""
 
-    __slots__ = ("_data", "request", "response", "user")
+    __slots__ = ("_data", "_draft", "response", "user")
 
-    def __init__(self, layer: Layer, user: ClientUser, request: Request, way: Way, key: Key, now: float) -> None:
+    def __init__(self, layer: Layer, user: ClientUser, draft: Draft, way: Way, key: Key, now: float) -> None:
         self._layer = layer
         self._retransmit = self._timeout = None
         self.user = user
-        self.request = request
+        self._draft = draft
         self.way = way
         self.key = key
         self.response: Response | None = None
-        self._data = request.encode()
+        self._data = draft.encode()
         self._interval = layer.durations.t1
-        invite = request.method == "INVITE"
+        invite = draft.method == "INVITE"
         self._machine = _INVITE_CLIENT if invite else _CLIENT
         self.state = "calling" if invite else "trying"
         layer.send(Outgoing(self._data, way, self))
         if way.transport == "udp":
             self._retransmit = layer.timers.at(now + self._interval, self._on_retransmit)
         self._timeout = layer.timers.at(now + layer.durations.timeout, self._on_timeout)
+
+    @property
+    def request(self) -> Request:
+        """The request."""
+        return self._draft.request
 
     @property
     def invite(self) -> bool:
@@ -350,4 +354,4 @@ def acknowledgement(request: Request, response: Response) -> Request:
     headers.append(("CSeq", f"{request.cseq.number} ACK"))
     headers.extend(("Route", value) for value in request.all("Route"))
     headers.append(("Max-Forwards", "70"))
-    return type(request)("ACK", request.raw_uri, headers)
+    return Request("ACK", request.raw_uri, headers)

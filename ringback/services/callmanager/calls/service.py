@@ -57,31 +57,23 @@ _NONCES = b"ringback sip nonces"
 _log = structlog.get_logger("ringback.callmanager.calls")
 
 
-class _ManagerAgent(Agent):
-    """An agent that says when a connection is gone, and what it means that it does not know a call.
+def _reworded(node: str) -> Callable[[Request, int, str, Headers], tuple[int, str, Headers]]:
+    """What it means that this node does not know a call (``Agent.reworded``).
 
     After a fail-over phones ask the second node for calls that the first one carried. Their sound goes on between the
     ends. A 481 to a hold would end the call at the phone (RFC 3261 section 12.2.1.2), so only BYE gets that; everything
     else is refused by a status that leaves the call as it is, with the reason in words.
     """
 
-    on_closed: Callable[[Flow, float], None] | None = None
-    node = ""
-
-    def reply_stateless(
-        self, request: Request, flow: Flow, status: int, reason: str = "", headers: Headers = ()
-    ) -> None:
+    def reworded(request: Request, status: int, reason: str, headers: Headers) -> tuple[int, str, Headers]:
         if status == _UNKNOWN_DIALOG and request.method in _KEEPS_CALL:
             status, reason = 403, "Not During Fail-over"
-        if status in (_UNKNOWN_DIALOG, 403) and request.to_tag and not headers:
+        if request.to_tag and not headers:
             words = "This call was set up by another node; it can go on and be ended, not held or transferred"
-            headers = (("Warning", f'399 {self.node} "{words}"'), ("Reason", f'Q.850;cause=111;text="{words}"'))
-        super().reply_stateless(request, flow, status, reason, headers)
+            headers = (("Warning", f'399 {node} "{words}"'), ("Reason", f'Q.850;cause=111;text="{words}"'))
+        return status, reason, headers
 
-    def flow_closed(self, flow: Flow, now: float) -> None:
-        super().flow_closed(flow, now)
-        if self.on_closed is not None:
-            self.on_closed(flow, now)
+    return reworded
 
 
 class _Behind:
@@ -178,7 +170,7 @@ class CallService:
         """As ``net.service.Service``. Raises also ssl.SSLError, SQLAlchemyError."""
         port, tls_port = self.bind()
         settings, calls = self._settings, self._calls
-        agent = _ManagerAgent(
+        agent = Agent(
             AgentSettings(
                 product="Ringback",
                 contact_user="",
@@ -191,7 +183,7 @@ class CallService:
                 },
             )
         )
-        agent.node = settings.node
+        agent.reworded = _reworded(settings.node)
         self._desk = MediaDesk(calls, settings.address)
         behind = _Behind(self._book)
         now = time.monotonic()
