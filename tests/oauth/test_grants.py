@@ -134,6 +134,7 @@ def test_a_token_response_reads_as_it_was_written_and_shows_no_token() -> None:
     [
         "http://127.0.0.1:8080/signed-in",
         "http://127.0.0.1:59999/signed-in",
+        "http://127.21.0.1:8080/signed-in",
         "http://[::1]:8080/signed-in",
         "http://localhost:1/signed-in",
         "https://client.example.com/signed-in",
@@ -154,6 +155,9 @@ def test_known_addresses_are_returned_to(address: str) -> None:
         "http://127.0.0.1:8080\\@evil.example.net/signed-in",
         "http://127.0.0.1:8080@evil.example.net/signed-in",
         "http://user@127.0.0.1:8080/signed-in",
+        "http://127.1:8080/signed-in",
+        "http://127.021.0.1:8080/signed-in",
+        "http://128.0.0.1:8080/signed-in",
         "http://127.0.0.1.evil.example.net:8080/signed-in",
         "http://evil.example.net:8080/signed-in",
         "https://127.0.0.1:8080/signed-in",

@@ -7,6 +7,7 @@ keep none (RFC 8252 section 8.5), so codes are bound by PKCE instead.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -67,7 +68,8 @@ def ringback_client(redirects: Iterable[str] = ()) -> Client:
 
 
 def _without_port(address: str) -> str | None:
-    """A loopback address over plain HTTP without its port; None where it is something else."""
+    """A loopback address over plain HTTP without its port; None where it is something else. All of 127.0.0.0/8 stands
+    for 127.0.0.1: every address of it leads to this computer and nowhere else (RFC 1122, section 3.2.1.3)."""
     try:
         parts = urlsplit(address)
         port = parts.port
@@ -76,6 +78,16 @@ def _without_port(address: str) -> str | None:
     if port is None or port == 0:
         return None
     host = parts.netloc.rpartition(":")[0]
-    if parts.scheme != "http" or host not in _LOOPBACK or not address.startswith(f"http://{host}:"):
+    known = "127.0.0.1" if _is_own(host) else host
+    if parts.scheme != "http" or known not in _LOOPBACK or not address.startswith(f"http://{host}:"):
         return None
-    return f"http://{host}{address[len('http://') + len(parts.netloc) :]}"
+    return f"http://{known}{address[len('http://') + len(parts.netloc) :]}"
+
+
+def _is_own(host: str) -> bool:
+    """Whether a host is written as an address of 127.0.0.0/8, in its usual form."""
+    try:
+        address = ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return address.is_loopback and str(address) == host
