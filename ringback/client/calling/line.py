@@ -24,6 +24,7 @@ from ringback.client.calling.phone_line import sip_uri
 from ringback.media.transport.host import MediaHost
 from ringback.media.transport.ports import PortRange
 from ringback.net.names import NameClient
+from ringback.net.sip.connecting import SecondLook
 from ringback.net.sip.locate import Locator
 from ringback.net.sip.node import Listen, SipNode
 from ringback.net.sip.streams import StreamFlow
@@ -52,12 +53,14 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class LineSettings:
     """``names``: who looks names up; ``context``: what connections over TLS are opened with; ``display``: our name;
-    ``token``: gives the access token of now, for call managers that ask for one (empty: there is none)."""
+    ``token``: gives the access token of now, for call managers that ask for one (empty: there is none);
+    ``second_look``: told of certificates that end a connection."""
 
     names: NameClient
     context: Callable[[], ssl.SSLContext]
     display: str
     token: Callable[[], str] = str
+    second_look: SecondLook | None = None
 
 
 class Line:
@@ -190,6 +193,7 @@ class Line:
             listen=listen,
             client_context=self._settings.context(),
             locator=Locator(self._settings.names),
+            second_look=self._settings.second_look,
         )
         await node.start()
         self._registration = registration = agent.register(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -63,7 +64,7 @@ from ringback.client.names import ChosenNames
 from ringback.client.store.keys import MasterKey, load_master_key
 from ringback.client.store.place import Claim, claim
 from ringback.client.store.store import Store, delete_store
-from ringback.client.trust import CertificateStopError, Expected, Purpose, TrustJudge, TrustPolicy, TrustSettings
+from ringback.client.trust import CertificateStopError, Expected, Place, Purpose, TrustJudge, TrustPolicy, TrustSettings
 from ringback.net.names import NameClient
 from ringback.net.tls import platform_fips
 from ringback.rules.addresses import AddressError, Jid, UserAddress
@@ -126,6 +127,7 @@ class Engine:
         self._sources: Sources | None = None
         self._ways: Ways | None = None
         self._judge: TrustJudge | None = None
+        self._declined: set[str] = set()
         self._switches: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
@@ -710,9 +712,22 @@ class Engine:
 
     # --- certificates
 
-    def _ask_certificate(self, stop: CertificateStopError, reason: Reason) -> None:
+    async def _look_at_phone_server(
+        self, error: ssl.SSLCertVerificationError, host: str, address: str, port: int
+    ) -> bool:
+        """A certificate ended a connection for calls: whether to connect once more. What the person declined is not
+        asked again in this session, though the phone goes on trying."""
+        place = Place(host, port, Expected(Purpose.SIP), address)
+        considered = await self.judge.consider(error, place)
+        if considered.outcome == "again":
+            return True
+        if considered.facts is not None and considered.facts.fingerprint not in self._declined:
+            self._ask_certificate(CertificateStopError(place, considered), considered.reasons[0], "calls")
+        return False
+
+    def _ask_certificate(self, stop: CertificateStopError, reason: Reason, service: str = "messages") -> None:
         """A server that a session needs shows a certificate that needs the person's word."""
-        question = certificate_question(stop, reason, "messages")
+        question = certificate_question(stop, reason, service)
         if question is not None and self.session is not None and self._phase() == "ready":
             self.questions.ask_certificate(question)
         elif question is not None:
@@ -723,6 +738,7 @@ class Engine:
         shown = self.questions.now.certificate or self.progress.now.certificate
         if not accept:
             self.judge.decline(fingerprint)
+            self._declined.add(fingerprint)
             self.questions.ask_certificate(None)
             if self.session is None or self._phase() != "ready":
                 await self.cancel()
@@ -832,6 +848,7 @@ class Engine:
 
     async def _end_session(self) -> None:
         session, self.session = self.session, None
+        self._declined.clear()
         connector, self._connector = self._connector, None
         if connector is not None:
             await connector.stop()
@@ -863,7 +880,7 @@ class Engine:
             session.calling.use_directory(service)
             settings = LineSettings(
                 attempt.names, lambda: self.judge.context(Expected(Purpose.SIP)), plan.name or plan.user,
-                credentials.token_now,
+                credentials.token_now, self._look_at_phone_server,
             )  # fmt: skip
             async with asyncio.TaskGroup() as group:
                 group.create_task(service.run(attempt.proven.user), name="directory")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING
 
 from ringback.net.sip.locate import Locator
@@ -24,6 +24,13 @@ _ATTEMPTS = 8  # targets tried for one message
 _TASKS = 1024  # connections being opened at once
 
 
+_LOOKS = 3  # connections to one target while it is found out whether its certificate is good
+
+SecondLook = Callable[[ssl.SSLCertVerificationError, str, str, int], Awaitable[bool]]
+"""Told of a certificate that ended a connection (the error, the name asked for, address, port): whether to connect once
+more, since more is known of it now."""
+
+
 class ConnectError(OSError):
     """No flow to a target; ``reason`` says why (ids of the catalogue, ``registration. ...``)."""
 
@@ -35,7 +42,10 @@ class ConnectError(OSError):
 class Connector:
     """A node's connections to targets. All its tasks end with ``stop``."""
 
-    def __init__(self, node: SipNode, context: ssl.SSLContext | None, locator: Locator | None) -> None:
+    def __init__(
+        self, node: SipNode, context: ssl.SSLContext | None, locator: Locator | None, second_look: SecondLook | None
+    ) -> None:
+        self._second_look = second_look
         self._node = node
         self._context = context
         self._locator = locator
@@ -171,16 +181,8 @@ class Connector:
         if place.transport == "tls" and self._context is None:
             why = Reason.of("registration.certificate-refused", server=wanted.host, text="no authorities are known")
             raise ConnectError(why)
-        secure = self._context if place.transport == "tls" else None
         try:
-            async with asyncio.timeout(_WITHIN):
-                _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: StreamConnection(node, place.transport, inbound=False),
-                    place.host,
-                    place.port,
-                    ssl=secure,
-                    server_hostname=name if secure is not None else None,
-                )
+            connection = await self._connected(place, name)
         except ssl.SSLError as error:
             text = getattr(error, "verify_message", "") or error.reason or "TLS failed"
             raise ConnectError(Reason.of("registration.certificate-refused", server=wanted.host, text=text)) from error
@@ -193,6 +195,28 @@ class Connector:
             raise ConnectError(Reason.of("registration.unreachable", server=wanted.host))
         self._open[wanted] = self._open[place] = flow
         return flow
+
+    async def _connected(self, place: Target, name: str) -> StreamConnection:
+        """A connection. Raises OSError, TimeoutError, ssl.SSLError."""
+        secure = self._context if place.transport == "tls" else None
+        tried = 0
+        while True:
+            tried += 1
+            try:
+                async with asyncio.timeout(_WITHIN):
+                    _, connection = await asyncio.get_running_loop().create_connection(
+                        lambda: StreamConnection(self._node, place.transport, inbound=False),
+                        place.host,
+                        place.port,
+                        ssl=secure,
+                        server_hostname=name if secure is not None else None,
+                    )
+            except ssl.SSLCertVerificationError as error:
+                look = self._second_look
+                if look is None or tried == _LOOKS or not await look(error, name, place.host, place.port):
+                    raise
+            else:
+                return connection
 
     def _own(self, work: Coroutine[None, None, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from ringback.net.sip.connecting import ConnectError, Connector
+from ringback.net.sip.connecting import ConnectError, Connector, SecondLook
 from ringback.net.sip.datagrams import DatagramEndpoint, DatagramFlow
 from ringback.net.sip.limits import Buckets, Limits
 from ringback.net.sip.locate import Locator
@@ -50,8 +50,8 @@ class SipNode:
 
     ``on_event(event, now)`` is called for each event, on the loop, and must not block. ``client_context`` verifies
     servers; without it no TLS connection is opened. ``locator`` looks names up. ``wire(direction, flow, bytes)`` sees
-    every message ("<" came in, ">" went out); beware of credentials in what it keeps. ``figures`` counts what was
-    turned away and why.
+    every message ("<" came in, ">" went out); beware of credentials in what it keeps. ``second_look`` is told of
+    certificates that end a connection (see ``connecting``). ``figures`` counts what was turned away and why.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class SipNode:
         listen: Sequence[Listen] = (),
         client_context: ssl.SSLContext | None = None,
         locator: Locator | None = None,
+        second_look: SecondLook | None = None,
         limits: Limits = Limits(),  # noqa: B008  frozen
         wire: Callable[[str, Flow, bytes], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -83,7 +84,7 @@ class SipNode:
         self._peers = Buckets(limits.peer_rate, limits.peer_burst, limits.sources)
         self._hosts = Buckets(limits.host_rate, limits.host_burst, limits.sources)
         self._all = Buckets(limits.all_rate, limits.all_burst, 1)
-        self._connector = Connector(self, client_context, locator)
+        self._connector = Connector(self, client_context, locator, second_look)
         self._number = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
