@@ -18,6 +18,7 @@ from ringback.cli.check import fail, read_file
 from ringback.cli.log import set_up_log
 from ringback.deployment import Deployment, DeploymentError
 from ringback.lab.announce import LAB_JSON, announce, write_lab_json
+from ringback.lab.browser import BrowserError, opened
 from ringback.lab.compose import Composition, compose
 from ringback.lab.loopback import moved
 from ringback.lab.runner import StartError
@@ -40,6 +41,9 @@ def lab(
     data: DataOption = None,
     loopback: LoopbackOption = "127.0",
     token: TokenOption = "",
+    browser: Annotated[
+        bool, typer.Option("--browser", help="Open a Chromium that knows the names here and trusts the authority.")
+    ] = False,
     show: Annotated[bool, typer.Option("--show", help="Print the built-in deployment file and end.")] = False,
     log: LogOption = "warning",
 ) -> None:
@@ -53,7 +57,7 @@ def lab(
         deployment = moved(deployment, loopback)
     except ValueError as error:
         fail(str(error))
-    _run(deployment, source, data, log, only=frozenset(), token=token, is_lab=True)
+    _run(deployment, source, data, log, only=frozenset(), token=token, is_lab=True, browser=browser)
 
 
 def serve(
@@ -71,31 +75,43 @@ def serve(
     if unknown := only.difference(entry.name for entry in deployment.node):
         known = ", ".join(entry.name for entry in deployment.node)
         fail(f"{file} has no node {min(unknown)!r}; it has: {known}")
-    _run(deployment, file, data, log, only=only, token="", is_lab=False)
+    _run(deployment, file, data, log, only=only, token="", is_lab=False, browser=False)
 
 
 def _run(
-    deployment: Deployment, source: Path, data: Path | None, log: str, *, only: frozenset[str], token: str, is_lab: bool
+    deployment: Deployment,
+    source: Path,
+    data: Path | None,
+    log: str,
+    *,
+    only: frozenset[str],
+    token: str,
+    is_lab: bool,
+    browser: bool,
 ) -> None:
     set_up_log(log)
     with _folder(data) as folder:
         try:
             composition = compose(deployment, folder, base=source.parent, only=only, web_token=token)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_until_told(composition, folder, is_lab=is_lab, temporary=data is None))
-        except (StartError, DeploymentError) as error:
+                runner.run(_until_told(composition, folder, is_lab=is_lab, temporary=data is None, browser=browser))
+        except (StartError, DeploymentError, BrowserError) as error:
             fail(str(error))
         except KeyboardInterrupt:
             raise typer.Exit(0) from None
 
 
-async def _until_told(composition: Composition, folder: DataFolder, *, is_lab: bool, temporary: bool) -> None:
+async def _until_told(
+    composition: Composition, folder: DataFolder, *, is_lab: bool, temporary: bool, browser: bool
+) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
-    async with composition.running():
+    async with composition.running(), contextlib.AsyncExitStack() as stack:
         announce(Console(), composition, folder.path / LAB_JSON, is_lab=is_lab, temporary=temporary)
+        if browser:
+            await stack.enter_async_context(opened(composition, folder.path / "browser"))
         write_lab_json(composition, folder)  # last: whoever waits for it finds everything else done
         await told.wait()
 

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from ringback.deployment.numbers import Numbering
 from ringback.deployment.sign_in import method_of
+from ringback.lab import browser
 from ringback.lab.compose import Composition
 from ringback.lab.state import DataFolder
 
@@ -82,6 +83,9 @@ def announce(console: Console, composition: Composition, lab_json: Path, *, is_l
         console.print(Text(line, style="yellow"))
     for url in composition.web_urls.values():
         console.print(Text.assemble("\nOpen ", (url, "bold cyan underline")), soft_wrap=True)
+    if words := browser.line(composition, lab_json.parent / "browser"):
+        console.print("Single sign-on leads to log-in pages, which this browser finds and trusts (or: --browser):")
+        console.print(words, soft_wrap=True, highlight=False, markup=False)
     if is_lab and deployment.person and composition.web_urls:
         first, second = (*deployment.person, *deployment.person)[:2]
         console.print(
