@@ -144,3 +144,30 @@ async def test_a_call_that_nobody_takes_leaves_its_message(house: _House, tmp_pa
     found = heard(sound.pcm[sound.rate :] / 32768, sound.rate)
     assert abs(found.frequency - 700) < 12
     assert found.share > 0.8
+
+
+async def test_the_owner_hears_and_deletes_it_by_keypad(house: _House, tmp_path: Path) -> None:
+    async with _phone(house, tmp_path, 2001, tone=900) as anita:
+        await anita.command("dial", f"sip:2002@{house.registrar}")
+        await anita.expect("CALL_ESTABLISHED")
+        await anita.command("sndcode", "#")
+        await anita.hears(1000.0, window=0.2)
+        await asyncio.sleep(4.0)  # what is spoken
+        await anita.command("hangup")
+        newest = (await house.messages("bram"))[0]
+    async with _phone(house, tmp_path, 2002) as bram:
+        await bram.command("dial", f"sip:2999@{house.registrar}")
+        await bram.expect("CALL_ESTABLISHED")
+        for key in f"{_PIN}#1":
+            await bram.command("sndcode", key)
+        await bram.hears(900.0)
+        await bram.command("sndcode", "3")
+        async with asyncio.timeout(10):
+            while newest["URI"] in await _uris(house, "inbox"):
+                continue  # each question takes its time
+        assert newest["URI"] in await _uris(house, "deleted")
+        await bram.command("hangup")
+
+
+async def _uris(house: _House, folder: str) -> str:
+    return (await house.get("bram", f"/vmrest/mailbox/folders/{folder}/messages")).decode()
