@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import bridge, sound, targets, workloads
+from bench import bridge, sound, targets, tokens, workloads
 from bench.media import workloads as media
 from bench.report import Result, machine, save, show
 from bench.session import Mechanism
@@ -154,7 +154,12 @@ def _sound(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> lis
     return [] if wanted and "ringback" not in wanted else sound.results(rounds, 3.0 if short else 10.0)
 
 
+def _tokens(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> list[Result]:
+    return [] if wanted and "ringback" not in wanted else tokens.results(folder / "tokens", rounds, short=short)
+
+
 _PARTS = (
+    Part("tokens: access tokens checked and given, sign-ins by code, refreshes", _tokens),
     Part("signalling: registrations, basic calls, call set-up, flood", _signalling),
     Part("media: relayed calls, conference", _media),
     Part("engine: forwarded audio call, delay", _engine),
@@ -171,7 +176,7 @@ def main() -> int:
     parser.add_argument(
         "--workloads",
         default="",
-        help="only those whose name, or part of the table (signalling, media, engine, sound), contains one of these",
+        help="only those whose name, or part of the table (tokens, signalling, media, ...), contains one of these",
     )
     parser.add_argument("--connections", type=int, default=2000, help="idle connections (default 2000)")
     parser.add_argument("--results", type=Path, default=Path("bench-results"), help="folder for the JSON file")
