@@ -10,7 +10,7 @@ Everything here is memory; what changed is collected for the store (``take_chang
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from ringback.rules.reasons import Reason
@@ -94,9 +94,7 @@ class Binding(Generic[FlowT]):
     @property
     def key(self) -> tuple[str, str]:
         """What a later REGISTER of the same client replaces (RFC 5626 section 6)."""
-        if self.instance and self.reg_id:
-            return self.instance, str(self.reg_id)
-        return "", self.contact
+        return _key(self.instance, self.reg_id, self.contact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +158,7 @@ class Registrar(Generic[FlowT]):
         self._trim(asked.device)
         bound = self._devices.get(asked.device, {})
         reason = Reason.of("calls.register.done" if bound else "calls.register.removed", device=asked.device)
-        return replace(self._answer(asked, bound, now, reason), new=bool(was_new and bound), ended=ended)
+        return self._answer(asked, bound, now, reason, new=was_new and bool(bound), ended=ended)
 
     def bindings(self, device: str, now: float) -> list[Binding[FlowT]]:
         """How a device is reached now, the best first."""
@@ -263,17 +261,22 @@ class Registrar(Generic[FlowT]):
     ) -> None:
         seconds = self._seconds(asked, contact)
         bound = self._devices.setdefault(asked.device, {})
+        before = bound.get(_key(contact.instance, contact.reg_id, contact.uri))
+        lines, since = asked.lines, now
+        if before is not None:
+            every = before.lines if set(lines) <= set(before.lines) else (*before.lines, *lines)
+            lines, since = tuple(dict.fromkeys(every)), before.since
         placed = Binding(
             device=asked.device,
             contact=contact.uri,
-            lines=asked.lines,
+            lines=lines,
             flow=flow,
             received=received,
             transport=transport,
             expires_at=now + seconds,
             call_id=asked.call_id,
             cseq=asked.cseq,
-            since=now,
+            since=since,
             instance=contact.instance,
             reg_id=contact.reg_id,
             q=contact.q,
@@ -282,11 +285,7 @@ class Registrar(Generic[FlowT]):
             is_natted=contact.host != received.rpartition(":")[0] or bool(contact.reg_id),
             contact_port=contact.port,
         )
-        before = bound.get(placed.key)
-        if before is not None:
-            lines = before.lines if set(asked.lines) <= set(before.lines) else (*before.lines, *asked.lines)
-            placed = replace(placed, since=before.since, lines=tuple(dict.fromkeys(lines)))
-        elif contact.instance:
+        if before is None and contact.instance:
             same = [one for one in bound.values() if one.instance == contact.instance and one.reg_id == contact.reg_id]
             self._forget(asked.device, same)
             bound = self._devices.setdefault(asked.device, {})
@@ -314,11 +313,18 @@ class Registrar(Generic[FlowT]):
             del self._devices[device]
 
     def _answer(
-        self, asked: Asked, bound: dict[tuple[str, str], Binding[FlowT]], now: float, reason: Reason
+        self,
+        asked: Asked,
+        bound: dict[tuple[str, str], Binding[FlowT]],
+        now: float,
+        reason: Reason,
+        *,
+        new: bool = False,
+        ended: tuple[Binding[FlowT], ...] = (),
     ) -> Outcome[FlowT]:
         left = [int(one.expires_at - now + 0.5) for one in bound.values()]
         granted = min(left) if left else self._limits.keep_alive
-        return Outcome(200, reason, tuple(bound.values()), granted)
+        return Outcome(200, reason, tuple(bound.values()), granted, new=new, ended=ended)
 
     def _seconds(self, asked: Asked, contact: AskedContact) -> int:
         wanted = contact.seconds if contact.seconds is not None else asked.seconds
@@ -326,6 +332,10 @@ class Registrar(Generic[FlowT]):
         if asked.most is not None:
             most = min(most, asked.most)
         return most if wanted is None else min(wanted, most)
+
+
+def _key(instance: str, reg_id: int, contact: str) -> tuple[str, str]:
+    return (instance, str(reg_id)) if instance and reg_id else ("", contact)
 
 
 def _same_client(asked: Asked, bound: Binding[FlowT]) -> bool:
