@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ringback.cli.check import fail
-from ringback.cli.talk import CaOption, NameServerOption, ServerOption, run_signed_in
+from ringback.cli.talk import CaOption, DataOption, NameServerOption, ServerOption, run_signed_in
 from ringback.client import Me
 from ringback.client.calling.script import SoundFileError, Talk, TalkResult
 from ringback.client.host.wire_calls import Heard
@@ -39,6 +39,7 @@ def call(
     nameserver: NameServerOption = "",
     ca: CaOption = None,
     server: ServerOption = "",
+    data: DataOption = None,
 ) -> None:
     """Call somebody, play and record, and tell how it was heard. The password is read from RINGBACK_PASSWORD.
 
@@ -62,7 +63,7 @@ def call(
             fail(f"Nobody called within {wait:g} seconds", 1)
         await _talk(begun, seconds if seconds or play else 10.0, digits)
 
-    run_signed_in(address, nameserver, ca, server, talk)
+    run_signed_in(address, nameserver, ca, server, talk, data)
 
 
 async def _begin(me: Me, number: str, play: Path | None, record: Path | None, wait: float) -> Talk:

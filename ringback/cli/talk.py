@@ -25,6 +25,9 @@ _PASSWORD_VARIABLE = "RINGBACK_PASSWORD"  # noqa: S105 - the name of a variable,
 
 Chosen = Literal["available", "away", "dnd", "offline"]
 AsOption = Annotated[str, typer.Option("--as", metavar="ADDRESS", help="Who you are: your work address.")]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", metavar="DIR", help="Keep the sign-in here: the next command asks nothing.")
+]
 NameServerOption = Annotated[
     str, typer.Option("--nameserver", metavar="HOST:PORT", help="Ask this name server in place of the system's.")
 ]
@@ -41,6 +44,7 @@ def message(
     nameserver: NameServerOption = "",
     ca: CaOption = None,
     server: ServerOption = "",
+    data: DataOption = None,
 ) -> None:
     """Send a message and end when the server took it. The password is read from RINGBACK_PASSWORD or asked for."""
     body = sys.stdin.read().rstrip("\n") if text == "-" else text
@@ -50,7 +54,7 @@ def message(
     async def send(me: Me) -> None:
         await me.send(address, body)
 
-    run_signed_in(own, nameserver, ca, server, send)
+    run_signed_in(own, nameserver, ca, server, send, data)
 
 
 def presence(
@@ -63,6 +67,7 @@ def presence(
     nameserver: NameServerOption = "",
     ca: CaOption = None,
     server: ServerOption = "",
+    data: DataOption = None,
 ) -> None:
     """Print who is available, a line a person: address, availability, status message, separated by tabs."""
 
@@ -80,7 +85,18 @@ def presence(
                 if address in {"", person.id}:
                     typer.echo(_line(person))
 
-    run_signed_in(own, nameserver, ca, server, look)
+    run_signed_in(own, nameserver, ca, server, look, data)
+
+
+def _password() -> str:
+    """Asked for only where somebody wants one."""
+    given = os.environ.get(_PASSWORD_VARIABLE, "")
+    return given or str(typer.prompt("Password", hide_input=True, err=True))
+
+
+def _open(url: str) -> None:
+    """Where people sign in at their company's page: a browser on this computer comes back by itself."""
+    typer.echo(f"Sign in with your browser, on this computer:\n\n  {url}\n", err=True)
 
 
 def _line(person: Person) -> str:
@@ -88,14 +104,22 @@ def _line(person: Person) -> str:
 
 
 def run_signed_in(
-    own: str, nameserver: str, ca: Path | None, server: str, work: Callable[[Me], Awaitable[None]]
+    own: str,
+    nameserver: str,
+    ca: Path | None,
+    server: str,
+    work: Callable[[Me], Awaitable[None]],
+    data: Path | None = None,
 ) -> None:
-    """Sign in, do some work, sign out; every way to fail becomes a sentence and a status."""
+    """Sign in, do some work, end; every way to fail becomes a sentence and a status. With ``data`` the next command
+    asks nothing."""
     set_up_log("error")
-    password = os.environ.get(_PASSWORD_VARIABLE) or typer.prompt("Password", hide_input=True, err=True)
 
     async def run() -> None:
-        async with sign_in(own, password=password, nameserver=nameserver or None, ca_file=ca, server=server) as me:
+        async with sign_in(
+            own, password=_password, browser=_open, nameserver=nameserver or None, ca_file=ca, server=server, data=data,
+            remember=data is not None,
+        ) as me:  # fmt: skip
             await work(me)
 
     try:

@@ -6,22 +6,28 @@ import asyncio
 import contextlib
 import tempfile
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from ringback.client.calling.script import Talk, begin, next_call
 from ringback.client.engine.engine import Engine
-from ringback.client.engine.errors import EngineError
+from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.settings import EngineSettings
+from ringback.client.engine.ways import WAY_SECONDS
 from ringback.client.events import Subscription
 from ringback.client.host.wire import Message, MessagesChanged, PeopleChanged, Person
 from ringback.client.host.wire_sign_in import ManualSettings
+from ringback.client.identity.loopback import LoopbackReturn, Pairs
 from ringback.client.messaging.errors import NotConnectedError
 from ringback.client.messaging.own_presence import Chosen
 from ringback.media.players.sound import Sound
 from ringback.rules.addresses import HostPort
+from ringback.rules.catalogue import render
+from ringback.rules.reasons import Reason
+from ringback.rules.sign_in import Method
 
 CONFIRM_SECONDS = 30.0
+_TERMINAL = "terminal"  # what the browser's session is known by where there is no host
 
 
 class Me:
@@ -111,19 +117,75 @@ class Me:
             await self.engine.signed_in().up.wait()
 
 
+async def sign_in_somehow(
+    engine: Engine,
+    address: str,
+    password: str | Callable[[], str],
+    browser: Callable[[str], None] | None,
+    *,
+    remember: bool = False,
+) -> None:
+    """Sign in with what is remembered, else with the password, else in the browser, as the person's cluster wants it.
+
+    ``password`` may be a function, which is called only where a password is wanted. Raises SignInError, EngineError.
+    """
+    account = await engine.accounts.get(address)
+    if account is not None and account.remembered:
+        await engine.use_known(address)
+        with contextlib.suppress(SignInError):  # it is not good any more: the way of a first time follows
+            await engine.until_ready()
+            return
+    decision = await engine.find(address)
+    if decision.method is not Method.BROWSER:
+        await engine.sign_in_with(password if isinstance(password, str) else password(), remember)
+    elif browser is None:
+        raise EngineError(Reason.of("sign_in.not_password"))
+    else:
+        await _through_the_browser(engine, browser, remember=remember)
+    await engine.until_ready()
+
+
+async def _through_the_browser(engine: Engine, browser: Callable[[str], None], *, remember: bool) -> None:
+    secret = ""
+
+    async def took(pairs: Pairs) -> str:
+        try:
+            await engine.came_back(pairs, secret, _TERMINAL)
+        except EngineError as error:
+            return render(error.reason)
+        return ""
+
+    async with LoopbackReturn(took) as back:
+        way = await engine.begin_browser_sign_in(back.redirect, _TERMINAL, remember=remember)
+        left = await engine.ways.leave(way.id, _TERMINAL)
+        if left is None:
+            raise EngineError(Reason.of("sign_in.browser.no_question"))
+        url, secret = left
+        browser(url)
+        try:
+            await back.wait(WAY_SECONDS)
+        except TimeoutError as error:
+            raise EngineError(Reason.of("sign_in.browser.no_question")) from error
+
+
 @contextlib.asynccontextmanager
 async def sign_in(
     address: str,
     *,
-    password: str,
+    password: str | Callable[[], str] = "",
+    browser: Callable[[str], None] | None = None,
     nameserver: str | HostPort | None = None,
     server: str = "",
     ca_file: Path | str | None = None,
     data: Path | None = None,
     cloud_url: str = "",
+    remember: bool = False,
 ) -> AsyncIterator[Me]:
     """Sign in for as long as the block runs.
 
+    ``password``: or a function that is asked for it where one is wanted; ``browser`` is given the address to open where
+    the cluster signs people in at its identity provider, and a listener on loopback waits for the answer.
+    ``remember``: the next sign-in with the same ``data`` asks nothing.
     ``nameserver`` ``host:port`` to ask instead of the system's; ``server``: an XMPP server by hand instead of looking
     for one; ``ca_file``: authorities to trust as well; ``data``: a folder to keep history in, else nothing stays;
     ``cloud_url``: the cloud look-up, by default nobody is asked. Raises SignInError with the fault, AddressError.
@@ -143,6 +205,6 @@ async def sign_in(
             if server:
                 await engine.set_manual(ManualSettings(mode="manual", account="xmpp", presence=server))
             me = Me(engine)
-            await engine.sign_in(address, password)
+            await sign_in_somehow(engine, address, password, browser, remember=remember and data is not None)
             await me.settled()
             yield me

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from yarl import URL
 
+from ringback.client import sign_in
 from ringback.client.engine.engine import Engine
 from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.settings import EngineSettings
@@ -268,3 +270,35 @@ async def test_what_the_company_changed_is_told_and_applied(lab: RunningLab, tmp
         await engine.sign_in_with("ringback")
         await engine.until_ready()
         assert await engine.sources.configured(address) == counts
+
+
+async def test_a_terminal_signs_in_through_the_browser_and_then_asks_nothing(lab: RunningLab, tmp_path: Path) -> None:
+    pages: list[int] = []
+
+    async def in_the_browser(url: str) -> None:
+        async with Browser(hosts_of(lab), lab.ca_file) as browser:
+            # Whoever knocks without the right state is refused, and spoils nothing.
+            guess = await browser.open(URL(url).query["redirect_uri"] + "?code=1&state=guess")
+            page = await browser.open(url)
+            while page.url.path != "/signed-in":
+                typed = {"user": "nils", "password": "ringback"} if "user" in page.form.fields else {}
+                page = await browser.send(page.form, typed)
+            pages.extend([guess.status, page.status])
+
+    with pytest.raises(EngineError) as refused:
+        async with sign_in("nils@example.com", nameserver=lab.inside, ca_file=lab.ca_file):
+            pass
+    assert refused.value.reason.id == "sign_in.not_password"
+    async with asyncio.TaskGroup() as tasks, sign_in(
+        "nils@example.com", nameserver=lab.inside, ca_file=lab.ca_file, data=tmp_path, remember=True,
+        browser=lambda url: _noted(tasks.create_task(in_the_browser(url), name="browser")),
+    ) as nils:  # fmt: skip
+        assert nils.address == "nils@example.com"
+        await nils.send("anita@example.com", "From a terminal")
+    assert pages == [400, 200]
+    async with sign_in("nils@example.com", nameserver=lab.inside, ca_file=lab.ca_file, data=tmp_path) as nils:
+        assert nils.address == "nils@example.com"
+
+
+def _noted(_: asyncio.Task[None]) -> None:
+    """The task group waits for it."""
