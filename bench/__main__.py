@@ -67,6 +67,7 @@ def _workloads(scale: float) -> list[Workload]:
         Workload("sign-ins, PLAIN, clear store", "sign-in", None, signs(300, "PLAIN"), ("prosody", "ejabberd")),
         Workload("sign-ins, SCRAM over TLS", "sign-in", None, signs(300, scram, tls=True), _HASHED),
         Workload("sign-ins, token over TLS", "sign-in", 1.0, signs(300, None, tls=True), ours),
+        Workload("sign-ins, OAUTHBEARER over TLS", "sign-in", None, signs(300, "OAUTHBEARER", tls=True), ours),
         Workload("sign-ins, PLAIN over TLS", "sign-in", None, signs(200, "PLAIN", tls=True), _HASHED),
     ]
 
@@ -159,7 +160,7 @@ def _tokens(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> li
 
 
 _PARTS = (
-    Part("tokens: access tokens checked and given, sign-ins by code, refreshes", _tokens),
+    Part("tokens: checked, given, fetched by code, refreshed", _tokens),
     Part("signalling: registrations, basic calls, call set-up, flood", _signalling),
     Part("media: relayed calls, conference", _media),
     Part("engine: forwarded audio call, delay", _engine),

@@ -17,7 +17,8 @@ _HOME = Path(__file__).resolve().parents[2]
 _OURS = {
     *("messages", "messages, each alone", "messages over TLS", "group deliveries", "group deliveries, each alone"),
     *("presence deliveries", "presence deliveries, each alone", "sign-ins, SCRAM", "sign-ins, SCRAM over TLS"),
-    *("sign-ins, token over TLS", "sign-ins, PLAIN over TLS", "idle connection"),
+    *("sign-ins, token over TLS", "sign-ins, OAUTHBEARER over TLS", "sign-ins, PLAIN over TLS", "idle connection"),
+    *("access tokens checked", "access tokens given", "sign-ins by code", "refreshes"),
 }
 _OTHERS = {"messages over TLS", "group deliveries", "group deliveries, each alone"}
 _CALLS = {
@@ -38,7 +39,7 @@ _CALLS_OURS = {
 @pytest.mark.parametrize(
     ("targets", "words", "workloads"),
     [
-        (("ringback",), "message,group,presence,sign-in,idle", _OURS),
+        (("ringback",), "message,group,presence,sign-in,idle,tokens", _OURS),
         (("prosody", "ejabberd"), "messages over TLS,group", _OTHERS),
     ],
     ids=["ours", "others"],
