@@ -14,6 +14,7 @@ import aiohttp
 import msgspec
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from ringback.deployment.authority import Authority
 from ringback.net.node_resolver import NodeResolver
@@ -90,26 +91,38 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("ca"))
 
 
-@pytest.fixture
-async def running(tmp_path: Path, authority: Authority) -> AsyncIterator[Running]:
-    async with AsyncExitStack() as stack:
-        manager = CallManager(
-            CallManagerSettings(
-                node=CALL_MANAGER,
-                address="127.0.0.1",
-                identity=authority.issue(CALL_MANAGER, [CALL_MANAGER], ["127.0.0.1"]),
-                ca_file=authority.ca_file,
-                database_url=f"sqlite+aiosqlite:///{tmp_path}/callmanager.db",
-                https_port=0,
-                files_port=0,
-                files_tls_port=0,
-                people=tuple(PersonRecord(user=user, password=word) for user, word in PASSWORDS.items()),
-                hashing=PasswordHashing(time_cost=1, memory=8 * 1024, scram_iterations=4096),
-            )
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def call_manager(
+    tmp_path_factory: pytest.TempPathFactory, authority: Authority
+) -> AsyncIterator[tuple[str, HostPort]]:
+    """The node that knows the passwords, by name and address; the same for all tests of a file."""
+    folder = tmp_path_factory.mktemp("callmanager")
+    manager = CallManager(
+        CallManagerSettings(
+            node=CALL_MANAGER,
+            address="127.0.0.1",
+            identity=authority.issue(CALL_MANAGER, [CALL_MANAGER], ["127.0.0.1"]),
+            ca_file=authority.ca_file,
+            database_url=f"sqlite+aiosqlite:///{folder}/callmanager.db",
+            https_port=0,
+            files_port=0,
+            files_tls_port=0,
+            people=tuple(PersonRecord(user=user, password=word) for user, word in PASSWORDS.items()),
+            hashing=PasswordHashing(time_cost=1, memory=8 * 1024, scram_iterations=4096),
         )
-        await manager.start()
-        stack.push_async_callback(manager.stop)
+    )
+    await manager.start()
+    try:
         port = next(endpoint.port for endpoint in manager.endpoints if endpoint.service == "uds")
+        yield CALL_MANAGER, HostPort("127.0.0.1", port)
+    finally:
+        await manager.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def running(tmp_path: Path, authority: Authority, call_manager: tuple[str, HostPort]) -> AsyncIterator[Running]:
+    """A voicemail service with empty mailboxes."""
+    async with AsyncExitStack() as stack:
         settings = VoicemailSettings(
             node=VOICEMAIL,
             address="127.0.0.1",
@@ -121,7 +134,7 @@ async def running(tmp_path: Path, authority: Authority) -> AsyncIterator[Running
             notify_tls_port=0,
             sip_port=0,
             sip_tls_port=0,
-            call_managers=((CALL_MANAGER, HostPort("127.0.0.1", port)),),
+            call_managers=(call_manager,),
             mailboxes=(
                 MailboxSettings("anita", "Anita Perez", "anita@example.com", "2001"),
                 MailboxSettings("bram", "Bram de Vries", "bram@example.com", "2002"),

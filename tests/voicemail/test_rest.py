@@ -12,6 +12,8 @@ from ringback.protocols import markup
 from ringback.protocols.vmrest.messages import MessageList
 from tests.voicemail.conftest import OWN_PASSWORD, VOICEMAIL, Running, recorded
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def test_a_sent_message_is_listed_played_and_shown_as_sent(running: Running) -> None:
     sound = recorded(1.5)
