@@ -21,11 +21,11 @@ NAMES = {"leila": "Leila Haddad", "mateus": "Mateus Oliveira", "nils": "Nils Ber
 
 
 @contextmanager
-def branch_lab(folder: Path, *changes: tuple[str, str]) -> Iterator[RunningLab]:
-    """The built-in deployment, whose branch signs in by its identity provider; ``changes``: further texts replaced."""
-    file = deployment(folder, ('name = "branch"\n', 'name = "branch"\nsign-in = "sso"\n'), *changes)
+def branch_lab(folder: Path, more: str = "") -> Iterator[RunningLab]:
+    """The built-in deployment, whose branch signs in by an identity provider; ``more``: further tables."""
+    file = deployment(folder, ('name = "branch"\n', 'name = "branch"\nsign-in = "sso"\n'))
     with loopback_range() as loopback:
-        file.write_text(file.read_text().replace("127.0.", f"{loopback}."))
+        file.write_text(f"{file.read_text()}{more}".replace("127.0.", f"{loopback}."))
         with running_lab(folder / "data", str(file), loopback=loopback) as running:
             yield running
 
