@@ -43,6 +43,7 @@ from ringback.protocols.xmpp.server_stream import (
 from ringback.protocols.xmpp.stanza import Stanza
 from ringback.rules.addresses import AddressError, HostPort, Jid, UserAddress
 from tests.fuzz.media import MEDIA
+from tests.fuzz.saml import SAML
 from tests.fuzz.sip import SIP
 from tests.fuzz.sip_agent import AGENT
 
@@ -214,4 +215,4 @@ HARNESSES: dict[str, Harness] = {
     "addresses": Harness(_addresses, (b"anita@example.com/desk", b"[::1]:53", "ändy@exämple.com".encode())),
 }
 
-HARNESSES |= {name: Harness(run, seeds) for name, (run, seeds) in (MEDIA | SIP | AGENT).items()}
+HARNESSES |= {name: Harness(run, seeds) for name, (run, seeds) in (MEDIA | SIP | AGENT | SAML).items()}

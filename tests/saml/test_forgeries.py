@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureConstructionMethod, SignatureMethod
 from signxml.signer import XMLSigner
@@ -476,3 +478,56 @@ def test_what_a_careless_provider_signs(provider: Keys, change: Callable[[etree.
     assert check(_with(provider, lambda _tree: None), _expected(provider[1]), NOW).subject == "anita"
     with pytest.raises(SamlError, match=why):
         check(_with(provider, change), _expected(provider[1]), NOW)
+
+
+# --- Whatever else somebody may think of ------------------------------------------------------------------------------
+
+_MOVES = st.lists(
+    st.tuples(
+        st.sampled_from(["copy", "move", "wrap", "drop", "rename", "text", "id", "evil"]),
+        st.integers(0, 60),
+        st.integers(0, 60),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def _move(root: etree._Element, what: str, first: int, second: int) -> None:
+    """One step of rearranging a document; elements are chosen by number."""
+    nodes = list(root.iter())
+    one, other = nodes[first % len(nodes)], nodes[second % len(nodes)]
+    parent = one.getparent()
+    match what:
+        case "copy":
+            other.append(copy.deepcopy(one))
+        case "move" if parent is not None and other not in one.iter():
+            other.append(one)
+        case "wrap" if parent is not None:
+            box = etree.Element(f"{{{PROTOCOL}}}Extensions")
+            parent.replace(one, box)
+            box.append(one)
+        case "drop" if parent is not None:
+            parent.remove(one)
+        case "rename":
+            one.tag = other.tag
+        case "text":
+            one.text = "admin"
+        case "id":
+            one.set("ID", other.get("ID", "_evil"))
+        case "evil" if one.find(".//saml:NameID", NAMES) is not None:
+            other.insert(0, _evil(one))
+
+
+@given(moves=_MOVES, whole=st.booleans())
+def test_nobody_else_comes_out_of_a_rearranged_answer(
+    provider: Keys, moves: list[tuple[str, int, int]], whole: bool
+) -> None:
+    root = _signed_as_a_whole(provider) if whole else _tree(provider)
+    for move in moves:
+        _move(root, *move)
+    try:
+        found = check(_post(root), _expected(provider[1]), NOW)
+    except SamlError:
+        return
+    assert (found.subject, found.attributes) == ("anita", {"uid": ("anita",)})

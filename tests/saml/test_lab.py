@@ -8,6 +8,7 @@ import shlex
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pyotp
 import pytest
@@ -48,11 +49,11 @@ async def person(lab: RunningLab) -> AsyncIterator[Browser]:
         yield made
 
 
-def _authorize(lab: RunningLab, **more: str) -> str:
+def _authorize(lab: RunningLab, prompt: Literal["", "none"] = "") -> str:
     row = next(
         row for row in lab.info["endpoints"] if row["node"] == "cm-berlin.example.com" and row["service"] == "uds"
     )
-    asked = AuthorizeRequest("code", RINGBACK_CLIENT, RETURN, new_state(), challenge_of(new_verifier()), **more)
+    asked = AuthorizeRequest("code", RINGBACK_CLIENT, RETURN, new_state(), challenge_of(new_verifier()), prompt=prompt)
     return asked.url(f"https://{row['node']}:{row['port']}")
 
 
