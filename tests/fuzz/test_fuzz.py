@@ -1,33 +1,54 @@
-"""Every parser of foreign bytes under atheris: two seconds each here, longer in ``make soak``."""
+"""Every parser of foreign bytes under atheris: a second each here, longer in ``make soak``."""
 
 from __future__ import annotations
 
-import os
+import select
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fuzz.harnesses import HARNESSES
+from tests.support.soak import often
 
-SECONDS = 60 if os.environ.get("RINGBACK_SOAK") else 2
+SECONDS = often(1, 60)
+
+
+@pytest.fixture(scope="module")
+def fuzzer() -> Iterator[subprocess.Popen[str]]:
+    """Fuzzes what it is told to, one after the other."""
+    with subprocess.Popen(
+        (sys.executable, "-m", "tests.fuzz.run"),
+        cwd=Path(__file__).resolve().parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("name", HARNESSES)
-def test_any_bytes_give_a_result_or_the_documented_error(name: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        (sys.executable, "-m", "tests.fuzz.run", name, str(SECONDS), str(tmp_path)),
-        cwd=Path(__file__).resolve().parents[2],
-        capture_output=True,
-        timeout=SECONDS + 90,
-        check=False,
-    )
-    output = (done.stdout + done.stderr).decode(errors="replace")
-    assert done.returncode == 0, output[-6000:]
-    found = [path.read_bytes() for path in tmp_path.iterdir() if path.is_file()]
-    assert not found, output[-6000:]
+def test_any_bytes_give_a_result_or_the_documented_error(
+    name: str, fuzzer: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "found"
+    assert fuzzer.stdin is not None
+    assert fuzzer.stdout is not None
+    fuzzer.stdin.write(f"{name} {SECONDS} {folder}\n")
+    fuzzer.stdin.flush()
+    ready, _, _ = select.select([fuzzer.stdout], [], [], SECONDS + 90)
+    output = folder.with_name("found.output")
+    told = output.read_text(errors="replace") if output.exists() else ""
+    assert ready, f"no end:\n{told[-6000:]}"
+    assert fuzzer.stdout.readline() == "0\n", told[-6000:]
+    assert [path.name for path in folder.iterdir()] == ["corpus"], told[-6000:]
 
 
 @pytest.mark.parametrize("name", HARNESSES)
