@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from sqlalchemy.exc import OperationalError
 
 from ringback.protocols.call_records import parse
@@ -92,10 +93,10 @@ async def test_a_call_becomes_a_record_in_files_and_store(calls: CallSettings, s
 async def test_a_killed_node_writes_the_records_that_it_owes(calls: CallSettings, store: Store, tmp_path: Path) -> None:
     clock, records = Clock(), RecordStore(store.engine)
     killed = CallKeeper(records, None, 2, "head office", clock)
-    killed.call_began(replace(FACTS, ended=0.0))
-    killed.call_began(replace(FACTS, call=16777218, ended=0.0))
+    killed.call_began(structs.replace(FACTS, ended=0.0))
+    killed.call_began(structs.replace(FACTS, call=16777218, ended=0.0))
     assert await killed.write()
-    killed.call_ended(replace(FACTS, call=16777218))
+    killed.call_ended(structs.replace(FACTS, call=16777218))
     assert await killed.write()
     clock.now = NOW + 40
     await records.seen(2, clock.now)
@@ -145,7 +146,7 @@ async def test_what_the_store_refuses_is_written_later(calls: CallSettings, stor
     keeper.call_ended(FACTS)
     assert not await keeper.write()
     keeper.quality_reported(QUALITY)
-    keeper.call_began(replace(FACTS, call=5))
+    keeper.call_began(structs.replace(FACTS, call=5))
     assert not await keeper.write()
     records.refuse = False
     assert await keeper.write()
@@ -165,7 +166,7 @@ async def test_a_full_disk_keeps_records_waiting_up_to_a_limit_and_then_the_stor
     folder.rmdir()
     for number in range(3):
         assert not await records.details()
-        keeper.call_ended(replace(FACTS, call=number))
+        keeper.call_ended(structs.replace(FACTS, call=number))
         assert not await keeper.write()
     assert {record["globalCallID_callId"] for record in await records.details()} == {0, 1, 2}
     assert await keeper.write()
@@ -175,7 +176,7 @@ async def test_thousands_of_calls_at_once_are_all_kept(calls: CallSettings, stor
     records = RecordStore(store.engine)
     keeper = await CallKeeper.open(replace(calls, records_octets=200_000), "hq", records, Clock())
     for number in range(3000):
-        keeper.call_ended(replace(FACTS, call=number))
+        keeper.call_ended(structs.replace(FACTS, call=number))
         if number % 500 == 0:
             await asyncio.sleep(0)
     await keeper.close()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from ringback.protocols.sip.errors import SipError
 from ringback.protocols.sip.session import Session
@@ -157,7 +157,7 @@ def check(world: World) -> None:
     for facts in world.kept.calls:
         assert facts.began <= (facts.connected or facts.began) <= facts.ended
         assert facts.caller.number or facts.called.number
-        assert replace(facts, comment="") == facts
+        assert structs.replace(facts, comment="") == facts
 
 
 @pytest.mark.soak

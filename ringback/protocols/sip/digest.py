@@ -31,6 +31,7 @@ WINDOW = 64  # how far behind the highest count a late request may be
 _PARAM = re.compile(r'[ \t]*([A-Za-z0-9*_.-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))[ \t]*(?:,|\Z)', re.DOTALL)
 _STAMP = struct.Struct(">Q12s")  # milliseconds, noise
 _MAC_SIZE = 16
+_PLACE = "\0"
 
 
 class Algorithm(Enum):
@@ -238,12 +239,16 @@ class Guard:
         self._lifetime = lifetime
         self._remembered = remembered
         self._noise = noise
+        self._challenges = {
+            stale: [str(Challenge(realm, _PLACE, each, stale=stale)).rsplit(_PLACE, 1) for each in self.algorithms]
+            for stale in (False, True)
+        }  # all but the nonce is always the same
         self._used: OrderedDict[str, tuple[int, int]] = OrderedDict()  # nonce: highest count, bits of those before it
 
     def challenges(self, now: float, *, stale: bool = False) -> list[str]:
         """Values of WWW-Authenticate or Proxy-Authenticate, a line for each, the preferred one first (RFC 8760)."""
         nonce = self._nonce(now)
-        return [str(Challenge(self.realm, nonce, each, stale=stale)) for each in self.algorithms]
+        return [f"{before}{nonce}{behind}" for before, behind in self._challenges[stale]]
 
     def answer(self, values: Iterable[str]) -> Answer | None:
         """The answer for our realm among the values of Authorization or Proxy-Authorization; None where absent.

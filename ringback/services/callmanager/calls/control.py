@@ -19,7 +19,7 @@ from ringback.protocols.sip.errors import SipError
 from ringback.protocols.sip.message import Request
 from ringback.protocols.sip.session import WrongState
 from ringback.rules.call_forwarding import NOWHERE, Destination
-from ringback.rules.dial_plan import Caller, Origin, Route, RouteKind, route
+from ringback.rules.dial_plan import Origin, Route, RouteKind
 from ringback.services.callmanager.calls.access import NOBODY, Access, Sender
 from ringback.services.callmanager.calls.attempts import Attempt
 from ringback.services.callmanager.calls.bearer import Bearer
@@ -168,7 +168,7 @@ class CallControl:
         only = request.uri.params.get(_SERVICE) or ""
         if sender.peer is not None and sender.peer.kind == "node":
             origin = Origin.CLUSTER
-        found = route(dialled, Caller(leg.line or leg.shown.user, origin), core.settings.plan)
+        found = core.route(dialled, leg.line or leg.shown.user, origin)
         if not found.emergency and self.callers.is_full(leg):
             self._refuse(leg, 486, "Too Many Calls", now)
             return

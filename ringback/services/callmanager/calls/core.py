@@ -14,6 +14,7 @@ from ringback.protocols.sip.flows import Flow
 from ringback.protocols.sip.session import Session
 from ringback.protocols.sip.timers import Timer, TimerQueue
 from ringback.rules.call_forwarding import Forwarding, Quiet
+from ringback.rules.dial_plan import Caller, Origin, Route, route
 from ringback.services.callmanager.calls.call import Call
 from ringback.services.callmanager.calls.facts import Records, Registered
 from ringback.services.callmanager.calls.identity import Shown
@@ -25,6 +26,7 @@ from ringback.services.callmanager.settings import CallSettings
 from ringback.storage.callmanager.call_rows import DigestHashes, Line, MessageCounts, Phone
 
 _CALL_NUMBERS = 0xFFFFFF  # the id of a call has 24 bits in records; the node's number stands above them
+_ROUTES = 10_000  # remembered at most
 PhoneBinding = Binding[Flow]
 
 _log = structlog.get_logger("ringback.callmanager.calls")
@@ -99,6 +101,7 @@ class Core:
     remote: dict[str, Registered] = field(default_factory=dict)
     watchers: list[Callable[[str, float], None]] = field(default_factory=list)
     _shown: dict[str, tuple[Line, Shown]] = field(default_factory=dict)
+    _routes: dict[tuple[str, str, Origin], Route] = field(default_factory=dict)
     _call_number: int = 0
     _leg_number: int = 0
 
@@ -106,6 +109,17 @@ class Core:
     def domain(self) -> str:
         """The domain of the cluster's addresses."""
         return self.settings.domain or self.node
+
+    def route(self, dialled: str, number: str, origin: Origin) -> Route:
+        """Where a call goes that a number dials (``dial_plan.route``). The plan stays the same, and the
+        same few numbers are dialled again and again, so what was decided is remembered."""
+        key = (dialled, number, origin)
+        found = self._routes.get(key)
+        if found is None:
+            if len(self._routes) >= _ROUTES:
+                self._routes.clear()
+            found = self._routes[key] = route(dialled, Caller(number, origin), self.settings.plan)
+        return found
 
     def at(self, when: float, action: Callable[[float], None]) -> Timer:
         """Do something at a time. Where a session ended in the same moment, its own event settles the matter."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
+from msgspec import Struct
+
 
 class Cause(IntEnum):
     """Why a side of a call ended: the causes of ITU-T Q.850, and the two that real call managers add."""
@@ -77,8 +79,7 @@ class OnBehalfOf(IntEnum):
     IMMEDIATE_DIVERT = 14
 
 
-@dataclass(frozen=True, slots=True)
-class SideFacts:
+class SideFacts(Struct, frozen=True, gc=False):
     """One side of a call. ``media`` is where the end wanted its sound (empty: never agreed), ``codec`` the name of the
     codec as in SDP (``opus``, ``G722``, ``PCMU``); ``signalling`` the address that its SIP came from."""
 
@@ -103,8 +104,7 @@ class SideFacts:
     trunk: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CallFacts:
+class CallFacts(Struct, frozen=True, gc=False):
     """A call, or the part of one between two sides, that is over: what becomes one call detail record.
 
     ``secured``: 0 not, 1 signalling only, 2 signalling and media. ``original_called`` is what was dialled,

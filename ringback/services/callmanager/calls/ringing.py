@@ -15,7 +15,7 @@ from ringback.protocols.sip.events import Accepted, Failed, Progressed
 from ringback.protocols.sip.flows import Target, Way
 from ringback.protocols.sip.uri import Uri, escape_user
 from ringback.rules.call_forwarding import Action, Arrival, Decision, DeviceState, Outcome, arrive, unanswered
-from ringback.rules.dial_plan import Caller, Origin, Route, RouteKind, clean, is_number, route
+from ringback.rules.dial_plan import Origin, Route, RouteKind, clean, is_number
 from ringback.services.callmanager.calls.attempts import Attempt, Branch, is_delayed_wanted, way_of
 from ringback.services.callmanager.calls.causes import ELSEWHERE
 from ringback.services.callmanager.calls.core import Core, PhoneBinding
@@ -57,8 +57,7 @@ class Ringing:
 
     def begin(self, attempt: Attempt, dialled: str, now: float) -> None:
         """Call what was dialled."""
-        found = route(dialled, Caller(attempt.number, attempt.origin), self._core.settings.plan)
-        self.follow(attempt, found, now)
+        self.follow(attempt, self._core.route(dialled, attempt.number, attempt.origin), now)
 
     def follow(self, attempt: Attempt, found: Route, now: float) -> None:
         """Call where a route leads."""
