@@ -173,6 +173,30 @@ async def test_the_switches_of_an_installation_make_the_policy() -> None:
     assert TrustPolicy.of({}, platform_fips=False) == TrustPolicy(strictness=fips_mode(None, platform=False))
 
 
+@given(
+    st.dictionaries(st.sampled_from(["FIPS_MODE", "CC_MODE"]), st.sampled_from(["true", "false", ""])),
+    st.sampled_from(["", "PromptPerSession", "RejectAndNotify", "never"]),
+    st.sampled_from(["", "off", "soft", "named", "required", "?"]),
+    st.sampled_from([{}, {"CC_MODE": "true"}, {"FIPS_MODE": "true"}, {"RevocationChecks": "required"},
+                     {"RevocationChecks": "soft"}, {"InvalidCertificateBehavior": "RejectAndNotify"}]),
+)  # fmt: skip
+def test_settings_from_the_network_make_nothing_looser(
+    modes: dict[str, str], behaviour: str, checks: str, installed: dict[str, str]
+) -> None:
+    company = modes | {"InvalidCertificateBehavior": behaviour} | ({"RevocationChecks": checks} if checks else {})
+    before = TrustPolicy.of(installed, platform_fips=False)
+    after = before.tightened(company)
+    order = ("off", "soft", "named", "required")
+    assert order.index(after.checks) >= order.index(before.checks)
+    assert after.strictness.fips >= before.strictness.fips
+    assert after.strictness.common_criteria >= before.strictness.common_criteria
+    assert after.behaviour == "RejectAndNotify" or before.behaviour == "PromptPerSession"
+    if modes.get("FIPS_MODE") == "true":
+        assert after.strictness.fips
+        assert not after.strictness.person_may_accept
+    assert before.tightened({}) == before
+
+
 async def test_only_http_is_asked(authority: TestAuthority) -> None:
     wanted = Wanted(dns=[NAME], crl="https://127.0.0.1/ca.crl", ocsp="ldap://127.0.0.1/ocsp")
     assert not named(authority.issue(wanted=wanted).certificate)

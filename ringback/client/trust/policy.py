@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ringback.rules.certificates import Behaviour, RevocationChecks, Strictness, fips_mode
+from ringback.rules.reasons import Reason
 
 _YES = frozenset({"true", "1", "yes", "on"})
+_LOOSE_TO_STRICT: tuple[RevocationChecks, ...] = ("off", "soft", "named", "required")
 _CHECKS: dict[str, RevocationChecks] = {"off": "off", "soft": "soft", "named": "named", "required": "required"}
 
 
@@ -43,3 +45,25 @@ class TrustPolicy:
             strictness,
             "required" if strictness.common_criteria else chosen,
         )
+
+    def tightened(self, switches: Mapping[str, str]) -> TrustPolicy:
+        """This policy, made stricter by settings that came over the network (the company's configuration file).
+
+        They can't make it looser (chosen): that file may have come without TLS, and who can change it on its way must
+        not be able to switch off what would have shown him.
+        """
+        other = TrustPolicy.of(switches, platform_fips=False)
+        named = {name.lower() for name in switches}
+        wants = other.strictness
+        strictness = self.strictness
+        if (wants.fips and not strictness.fips) or (wants.common_criteria and not strictness.common_criteria):
+            strictness = Strictness(
+                strictness.fips or wants.fips,
+                strictness.common_criteria or wants.common_criteria,
+                (Reason.of("certificates.modes_by_company"), *wants.reasons),
+            )
+        checks = self.checks
+        if "revocationchecks" in named or wants.common_criteria:
+            checks = max(self.checks, other.checks, key=_LOOSE_TO_STRICT.index)
+        behaviour = other.behaviour if other.behaviour == "RejectAndNotify" else self.behaviour
+        return TrustPolicy(behaviour, strictness, checks)
