@@ -19,7 +19,7 @@ from typing import Literal, cast
 
 SECONDS = 60.0  # patience for one answer
 
-Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "CISCO-VTG-TOKEN"]
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "CISCO-VTG-TOKEN", "OAUTHBEARER"]
 
 _FEATURES = re.compile(rb"</stream:features>|<stream:features/>")
 _OUTCOME = re.compile(rb"<success[^>]*/>|</success>|</failure>|</challenge>")
@@ -172,6 +172,8 @@ class Session(asyncio.Protocol):
             initial = f"\0{account.user}\0{account.password}".encode()
         elif mechanism == "CISCO-VTG-TOKEN":
             initial = f"userid={account.bare}\0token={token}".encode()
+        elif mechanism == "OAUTHBEARER":
+            initial = f"n,a={account.bare},\x01auth=Bearer {token}\x01\x01".encode()
         else:
             return await self._scram()
         await self._finish(self._auth(mechanism, initial))

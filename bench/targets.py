@@ -17,10 +17,11 @@ import aiohttp
 from bench.session import Account, Door, Mechanism
 from ringback.protocols import soap_login as soap
 from ringback.services.callmanager.settings import PasswordHashing
+from tests.support.access_tokens import authorisation
 from tests.support.ejabberd import running_ejabberd
 from tests.support.foreign import ForeignServer
 from tests.support.prosody import running_prosody
-from tests.support.services import CHEAP, running_presence
+from tests.support.services import CHEAP, OwnServer, running_presence
 
 PASSWORD = "a pass phrase"
 
@@ -32,8 +33,8 @@ Start = Callable[[Path], AbstractContextManager["Target"]]
 @dataclass(frozen=True, slots=True)
 class Target:
     """A server under measurement. ``processes`` maps a role to the process that plays it; ``mechanism`` is for sign-ins
-    that aren't measured; ``token``, where the server has one, fetches a one-time token for an account; ``finish`` lets
-    go of what that needed."""
+    that aren't measured; ``token`` and ``access_token``, where the server has them, give a one-time token and an access
+    token for an account; ``finish`` lets go of what that needed."""
 
     name: str
     configuration: str
@@ -44,6 +45,7 @@ class Target:
     accounts: tuple[Account, ...]
     mechanism: Mechanism = "PLAIN"
     token: Callable[[Account], Awaitable[str]] | None = field(default=None, repr=False)
+    access_token: Callable[[Account], Awaitable[str]] | None = field(default=None, repr=False)
     finish: Callable[[], Awaitable[None]] | None = field(default=None, repr=False)
 
 
@@ -74,6 +76,8 @@ def ringback(folder: Path, people: int, *, archive: bool = False, cheap: bool = 
         archive=archive,
         limits=_FREELY,
         hashing=CHEAP if cheap else PasswordHashing(),
+        sign_in=True,
+        token_poll=2.0,
     ) as own:
         context = ssl.create_default_context(cafile=str(own.ca))
         desk = TokenDesk(f"https://{own.address}:{own.login_port}{soap.PATHS[0]}", context)
@@ -87,8 +91,24 @@ def ringback(folder: Path, people: int, *, archive: bool = False, cheap: bool = 
             accounts=tuple(Account(user, own.domain, password) for user, password in _people(people).items()),
             mechanism="SCRAM-SHA-256",
             token=desk.fetch,
+            access_token=AccessTokens(own).get,
             finish=desk.close,
         )
+
+
+class AccessTokens:
+    """Access tokens of the call manager, one for each person, as a client has for an hour."""
+
+    def __init__(self, own: OwnServer) -> None:
+        self._own = own
+        self._tokens: dict[str, str] = {}
+
+    async def get(self, account: Account) -> str:
+        """The token of an account, fetched with its password when it is first asked for."""
+        if account.user not in self._tokens:
+            async with authorisation(self._own) as desk:
+                self._tokens[account.user] = (await desk.sign_in(account.user, account.password)).access_token
+        return self._tokens[account.user]
 
 
 class TokenDesk:

@@ -275,7 +275,8 @@ async def sign_ins(
     target: Target, door: Door, units: int, *, mechanism: Mechanism | None = "PLAIN", workers: int = 8
 ) -> Measured:
     """Full sign-ins: connection, stream, SASL, resource, contact list, presence, end. Without a mechanism: the one-time
-    token, whose log-in by SOAP belongs to the cost."""
+    token, whose log-in by SOAP belongs to the cost. By OAUTHBEARER each person has an access token already, as a client
+    has for an hour."""
     accounts = target.accounts[: min(100, units)]
     names = itertools.cycle(accounts)
     left = iter(range(units))
@@ -283,18 +284,13 @@ async def sign_ins(
     async def worker(number: int) -> None:
         for _ in left:
             account = next(names)
-            if mechanism is None:
-                if target.token is None:
-                    raise LostError(f"{target.name} has no one-time tokens")
-                session = await sign_in(
-                    door,
-                    account,
-                    mechanism="CISCO-VTG-TOKEN",
-                    token=await target.token(account),
-                    resource=f"w{number}",
-                )
-            else:
-                session = await sign_in(door, account, mechanism=mechanism, resource=f"w{number}")
+            session = await sign_in(
+                door,
+                account,
+                mechanism=mechanism or "CISCO-VTG-TOKEN",
+                token=await _token(target, mechanism, account),
+                resource=f"w{number}",
+            )
             await session.ask(b"<query xmlns='jabber:iq:roster'/>")
             session.send(b"<presence/>")
             await session.until(_OWN_PRESENCE)
@@ -319,8 +315,17 @@ async def _first_sign_ins(target: Target, door: Door, mechanism: Mechanism | Non
             if target.token is not None:
                 await target.token(account)
             continue
-        session = await sign_in(door, account, mechanism=mechanism)
+        token = await _token(target, mechanism, account)
+        session = await sign_in(door, account, mechanism=mechanism, token=token)
         await session.close()
+
+
+async def _token(target: Target, mechanism: Mechanism | None, account: Account) -> str:
+    """What signs an account in besides its name; empty where that is a password."""
+    source = {None: target.token, "OAUTHBEARER": target.access_token}.get(mechanism)
+    if source is None and mechanism in {None, "OAUTHBEARER"}:
+        raise LostError(f"{target.name} has no such tokens")
+    return await source(account) if source is not None else ""
 
 
 async def idle_bytes(target: Target, door: Door, connections: int) -> float:

@@ -60,6 +60,7 @@ class Specification(msgspec.Struct, frozen=True):
     delivery: str = "documented"
     trusted: tuple[str, ...] = ()
     sign_in: bool = False
+    token_poll: float = 0.2
     call_manager_port: int = 0
     ports: tuple[int, int, int] = (0, 0, 0)
 
@@ -94,13 +95,15 @@ def running_presence(
     delivery: str = "documented",
     trusted: tuple[str, ...] = (),
     sign_in: bool = False,
+    token_poll: float = 0.2,
 ) -> Iterator[OwnServer]:
     """Both services with these people (user name to password), ended with the block.
 
     ``plain`` allows SCRAM and the token without TLS (for measurements only); ``limits`` are fields of ``Limits``;
     ``database`` is the presence service's SQLAlchemy URL, else a SQLite file in the folder; ``delivery`` is the rule
     for several clients, ``trusted`` the addresses whose wrong passwords the call manager does not count. ``sign_in``:
-    the call manager gives access tokens, and ``ADMINISTRATOR`` may revoke them.
+    the call manager gives access tokens, and ``ADMINISTRATOR`` may revoke them; what was taken back is looked for every
+    ``token_poll`` seconds.
     """
     with running_call_manager(folder, people, domain=domain, hashing=hashing, trusted=trusted, sign_in=sign_in) as (
         bare,
@@ -122,6 +125,7 @@ def running_call_manager(
     hashing: PasswordHashing = CHEAP,
     trusted: tuple[str, ...] = (),
     sign_in: bool = False,
+    token_poll: float = 0.2,
 ) -> Iterator[tuple[Specification, Popen[bytes]]]:
     """The call manager alone, and what a presence process is to be made from."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -131,6 +135,7 @@ def running_call_manager(
     specification = Specification(
         folder=str(folder), people=dict(people), domain=domain, hashing=msgspec.to_builtins(hashing), limits={},
         plain=False, archive=True, database="", trusted=trusted, sign_in=sign_in,
+        token_poll=token_poll,
     )  # fmt: skip
     with _role("call-manager", specification) as (process, endpoints):
         port = next(row.port for row in endpoints if row.service == "uds")
@@ -200,7 +205,9 @@ def _service(role: str, specification: Specification) -> Service:
                     for user, password in specification.people.items()
                 ),
                 application_users=(ApplicationUser(*_APPLICATION, _RIGHTS), ADMINISTRATOR),
-                sign_in=SignInSettings(b"k" * 32, poll_seconds=0.2) if specification.sign_in else None,
+                sign_in=SignInSettings(b"k" * 32, poll_seconds=specification.token_poll)
+                if specification.sign_in
+                else None,
                 hashing=PasswordHashing(**specification.hashing),
                 trusted_addresses=frozenset(specification.trusted),
             )
@@ -222,7 +229,7 @@ def _service(role: str, specification: Specification) -> Service:
             xmpps_port=xmpps,
             login_port=login,
             archive=specification.archive,
-            token_poll=0.2,
+            token_poll=specification.token_poll,
             delivery_rule=DeliveryRule(specification.delivery),
             tls_required=not specification.plain,
             limits=msgspec.convert(specification.limits, Limits, strict=False),
