@@ -15,7 +15,7 @@ from ringback.client.identity.credentials import Credentials
 from ringback.client.messaging.connection import Connection, Target, Trust
 from ringback.client.messaging.happenings import Account, Incoming, Resumed, Started
 from ringback.client.messaging.stream import StreamEnd
-from ringback.client.trust import Considered, Expected, Place, TrustJudge, TrustSettings
+from ringback.client.trust import CertificateStopError, Considered, Expected, Place, TrustJudge, TrustSettings
 from ringback.net.names import NameClient
 from ringback.net.tls import client_context
 from ringback.rules.addresses import HostPort, Jid
@@ -57,6 +57,10 @@ class Diary:
         """Between two rounds."""
         self.waits.append(wait)
         self._write("waiting", None, reason.id)
+
+    def distrusted(self, stop: CertificateStopError, reason: Reason) -> None:
+        """A certificate in the way of a session that stood."""
+        self._write("distrusted", None, reason.id)
 
     def refused(self, end: StreamEnd) -> None:
         """The end."""

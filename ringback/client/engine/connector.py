@@ -162,6 +162,10 @@ class Connector:
         self._session.board.set("messages", "waiting", text=reason, retry_in=wait.seconds, reasons=reasons)
         self._settle(reason)
 
+    def distrusted(self, stop: CertificateStopError, reason: Reason) -> None:
+        """The server's certificate needs the person's word, and nothing ends before it is given."""
+        self._told.certificate(stop, reason)
+
     def refused(self, end: StreamEnd) -> None:
         """The server does not want us, or is not the right one: nothing is tried by itself."""
         reason = end.reason

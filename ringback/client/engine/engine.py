@@ -550,7 +550,7 @@ class Engine:
         """Open the session of a person who proved who they are."""
         address, method = found.discovery.address, found.decision.method
         signed = Signed(str(address), credentials, method, bases_of(found.discovery), remember)
-        self._last = signed if credentials.by_token else None  # a fault from here on needs no new proof
+        self._last = signed  # a fault from here on needs no new proof
         proven = await found.flow.prove(found.discovery, credentials, method)
         await self._open_session(address, proven.plan)
         await self._connect(Attempt(address, found.flow.names, proven, signed))
@@ -610,7 +610,7 @@ class Engine:
         if session is None:
             return
         self.progress.step("connecting", "active", *(server.host for server in plan.servers[:2]))
-        self.judge.change_policy(TrustPolicy.of(self._switches | plan.trust, platform_fips()))
+        self.judge.change_policy(TrustPolicy.of(self._switches, platform_fips()).tightened(plan.trust))
         standing = self.standing = self._stand(attempt)
         if signed.credentials.by_token:
             signed.credentials.watch_end(plan.watch_end)
@@ -787,7 +787,7 @@ class Engine:
             return
         if plan != self._plan:
             self._plan = plan
-            self.judge.change_policy(TrustPolicy.of(self._switches | plan.trust, platform_fips()))
+            self.judge.change_policy(TrustPolicy.of(self._switches, platform_fips()).tightened(plan.trust))
             await self.sources.keep_plan(address, plan)
         if counts.settings:
             await self.sources.keep_configured(address, counts)

@@ -79,6 +79,9 @@ class Watcher(Protocol):
     def waiting(self, wait: Wait, reason: Reason) -> None:
         """All targets failed, the last one for ``reason``; the next round begins after the wait."""
 
+    def distrusted(self, stop: CertificateStopError, reason: Reason) -> None:
+        """The server of a session that stood shows a certificate that is not good; it is tried again meanwhile."""
+
     def refused(self, end: StreamEnd) -> None:
         """The server or its certificate was not accepted, or we were not: no further attempt is made by itself."""
 
@@ -144,6 +147,8 @@ class Connection:
                 if end.final and not (had_session and end.certificate is not None):
                     self._watcher.refused(end)
                     return
+                if end.stop is not None:
+                    self._watcher.distrusted(end.stop, end.reason)
                 failures += 1
                 wait = next_wait(failures, self._pick(), self._backoff)
                 self._watcher.waiting(wait, end.reason)
