@@ -19,6 +19,7 @@ from ringback.media.transport.leg import RtpLeg
 from ringback.protocols.rtp import rtcp
 from ringback.protocols.rtp.packet import RtpPacket
 from tests.media_transport.conftest import audio, point, until
+from tests.support.tones import level_of
 
 RATE = 16000
 TYPES = {"PCMU": 0, "PCMA": 8, "G722": 9, "opus": 111}
@@ -58,10 +59,7 @@ class Phone:
         """How loud a tone is in the last moments, in dB of full scale."""
         if len(self.heard) < frames:
             return -120.0
-        samples = np.concatenate(self.heard[-frames:]) / 32768
-        spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) * 4 / len(samples)
-        place = round(frequency * len(samples) / RATE)
-        return float(20 * np.log10(max(spectrum[place - 2 : place + 3].max(), 1e-6)))
+        return level_of(np.concatenate(self.heard[-frames:]) / 32768, RATE, frequency)
 
     def hears(self, *frequencies: float) -> bool:
         """Whether all of them are clearly there."""

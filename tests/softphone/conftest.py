@@ -14,6 +14,7 @@ from ringback.client import Me, sign_in
 from ringback.client.calling.script import registered
 from ringback.client.host.wire_calls import Call
 from ringback.media.players.sound import Sound, read_sound
+from tests.support import tones
 from tests.support.lab import RunningLab, running_lab
 
 SECONDS = 15.0
@@ -75,8 +76,5 @@ def heard(file: Path, *, last: float = 1.5) -> tuple[float, float]:
 
 def measured(pcm: np.ndarray[tuple[int], np.dtype[np.int16]], rate: int) -> tuple[float, float]:
     """The loudest frequency (Hz) and the level (share of full scale) of some sound."""
-    if not len(pcm):
-        return 0.0, 0.0
-    wave = pcm.astype(np.float64) / 32768
-    spectrum = np.abs(np.fft.rfft(wave * np.hanning(len(wave))))
-    return float(np.argmax(spectrum) * rate / len(wave)), float(np.sqrt(np.mean(wave**2)))
+    told = tones.heard(pcm.astype(np.float64) / 32768, rate)
+    return told.frequency, 10 ** (told.level / 20)

@@ -1,4 +1,4 @@
-"""What is heard in a recording: the strongest tone, how loud it is, and where it is silent."""
+"""What is heard: the strongest tone and others, how loud they are, and where it is silent."""
 
 from __future__ import annotations
 
@@ -59,6 +59,25 @@ def heard(samples: Samples, rate: int) -> Heard:
     share = float(spectrum[max(top - width, 0) : top + width + 1].sum() / max(spectrum.sum(), 1e-30))
     level = 20 * np.log10(max(float(np.sqrt(np.mean(samples**2))), 1e-6))
     return Heard(top * rate / len(samples), share, float(level))
+
+
+def peaks(samples: Samples, rate: int) -> set[int]:
+    """Frequencies that are clearly there, to 5 Hz: no more than 12 dB below the strongest, nor within 12 Hz of it."""
+    size = 1 << 17
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples)), size))
+    reach = round(12 * size / rate)
+    found = set()
+    for place in np.flatnonzero(spectrum > spectrum.max() / 4).tolist():
+        if spectrum[place] == spectrum[max(place - reach, 0) : place + reach].max():
+            found.add(round(place * rate / size / 5) * 5)
+    return found
+
+
+def level_of(samples: Samples, rate: int, frequency: float) -> float:
+    """How loud one tone is, in dB of a tone of full scale."""
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) * 4 / len(samples)
+    place = round(frequency * len(samples) / rate)
+    return float(20 * np.log10(max(spectrum[place - 2 : place + 3].max(), 1e-6)))
 
 
 def gaps(samples: Samples, rate: int, *, below: float = 0.01, window: float = 0.01) -> list[tuple[float, float]]:
