@@ -43,7 +43,8 @@ class Progress:
         self.entries.clear()
         rows = [Step(id=name, state="todo", text=Reason.of(f"engine.step.{name}.todo")) for name in steps]
         self.set(
-            phase="finding", address=address, name="", steps=rows, who_asks="", fault=None, wrong_password=None,
+            phase="finding", address=address, name="", steps=rows, asks="password", who_asks="",
+            why=[], signed_out=None, fault=None, wrong_password=None,
             certificate=None, suggestion="", questions=0, decisions=0, seconds=0.0,
         )  # fmt: skip
 

@@ -12,6 +12,7 @@ connection that carries nothing shows it.
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import ssl
 import time
@@ -94,6 +95,7 @@ class TrustJudge:
         self._contexts: OrderedDict[tuple[Expected, str], CheckedContext] = OrderedDict()
         self._asked: OrderedDict[str, tuple[str, ReadCertificate]] = OrderedDict()
         self._read: OrderedDict[bytes, ReadCertificate] = OrderedDict()
+        self._authorities_of = 0
 
     @property
     def policy(self) -> TrustPolicy:
@@ -155,6 +157,7 @@ class TrustJudge:
 
     def _context(self, expected: Expected, name: str) -> CheckedContext:
         """Trusts the authorities and what was accepted for this server."""
+        self._look_at_authorities()
         server = server_key(expected.host or name)
         accepted = self._memory.of(server) if self._policy.strictness.person_may_accept else ()
         # Servers without exceptions share one context.
@@ -172,6 +175,17 @@ class TrustJudge:
                 self._contexts.popitem(last=False)
         self._contexts.move_to_end(place)
         return found
+
+    def _look_at_authorities(self) -> None:
+        """An authority that was installed meanwhile counts from the next connection on."""
+        ca_file = self._settings.ca_file
+        if ca_file is None:
+            return
+        with contextlib.suppress(OSError):  # told where a context is made of it
+            changed = ca_file.stat().st_mtime_ns
+            if changed != self._authorities_of:
+                self._authorities_of = changed
+                self._contexts.clear()
 
     def _authorities(self) -> CheckedContext:
         context = CheckedContext(ssl.PROTOCOL_TLS_CLIENT)
