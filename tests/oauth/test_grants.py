@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
@@ -220,3 +221,27 @@ def test_what_was_taken_back_is_refused_exactly() -> None:
     assert taken.refuses("emeka", 300.0, "C2", "s1") == "revoked"
     assert taken.refuses("dolores", 300.0) == "deactivated"
     assert replace(REQUEST, challenge="").parameters().get("code_challenge_method") is None
+
+
+@given(st.binary(max_size=400))
+def test_any_octets_are_read_or_refused_with_the_one_error(data: bytes) -> None:
+    for read in (
+        grants.parse_form,
+        grants.TokenResponse.parse,
+        grants.ErrorResponse.parse,
+        grants.RevokedResponse.parse,
+        lambda body: grants.parse_token_request(grants.parse_form(body)),
+        lambda body: AuthorizeRequest.parse(grants.parse_form(body)),
+    ):
+        with contextlib.suppress(GrantError):
+            read(data)
+    with contextlib.suppress(ProbeError):
+        Probe.parse(data)
+
+
+@given(st.lists(st.tuples(st.sampled_from([*REQUEST.parameters(), "iss", "code", "error"]), st.text(max_size=60))))
+def test_any_parameters_are_read_or_refused_with_the_documented_errors(pairs: list[tuple[str, str]]) -> None:
+    with contextlib.suppress(GrantError):
+        AuthorizeRequest.parse(grants.single(pairs))
+    with contextlib.suppress(GrantError, RefusedError):
+        CodeAnswer.parse(pairs, "state1")

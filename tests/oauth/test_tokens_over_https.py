@@ -15,6 +15,7 @@ import structlog
 from joserfc import jws
 from joserfc.jwk import OctKey
 
+from ringback.protocols.ccmcip import GetDevices
 from ringback.protocols.oauth import grants
 from ringback.protocols.oauth.clients import RINGBACK_CLIENT
 from ringback.protocols.oauth.grants import TokenResponse
@@ -125,6 +126,10 @@ async def test_a_token_opens_what_is_its_persons_and_no_more(visitor: Browser) -
         assert (await visitor.send("GET", path, headers=bearer)).status == 200
     assert not visitor.cookies  # a token opens no session that would live longer than it
     assert (await visitor.uds(tokens.access_token, "bruno")).status == 403
+    typed = bearer | {"Content-Type": "text/xml"}
+    for user, status in (("anita", 200), ("bruno", 403)):
+        body = GetDevices(user).build()
+        assert (await visitor.send("POST", "/ccmcip/Personalization", data=body, headers=typed)).status == status
     for path in (grants.KEYS_PATH, "/ssosp/token/revoke?user_id=bruno", "/ringback/people/bruno"):
         assert (await visitor.send("GET", path, headers=bearer)).status == 401
     query = await visitor.send("GET", f"/cucm-uds/user/anita?access_token={tokens.access_token}")
@@ -225,6 +230,14 @@ async def test_an_administrator_revokes_for_one_client_alone(server: Server) -> 
     assert (await visitor.uds(ours.access_token)).status == 200
     assert (await visitor.administer("GET", path.replace(OTHER.id, RINGBACK_CLIENT))).status == 200
     assert (await visitor.uds(ours.access_token)).status == 401
+
+
+async def test_names_that_can_be_none_are_nobodys(visitor: Browser) -> None:
+    for user in ("ani\0ta", "a" * 300, "\u200b"):
+        assert (await visitor.authorize(login=(user, "x"))).status == 401
+        assert (await visitor.submit(await visitor.authorize(), user, "x")).status == 403
+    assert (await visitor.administer("GET", "/ringback/people/ani%00ta")).status == 404
+    assert (await visitor.authorize(visitor.asked(device="a\0b", hint="a\0b").parameters(), login=ANITA)).status == 303
 
 
 async def test_administration_is_for_administrators(visitor: Browser) -> None:

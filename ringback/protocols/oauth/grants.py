@@ -182,8 +182,8 @@ class AuthorizeRequest:
             state=state,
             challenge=challenge if response_type == "code" else "",
             prompt="login" if prompt == "login" else "none" if prompt == "none" else "",
-            device=given.get("device_id", "")[:128],
-            hint=given.get("login_hint", "")[:256],
+            device=_words(given.get("device_id", ""), 128),
+            hint=_words(given.get("login_hint", ""), 256),
         )
 
 
@@ -214,7 +214,7 @@ class CodeAnswer:
         the answer if it has one. Raises RefusedError for the server's refusal, GrantError for an answer that is not
         to this question."""
         given = single(pairs)
-        if not state or not hmac.compare_digest(given.get("state", "").encode(), state.encode()):
+        if not state or not hmac.compare_digest(_octets(given.get("state", "")), _octets(state)):
             raise GrantError("invalid_request", "This answer is not to the question that was asked")
         named = given.get("iss", "")
         if issuer and named and named != issuer:
@@ -401,6 +401,15 @@ def _with_fragment(address: str, values: Mapping[str, str]) -> str:
 
 def _encoded(values: Mapping[str, str]) -> str:
     return urlencode({name: value for name, value in values.items() if value})
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _words(text: str, longest: int) -> str:
+    """Free text, cut; empty where it has what cannot be shown."""
+    return text[:longest] if text.isprintable() else ""
 
 
 def _shown(name: str) -> str:

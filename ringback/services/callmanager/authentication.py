@@ -36,6 +36,8 @@ from ringback.storage.callmanager.store import Store
 
 _REMEMBERED_SECONDS = 60.0
 _REMEMBERED = 20_000
+_LONGEST_NAME = 256
+_NOBODY = "?"  # no user name
 _PENDING = 256  # password checks under way or waiting; beyond that the service is overloaded and says so
 
 _Key = tuple[str, bytes]  # the folded user name and the keyed hash of the password
@@ -125,7 +127,7 @@ class Authenticator:
     async def check(self, user: str, password: str, address: str) -> Proven:
         """The user, proven. Raises WrongPasswordError, TooManyTriesError, LockedOutError, DeactivatedError or
         CheckUnavailableError."""
-        key = (fold(user), hmac.digest(self._secret, password.encode(), "sha256"))
+        key = (_named(user), hmac.digest(self._secret, password.encode(), "sha256"))
         proven = await self._right(key, password, address)
         if not self._is_active(proven.user):
             raise DeactivatedError
@@ -216,6 +218,12 @@ class Authenticator:
         loop = asyncio.get_running_loop()
         right = await loop.run_in_executor(self._threads, verify, password, expected)
         return Proven(user, credential.rights) if right and credential is not None else None
+
+
+def _named(user: str) -> str:
+    """The folded user name; what can be none becomes one that nobody has, so that it costs as much as others."""
+    folded = fold(user)
+    return folded if folded.isprintable() and len(folded) <= _LONGEST_NAME else _NOBODY
 
 
 async def make_decoy(cost: Cost, threads: Executor) -> str:

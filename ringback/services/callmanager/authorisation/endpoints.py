@@ -199,7 +199,7 @@ class Administration:
         return user or _refusal(GrantError("invalid_request", "There is no such person here"), 404)
 
     async def _at_home(self, user: str) -> str | None:
-        row = await self._store.person(user)
+        row = await self._store.person(user) if user.isprintable() else None
         return row.user if row is not None and row.home else None
 
 
