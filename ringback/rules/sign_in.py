@@ -7,7 +7,7 @@ nobody's call manager stands behind, get the password as ever.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ringback.rules.reasons import Reason
@@ -50,10 +50,11 @@ class SignInEvidence:
 
 @dataclass(frozen=True, slots=True)
 class SignInDecision:
-    """How the person signs in, with the reasons."""
+    """How the person signs in, with the reasons. ``answered``: the servers said so; else it is what is left."""
 
     method: Method
     reasons: tuple[Reason, ...]
+    answered: bool = True
 
 
 def decide_sign_in(evidence: SignInEvidence) -> SignInDecision:
@@ -61,7 +62,7 @@ def decide_sign_in(evidence: SignInEvidence) -> SignInDecision:
     if not evidence.home:
         return _decided(Method.PASSWORD, "sign_in.no_home")
     if not evidence.answered:
-        return _decided(Method.PASSWORD, "sign_in.no_probe")
+        return replace(_decided(Method.PASSWORD, "sign_in.no_probe"), answered=False)
     if evidence.code_grant:
         if evidence.single_sign_on:
             return _decided(Method.BROWSER, "sign_in.single_sign_on", "sign_in.code_grant")

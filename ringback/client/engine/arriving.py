@@ -285,7 +285,9 @@ class Arriving(EngineBase):
         known = await self.sources.remembered(attempt.address, self._manual, fresh=True)
         discovery = await flow.find(attempt.address, known)
         decision = await flow.ask_how(discovery)
-        proven = await flow.prove(discovery, attempt.signed.credentials, decision.method)
+        # A probe without an answer says nothing about a change.
+        method = decision.method if decision.answered else attempt.signed.method
+        proven = await flow.prove(discovery, attempt.signed.credentials, method)
         await self.sources.found(attempt.address, discovery)
         return proven
 

@@ -313,12 +313,14 @@ def _static(request: web.Request, path: Path) -> web.StreamResponse:
 def _words(status: int, title: str, help_text: str, go_to: str = "") -> web.Response:
     """A small page in words, for what happens before the real one is there. ``go_to``: where it goes on at once."""
     onward = f"<meta http-equiv=refresh content='0;url={html.escape(go_to)}'>" if go_to else ""
+    # Without a session the start page could only say the same again.
+    link = "" if status in (401, 421) else "<p><a href='/'>Go on to Ringback</a></p>"
     body = (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"{onward}<title>{html.escape(title)} · Ringback</title>"
         "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:20vh auto;padding:0 1.5rem;"
-        "color:#10222a;background:#f6f9fa}h1{font-size:1.5rem}p{color:#3e5159}"
-        "@media(prefers-color-scheme:dark){body{color:#e9f0f2;background:#0f1a1e}p{color:#bcc9ce}}</style>"
-        f"<h1>{html.escape(title)}</h1><p>{html.escape(help_text)}</p></html>"
+        "color:#10222a;background:#f6f9fa}h1{font-size:1.5rem}p{color:#3e5159}a{color:#0b5c73}"
+        "@media(prefers-color-scheme:dark){body{color:#e9f0f2;background:#0f1a1e}p{color:#bcc9ce}a{color:#7fc4d6}}</style>"
+        f"<h1>{html.escape(title)}</h1><p>{html.escape(help_text)}</p>{link}</html>"
     )
     return web.Response(text=body, content_type="text/html", status=status, headers={"Cache-Control": "no-store"})
