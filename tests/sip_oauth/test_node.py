@@ -7,17 +7,20 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 
 from ringback.deployment.authority import Authority
 from ringback.net.sip.node import SipNode
 from ringback.net.tls import client_context
+from ringback.protocols import uds
 from ringback.protocols.sip import events
 from ringback.protocols.sip.agent import Agent
 from ringback.protocols.sip.flows import Target
 from ringback.protocols.sip.registration import Registrar, Registration, RegistrationSettings
-from ringback.protocols.sip.settings import AgentSettings
+from ringback.protocols.sip.settings import AgentSettings, Credential
 from ringback.rules.dial_plan import DialPlan
 from ringback.services.callmanager.authorisation.settings import SignInSettings
 from ringback.services.callmanager.service import CallManager
@@ -82,15 +85,17 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
 class Softphone:
     """Our registration on a real socket; ``token`` is what it has now."""
 
-    def __init__(self, stage: Stage, token: str) -> None:
+    def __init__(self, stage: Stage, token: str = "", secret: str = "") -> None:
         self.token = token
         self.states: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self.agent = Agent(AgentSettings(product="Ringback/test", contact_user="2001"))
         self.node = SipNode(self.agent, self._told, listen=(), client_context=client_context(stage.authority.ca_file))
+        self.stage = stage
         self.registration: Registration = self.agent.register(
             RegistrationSettings(
                 "2001",
                 (Registrar(stage.target, DOMAIN),),
+                credentials=(Credential("CSFANITA", secret),) if secret else (),
                 contact_params=(("+u.sip!devicename.ccm.cisco.com", '"CSFANITA"'),),
                 token=lambda server: self.token if server.startswith(f"https://{NODE}:") else "",
             )
@@ -139,3 +144,34 @@ async def test_a_softphone_is_out_within_seconds(stage: Stage, way: str) -> None
         await phone.until("registered")
         phone.act("stop")
         await phone.node.stop()
+
+
+async def secret_of(stage: Stage) -> str:
+    """What the user data service tells anita that her softphone signs in with."""
+    base = f"https://127.0.0.1:{stage.server.call_manager_port}"
+    headers = {"Authorization": aiohttp.encode_basic_auth("anita", PASSWORD)}
+    async with authorisation(stage.server) as desk:
+        async with desk.session.get(f"{base}{uds.documents.BASE}/user/anita/devices", headers=headers) as response:
+            uri = uds.Devices.parse(await response.read()).devices[0].uri
+        async with desk.session.get(base + urlsplit(uri).path, headers=headers) as response:
+            credential = uds.Device.parse(await response.read()).credential
+    assert credential is not None
+    return credential.secret
+
+
+async def test_the_secret_of_before_is_worth_nothing_after_a_revocation(stage: Stage) -> None:
+    """A revoked person can't go on by digest, with what was fetched before, and can after signing in again."""
+    before = await secret_of(stage)
+    phone = Softphone(stage, secret=before)
+    await phone.start()
+    await phone.until("registered")
+    async with authorisation(stage.server) as desk:
+        await desk.revoke("anita")
+    await phone.until("refused")
+    after = await secret_of(stage)
+    assert after != before
+    again = Softphone(stage, secret=after)
+    await again.start()
+    await again.until("registered")
+    for one in (phone, again):
+        await one.node.stop()

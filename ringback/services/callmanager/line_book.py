@@ -119,6 +119,10 @@ class LineBook:
             self._derived[user] = made
         return made
 
+    def forget_derived(self) -> None:
+        """Derive anew what phones sign in with, since what it is derived from may have changed."""
+        self._derived.clear()
+
     async def set_forwarding(self, number: str, forwarding: Forwarding) -> bool:
         """Forward a line; False: there is no such line. Kept when this returns. Raises SQLAlchemyError."""
         done = await self._store.set_forwarding(number, forwarding)

@@ -25,7 +25,7 @@ from ringback.services.callmanager.authorisation.key_ring import KeyRing
 from ringback.services.callmanager.call_keeper import CallKeeper, SharedRegistrations
 from ringback.services.callmanager.calls.service import CallService
 from ringback.services.callmanager.clusters import RemoteClusters
-from ringback.services.callmanager.device_credentials import deriver, stored_hashes
+from ringback.services.callmanager.device_credentials import deriver, never_revoked, stored_hashes
 from ringback.services.callmanager.directory_passwords import DirectoryChecker
 from ringback.services.callmanager.files import Files, Photos
 from ringback.services.callmanager.guard import Guard
@@ -102,8 +102,11 @@ class CallManager:
         hashed = await sow(store, _seed(settings), cost, threads)
         sign_in = await Authorisation.open(stack, settings.sign_in, store) if settings.sign_in else None
         calls = settings.calls or CallSettings()
-        book = await LineBook.open(CallStore(store.engine), deriver(calls))
+        revoked_at = sign_in.ring.revoked_at if sign_in else never_revoked
+        book = await LineBook.open(CallStore(store.engine), deriver(calls, revoked_at))
         stack.push_async_callback(book.close)
+        if sign_in:
+            sign_in.ring.listen(book.forget_derived)
         service = await self._calls(stack, store, book, sign_in.ring if sign_in else None)
         place = Place.of(settings, https, files, files_tls, _sip_ports(service))
         is_active = sign_in.ring.is_active if sign_in else _everybody
@@ -117,7 +120,7 @@ class CallManager:
         photos = Photos({person.user: person.photo for person in settings.people if person.photo is not None})
         secure = [
             *UserData(settings, place, store, book, guard, remote).routes(),
-            *UserCalls(settings, place, store, book, guard).routes(),
+            *UserCalls(settings, place, store, book, guard, revoked_at).routes(),
             *Ccmcip(store, guard).routes(),
             *Credentials(store, guard, is_active, directory).routes(),
             *photos.routes(),

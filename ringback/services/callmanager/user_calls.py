@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 
 from aiohttp import hdrs, web
@@ -12,7 +12,7 @@ from ringback.protocols.uds import UdsError, path_of
 from ringback.rules.call_forwarding import Destination, Forwarding, Quiet
 from ringback.rules.dial_plan import clean, is_number
 from ringback.services.callmanager import http
-from ringback.services.callmanager.device_credentials import credential_of
+from ringback.services.callmanager.device_credentials import credential_of, never_revoked
 from ringback.services.callmanager.guard import Guard
 from ringback.services.callmanager.line_book import LineBook
 from ringback.services.callmanager.place import Place
@@ -29,7 +29,17 @@ _OPTIONS = {Quiet.OFF: uds.DND_RINGER_OFF, Quiet.SILENT: uds.DND_RINGER_OFF, Qui
 class UserCalls:
     """The handlers. Each is for the person only whose resource it is."""
 
-    def __init__(self, settings: CallManagerSettings, place: Place, store: Store, book: LineBook, guard: Guard) -> None:
+    def __init__(
+        self,
+        settings: CallManagerSettings,
+        place: Place,
+        store: Store,
+        book: LineBook,
+        guard: Guard,
+        revoked_at: Callable[[str], float] = never_revoked,
+    ) -> None:
+        """``revoked_at``: when a person (folded user id) was revoked last, in Unix seconds."""
+        self._revoked_at = revoked_at
         self._settings = settings
         self._place = place
         self._store = store
@@ -129,7 +139,7 @@ class UserCalls:
 
     def _whole_device(self, request: web.Request, user: str, row: DeviceRow) -> web.Response:
         """The document of one device, with what it signs in to SIP with: only its owner gets here."""
-        credential = credential_of(row.name, self._settings.calls)
+        credential = credential_of(row.name, self._settings.calls, self._revoked_at(user))
         document = replace(
             self._device(self._user_uri(user), row),
             do_not_disturb=self._do_not_disturb(row.name),

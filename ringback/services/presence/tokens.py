@@ -68,7 +68,7 @@ class AccessTokens:
                     nodes=settings.call_managers,
                     user=settings.application_user,
                     password=settings.application_password,
-                    tls=client_context(settings.ca_file),
+                    tls=client_context(settings.ca_file, mode=settings.identity.mode),
                     poll=settings.token_poll,
                     source=source,
                 ),

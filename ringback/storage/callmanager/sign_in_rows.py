@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -58,13 +59,15 @@ class RevocationRow:
 
 @dataclass(frozen=True, slots=True)
 class TakenBackRows:
-    """All that was taken back and still matters, with the keys and the serial that they belong to."""
+    """All that was taken back and still matters, with the keys and the serial that they belong to. ``revoked_at``: when
+    everything of a person was revoked last, by folded user name, however long ago."""
 
     serial: int
     keys: KeyRow
     revocations: tuple[RevocationRow, ...]
     ended: frozenset[str]
     deactivated: frozenset[str]
+    revoked_at: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,11 @@ from ringback.storage.callmanager.sign_in_tables import (
 from ringback.storage.callmanager.tables import people
 
 REMEMBERED_SECONDS = 2 * 86_400.0
-"""How long what was taken back is told: twice the longest life of an access token."""
+"""How long revocations of people are told: twice the longest life of an access token."""
+
+ENDED_SECONDS = 300.0
+"""How much longer than an access token lives it is told that its sign-in ended. Everybody who signs out makes such a
+row, so these must not stay for days."""
 
 _ONE = 1
 _REFUSED = "-"  # stands in place of a sign-in where a code was used and nothing began
@@ -90,9 +94,16 @@ class SignInStore:
                         revoked.where(revocations.c.before > since).order_by(revocations.c.user, revocations.c.client)
                     )
                 ),
-                ended=frozenset(await connection.scalars(select(sign_ins.c.id).where(sign_ins.c.ended > since))),
+                ended=frozenset(
+                    await connection.scalars(
+                        select(sign_ins.c.id).where(sign_ins.c.ended > now - keys.access_seconds - ENDED_SECONDS)
+                    )
+                ),
                 deactivated=frozenset(await connection.scalars(select(deactivated.c.user)))
                 | frozenset(await connection.scalars(off)),
+                revoked_at={
+                    row.user: row.before for row in await connection.execute(revoked.where(revocations.c.client == ""))
+                },
             )
 
     # codes and sign-ins
@@ -244,7 +255,9 @@ class SignInStore:
             await connection.execute(delete(login_sessions).where(login_sessions.c.until < now))
             await connection.execute(delete(sign_ins).where(sign_ins.c.until < since))
             await connection.execute(delete(sign_ins).where(sign_ins.c.ended > 0, sign_ins.c.ended < since))
-            await connection.execute(delete(revocations).where(revocations.c.before < since))
+            # Those of a person as a whole are kept: what their devices sign in with hangs on the last one.
+            old = [revocations.c.before < since, revocations.c.client != ""]
+            await connection.execute(delete(revocations).where(*old))
 
     async def count(self, now: float) -> int:
         """How many sign-ins live."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -41,10 +41,12 @@ _log = structlog.get_logger("ringback.callmanager.tokens")
 @dataclass(frozen=True, slots=True)
 class _State:
     serial: int
+    sealed: bytes = field(repr=False)
     issuer: IssuerKeys
     taken_back: TakenBack
     checking: CheckingKeys
     document: Document
+    revoked_at: Mapping[str, float]
 
 
 class KeyRing:
@@ -130,6 +132,10 @@ class KeyRing:
         """Whether a person (folded user id) may sign in at all."""
         return user not in self.taken_back.deactivated
 
+    def revoked_at(self, user: str) -> float:
+        """When all of a person (folded user id) was taken back last, Unix seconds; 0: never. It is not forgotten."""
+        return self._state.revoked_at.get(user, 0.0)
+
     def issued_at(self, user: str, client: str) -> float:
         """The time that a token given now says: after all that was taken back, also where the clocks of two nodes
         differ by some seconds."""
@@ -138,7 +144,7 @@ class KeyRing:
 
     async def refresh(self) -> None:
         """Read everything anew. Raises SealError and sqlalchemy.exc.SQLAlchemyError."""
-        self._state = await _read(self._store, self._settings, self._clock())
+        self._state = await _read(self._store, self._settings, self._clock(), self._state)
         for listener in self._listeners:
             listener()
 
@@ -163,11 +169,14 @@ class KeyRing:
                 silent = True
 
 
-async def _read(store: SignInStore, settings: SignInSettings, now: float) -> _State:
+async def _read(store: SignInStore, settings: SignInSettings, now: float, before: _State | None = None) -> _State:
     rows = await store.taken_back(now)
     if rows is None:
         raise SealError("There are no token keys in the store")
-    issuer = await asyncio.to_thread(unseal, rows.keys.sealed, rows.keys.cluster, settings.key)
+    if before is not None and before.sealed == rows.keys.sealed:
+        issuer = before.issuer  # opening keys costs milliseconds, and what is taken back moves much more often
+    else:
+        issuer = await asyncio.to_thread(unseal, rows.keys.sealed, rows.keys.cluster, settings.key)
     taken_back = TakenBack(
         valid_from=rows.keys.valid_from,
         revoked=tuple(Revocation(user=row.user, before=row.before, client=row.client) for row in rows.revocations),
@@ -176,7 +185,8 @@ async def _read(store: SignInStore, settings: SignInSettings, now: float) -> _St
     )
     document = issuer.published(encryption=True, taken_back=taken_back)
     checking = CheckingKeys.parse([*settings.other_keys, document])
-    return _State(rows.serial, issuer, taken_back, checking, Document.of(document, "application/json"))
+    served = Document.of(document, "application/json")
+    return _State(rows.serial, rows.keys.sealed, issuer, taken_back, checking, served, rows.revoked_at)
 
 
 async def _settle(store: SignInStore, settings: SignInSettings, now: float) -> None:
