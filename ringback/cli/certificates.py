@@ -26,6 +26,7 @@ certificates = typer.Typer(
 )
 
 _DAY = 86400.0
+_FILE_WIDTH = 160  # columns where the table goes into a file or a pipe
 _KINDS = {
     "authority": "private authority",
     "private": "by the private authority",
@@ -203,4 +204,5 @@ def _print(rows: list[dict[str, Any]], days: int) -> None:
             (row["until"] or "")[:10], "" if left is None else str(left), row["name"], row["what"], row["issuer"],
             row["key"], "; ".join(row["problems"]), style=style,
         )  # fmt: skip
-    Console().print(table)
+    console = Console()
+    console.print(table, width=None if console.is_terminal else max(console.width, _FILE_WIDTH))

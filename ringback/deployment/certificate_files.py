@@ -22,7 +22,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ringback.deployment.certificate_plan import Need
-from ringback.net.certificates import SERVICE_NAME, XMPP_ADDRESS, ReadCertificate, other_name, read_certificate
+from ringback.net.certificates import (
+    SERVICE_NAME,
+    UNREADABLE,
+    XMPP_ADDRESS,
+    ReadCertificate,
+    other_name,
+    read_certificate,
+)
 from ringback.net.tls import Identity
 from ringback.rules.tls_modes import USUAL, weaknesses
 
@@ -96,6 +103,7 @@ class CertificateFiles:
         self.installed.mkdir(parents=True, exist_ok=True, mode=0o700)
         roots = [row for row in chain if row.issuer == row.subject]
         shown = b"".join(row.public_bytes(_PEM) for row in chain if row not in roots)
+        self._trust(roots)  # first: who meets the new certificate must know its authority
         for node in need.nodes:
             # The key first: a service that looks in between finds a pair that does not fit and keeps its old one.
             write_file(self.installed / f"{node}.key", _key_pem(private), durable=True)
@@ -103,7 +111,6 @@ class CertificateFiles:
         for suffix in (".key", ".csr"):
             with contextlib.suppress(FileNotFoundError):
                 (self.requests / f"{need.stem}{suffix}").unlink()
-        self._trust(roots)
         return need, read
 
     def _waiting_for(
@@ -182,7 +189,7 @@ def _signed(lower: x509.Certificate, upper: x509.Certificate) -> bool:
     try:
         lower.verify_directly_issued_by(upper)
         return upper.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.ExtensionNotFound):
+    except (InvalidSignature, x509.ExtensionNotFound, *UNREADABLE):
         return False
 
 

@@ -29,6 +29,11 @@ XMPP_ADDRESS = ObjectIdentifier("1.3.6.1.5.5.7.8.5")
 SERVICE_NAME = ObjectIdentifier("1.3.6.1.5.5.7.8.7")
 """id-on-dnsSRV (RFC 4985): an other name that holds an IA5String such as ``_xmpp-client.example.com``."""
 UTF8_STRING, IA5_STRING = 0x0C, 0x16
+UNREADABLE = (
+    ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)  # fmt: skip
+"""What ``cryptography`` raises for documents that are none."""
 
 _TIMEOUT = 3.0  # seconds
 _EXPIRED, _NOT_YET, _HOST_MISMATCH, _ADDRESS_MISMATCH = 10, 9, 62, 64  # X509_V_ERR_*, openssl/x509_vfy.h
@@ -88,7 +93,7 @@ def read_certificate(der: bytes) -> ReadCertificate:
             certificate.fingerprint(hashes.SHA256()).hex(),
             certificate,
         )
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except UNREADABLE as error:
         raise ValueError(f"The certificate can't be read: {error}") from error
 
 
@@ -146,7 +151,7 @@ def _key(certificate: x509.Certificate) -> KeyFacts:
     own = certificate.issuer == certificate.subject
     try:
         key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return KeyFacts("unknown", digest=signed_with, self_signed=own)
     if isinstance(key, rsa.RSAPublicKey):
         return KeyFacts("rsa", key.key_size, digest=signed_with, self_signed=own)

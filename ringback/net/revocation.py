@@ -20,8 +20,17 @@ import aiohttp
 import structlog
 from cryptography import x509
 
+from ringback.net.certificates import UNREADABLE
 from ringback.net.names import NameClient, NameResolver
-from ringback.net.revocation_answers import Answer, AnswerError, look_up, named, ocsp_request, read_list, read_ocsp
+from ringback.net.revocation_answers import (
+    Answer,
+    AnswerError,
+    look_up,
+    named,
+    ocsp_request,
+    read_list,
+    read_ocsp,
+)
 from ringback.rules.certificates import Revocation
 
 _REQUEST_SECONDS = 5.0
@@ -126,7 +135,7 @@ class RevocationChecker:
     async def _ask(self, place: bytes, der: bytes, issuer: bytes) -> Revocation:
         try:
             certificate, authority = x509.load_der_x509_certificate(der), x509.load_der_x509_certificate(issuer)
-        except ValueError:
+        except UNREADABLE:
             return "not_named"
         who = named(certificate)
         if not who:
@@ -204,5 +213,5 @@ def _worst(found: Sequence[Revocation]) -> Revocation:
 def _names_somebody(der: bytes) -> bool:
     try:
         return bool(named(x509.load_der_x509_certificate(der)))
-    except ValueError:
+    except UNREADABLE:
         return False

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
+
+from ringback.net.certificates import UNREADABLE
 
 SKEW = 300.0
 """Seconds by which the clocks of authority and client may differ (chosen)."""
@@ -53,7 +55,7 @@ def named(certificate: x509.Certificate) -> Named:
     lists: list[str] = []
     try:
         extensions = certificate.extensions
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except UNREADABLE:
         return Named((), ())
     for extension in extensions:
         value = extension.value
@@ -100,7 +102,7 @@ def read_ocsp(
         single = _single(response, certificate, issuer)
         until = _until(single.this_update_utc, single.next_update_utc, now)
         status = single.certificate_status
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except UNREADABLE as error:
         raise AnswerError(f"the response can't be read: {error}") from error
     if status is ocsp.OCSPCertStatus.REVOKED:
         return Answer("revoked", until)
@@ -155,7 +157,7 @@ def _verify_delegate(signer: x509.Certificate, issuer: x509.Certificate, now: fl
     try:
         signer.verify_directly_issued_by(issuer)
         uses = signer.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (InvalidSignature, TypeError, ValueError, x509.ExtensionNotFound) as error:
+    except (InvalidSignature, x509.ExtensionNotFound, *UNREADABLE) as error:
         raise AnswerError("the response is signed by a stranger") from error
     if ExtendedKeyUsageOID.OCSP_SIGNING not in uses:
         raise AnswerError("the response is signed with a certificate that is not for that")
@@ -213,7 +215,7 @@ def read_list(document: bytes, issuer: x509.Certificate, now: float) -> x509.Cer
         for extension in found.extensions:
             if extension.critical and not isinstance(extension.value, _KNOWN_EXTENSIONS):
                 raise AnswerError("the list says something that is not understood")
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+    except UNREADABLE as error:
         raise AnswerError(f"the list can't be read: {error}") from error
     return found
 

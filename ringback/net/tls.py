@@ -35,25 +35,36 @@ class Identity:
 
 
 class WatchedContext(CheckedContext):
-    """A context that shows a certificate and takes up a renewed one without a restart.
+    """A context that takes up renewed files without a restart: the certificate that it shows, and the authorities that
+    it trusts.
 
     When a connection begins and the last look is two seconds old, the times of the files are looked at; new ones are
     loaded for this connection and all later ones. Files that do not fit each other (written one after the other, or
-    wrongly) leave the old certificate in use and are told once in the log.
+    wrongly) leave the old certificate in use and are told once in the log. An authority that is no longer in its file
+    is trusted until the next start.
     """
 
     _identity: Identity | None = None
+    _ca_file: Path | None = None
     _seen: tuple[int, ...] = ()
+    _seen_authorities: tuple[int, ...] = ()
     _looked = 0.0
     _warned = 0.0
 
     def use(self, identity: Identity) -> None:
         """Load an identity and watch its files. Raises ssl.SSLError or OSError where they do not fit."""
-        self._seen = _stamp(identity)
+        self._seen = _stamp(identity.certificate, identity.key)
         self.load_cert_chain(identity.certificate, identity.key)
         self._identity = identity
         self._looked = time.monotonic()
         self._warn(identity)
+
+    def trust(self, ca_file: Path) -> None:
+        """Trust the authorities of a file and watch it. Raises ssl.SSLError or OSError where it can't be read."""
+        self._seen_authorities = _stamp(ca_file)
+        self.load_verify_locations(cafile=ca_file)
+        self._ca_file = ca_file
+        self._looked = time.monotonic()
 
     def wrap_bio(
         self,
@@ -65,14 +76,17 @@ class WatchedContext(CheckedContext):
     ) -> ssl.SSLObject:
         """As the base class does, after a look at the files."""
         now = time.monotonic()
-        if self._identity is not None and now - self._looked >= _LOOK_EVERY:
+        if now - self._looked >= _LOOK_EVERY:
             self._looked = now
-            self._look(self._identity)
+            if self._identity is not None:
+                self._look(self._identity)
+            if self._ca_file is not None:
+                self._look_at_authorities(self._ca_file)
         return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
 
     def _look(self, identity: Identity) -> None:
         try:
-            stamp = _stamp(identity)
+            stamp = _stamp(identity.certificate, identity.key)
             if stamp == self._seen:
                 if time.monotonic() - self._warned >= _DAY:
                     self._warn(identity)
@@ -86,6 +100,18 @@ class WatchedContext(CheckedContext):
             return
         _log.info("renewed certificate taken up", file=identity.certificate.name)
         self._warn(identity)
+
+    def _look_at_authorities(self, ca_file: Path) -> None:
+        try:
+            stamp = _stamp(ca_file)
+            if stamp == self._seen_authorities:
+                return
+            self._seen_authorities = stamp
+            self.load_verify_locations(cafile=ca_file)
+        except (OSError, ssl.SSLError) as error:
+            _log.warning("changed authorities not readable", file=ca_file.name, error=str(error))
+            return
+        _log.info("changed authorities taken up", file=ca_file.name)
 
     def _warn(self, identity: Identity) -> None:
         """Log a certificate that ends soon, at the start and once a day."""
@@ -102,13 +128,21 @@ class WatchedContext(CheckedContext):
             _log.warning(event, file=identity.certificate.name, valid_until=until, days=round(days))
 
 
-def server_context(identity: Identity, *, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
-    """A context for a server. Raises ssl.SSLError or OSError where the files do not fit."""
+def server_context(
+    identity: Identity, *, alpn: tuple[str, ...] = (), client_authorities: Path | None = None
+) -> ssl.SSLContext:
+    """A context for a server. With ``client_authorities`` clients may show a certificate of one of these.
+
+    Raises ssl.SSLError or OSError where the files do not fit.
+    """
     context = WatchedContext(ssl.PROTOCOL_TLS_SERVER)
     narrow(context, identity.mode)
     context.use(identity)
     if alpn:
         context.set_alpn_protocols(list(alpn))
+    if client_authorities is not None:
+        context.trust(client_authorities)
+        context.verify_mode = ssl.CERT_OPTIONAL
     return context
 
 
@@ -122,7 +156,9 @@ def client_context(
     """
     context = WatchedContext(ssl.PROTOCOL_TLS_CLIENT)
     narrow(context, mode)
-    load_authorities(context, ca_file)
+    load_authorities(context, None)
+    if ca_file is not None:
+        context.trust(ca_file)
     if identity is not None:
         context.use(identity)
     return context
@@ -183,6 +219,6 @@ def _in_mode(mode: TlsMode) -> Check:
     return check
 
 
-def _stamp(identity: Identity) -> tuple[int, ...]:
-    found = [path.stat() for path in (identity.certificate, identity.key)]
+def _stamp(*files: Path) -> tuple[int, ...]:
+    found = [path.stat() for path in files]
     return tuple(value for each in found for value in (each.st_mtime_ns, each.st_size, each.st_ino))

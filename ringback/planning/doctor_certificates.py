@@ -12,10 +12,10 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 
 from ringback.client.discovery.ledger import Ledger
-from ringback.net.certificates import ReadCertificate, Shown, look, read_certificate
+from ringback.net.certificates import UNREADABLE, ReadCertificate, Shown, look, read_certificate
 from ringback.net.names import NameClient
 from ringback.net.revocation import RevocationChecker
 from ringback.net.tls import load_authorities, narrow
@@ -130,7 +130,7 @@ def _evidence(
 def _signed(lower: x509.Certificate, upper: x509.Certificate) -> bool:
     try:
         lower.verify_directly_issued_by(upper)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except (InvalidSignature, *UNREADABLE):
         return False
     return True
 

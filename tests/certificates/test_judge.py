@@ -24,7 +24,7 @@ from ringback.client.trust import (
 )
 from ringback.net.certificates import SERVICE_NAME, XMPP_ADDRESS, other_name
 from ringback.net.names import NameClient
-from ringback.net.tls import server_context
+from ringback.net.tls import client_context, server_context
 from ringback.rules.certificates import fips_mode
 from ringback.rules.reachability import Obstacle
 from tests.certificates.authority import DAY, Issued, TestAuthority, Wanted, rsa_key, self_signed, weak_key
@@ -411,6 +411,30 @@ async def test_a_renewed_certificate_is_shown_without_a_restart(
         assert ids(await stopped(judge, listener.port)) == ["other_name"], "the old pair stays in use"
         identity.key.write_bytes(new_key)
         assert await reach(judge, listener.port) == b"pong"
+
+
+async def test_an_authority_that_is_installed_later_counts_without_a_restart(
+    authority: TestAuthority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ringback.net.tls._LOOK_EVERY", 0.0)
+    ca_file = tmp_path / "ca.pem"
+    other = TestAuthority(tmp_path, "Other")
+    ca_file.write_bytes(other.ca_file.read_bytes())
+    judge = TrustJudge(TrustSettings(ca_file=ca_file), NameClient())
+    context = client_context(ca_file)
+    async with listening(authority.issue(NAME).write(tmp_path)) as listener:
+
+        async def service() -> None:
+            _, writer = await asyncio.open_connection(HOST, listener.port, ssl=context, server_hostname=NAME)
+            writer.close()
+
+        assert ids(await stopped(judge, listener.port)) == ["untrusted"]
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await service()
+        ca_file.write_bytes(other.ca_file.read_bytes() + authority.ca_file.read_bytes())
+        assert await reach(judge, listener.port) == b"pong"
+        await service()
+    await judge.close()
 
 
 def _fingerprint(considered: Considered) -> str:

@@ -21,9 +21,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.client.trust import CertificateStopError, Expected, Place, TrustJudge, TrustPolicy, TrustSettings
+from ringback.net.certificates import read_certificate
 from ringback.net.names import NameClient
 from ringback.net.revocation import RevocationChecker
-from ringback.net.revocation_answers import AnswerError, named, ocsp_request, read_list, read_ocsp
+from ringback.net.revocation_answers import AnswerError, look_up, named, ocsp_request, read_list, read_ocsp
 from ringback.rules.certificates import RevocationChecks, fips_mode
 from tests.certificates.authority import DAY, DER, Issued, TestAuthority, Wanted, now, revocation_list, rsa_key
 from tests.certificates.servers import HOST, listening, openssl
@@ -385,7 +386,10 @@ def test_no_octets_make_anything_but_the_documented_error(noise: bytes, at: int,
         with contextlib.suppress(AnswerError):
             read_ocsp(document, leaf_certificate, issuer, b"n" * 32, now().timestamp())
         with contextlib.suppress(AnswerError):
-            read_list(document, issuer, now().timestamp())
+            look_up(read_list(document, issuer, now().timestamp()), leaf_certificate, now().timestamp())
+    for certificate in (noise, _changed(leaf_certificate.public_bytes(DER), at, change)):
+        with contextlib.suppress(ValueError):
+            read_certificate(certificate)
 
 
 _DOCUMENTS: list[bytes] = []

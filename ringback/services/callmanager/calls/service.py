@@ -372,11 +372,8 @@ class CallService:
 
     def _listens(self) -> tuple[Listen, ...]:
         address = self._settings.address
-        context = server_context(self._settings.identity)
-        if self._settings.ca_file is not None:
-            # nodes prove who they are by their certificate; phones have none and sign in by digest
-            context.load_verify_locations(cafile=self._settings.ca_file)
-            context.verify_mode = ssl.CERT_OPTIONAL
+        # nodes prove who they are by their certificate; phones have none and sign in by digest
+        context = server_context(self._settings.identity, client_authorities=self._settings.ca_file)
         return (
             Listen("udp", address, bound=self._sockets["udp"]),
             Listen("tcp", address, bound=self._sockets["tcp"]),
