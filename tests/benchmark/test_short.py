@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,13 @@ def test_it_runs(targets: tuple[str, ...], words: str, workloads: set[str], tmp_
 @pytest.mark.peer
 @pytest.mark.timeout(600)
 def test_calls_are_measured_beside_those_of_others(tmp_path: Path) -> None:
-    results = _run(tmp_path, "--workloads", "signalling,media,engine,sound")
+    def part(name: str) -> list[dict[str, Any]]:
+        folder = tmp_path / name
+        folder.mkdir()
+        return _run(folder, "--workloads", name)
+
+    with ThreadPoolExecutor(2) as side_by_side:  # they wait for most of their time
+        results = [row for rows in side_by_side.map(part, ("signalling", "media", "engine", "sound")) for row in rows]
     found = {(row["workload"], row["target"]) for row in results}
     for peer, workloads in _CALLS.items():
         assert {name for name, target in found if target == peer} == workloads

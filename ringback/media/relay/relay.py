@@ -69,7 +69,7 @@ class _Way:
                 return
             octets[1] = second
         continuity = sink.continuity
-        if not sink.sending or sink.pressing:
+        if not sink.sending or (sink.keypad.used and sink.keypad.active):
             continuity.skip()
             return
         sequence, timestamp, ssrc = _NUMBERS.unpack_from(octets, 2)

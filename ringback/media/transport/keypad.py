@@ -21,6 +21,8 @@ class Keypad:
         self._leg = leg
         self._incoming = EventReceiver()
         self._outgoing: EventSender | None = None
+        self.used = False
+        """Whether any event was ever sent: most calls have none."""
 
     @property
     def active(self) -> bool:
@@ -34,6 +36,7 @@ class Keypad:
             raise NotConnectedError("the other side did not agree to telephone events")
         if self._outgoing is None:
             self._outgoing = EventSender(leg.settings.clock_rate)
+            self.used = True
         idle = self._outgoing.next_deadline() is None
         self._outgoing.press(digits, leg.now(), length)
         if idle:

@@ -32,6 +32,7 @@ from ringback.protocols.rtp.continuity import Continuity
 from ringback.protocols.rtp.crypto import CryptoLine
 from ringback.protocols.rtp.errors import RtpError, RtpFormatError
 from ringback.protocols.rtp.packet import HEADER_SIZE, RtpPacket
+from ringback.protocols.rtp.reception import SourceStatistics
 from ringback.protocols.rtp.reports import Reporter
 from ringback.protocols.stun import BINDING, REQUEST, StunError, StunMessage, binding_response, is_stun
 
@@ -85,8 +86,9 @@ class RtpLeg:
         self._dtls: DtlsDriver | None = None
         self._early: list[tuple[bytes, SocketAddress, bool]] = []
         self._own: OutgoingStream | None = None
-        self._keypad = Keypad(self)
+        self.keypad = Keypad(self)
         self._heard: int | None = None
+        self._hearing: SourceStatistics | None = None
         self._last_heard = now
         self._silent = False
         self._dropped = Dropped()
@@ -203,12 +205,12 @@ class RtpLeg:
 
         Raises TelephoneEventFormatError for what is no key, NotConnectedError where events were not negotiated.
         """
-        self._keypad.press(digits, length)
+        self.keypad.press(digits, length)
 
     @property
     def pressing(self) -> bool:
         """Whether a telephone event is being sent: sound must pause."""
-        return self._keypad.active
+        return self.keypad.active
 
     def send_feedback(self, *feedback: rtcp.RtcpPacket) -> None:
         """Send RTCP at once: a picture request, a NACK, with the report that must come with it."""
@@ -271,7 +273,7 @@ class RtpLeg:
         if not self._silent and self._rtp.target is not None and now - self._last_heard >= self.settings.silence:
             self._silent = True
             self.tell(events.Silent(now - self._last_heard))
-        self._keypad.handle_timer(now)
+        self.keypad.handle_timer(now)
 
     # What comes in
 
@@ -313,7 +315,10 @@ class RtpLeg:
         if source != self._rtp.source and not self._admit(source):
             return
         self._last_heard = now
-        if not self.reporter.received(ssrc, sequence, timestamp, size - HEADER_SIZE, now):
+        hearing = self._hearing
+        if hearing is None or hearing.ssrc != ssrc:
+            hearing = self._hearing = self.reporter.source(ssrc, now)
+        if not hearing.received(sequence, timestamp, size - HEADER_SIZE, now):
             self._dropped.duplicates += 1
             return
         if ssrc != self._heard or self._silent:
@@ -341,7 +346,7 @@ class RtpLeg:
             self.tell(events.Resumed())
         if ssrc != self._heard:
             self._heard = ssrc
-            self._keypad.restart()
+            self.keypad.restart()
             self.tell(events.SourceChanged(ssrc))
 
     def _deliver(self, size: int, now: float) -> None:
@@ -356,8 +361,8 @@ class RtpLeg:
 
     def _watch_keypad(self, size: int, sequence: int, now: float, *, is_event: bool) -> None:
         if not is_event:
-            self._keypad.saw(sequence, now)
-        elif not self._keypad.take(bytes(self._view[:size]), now):
+            self.keypad.saw(sequence, now)
+        elif not self.keypad.take(bytes(self._view[:size]), now):
             self._dropped.malformed += 1
 
     def take_other(self, size: int, source: SocketAddress, now: float, *, control: bool = False) -> None:

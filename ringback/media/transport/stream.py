@@ -24,7 +24,7 @@ class OutgoingStream:
         """
         leg = self._leg
         self._sequence = (self._sequence + 1) & 0xFFFF
-        if not leg.sending or leg.pressing:
+        if not leg.sending or (leg.keypad.used and leg.keypad.active):
             self._sequence = (self._sequence - 1) & 0xFFFF  # left out, not lost
             return
         now = leg.now()

@@ -98,6 +98,10 @@ class Reporter:
 
     def received(self, ssrc: int, sequence_number: int, timestamp: int, octets: int, now: float) -> bool:
         """A packet came in. False where it is a copy of one that came before."""
+        return self.source(ssrc, now).received(sequence_number, timestamp, octets, now)
+
+    def source(self, ssrc: int, now: float) -> SourceStatistics:
+        """The counts of a source that is heard from now on; each packet of it may be told to them directly."""
         source = self._current
         if source is None or source.ssrc != ssrc:
             source = self._sources.get(ssrc)
@@ -108,7 +112,7 @@ class Reporter:
             self._current = source
             if self._deadline is None:
                 self._schedule(now, first=True)
-        return source.received(sequence_number, timestamp, octets, now)
+        return source
 
     def receive_rtcp(self, packets: tuple[rtcp.RtcpPacket, ...], now: float) -> None:
         """Take in what the other side reports."""
