@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import bridge, sound, targets, tokens, workloads
+from bench import bridge, sound, starts, targets, tokens, workloads
 from bench.media import workloads as media
 from bench.report import Result, machine, save, show
 from bench.session import Mechanism
@@ -159,8 +159,13 @@ def _tokens(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> li
     return [] if wanted and "ringback" not in wanted else tokens.results(folder / "tokens", rounds, short=short)
 
 
+def _client_starts(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> list[Result]:
+    return [] if wanted and "ringback" not in wanted else starts.results(folder / "starts", rounds, short=short)
+
+
 _PARTS = (
     Part("tokens: checked, given, fetched by code, refreshed", _tokens),
+    Part("starts: client, first and later start", _client_starts),
     Part("signalling: registrations, basic calls, call set-up, flood", _signalling),
     Part("media: relayed calls, conference", _media),
     Part("engine: forwarded audio call, delay", _engine),
