@@ -23,7 +23,7 @@ NAMES = {"leila": "Leila Haddad", "mateus": "Mateus Oliveira", "nils": "Nils Ber
 @contextmanager
 def branch_lab(folder: Path, more: str = "") -> Iterator[RunningLab]:
     """The built-in deployment, whose branch signs in by an identity provider; ``more``: further tables."""
-    file = deployment(folder, ('name = "branch"\n', 'name = "branch"\nsign-in = "sso"\n'))
+    file = deployment(folder)
     with loopback_range() as loopback:
         file.write_text(f"{file.read_text()}{more}".replace("127.0.", f"{loopback}."))
         with running_lab(folder / "data", str(file), loopback=loopback) as running:

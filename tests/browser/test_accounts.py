@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
 
 from ringback.client.host.server import EngineHost
 from ringback.client.host.settings import HostSettings
 from ringback.deployment.authority import Authority
 from ringback.rules.addresses import HostPort
 from tests.browser.conftest import Arrive
-from tests.browser.people import MODIFIED, PASSWORD
+from tests.browser.people import MODIFIED, PASSWORD, Person
 from tests.support.lab import TOKEN, RunningLab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
@@ -119,3 +120,89 @@ def test_a_foreign_certificate_is_not_trusted_and_says_whose_it_is(
         refuse.click()
         expect(page.get_by_label("Work address")).to_have_value(anita.address, timeout=MODIFIED)
         page.context.close()
+
+
+def trusts(page: Page, until: Locator) -> list[str]:
+    """Trust each server that is asked about, until something is there; the servers."""
+    card = page.get_by_role("alertdialog", name=re.compile("^The certificate of "))
+    asked: list[str] = []
+    expect(card.or_(until).first).to_be_visible(timeout=MODIFIED)
+    while not until.is_visible():
+        title = card.get_by_role("heading").inner_text()
+        asked.append(title.split()[3].partition(":")[0])
+        card.get_by_role("button", name="Trust this one once").click()
+        expect(page.get_by_role("heading", name=title)).to_have_count(0, timeout=MODIFIED)
+        expect(card.or_(until).first).to_be_visible(timeout=MODIFIED)
+    return asked
+
+
+def test_a_certificate_is_accepted_once_and_asked_about_again_when_it_changed(
+    person: Arrive, lab: RunningLab, tmp_path: Path
+) -> None:
+    foreign = Authority(tmp_path / "authority", organisation="Somebody else")
+    with host_that_trusts(lab, foreign.ca_file, tmp_path / "host") as host:
+        ivan = person("ivan")
+        ivan.url = host.url
+        page = ivan.page
+        password, places = page.get_by_label("Password"), page.get_by_role("navigation", name="Places")
+
+        begin(ivan)
+        # The last one is where the password goes, which later sign-ins ask at once.
+        home = trusts(page, password)[-1]
+        password.fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        trusts(page, places)
+        ivan.go("/settings/account")
+        page.get_by_role("button", name="Sign out", exact=True).click()
+        expect(page.get_by_label("Work address")).to_be_visible(timeout=MODIFIED)
+        # What was trusted is not asked about again, in another browser of this computer neither.
+        other = person("ivan")
+        other.url = host.url
+        begin(other)
+        expect(other.page.get_by_label("Password")).to_be_visible(timeout=MODIFIED)
+        other.page.context.close()
+
+        with another_certificate(lab, home, tmp_path / "other"):
+            # A node looks every two seconds whether its certificate was renewed.
+            card, password = _card(page, home), page.get_by_label("Password")
+            end = time.monotonic() + MODIFIED / 1000
+            while not card.is_visible():
+                assert time.monotonic() < end, "the server never showed the other certificate"
+                third = person("ivan")
+                third.url = host.url
+                begin(third)
+                page = third.page
+                card, password = _card(page, home), page.get_by_label("Password")
+                expect(card.or_(password).first).to_be_visible(timeout=MODIFIED)
+            expect(card).to_contain_text("you accepted another certificate for this server", timeout=MODIFIED)
+            expect(card.get_by_text("differs", exact=True)).not_to_have_count(0)
+            third.picture("sign-in-certificate-changed")
+            card.get_by_role("button", name="Don't connect").click()
+            expect(page.get_by_label("Work address")).to_have_value(ivan.address, timeout=MODIFIED)
+
+
+def _card(page: Page, server: str) -> Locator:
+    return page.get_by_role("alertdialog", name=re.compile(f"^The certificate of {re.escape(server)}"))
+
+
+def begin(one: Person) -> None:
+    """The address, and on to whatever is asked."""
+    one.open()
+    one.page.get_by_label("Work address").fill(one.address)
+    one.page.get_by_role("button", name="Continue").click()
+
+
+@contextmanager
+def another_certificate(lab: RunningLab, server: str, folder: Path) -> Iterator[None]:
+    """The server shows a certificate of somebody else for as long as the context lasts."""
+    theirs = Authority(folder, organisation="Somebody in between").issue(server, [server])
+    files = {lab.data / "certificates" / f"{server}.pem": theirs.certificate}
+    files[lab.data / "certificates" / f"{server}.key"] = theirs.key
+    kept = {file: file.read_bytes() for file in files}
+    for file, other in files.items():
+        file.write_bytes(other.read_bytes())
+    try:
+        yield
+    finally:
+        for file, content in kept.items():
+            file.write_bytes(content)

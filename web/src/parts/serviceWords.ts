@@ -7,6 +7,7 @@ const names: Readonly<Record<string, MessageId>> = {
   directory: "service.directory",
   configuration: "service.configuration",
   phone: "service.phone",
+  calls: "service.phone",
   voicemail: "service.voicemail",
 };
 
