@@ -18,27 +18,22 @@ from ringback.protocols.oauth.clients import RINGBACK_CLIENT
 from ringback.protocols.oauth.grants import AuthorizeRequest, challenge_of, new_state, new_verifier
 from ringback.rules.addresses import HostPort
 from tests.support.dance import Browser, Page
-from tests.support.lab import RunningLab, ringback, running_lab
+from tests.support.lab import RunningLab, running_lab
 
 RETURN = "http://127.0.0.1:9/signed-in"
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    """The built-in laboratory with single sign-on in its branch, opened with ``--browser`` (which notes its words)."""
+    """The built-in laboratory, whose branch has single sign-on, opened with ``--browser`` (which notes its words)."""
     folder = tmp_path_factory.mktemp("lab")
-    text = subprocess.run(ringback("lab", "--show"), capture_output=True, text=True, check=True).stdout
-    if 'sign-in = "sso"' not in text:
-        text = text.replace('name = "branch"\n', 'name = "branch"\nsign-in = "sso"\n', 1)
-    file = folder / "deployment.toml"
-    file.write_text(text)
     program = folder / "bin" / "chromium"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {folder}/words\nexec sleep 600\n')
     program.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-        with running_lab(folder / "data", str(file), "--browser") as running:
+        with running_lab(folder / "data", "--browser") as running:
             yield running
 
 

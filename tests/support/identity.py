@@ -22,7 +22,9 @@ from tests.support.dance import Browser
 
 IDP, SERVICE, OTHER = "idp.example.com", "cm.example.com", "vm.example.com"
 LEILA = Account("leila", "correct horse", mail="leila@example.com", name="Leila Haddad")
-MATEUS = Account("mateus", "battery staple", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "mateus@example.com", "Mateus Oliveira")
+MATEUS = Account(
+    "mateus", "battery staple", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "mateus@example.com", "Mateus Oliveira"
+)
 CHEAP = Hashing(time_cost=1, memory=1024)
 
 

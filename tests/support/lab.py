@@ -132,6 +132,7 @@ REST = [
     "cm1.example.com",
     "cm2.example.com",
     "cm-berlin.example.com",
+    "idp.example.com",
     "cas.cloud.example",
 ]
 WEB_NODE = "client.office.example.com"
@@ -184,13 +185,13 @@ class ApartLab:
 
 
 @contextlib.contextmanager
-def apart_lab(folder: Path, node: str) -> Iterator[ApartLab]:
-    """The built-in deployment with one node in a process of its own."""
+def apart_lab(folder: Path, node: str, more: str = "") -> Iterator[ApartLab]:
+    """The built-in deployment with one node in a process of its own; ``more``: further tables."""
     with loopback_range() as loopback:
         folder.mkdir(parents=True, exist_ok=True)
         text = subprocess.run(ringback("lab", "--show"), capture_output=True, text=True, check=True).stdout
         file = folder / "deployment.toml"
-        file.write_text(text.replace("127.0.", f"{loopback}.") + f'\n[web]\ntoken = "{TOKEN}"\n')
+        file.write_text(text.replace("127.0.", f"{loopback}.") + f'\n[web]\ntoken = "{TOKEN}"\n{more}')
         data = folder / "data"
         names = [row["name"] for row in tomllib.loads(text)["node"]]
         rest = _serve(file, data, [name for name in names if name != node])
