@@ -97,8 +97,7 @@ def _evil(element: etree._Element) -> etree._Element:
         if parent is not None:
             parent.remove(signature)
     made.set("ID", "_evil")
-    _at(made, ".//saml:NameID").text = "admin"
-    for value in made.findall(".//saml:AttributeValue", NAMES):
+    for value in (*made.findall(".//saml:NameID", NAMES), *made.findall(".//saml:AttributeValue", NAMES)):
         value.text = "admin"
     return made
 
@@ -515,7 +514,7 @@ def _move(root: etree._Element, what: str, first: int, second: int) -> None:
             one.text = "admin"
         case "id":
             one.set("ID", other.get("ID", "_evil"))
-        case "evil" if one.find(".//saml:NameID", NAMES) is not None:
+        case "evil":
             other.insert(0, _evil(one))
 
 
