@@ -168,6 +168,19 @@ async def test_who_is_not_wanted_any_more_is_out_within_seconds(
         await engine.until_ready()
 
 
+async def test_who_only_has_a_phone_is_out_as_well(lab: RunningLab, tmp_path: Path) -> None:
+    async with opened(lab, tmp_path) as bruno:
+        engine = bruno.engine
+        await engine.sign_in("bruno@example.com", "ringback")
+        await bruno.until(lambda: engine.signed_in().calling.phone.state == "registered")
+        connector = engine._connector
+        assert connector is not None
+        await connector.stop()
+        await administrator(lab, "GET", "/ssosp/token/revoke?user_id=bruno")
+        async with asyncio.timeout(8.0):
+            assert await put_out(bruno) == "tokens.end.revoked"
+
+
 async def test_single_sign_on_goes_through_the_browser_and_comes_back(lab: RunningLab, tmp_path: Path) -> None:
     async with opened(lab, tmp_path) as leila, Browser(hosts_of(lab), lab.ca_file) as browser:
         engine = leila.engine

@@ -54,13 +54,14 @@ log = structlog.get_logger(__name__)
 class LineSettings:
     """``names``: who looks names up; ``context``: what connections over TLS are opened with; ``display``: our name;
     ``token``: gives the access token of now, for call managers that ask for one (empty: there is none);
-    ``second_look``: told of certificates that end a connection."""
+    ``second_look``: told of certificates that end a connection; ``refused``: told when no call manager lets us in."""
 
     names: NameClient
     context: Callable[[], ssl.SSLContext]
     display: str
     token: Callable[[], str] = str
     second_look: SecondLook | None = None
+    refused: Callable[[], None] = lambda: None
 
 
 class Line:
@@ -314,6 +315,8 @@ class Line:
             retry = max(registration.next_try - node.clock(), 0.0)
         reasons = registration.reasons
         elsewhere = registration.state == "refused" and _is_elsewhere(registration.last_response)
+        if registration.state == "refused" and not elsewhere:
+            self._settings.refused()
         if elsewhere:
             reasons = (Reason.of("calls.phone.elsewhere", device=self.device), *reasons)
         if registration.state == "registered":

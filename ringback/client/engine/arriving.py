@@ -219,6 +219,8 @@ class Arriving(EngineBase):
                 await self.accounts.forget_secrets(signed.address)
             elif signed.remember:
                 await self.accounts.keep_tokens(signed.address, tokens)
+            if tokens is not None and self.session is not None:
+                self.session.calling.token_changed()
             self.events.tell(AccountChanged(account=self.account()))
 
         def out(reasons: tuple[Reason, ...]) -> None:
@@ -323,7 +325,7 @@ class Arriving(EngineBase):
             session.calling.use_directory(service)
             settings = LineSettings(
                 attempt.names, lambda: self.judge.context(Expected(Purpose.SIP)), plan.name or plan.user,
-                credentials.token_now, self._look_at_phone_server,
+                credentials.token_now, self._look_at_phone_server, credentials.doubt,
             )  # fmt: skip
             async with asyncio.TaskGroup() as group:
                 group.create_task(service.run(attempt.proven.user), name="directory")

@@ -111,7 +111,7 @@ class Credentials:
         raise NoTokenError(keeper.trouble, over=self.over)
 
     def doubt(self) -> None:
-        """A server ended the sign-in by itself: look at once whether it still stands."""
+        """A server ended the sign-in by itself, or lets us in no more: look at once whether it still stands."""
         if token := self.token_now():
             self._need().refused(token, self._clock())
             self._woken.set()
