@@ -205,4 +205,6 @@ def _print(rows: list[dict[str, Any]], days: int) -> None:
             row["key"], "; ".join(row["problems"]), style=style,
         )  # fmt: skip
     console = Console()
-    console.print(table, width=None if console.is_terminal else max(console.width, _FILE_WIDTH))
+    if not console.is_terminal:
+        console = Console(width=max(console.width, _FILE_WIDTH))
+    console.print(table)

@@ -105,9 +105,11 @@ class CertificateFiles:
         shown = b"".join(row.public_bytes(_PEM) for row in chain if row not in roots)
         self._trust(roots)  # first: who meets the new certificate must know its authority
         for node in need.nodes:
-            # The key first: a service that looks in between finds a pair that does not fit and keeps its old one.
-            write_file(self.installed / f"{node}.key", _key_pem(private), durable=True)
-            write_file(self.installed / f"{node}.pem", shown, mode=0o644, durable=True)
+            # Beside the kept ones those that the private authority issued: services that run now watch these. The key
+            # first: a service that looks in between finds a pair that does not fit and keeps its old one.
+            for folder in (self.installed, self.folder):
+                write_file(folder / f"{node}.key", _key_pem(private), durable=True)
+                write_file(folder / f"{node}.pem", shown, mode=0o644, durable=True)
         for suffix in (".key", ".csr"):
             with contextlib.suppress(FileNotFoundError):
                 (self.requests / f"{need.stem}{suffix}").unlink()

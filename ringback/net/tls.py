@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import ssl
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,10 +43,17 @@ class WatchedContext(CheckedContext):
     loaded for this connection and all later ones. Files that do not fit each other (written one after the other, or
     wrongly) leave the old certificate in use and are told once in the log. An authority that is no longer in its file
     is trusted until the next start.
+
+    OpenSSL keeps a certificate of each kind of key beside those of other kinds, and nothing takes one out. So a key of
+    another kind goes into a copy of the context, which connections are made with from then on.
     """
 
     _identity: Identity | None = None
     _ca_file: Path | None = None
+    _kind = ""
+    _alpn: tuple[str, ...] = ()
+    _successor: CheckedContext | None = None
+    _system = False
     _seen: tuple[int, ...] = ()
     _seen_authorities: tuple[int, ...] = ()
     _looked = 0.0
@@ -55,6 +63,7 @@ class WatchedContext(CheckedContext):
         """Load an identity and watch its files. Raises ssl.SSLError or OSError where they do not fit."""
         self._seen = _stamp(identity.certificate, identity.key)
         self.load_cert_chain(identity.certificate, identity.key)
+        self._kind = _kind_of(identity)
         self._identity = identity
         self._looked = time.monotonic()
         self._warn(identity)
@@ -65,6 +74,16 @@ class WatchedContext(CheckedContext):
         self.load_verify_locations(cafile=ca_file)
         self._ca_file = ca_file
         self._looked = time.monotonic()
+
+    def trust_system(self) -> None:
+        """Trust the system's authorities."""
+        load_authorities(self, None)
+        self._system = True
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """As the base class does."""
+        self._alpn = tuple(alpn_protocols)
+        super().set_alpn_protocols(self._alpn)
 
     def wrap_bio(
         self,
@@ -82,6 +101,8 @@ class WatchedContext(CheckedContext):
                 self._look(self._identity)
             if self._ca_file is not None:
                 self._look_at_authorities(self._ca_file)
+        if self._successor is not None:
+            return self._successor.wrap_bio(incoming, outgoing, server_side, server_hostname, session)
         return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
 
     def _look(self, identity: Identity) -> None:
@@ -94,12 +115,35 @@ class WatchedContext(CheckedContext):
             self._seen = stamp
             # tried elsewhere first: a context whose key does not fit its certificate would serve nobody
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(identity.certificate, identity.key)
-            self.load_cert_chain(identity.certificate, identity.key)
-        except (OSError, ssl.SSLError) as error:
+            kind = _kind_of(identity)
+            if kind == self._kind:
+                (self._successor or self).load_cert_chain(identity.certificate, identity.key)
+            else:
+                self._successor, self._kind = self._copy(identity), kind
+        except (OSError, ValueError, ssl.SSLError) as error:
             _log.warning("renewed certificate not usable", file=identity.certificate.name, error=str(error))
             return
         _log.info("renewed certificate taken up", file=identity.certificate.name)
         self._warn(identity)
+
+    def _copy(self, identity: Identity) -> CheckedContext:
+        copy = CheckedContext(self.protocol)
+        narrow(copy, identity.mode)
+        copy.check = self.check
+        copy.options, copy.verify_flags = self.options, self.verify_flags
+        copy.check_hostname = False
+        copy.verify_mode = self.verify_mode
+        copy.check_hostname = self.check_hostname
+        if self.protocol is ssl.PROTOCOL_TLS_SERVER:
+            copy.sni_callback = self.sni_callback
+        if self._alpn:
+            copy.set_alpn_protocols(self._alpn)
+        if self._system:
+            load_authorities(copy, None)
+        if known := self.get_ca_certs(binary_form=True):
+            copy.load_verify_locations(cadata=b"".join(known))
+        copy.load_cert_chain(identity.certificate, identity.key)
+        return copy
 
     def _look_at_authorities(self, ca_file: Path) -> None:
         try:
@@ -108,6 +152,8 @@ class WatchedContext(CheckedContext):
                 return
             self._seen_authorities = stamp
             self.load_verify_locations(cafile=ca_file)
+            if self._successor is not None:
+                self._successor.load_verify_locations(cafile=ca_file)
         except (OSError, ssl.SSLError) as error:
             _log.warning("changed authorities not readable", file=ca_file.name, error=str(error))
             return
@@ -156,7 +202,7 @@ def client_context(
     """
     context = WatchedContext(ssl.PROTOCOL_TLS_CLIENT)
     narrow(context, mode)
-    load_authorities(context, None)
+    context.trust_system()
     if ca_file is not None:
         context.trust(ca_file)
     if identity is not None:
@@ -217,6 +263,11 @@ def _in_mode(mode: TlsMode) -> Check:
             raise CertificateRefusedError(weakness.id, (weakness,), handshake)
 
     return check
+
+
+def _kind_of(identity: Identity) -> str:
+    """The kind of key of a certificate. Raises OSError, ValueError."""
+    return type(x509.load_pem_x509_certificate(identity.certificate.read_bytes()).public_key()).__name__
 
 
 def _stamp(*files: Path) -> tuple[int, ...]:

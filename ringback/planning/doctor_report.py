@@ -90,9 +90,10 @@ def _reason_dict(reason: Reason, language: str) -> dict[str, Any]:
 
 def print_report(report: DoctorReport, console: Console, language: str = "en") -> None:
     """The report in prose: every line of the trace, then the faults or that there is none."""
-    width = None if console.is_terminal else max(console.width, _FILE_WIDTH)
+    if not console.is_terminal:
+        console.width = max(console.width, _FILE_WIDTH)
     for entry in report.entries:
-        console.print(entry_lines(entry, language), width=width)
+        console.print(entry_lines(entry, language))
     console.print()
     if report.healthy:
         questions = sum(1 for entry in report.entries if entry.kind in (Kind.ASKED, Kind.CHECKED))
@@ -101,7 +102,7 @@ def print_report(report: DoctorReport, console: Console, language: str = "en") -
         )
         return
     for fault in report.faults:
-        console.print(_fault_panel(fault, language), width=width)
+        console.print(_fault_panel(fault, language))
 
 
 def entry_lines(entry: Entry, language: str = "en") -> RenderableType:

@@ -128,6 +128,8 @@ def test_an_answer_is_installed_with_its_chain_in_order(authority: TestAuthority
         assert stat.S_IMODE(identity.key.stat().st_mode) == 0o600
         assert Authority(files.folder).issue(node, [node, "new.example.com"]) == identity
         server_context(identity)
+        running = files.folder / f"{node}.pem"
+        assert running.read_bytes() == identity.certificate.read_bytes(), "what a running service watches"
     assert not (files.requests / "head-office-ms.key").exists()
     trusted = x509.load_pem_x509_certificates((files.folder / "ca.pem").read_bytes())
     assert len(trusted) == 2

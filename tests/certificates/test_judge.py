@@ -10,6 +10,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ringback.client.store.store import Store
 from ringback.client.trust import (
@@ -395,15 +397,16 @@ async def test_downloads_are_judged_too(authority: TestAuthority, judge: TrustJu
             assert wrong.got
 
 
+@pytest.mark.parametrize("kind", ["the same kind of key", "another kind of key"])
 async def test_a_renewed_certificate_is_shown_without_a_restart(
-    authority: TestAuthority, judge: TrustJudge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    authority: TestAuthority, judge: TrustJudge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setattr("ringback.net.tls._LOOK_EVERY", 0.0)
     identity = authority.issue("cm2.example.com").write(tmp_path)
-    context = server_context(identity)
+    context = server_context(identity, alpn=("http/1.1",))
     async with listening(identity, context) as listener:
         assert ids(await stopped(judge, listener.port)) == ["other_name"]
-        right = authority.issue(NAME)
+        right = authority.issue(wanted=wanted(NAME, key=rsa_key() if kind == "another kind of key" else None))
         key = identity.key.read_bytes()
         right.write(tmp_path)
         new_key = identity.key.read_bytes()
@@ -411,6 +414,41 @@ async def test_a_renewed_certificate_is_shown_without_a_restart(
         assert ids(await stopped(judge, listener.port)) == ["other_name"], "the old pair stays in use"
         identity.key.write_bytes(new_key)
         assert await reach(judge, listener.port) == b"pong"
+        authority.issue(wanted=wanted("cm3.example.com", key=right.key)).write(tmp_path)
+        assert ids(await stopped(judge, listener.port)) == ["other_name"], "and once more"
+        looking = client_context(authority.ca_file)
+        looking.set_alpn_protocols(["h2", "http/1.1"])
+        _, writer = await asyncio.open_connection(HOST, listener.port, ssl=looking, server_hostname="cm3.example.com")
+        assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == "http/1.1"
+        writer.close()
+
+
+async def test_servers_go_on_asking_for_client_certificates_after_a_renewal(
+    authority: TestAuthority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a context was set to stays, whatever kind of key comes: nodes know each other by their certificates."""
+    monkeypatch.setattr("ringback.net.tls._LOOK_EVERY", 0.0)
+    identity = authority.issue(NAME).write(tmp_path)
+    server = server_context(identity, client_authorities=authority.ca_file)
+    uses = (ExtendedKeyUsageOID.CLIENT_AUTH,)
+    client = authority.issue(wanted=wanted("cm2.example.com", uses=uses)).write(tmp_path, "client")
+    context = client_context(authority.ca_file, identity=client)
+    shown: list[str] = []
+
+    def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        certificate = writer.get_extra_info("ssl_object").getpeercert(True)
+        shown.append(type(x509.load_der_x509_certificate(certificate).public_key()).__name__)
+        writer.close()
+
+    async with await asyncio.start_server(answer, HOST, 0, ssl=server) as listener:
+        port = listener.sockets[0].getsockname()[1]
+        for _ in range(2):
+            reader, writer = await asyncio.open_connection(HOST, port, ssl=context, server_hostname=NAME)
+            await reader.read()
+            writer.close()
+            authority.issue(wanted=wanted(NAME, key=rsa_key())).write(tmp_path)
+            authority.issue(wanted=wanted("cm2.example.com", uses=uses, key=rsa_key())).write(tmp_path, "client")
+    assert shown == ["ECPublicKey", "RSAPublicKey"]
 
 
 async def test_an_authority_that_is_installed_later_counts_without_a_restart(
