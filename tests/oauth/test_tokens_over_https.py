@@ -400,3 +400,12 @@ async def test_nothing_secret_reaches_the_log(visitor: Browser) -> None:
 def _stored(visitor: Browser) -> bytes:
     file = Path(visitor.running.settings.database_url.partition(":///")[2])
     return b"".join(each.read_bytes() for each in file.parent.glob(f"{file.name}*"))
+
+
+async def test_who_asks_wrongly_without_end_has_to_wait(visitor: Browser) -> None:
+    wrong = {"grant_type": "password", "client_id": RINGBACK_CLIENT}
+    answers = await asyncio.gather(*(visitor.token(wrong) for _ in range(160)))
+    refused_late = [answer for answer in answers if answer.status == 429]
+    assert refused_late
+    assert int(refused_late[0].headers["Retry-After"]) >= 1
+    assert all(answer.error.error == "temporarily_unavailable" for answer in refused_late)
