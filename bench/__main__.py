@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import bridge, sound, starts, targets, tokens, workloads
+from bench import bridge, single_sign_on, sound, starts, targets, tokens, workloads
 from bench.media import workloads as media
 from bench.report import Result, machine, save, show
 from bench.session import Mechanism
@@ -152,7 +152,7 @@ def _engine(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> li
 
 
 def _sound(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> list[Result]:
-    return [] if wanted and "ringback" not in wanted else sound.results(rounds, 3.0 if short else 10.0)
+    return [] if wanted and "ringback" not in wanted else sound.results(rounds, 1.0 if short else 10.0)
 
 
 def _tokens(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> list[Result]:
@@ -163,9 +163,14 @@ def _client_starts(folder: Path, rounds: int, wanted: Sequence[str], short: bool
     return [] if wanted and "ringback" not in wanted else starts.results(folder / "starts", rounds, short=short)
 
 
+def _single_sign_on(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> list[Result]:
+    return single_sign_on.results(folder / "single-sign-on", rounds, list(wanted), short=short)
+
+
 _PARTS = (
     Part("tokens: checked, given, fetched by code, refreshed", _tokens),
     Part("starts: client, first and later start", _client_starts),
+    Part("saml: answers checked and given, whole ways", _single_sign_on),
     Part("signalling: registrations, basic calls, call set-up, flood", _signalling),
     Part("media: relayed calls, conference", _media),
     Part("engine: forwarded audio call, delay", _engine),
