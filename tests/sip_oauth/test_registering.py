@@ -29,6 +29,7 @@ from tests.calls.world import MANAGER, NODE, WALL, Handset, World
 
 KEYS = IssuerKeys.generate()
 CLIENT = "C" + "1" * 64
+OURS = "Ringback/1"
 SERVER = f"https://{NODE}:8443"
 
 
@@ -118,24 +119,31 @@ class TestTheCallManager:
     """What it offers, takes and refuses."""
 
     async def test_bearer_is_offered_beside_digest_on_tls_only(self, desk: Desk) -> None:
-        secure = register(desk.world.phone("CSFANNA", "2001", "tls"))
+        secure = register(desk.world.phone("CSFANNA", "2001", "tls", OURS))
         schemes, offered = challenges(secure)
         assert (secure.status, schemes[-1], set(schemes)) == (401, "Bearer", {"Digest", "Bearer"})
         assert offered == BearerChallenge(SERVER, "UnifiedCommunications:readwrite")
-        clear = register(desk.world.phone("CSFANNA", "2001", "tcp"))
+        clear = register(desk.world.phone("CSFANNA", "2001", "tcp", OURS))
         assert (clear.status, set(challenges(clear)[0])) == (401, {"Digest"})
-        old = register(desk.world.phone("CSFANNA", "2001", "tls", "baresip v1.0.0"))
-        assert challenges(old)[0] == ["Digest"], "it gives up where it does not know a scheme"
+        for product, known in (
+            ("Cisco-CSF", True),
+            ("baresip v1.0.0 (x86_64/Linux)", False),
+            ("linphone-daemon/5.1.65 (Debian) LinphoneSDK/5.1.65", False),
+            ("Unknown", False),
+            ("LinphoneAndroid/6.0 (Pixel) LinphoneSDK/5.4.2", True),
+        ):
+            offer = challenges(register(desk.world.phone("CSFANNA", "2001", "tls", product)))
+            assert (offer[1] is not None) == known, "some do not survive a scheme that they do not know"
 
     async def test_a_token_registers_the_devices_of_its_person(self, desk: Desk) -> None:
-        phone = desk.world.phone("CSFANNA", "2001", "tls")
+        phone = desk.world.phone("CSFANNA", "2001", "tls", OURS)
         assert register(phone, desk.token()).status == 200
         assert desk.is_registered("CSFANNA")
-        assert register(desk.world.phone("SEP001122334455", "2003", "tls"), desk.token("user2003")).status == 200
-        assert register(desk.world.phone("CSFANNA", "2001", "tls"), desk.token("USER2001")).status == 403, "taken"
+        assert register(desk.world.phone("SEP001122334455", "2003", "tls", OURS), desk.token("user2003")).status == 200
+        assert register(desk.world.phone("CSFANNA", "2001", "tls", OURS), desk.token("USER2001")).status == 403, "taken"
 
     async def test_a_registration_ends_with_its_token(self, desk: Desk) -> None:
-        phone = desk.world.phone("SEP001122334455", "2003", "tls")
+        phone = desk.world.phone("SEP001122334455", "2003", "tls", OURS)
         assert register(phone, desk.token("user2003", life=90)).get("Expires") == "90"
         desk.world.run(60)
         assert register(phone, desk.token("user2003", life=300)).get("Expires") == "300", "a new token goes on"
@@ -150,7 +158,7 @@ class TestTheCallManager:
         )
 
     async def test_calls_need_nothing_more_while_the_token_lives(self, desk: Desk) -> None:
-        anna, bert = desk.world.phone("CSFANNA", "2001", "tls"), desk.world.phone("CSFBERT", "2002", "tls")
+        anna, bert = desk.world.phone("CSFANNA", "2001", "tls", OURS), desk.world.phone("CSFBERT", "2002", "tls", OURS)
         assert register(anna, desk.token()).status == 200
         assert register(bert, desk.token("user2002")).status == 200
         anna.call("2002")
@@ -161,7 +169,7 @@ class TestTheCallManager:
 
     @pytest.mark.parametrize("fault", list(FAULTS))
     async def test_what_is_refused(self, desk: Desk, fault: str) -> None:
-        phone = desk.world.phone("CSFANNA", "2001", "tls")
+        phone = desk.world.phone("CSFANNA", "2001", "tls", OURS)
         refused = register(phone, FAULTS[fault](desk))
         offered = challenges(refused)[1]
         assert refused.status == 401
@@ -180,12 +188,12 @@ class TestTheCallManager:
     )
     async def test_what_was_taken_back_is_refused(self, desk: Desk, taken_back: TakenBack) -> None:
         desk.take_back(taken_back)
-        offered = challenges(register(desk.world.phone("CSFANNA", "2001", "tls"), desk.token()))[1]
+        offered = challenges(register(desk.world.phone("CSFANNA", "2001", "tls", OURS), desk.token()))[1]
         assert offered is not None
         assert offered.error == "invalid_token"
 
     async def test_a_token_in_the_clear_is_not_looked_at(self, desk: Desk) -> None:
-        phone = desk.world.phone("CSFANNA", "2001", "tcp")
+        phone = desk.world.phone("CSFANNA", "2001", "tcp", OURS)
         refused = register(phone, desk.token())
         assert (refused.status, challenges(refused)[1]) == (401, None)
 
@@ -204,7 +212,7 @@ class TestTakenBack:
 
     @pytest.mark.parametrize("why", ["revoked", "deactivated", "ended"])
     async def test_the_connection_is_closed_and_others_stay(self, desk: Desk, why: str) -> None:
-        anna, bert = desk.world.phone("CSFANNA", "2001", "tls"), desk.world.phone("CSFBERT", "2002", "tls")
+        anna, bert = desk.world.phone("CSFANNA", "2001", "tls", OURS), desk.world.phone("CSFBERT", "2002", "tls", OURS)
         register(anna, desk.token(token_id="of anna"))
         register(bert, desk.token("user2002", token_id="of bert"))
         desk.world.run(1)
@@ -233,12 +241,12 @@ class TestTakenBack:
         assert bert.register() == 200
 
     async def test_a_client_that_signs_in_again_is_welcome(self, desk: Desk) -> None:
-        anna = desk.world.phone("CSFANNA", "2001", "tls")
+        anna = desk.world.phone("CSFANNA", "2001", "tls", OURS)
         register(anna, desk.token())
         desk.take_back(TakenBack(revoked=(Revocation(user="user2001", before=WALL + desk.world.now),)))
         desk.gone()
         desk.world.run(1)
-        again = desk.world.phone("CSFANNA", "2001", "tls")
+        again = desk.world.phone("CSFANNA", "2001", "tls", OURS)
         assert register(again, desk.token()).status == 200
         assert desk.gone() == []
 
@@ -278,7 +286,7 @@ class TestOurClient:
     """It shows a token where one is asked for, and falls back to digest."""
 
     async def test_it_shows_the_token_when_asked_and_then_at_once(self, desk: Desk) -> None:
-        client = Client(desk, desk.world.phone("CSFANNA", "2001", "tls"), ())
+        client = Client(desk, desk.world.phone("CSFANNA", "2001", "tls", OURS), ())
         assert client.registration.state == "registered"
         assert (client.statuses(), client.authorizations()) == ([401, 200], ["none", "Bearer"])
         assert set(client.asked) == {SERVER}
@@ -286,7 +294,7 @@ class TestOurClient:
         assert client.statuses() == [401, 200, 200], "the refresh needs no challenge"
 
     async def test_each_refresh_takes_the_token_of_now(self, desk: Desk) -> None:
-        phone = desk.world.phone("CSFANNA", "2001", "tls")
+        phone = desk.world.phone("CSFANNA", "2001", "tls", OURS)
         client = Client(desk, phone, ())
         for _ in range(3):
             client.token = desk.token(life=60)
@@ -297,14 +305,14 @@ class TestOurClient:
             desk.world.run(20)
 
     async def test_a_refused_token_gives_way_to_digest(self, desk: Desk) -> None:
-        phone = desk.world.phone("CSFANNA", "2001", "tls")
+        phone = desk.world.phone("CSFANNA", "2001", "tls", OURS)
         desk.take_back(TakenBack(ended=frozenset({"sign-in"})))
         client = Client(desk, phone, (Credential("CSFANNA", "secret of CSFANNA"),))
         assert client.registration.state == "registered"
         assert client.authorizations() == ["none", "Bearer", "Digest"]
 
     async def test_a_refused_token_without_digest_is_said_and_a_new_one_is_tried(self, desk: Desk) -> None:
-        phone = desk.world.phone("CSFANNA", "2001", "tls")
+        phone = desk.world.phone("CSFANNA", "2001", "tls", OURS)
         desk.take_back(TakenBack(ended=frozenset({"sign-in"})))
         client = Client(desk, phone, (Credential("CSFANNA", "a password", "for another realm"),))
         assert client.state() == "refused"
@@ -317,12 +325,12 @@ class TestOurClient:
         assert client.state() == "registered"
 
     async def test_a_token_is_never_shown_in_the_clear(self, desk: Desk) -> None:
-        phone = desk.world.phone("CSFANNA", "2001", "tcp")
+        phone = desk.world.phone("CSFANNA", "2001", "tcp", OURS)
         client = Client(desk, phone, (Credential("CSFANNA", "secret of CSFANNA"),))
         assert (client.registration.state, client.asked) == ("registered", [])
 
     async def test_without_a_token_digest_is_used(self, desk: Desk) -> None:
-        phone = desk.world.phone("CSFANNA", "2001", "tls")
+        phone = desk.world.phone("CSFANNA", "2001", "tls", OURS)
         client = Client(desk, phone, (Credential("CSFANNA", "secret of CSFANNA"),))
         client.token = ""
         client.registration.refresh(desk.world.now)

@@ -18,7 +18,7 @@ from ringback.protocols.sip.digest import Guard, Verdict
 from ringback.protocols.sip.errors import MalformedMessage
 from ringback.protocols.sip.flows import Flow
 from ringback.protocols.sip.message import Request
-from ringback.services.callmanager.calls.bearer import Bearer
+from ringback.services.callmanager.calls.bearer import Bearer, stands_bearer
 from ringback.services.callmanager.calls.core import Core
 from ringback.services.callmanager.calls.peers import Peer
 from ringback.storage.callmanager.call_rows import Phone
@@ -147,7 +147,7 @@ class Access:
             values = [value for value in values if "algorithm=MD5" in value]
         elif not product.startswith(_SEVERAL):
             values.reverse()  # old phones look at the first challenge only, and know MD5 only
-        if flow.secure and self._bearer.offered(flow) and not product.startswith(_ONLY_MD5):
+        if flow.secure and self._bearer.offered(flow) and (error or stands_bearer(product)):
             values.append(self._bearer.challenge(error))
         # calls are asked for as a proxy asks, which phones of the field expect of a server that others stand behind
         status, name = (401, "WWW-Authenticate") if request.method == "REGISTER" else (407, "Proxy-Authenticate")

@@ -9,6 +9,7 @@ a password of its own stays, because it belongs to a desk.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,7 +23,19 @@ from ringback.services.callmanager.device_credentials import is_softphone
 from ringback.storage.callmanager.call_rows import Phone
 
 _SCHEME = "bearer "
+_LINPHONE = re.compile(r"linphonesdk/(\d{1,4})\.(\d{1,4})")
+_LINPHONE_KNOWS = (5, 4)
+_KNOWN = ("Ringback", "Cisco")
 _DEVICE_PARAM = "+u.sip!devicename.ccm.cisco.com"
+
+
+def stands_bearer(product: str) -> bool:
+    """Whether a product (User-Agent) is known to stand a challenge of this scheme. Linphone's library 5.1 ends its
+    process at one, and does not even say its name; so others are not offered it. They may send a token unasked."""
+    version = _LINPHONE.search(product.lower())
+    if version is not None:
+        return (int(version[1]), int(version[2])) >= _LINPHONE_KNOWS
+    return product.startswith(_KNOWN)
 
 
 @dataclass(frozen=True, slots=True)
