@@ -152,7 +152,7 @@ def _engine(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> li
 
 
 def _sound(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> list[Result]:
-    return [] if wanted and "ringback" not in wanted else sound.results(rounds, 1.0 if short else 10.0)
+    return [] if wanted and "ringback" not in wanted else sound.results(rounds, 3.0 if short else 10.0)
 
 
 def _tokens(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> list[Result]:

@@ -9,7 +9,7 @@ from bench import sound
 
 def test_the_bench_of_sound_runs_and_writes_its_figures(tmp_path: Path) -> None:
     written = tmp_path / "figures.json"
-    sound.main(["--seconds", "4", "--rounds", "1", "--json", str(written)])
+    sound.main(["--seconds", "3", "--rounds", "1", "--json", str(written)])
     figures = msgspec.json.decode(written.read_bytes())
     assert len(figures["costs"]) == 14
     assert all(0 < cost["microseconds"] < 5000 for cost in figures["costs"])
