@@ -295,7 +295,7 @@ class Fields(HeaderTable):
         text = self._headers.get(name)
         if text is None:
             raise MalformedMessage(400, f"Missing {name} header")
-        return first_line(text)
+        return text if "\n" not in text else first_line(text)
 
     def _typed(self, name: str, make: Callable[[str], _T]) -> _T:
         found: _T | None = self._cache.get(name)

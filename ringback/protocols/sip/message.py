@@ -29,7 +29,8 @@ HEADER_LIMIT = 500  # header lines in one message
 
 _BLANK = " \t"
 _COPIED = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route", "Timestamp")  # sections 8.2.6 and 12.1.1
-_MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")  # section 8.1.1; Max-Forwards is old software's omission
+_COPIED_AS_THEY_ARE = tuple(name for name in _COPIED if name != "To")
+_MANDATORY = frozenset(_COPIED[:5])  # section 8.1.1; Max-Forwards is old software's omission
 _SINGLE = frozenset(("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type", "Expires"))
 
 
@@ -60,21 +61,19 @@ class Message(Fields, ABC):
 
     def _check_common(self) -> None:
         headers = self._headers
-        for name in _MANDATORY:
-            if name not in headers:
-                raise MalformedMessage(400, f"Missing {name} header")
-        for name in headers:
-            if name in _SINGLE and "\n" in headers[name]:
-                raise MalformedMessage(400, f"More than one {name} header")
+        if not headers.keys() >= _MANDATORY:
+            raise MalformedMessage(400, f"Missing {next(one for one in _COPIED if one not in headers)} header")
+        if "\n" in "".join(headers.values()):
+            for name, text in headers.items():
+                if "\n" in text and name in _SINGLE:
+                    raise MalformedMessage(400, f"More than one {name} header")
         if not headers["Call-ID"]:
             raise MalformedMessage(400, "Missing Call-ID header")
         _ = self.hop, self.cseq
         self._check_tag("From", "From tag")
         self._check_tag("To", "To tag")
-        for name in headers:
-            read = _READ_ALWAYS.get(name)
-            if read is not None:
-                read(self)
+        for name in headers.keys() & _READ_ALWAYS.keys():
+            _READ_ALWAYS[name](self)
 
     def _check_tag(self, name: str, kept: str) -> None:
         """Make sure that From or To can be read, and keep its tag; the address itself is read when somebody asks."""
@@ -145,7 +144,8 @@ class Request(Message):
     def answer(
         self, status: int, reason: str = "", *, to_tag: str = "", headers: Headers = (), body: bytes = b""
     ) -> bytes:
-        """The bytes of ``respond``, written without a table in between, since nobody looks into an answer of ours.
+        """The bytes of ``respond``, written without a table in between, since nobody looks into an answer of ours;
+        a header of several lines (many hops) takes the table's way.
 
         Raises UnbuildableMessage.
         """
@@ -153,12 +153,10 @@ class Request(Message):
             raise UnbuildableMessage(f"{status} {reason} is no status line")
         own = self._headers
         lines = [f"SIP/2.0 {status} {reason or reason_phrase(status)}"]
-        for name in _COPIED:
-            value = own.get(name)
-            if value is not None:
-                if to_tag and name == "To":
-                    value = _tagged(value, to_tag)
-                lines += [f"{name}: {value}"] if "\n" not in value else _lines_of(name, value).split("\r\n")
+        lines += [f"{name}: {own[name]}" for name in _COPIED_AS_THEY_ARE if name in own]
+        to = own.get("To")
+        if to is not None:
+            lines.append(f"To: {_tagged(to, to_tag) if to_tag else to}")
         rows = list(headers)
         data = written(lines, rows, body)
         return self.respond(status, reason, to_tag=to_tag, headers=rows, body=body).encode() if data is None else data

@@ -43,18 +43,18 @@ def _words(text: str) -> tuple[str, ...]:
 class AckWait:
     """A 2xx of ours to an INVITE that waits for its ACK (RFC 3261 section 13.3.1.4)."""
 
-    __slots__ = ("data", "interval", "offered", "retransmit", "seq", "stop", "transaction")
+    __slots__ = ("data", "interval", "offered", "retransmit", "seq", "transaction", "until")
 
     def __init__(
-        self, seq: int, data: bytes, transaction: ServerTransaction, interval: float, *, offered: bool
+        self, seq: int, data: bytes, transaction: ServerTransaction, interval: float, until: float, *, offered: bool
     ) -> None:
         self.seq = seq
         self.data = data
         self.transaction = transaction
         self.interval = interval
+        self.until = until
         self.offered = offered
         self.retransmit: Timer | None = None
-        self.stop: Timer | None = None
 
 
 class Reliable:
@@ -371,7 +371,6 @@ class SessionBase(ABC):
         wait = self._ack_wait
         if wait is not None:
             self._core.timers.cancel(wait.retransmit)
-            self._core.timers.cancel(wait.stop)
             self._ack_wait = None
 
     def _drop_reliable(self) -> None:

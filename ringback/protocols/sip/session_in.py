@@ -153,19 +153,22 @@ class IncomingSide(OutgoingSide):
         transaction.respond(200, data, now)
         core = self._core
         self._drop_ack_wait()
-        wait = AckWait(transaction.request.cseq.number, data, transaction, core.durations.t1, offered=offered)
+        durations, seq = core.durations, transaction.request.cseq.number
+        wait = AckWait(seq, data, transaction, durations.t1, now + durations.timeout, offered=offered)
         self._ack_wait = wait
         wait.retransmit = core.timers.at(now + wait.interval, self._on_unacked)
-        wait.stop = core.timers.at(now + core.durations.timeout, self._on_never_acked)
 
     def _on_unacked(self, now: float) -> None:
         wait = self._ack_wait
         if wait is None:
             return
+        if now >= wait.until:
+            self._on_never_acked(now)
+            return
         transaction = wait.transaction
         self._core.send(Outgoing(wait.data, transaction.way, transaction, transaction.flow))
         wait.interval = min(wait.interval * 2, self._core.durations.t2)
-        wait.retransmit = self._core.timers.at(now + wait.interval, self._on_unacked)
+        wait.retransmit = self._core.timers.at(min(now + wait.interval, wait.until), self._on_unacked)
 
     def _on_never_acked(self, now: float) -> None:
         if self.state == "ending":

@@ -68,7 +68,7 @@ class TimerQueue:
             return
         timer.action = None
         self._cancelled += 1
-        if self._cancelled > _SWEEP_FROM and self._cancelled * 2 > len(self._heap):
+        if self._cancelled > _SWEEP_FROM and self._cancelled * 4 > len(self._heap) * 3:
             self._heap = [entry for entry in self._heap if entry[2].action is not None]
             heapq.heapify(self._heap)
             self._cancelled = 0

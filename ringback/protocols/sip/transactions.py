@@ -99,7 +99,7 @@ class _Transaction:
 class ClientTransaction(_Transaction):
     """A request of ours."""
 
-    __slots__ = ("_data", "_draft", "response", "user")
+    __slots__ = ("_data", "_deadline", "_draft", "response", "user")
 
     def __init__(self, layer: Layer, user: ClientUser, draft: Draft, way: Way, key: Key, now: float) -> None:
         self._layer = layer
@@ -115,9 +115,10 @@ class ClientTransaction(_Transaction):
         self._machine = _INVITE_CLIENT if invite else _CLIENT
         self.state = "calling" if invite else "trying"
         layer.send(Outgoing(self._data, way, self))
-        if way.transport == "udp":
-            self._retransmit = layer.timers.at(now + self._interval, self._on_retransmit)
-        self._timeout = layer.timers.at(now + layer.durations.timeout, self._on_timeout)
+        self._deadline = now + layer.durations.timeout
+        # one timer repeats the request and, at the deadline, gives up: nearly always it is cancelled before
+        first = now + self._interval if way.transport == "udp" else self._deadline
+        self._retransmit = layer.timers.at(first, self._on_retransmit)
 
     @property
     def request(self) -> Request:
@@ -158,10 +159,10 @@ class ClientTransaction(_Transaction):
         self._forget(now)
 
     def _on_retransmit(self, now: float) -> None:
-        self._step("timer A" if self.invite else "timer E", now)
-
-    def _on_timeout(self, now: float) -> None:
-        self._step("timer B" if self.invite else "timer F", now)
+        if now >= self._deadline:
+            self._step("timer B" if self.invite else "timer F", now)
+        else:
+            self._step("timer A" if self.invite else "timer E", now)
 
     def _on_end(self, now: float) -> None:
         self._step(_CLIENT_ENDS[self.state] if self.invite else "timer K", now)
@@ -176,12 +177,12 @@ class ClientTransaction(_Transaction):
 
     def _arm_a(self, now: float) -> None:
         self._interval *= 2
-        self._retransmit = self._layer.timers.at(now + self._interval, self._on_retransmit)
+        self._retransmit = self._layer.timers.at(min(now + self._interval, self._deadline), self._on_retransmit)
 
     def _arm_e(self, now: float) -> None:
         t2 = self._layer.durations.t2
         self._interval = t2 if self.state == "proceeding" else min(self._interval * 2, t2)
-        self._retransmit = self._layer.timers.at(now + self._interval, self._on_retransmit)
+        self._retransmit = self._layer.timers.at(min(now + self._interval, self._deadline), self._on_retransmit)
 
     def _arm_d(self, now: float) -> None:
         self._end_after(0.0 if self._reliable else self._layer.durations.d, self._on_end, now)

@@ -15,10 +15,9 @@ _WRITABLE = frozenset(SPELLINGS.values()) - {"Content-Length"}
 def written(lines: list[str], rows: Sequence[tuple[str, str]], body: bytes) -> bytes | None:
     """Start line and further lines, rows and body as a message. None where a name is not the usual spelling of a known
     header, or something has a line break in it: the table knows what to do then."""
-    for name, value in rows:
-        if name not in _WRITABLE:
-            return None
-        lines.append(f"{name}: {value}")
+    if not _WRITABLE.issuperset(dict(rows)):
+        return None
+    lines += [f"{name}: {value}" for name, value in rows]
     lines.append(f"Content-Length: {len(body)}\r\n\r\n")
     text = "\r\n".join(lines)
     breaks = len(lines) + 1  # one look at the whole finds a line break inside of any value
