@@ -19,6 +19,7 @@ from cryptography import x509
 from ringback.net.tls_checks import CertificateRefusedError, Check, CheckedContext, Handshake
 from ringback.rules.tls_modes import USUAL, TlsMode, connection_weakness
 
+_BUNDLE = "ca-certificates.crt"  # what update-ca-certificates(8) makes of the same folder
 _LOOK_EVERY = 2.0  # seconds between two looks at a certificate's files
 _WARN_DAYS = 30
 _DAY = 86400.0
@@ -228,9 +229,10 @@ def load_authorities(context: ssl.SSLContext, ca_file: Path | None) -> None:
     them all takes some 30 ms. Raises OSError or ssl.SSLError where ``ca_file`` can't be read.
     """
     paths = ssl.get_default_verify_paths()
-    if _is_hashed(paths.capath):
+    if paths.capath and _is_hashed(paths.capath):
         context.load_verify_locations(capath=paths.capath)
-        if chosen := os.environ.get(paths.openssl_cafile_env):
+        chosen = os.environ.get(paths.openssl_cafile_env)
+        if chosen and Path(chosen) != Path(paths.capath) / _BUNDLE:
             context.load_verify_locations(cafile=chosen)
     else:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
@@ -246,10 +248,8 @@ def platform_fips() -> bool:
         return False
 
 
-def _is_hashed(folder: str | None) -> bool:
+def _is_hashed(folder: str) -> bool:
     """Whether OpenSSL finds certificates in a folder: their names are hashes of subjects (``4f316efb.0``)."""
-    if not folder:
-        return False
     try:
         with os.scandir(folder) as entries:
             return any(len(entry.name) == 10 and entry.name.endswith(".0") for entry in entries)
