@@ -294,6 +294,7 @@ async def test_a_deactivated_person_is_out_at_once_by_every_way(visitor: Browser
 async def test_services_learn_of_it_by_the_key_document(visitor: Browser) -> None:
     tokens = await visitor.sign_in()
     before = await visitor.keys()
+    assert before.headers["Cache-Control"] == "no-store"
     check_access(CheckingKeys.parse([before.body]), tokens.access_token, time.time())
     same = await visitor.keys(headers={"If-None-Match": before.headers["ETag"]})
     assert (same.status, same.body) == (304, b"")

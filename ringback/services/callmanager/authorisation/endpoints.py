@@ -132,7 +132,9 @@ class Administration:
         application = await self._guard.application(request, KEYS_RIGHT)
         if isinstance(application, web.Response):
             return application
-        return http.document(request, self._ring.document)
+        response = http.document(request, self._ring.document)
+        response.headers[hdrs.CACHE_CONTROL] = "no-store"  # it holds a secret key: nothing on the way may keep it
+        return response
 
     async def _revoke(self, request: web.Request) -> web.Response:
         application = await self._guard.application(request, PEOPLE_RIGHT)

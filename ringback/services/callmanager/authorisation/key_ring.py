@@ -69,6 +69,7 @@ class KeyRing:
         await _settle(store, settings, clock())
         ring = cls(store, settings, clock, await _read(store, settings, clock()))
         ring._task = asyncio.create_task(ring._watch(), name="token keys")
+        ring._task.add_done_callback(_ended)
         return ring
 
     async def close(self) -> None:
@@ -167,6 +168,12 @@ class KeyRing:
                 if not silent:  # once, not every second
                     _log.warning("can't look for changes of keys and revocations", why=repr(error))
                 silent = True
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    """A node that no longer looks would believe what was taken back: that must not go unseen."""
+    if not task.cancelled() and (failure := task.exception()) is not None:
+        _log.error("looks for changes of keys and revocations no more; restart this node", why=repr(failure))
 
 
 async def _read(store: SignInStore, settings: SignInSettings, now: float, before: _State | None = None) -> _State:
