@@ -23,6 +23,7 @@ from ringback.protocols.saml.metadata import ServiceProvider
 from ringback.protocols.saml.request import AuthnRequest
 from ringback.services.identity.errors import NotProvenError, TooManyTriesError
 from ringback.services.identity.proofs import open_proofs
+from ringback.services.identity.sessions import Asked, SignIns
 from ringback.services.identity.settings import Limits
 from tests.support.dance import Form, Page
 from tests.support.identity import CHEAP, LEILA, MATEUS, OTHER, SERVICE, Stage, running_stage
@@ -295,3 +296,27 @@ async def test_no_secret_is_in_a_record_s_words(stage: Stage) -> None:
     assert "$argon2id$" in kept
     assert LEILA.password not in kept
     assert (stage.folder / "idp" / "passwords.json").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_flood_of_sign_ins_pushes_out_nobody_else_s(stage: Stage) -> None:
+    service = ServiceProvider(SERVICE, ("https://x.example/acs",))
+    asked = Asked(service, service.consumers[0], _request(stage), "state")
+    sign_ins = SignIns(limit=100, seconds=600.0)
+    mine = sign_ins.open(asked, "honest", "198.51.100.7", 0.0)
+    for number in range(2_000):
+        sign_ins.open(asked, f"bot-{number}", "203.0.113.9", 1.0)
+    assert sign_ins.find(mine.id, "honest", 2.0) is mine
+    assert sign_ins.find(mine.id, "somebody else", 2.0) is None
+    assert sign_ins.find(mine.id, "honest", 600.0) is None
+
+
+async def test_both_names_of_a_person_share_their_tries(tmp_path: Path) -> None:
+    threads = ThreadPoolExecutor(1)
+    proofs = await open_proofs(tmp_path, (LEILA,), CHEAP, Limits(tries=2), threads)
+    assert (await proofs.password("Leila@Example.com", LEILA.password, "a", 0.0)).user == "leila"
+    for name in ("leila", "leila@example.com"):
+        with pytest.raises(NotProvenError):
+            await proofs.password(name, "guess", "a", 1.0)
+    with pytest.raises(TooManyTriesError):
+        await proofs.password("leila", "guess", "a", 1.0)
+    threads.shutdown()

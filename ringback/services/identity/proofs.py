@@ -87,6 +87,7 @@ class Proofs:
         self._people = {
             fold(each.user): Person(each.user, each.mail, each.name, each.second_factor) for each in accounts
         }
+        self._by_mail = {fold(each.mail): user for user, each in self._people.items() if each.mail}
         self._codes = {user: _generator(person) for user, person in self._people.items() if person.second_factor}
         self._tries = Throttle(limits.tries, limits.seconds_per_try)
         self._by_address = Throttle(limits.tries * 20, 1.0)
@@ -94,13 +95,18 @@ class Proofs:
         self._pending = 0
 
     def person(self, user: str) -> Person | None:
-        """Who has this user name; None where nobody has."""
-        return self._people.get(fold(user))
+        """Who has this user name or mail address; None where nobody has."""
+        return self._people.get(self._key(user))
+
+    def _key(self, typed: str) -> str:
+        """What tries are counted by: the same for both names of a person."""
+        name = fold(typed)
+        return name if name in self._people else self._by_mail.get(name, name)
 
     async def password(self, user: str, password: str, address: str, now: float) -> Person:
         """The person whose password that is. ``now`` in seconds of any clock that only goes on. Raises NotProvenError,
         TooManyTriesError."""
-        key = fold(user)
+        key = self._key(user)
         self._begin(key, address, now)
         person = self._people.get(key)
         hashed = self._kept.password(key) if person is not None else None

@@ -114,7 +114,7 @@ class Routes:
         cookie = request.cookies.get(_BROWSER, "")
         if len(cookie) != 43:
             cookie = secrets.token_urlsafe(32)
-        return self._parts.sign_ins.open(asked, cookie, self._parts.clock()), cookie
+        return self._parts.sign_ins.open(asked, cookie, request.remote or "", self._parts.clock()), cookie
 
     def _found(self, request: web.Request) -> SignIn | None:
         cookie = request.cookies.get(_BROWSER, "")
@@ -208,7 +208,10 @@ class Routes:
     def _not_proven(
         self, request: web.Request, sign_in: SignIn, error: NotProvenError | TooManyTriesError, user: str = ""
     ) -> web.Response:
-        _log.info("sign-in refused", why=type(error).__name__, user=user[:200], address=request.remote)
+        # Only known names are logged: what is typed into the wrong field may be a password.
+        known = self._parts.proofs.person(user)
+        name = "" if known is None else known.user
+        _log.info("sign-in refused", why=type(error).__name__, user=name, address=request.remote)
         if sign_in.asked.request.passive:
             return self._decline(sign_in)
         return _answer_of(error, self._ask(sign_in, fault=str(error), user=user, status=_status(error)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 
 from ringback.protocols.saml.metadata import ServiceProvider
@@ -17,6 +17,7 @@ from ringback.protocols.saml.request import AuthnRequest
 from ringback.services.identity.proofs import Person
 
 _SESSIONS = 50_000  # kept; the oldest goes first
+_SHARE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,27 +77,33 @@ class SignIn:
     id: str
     asked: Asked
     browser: bytes = field(repr=False)
+    address: str
     ends: float
     first: tuple[Person, str] | None = None
 
 
 class SignIns:
-    """Sign-ins by id; each ends after ``seconds``. Bounded: the oldest goes first."""
+    """Sign-ins by id; each ends after ``seconds``. Bounded: the oldest goes first, of an address that holds a tenth of
+    all, else of all; so no address pushes out everybody else's."""
 
     def __init__(self, limit: int, seconds: float) -> None:
         self._limit = limit
         self._seconds = seconds
         self._open: OrderedDict[str, SignIn] = OrderedDict()
+        self._by_address: Counter[str] = Counter()
 
-    def open(self, asked: Asked, browser: str, now: float) -> SignIn:
+    def open(self, asked: Asked, browser: str, address: str, now: float) -> SignIn:
         """A new sign-in of the browser with this cookie."""
         while self._open:
             oldest = next(iter(self._open.values()))
             if len(self._open) < self._limit and oldest.ends > now:
                 break
-            del self._open[oldest.id]
-        made = SignIn(secrets.token_urlsafe(24), asked, _hash(browser), now + self._seconds)
+            self.close(oldest)
+        if self._by_address[address] >= max(1, self._limit // _SHARE):
+            self.close(next(each for each in self._open.values() if each.address == address))
+        made = SignIn(secrets.token_urlsafe(24), asked, _hash(browser), address, now + self._seconds)
         self._open[made.id] = made
+        self._by_address[address] += 1
         return made
 
     def find(self, identifier: str, browser: str, now: float) -> SignIn | None:
@@ -108,7 +115,11 @@ class SignIns:
 
     def close(self, sign_in: SignIn) -> None:
         """It came to its end."""
-        self._open.pop(sign_in.id, None)
+        if self._open.pop(sign_in.id, None) is None:
+            return
+        self._by_address[sign_in.address] -= 1
+        if self._by_address[sign_in.address] <= 0:
+            del self._by_address[sign_in.address]
 
 
 def _hash(cookie: str) -> bytes:
