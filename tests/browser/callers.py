@@ -203,10 +203,17 @@ class Caller(Person):
 
 @contextmanager
 def caller(
-    chromium: BrowserType, lab: RunningLab, folder: Path, user: str, path: str, *, allowed: bool = True
+    chromium: BrowserType,
+    lab: RunningLab,
+    folder: Path,
+    user: str,
+    path: str,
+    *,
+    allowed: bool = True,
+    leaves: bool = True,
 ) -> Iterator[Caller]:
     """Somebody with a browser, a microphone that says the person's tone, and a camera with moving pictures; the browser
-    gives them to the page only where ``allowed``."""
+    gives them to the page only where ``allowed``. ``leaves``: signs out at the end."""
     tone = write_tone(folder / f"{user}.wav", TONES[user])
     flags = [*FLAGS, f"--use-file-for-fake-audio-capture={tone}", *([ALLOW] if allowed else [])]
     browser = chromium.launch(executable_path=path, args=flags)
@@ -215,7 +222,8 @@ def caller(
         one.page.context.add_init_script(PLAIN_SOUND)
         made = Caller(one.user, one.page, one.url, browser)
         yield made
-        made.leave()
+        if leaves:
+            made.leave()
     finally:
         browser.close()
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +11,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from ringback.client.host.server import EngineHost
-from ringback.client.host.settings import HostSettings
 from ringback.deployment.authority import Authority
-from ringback.rules.addresses import HostPort
 from tests.browser.conftest import Arrive
+from tests.browser.hosts import host_that_trusts
 from tests.browser.people import MODIFIED, PASSWORD, Person
-from tests.support.lab import TOKEN, RunningLab
+from tests.support.lab import RunningLab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -69,34 +65,6 @@ def test_servers_by_hand_are_tested_and_used(person: Arrive) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("navigation", name="Places")).to_be_visible(timeout=MODIFIED)
-
-
-@contextmanager
-def host_that_trusts(lab: RunningLab, authority: Path, data: Path) -> Iterator[EngineHost]:
-    """The engine host, in a thread of its own, with the lab's names and another authority than the lab's."""
-    address, _, port = lab.inside.rpartition(":")
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="engine host")
-    thread.start()
-    host = EngineHost(
-        HostSettings(
-            data=data,
-            port=0,
-            token=TOKEN,
-            name_server=HostPort(address, int(port)),
-            ca_file=authority,
-            cas_url="",
-            use_keyring=False,
-        )
-    )
-    try:
-        asyncio.run_coroutine_threadsafe(host.start(), loop).result(10)
-        yield host
-    finally:
-        asyncio.run_coroutine_threadsafe(host.stop(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
 
 
 def test_a_foreign_certificate_is_not_trusted_and_says_whose_it_is(
