@@ -20,6 +20,7 @@ export interface Snapshot {
   recents: Recent[];
   questions: Questions;
   account: Account | null;
+  security: Security;
   version: string;
 }
 
@@ -418,6 +419,12 @@ export interface Account {
   remembered: boolean;
   services: string[];
   kept: Reason[];
+}
+
+/** How strict this client is with servers, and why. In other modes than ``usual`` nobody accepts a certificate. */
+export interface Security {
+  mode: "usual" | "fips" | "common-criteria";
+  reasons: Reason[];
 }
 
 /** The sign-in moved on. */

@@ -29,6 +29,7 @@ from ringback.client.host.wire import (
     Features,
     Me,
     Person,
+    Security,
     Service,
     Snapshot,
     TraceGrew,
@@ -132,7 +133,7 @@ class EngineBase:
         """All that a page shows now."""
         session = self.session
         if session is None or self.progress.now.phase != "ready":
-            return Snapshot(sign_in=self.progress.now, version=ringback.__version__)
+            return Snapshot(sign_in=self.progress.now, security=self._security(), version=ringback.__version__)
         return Snapshot(
             sign_in=self.progress.now,
             me=session.me(),
@@ -146,8 +147,15 @@ class EngineBase:
             recents=session.calling.recents(),
             questions=self.questions.now,
             account=self.account(),
+            security=self._security(),
             version=ringback.__version__,
         )
+
+    def _security(self) -> Security:
+        if self._judge is None:
+            return Security()
+        strictness = self._judge.policy.strictness
+        return Security(mode=strictness.tls.name, reasons=list(strictness.reasons))
 
     def features(self) -> Features:
         """What the product mode gives this person."""

@@ -224,6 +224,13 @@ class Features(Struct, frozen=True, kw_only=True):
     reasons: list[Reason] = field(default_factory=list)
 
 
+class Security(Struct, frozen=True, kw_only=True):
+    """How strict this client is with servers, and why. In other modes than ``usual`` nobody accepts a certificate."""
+
+    mode: Literal["usual", "fips", "common-criteria"] = "usual"
+    reasons: list[Reason] = field(default_factory=list)
+
+
 class Snapshot(Struct, frozen=True, kw_only=True):
     """All that a page shows. Before sign-in only ``sign_in`` is filled."""
 
@@ -239,6 +246,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     recents: list[Recent] = field(default_factory=list)
     questions: Questions = field(default_factory=Questions)
     account: Account | None = None
+    security: Security = field(default_factory=Security)
     version: str = ""
 
 
