@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from ringback.client.host.security import COOKIE, RETURN_COOKIE
 from ringback.client.host.server import EngineHost
 from ringback.client.host.settings import HostSettings
 from ringback.rules.addresses import HostPort
-from tests.host.conftest import Browser, Tab, browser_at, write_page
+from tests.host.conftest import SECONDS, Browser, Tab, browser_at, write_page
 from tests.support import dance
 from tests.support.lab import RunningLab, ringback, running_lab
 
@@ -198,3 +199,30 @@ async def test_the_host_starts_anew_meanwhile(lab: RunningLab, tmp_path: Path) -
             assert snapshot["sign_in"]["address"] == "leila@example.com"
         finally:
             await browser.http.close()
+
+
+@pytest.mark.parametrize(
+    "cookie", [b"", b"x", b".", b"a.b", b"%00.%00", b"\xff.\xfe", b"a" * 3000 + b"." + b"b" * 3000]
+)
+@pytest.mark.parametrize("query", ["", "state=", "code=1&state=%ff%fe", "error=%00&state=x", "state=a&state=b&code=1"])
+async def test_whatever_comes_back_is_answered_in_words(strangers: EngineHost, cookie: bytes, query: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", strangers.port)
+    head = f"GET /signed-in?{query} HTTP/1.1\r\nHost: 127.0.0.1:{strangers.port}\r\nConnection: close\r\n"
+    writer.write(head.encode() + f"Cookie: {RETURN_COOKIE}=".encode() + cookie + b"\r\n\r\n")
+    async with asyncio.timeout(SECONDS):
+        answer = await reader.read()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"This sign-in does not count" in answer
+
+
+@pytest.fixture
+async def strangers(tmp_path: Path) -> AsyncIterator[EngineHost]:
+    """A host that nobody signed in at."""
+    write_page(tmp_path / "page")
+    host = EngineHost(HostSettings(data=tmp_path, port=0, cas_url="", use_keyring=False, page=tmp_path / "page"))
+    await host.start()
+    try:
+        yield host
+    finally:
+        await host.stop()

@@ -117,6 +117,8 @@ class Engine(Arriving):
         if self.session is not None and self.questions.now.again is not None:
             await self._again_with(password)
             return
+        if self.session is not None and self._phase() == "ready":
+            raise EngineError(Reason.of("sign_in.nothing_asked"))
         found = self._found
         if found is None:
             raise EngineError(Reason.of("engine.address_first"))
@@ -167,6 +169,8 @@ class Engine(Arriving):
                 raise EngineError(Reason.of("sign_in.not_browser"))
             question = await standing.browser_question(redirect, quietly=quietly)
             remember, address, again = standing.signed.remember, standing.signed.address, True
+        elif self.session is not None and self._phase() == "ready":
+            raise EngineError(Reason.of("sign_in.nothing_asked"))
         elif found is not None and found.discovery.home is not None:
             if not found.decision.method.gives_tokens:
                 raise EngineError(Reason.of("sign_in.not_browser"))

@@ -151,6 +151,11 @@ class Standing:
         credentials = self.signed.credentials
         if not credentials.by_token:
             raise EngineError(Reason.of("sign_in.nothing_asked"))
+        if self.signed.method is Method.BROWSER:  # it is for a service that takes no token; the call manager wants none
+            credentials.password = password
+            self._questions.ask_again(None)
+            self._hooks.renewed()
+            return
         try:
             async with self._https() as https:
                 server = self._server(https)

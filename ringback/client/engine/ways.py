@@ -69,7 +69,7 @@ class Ways:
 
     async def leave(self, way_id: str, browser: str) -> tuple[str, str] | None:
         """The browser leaves: where it goes, and the secret that it takes along. None: there is no such way for it."""
-        way = await self._store.get(_KIND, way_id, Way)
+        way = await self._store.get(_KIND, way_id, Way) if way_id.isascii() else None
         if way is None or not self._fresh(way) or not hmac.compare_digest(way.browser, browser):
             return None
         secret = secrets.token_urlsafe(32)
@@ -80,7 +80,7 @@ class Ways:
         """The browser is back: its way, which is over with this. None: the answer is to no question of this browser."""
         found: Way | None = None
         for way in (await self._store.all(_KIND, Way)).values():
-            if hmac.compare_digest(way.state.encode(), state.encode()):
+            if hmac.compare_digest(way.state.encode(), state.encode("utf-8", "replace")):
                 found = way
         if found is None or not state or not found.secret:
             return None
@@ -110,4 +110,4 @@ class Ways:
 
 
 def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

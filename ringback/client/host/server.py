@@ -211,7 +211,8 @@ class EngineHost:
         name, _, secret = request.cookies.get(RETURN_COOKIE, "").partition(".")
         why: Reason | None = Reason.of("sign_in.browser.no_question")
         try:
-            session = await self._sessions.known_as(name) if secret else None
+            ours = bool(secret) and name.isascii()  # whatever else somebody puts into a cookie
+            session = await self._sessions.known_as(name) if ours else None
             if session is not None:
                 why = None
                 await session.engine.came_back(list(request.query.items()), secret, session.digest)

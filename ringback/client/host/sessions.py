@@ -24,7 +24,7 @@ class TooManySessionsError(Exception):
 
 def digest(cookie: str) -> str:
     """Under which a session is known here: the cookie itself is kept nowhere."""
-    return hashlib.sha256(cookie.encode()).hexdigest()
+    return hashlib.sha256(cookie.encode("utf-8", "replace")).hexdigest()
 
 
 @dataclass(slots=True)
