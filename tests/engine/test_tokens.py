@@ -24,6 +24,7 @@ from ringback.rules.addresses import HostPort
 from ringback.rules.config_changes import Configured
 from ringback.rules.sign_in import Method
 from tests.engine.conftest import SECONDS, Person
+from tests.engine.test_warm_start import stores_in
 from tests.support.dance import Browser
 from tests.support.lab import RunningLab, ringback, running_lab
 
@@ -283,6 +284,32 @@ async def test_what_the_company_changed_is_told_and_applied(lab: RunningLab, tmp
         await engine.sign_in_with("ringback")
         await engine.until_ready()
         assert await engine.sources.configured(address) == counts
+
+
+async def test_another_set_of_services_asks_for_a_reset_that_leaves_nothing(lab: RunningLab, tmp_path: Path) -> None:
+    async with opened(lab, tmp_path) as hana:
+        engine = hana.engine
+        await engine.sign_in("hana@example.com", "ringback", remember=True)
+        await hana.say("anita@example.com", "kept-2", "This goes")
+        address = engine._parse("hana@example.com")
+        counts = await engine.sources.configured(address)
+        assert counts is not None
+        await engine.sources.keep_configured(address, Configured(counts.settings, "phone-only", counts.method))
+    async with opened(lab, tmp_path) as hana:
+        engine = hana.engine
+        await engine.use_known("hana@example.com")
+        await engine.until_ready()
+        await engine.refresh_configuration()
+        change = engine.questions.now.configuration
+        assert change is not None
+        assert (change.effect, change.changes[0].name) == ("reset", "ProductMode")
+        await engine.apply_configuration()
+        assert await put_out(hana) == "changes.was_reset"
+        assert engine.snapshot().sign_in.address == "hana@example.com"
+        assert await engine.accounts.known() == []
+        assert await engine.sources.plan(address) is None
+        assert await engine.sources.configured(address) is None
+        assert stores_in(tmp_path) == {"machine.db"}
 
 
 async def test_a_terminal_signs_in_through_the_browser_and_then_asks_nothing(lab: RunningLab, tmp_path: Path) -> None:

@@ -107,6 +107,9 @@ class Sources:
         """Delete what is kept of a person."""
         await self._store.remove("plan", [address])
         await self._store.remove("configured", [address])
+        domain = address.rpartition("@")[2]
+        if not any(row.address.endswith(f"@{domain}") for row in await self._accounts.known()):
+            await self._store.remove("discovery", [domain])
 
     async def switches(self) -> dict[str, str]:
         """The switches of the installation, for the modes of certificates."""
