@@ -78,7 +78,11 @@ def check_identity_provider(deployment: Deployment) -> Iterator[tuple[Path, str]
         yield ("identity-provider", "methods"), "Kerberos needs a keytab and a realm"
     if not 1 <= rows.session_minutes <= 10_080:
         yield ("identity-provider", "session-minutes"), "A log-in lasts 1 minute to 7 days"
+    theirs = by_single_sign_on(deployment) if own and not {"certificate", "kerberos"} & set(rows.methods) else ()
     for index, person in enumerate(deployment.person):
+        by_directory = person.ldap or deployment.ldap_authentication.everybody
+        if by_directory and deployment.home_of(person) in theirs:
+            yield ("person", index, "ldap"), "The deployment's identity provider asks no directory for passwords"
         if person.second_factor and not _is_secret(person.second_factor):
             words = "A second factor is a secret of 112 bits or more in base32 (23 letters and more)"
             yield ("person", index, "second-factor"), words

@@ -48,6 +48,14 @@ def _read(*parts: str) -> Deployment:
         ((_OWN, "[identity-provider]\nsession-minutes = 0\n"), "1 minute to 7 days"),
         ((_OWN, '[identity-provider]\nmethods = ["magic"]\n'), "magic"),
         (('second-factor = "JBSWY3DPEHPK3PXP"\n', _OWN), "112 bits"),
+        (
+            (
+                "ldap = true\n",
+                _OWN,
+                '[ldap-authentication]\nservers = ["ldaps://ldap.example.com"]\nbind-as = "{user}@example.com"\n',
+            ),
+            "asks no directory",
+        ),
         (('second-factor = "not base32!"\n', _OWN), "112 bits"),
     ],
 )
