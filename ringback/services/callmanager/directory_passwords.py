@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from ringback.net.ldap.errors import LdapUnavailableError
 from ringback.net.ldap.passwords import DirectoryPasswords, PersonSearch
 from ringback.net.ldap.servers import LdapServers, LdapServersSettings
 from ringback.net.tls import client_context
+from ringback.rules.tls_modes import USUAL, TlsMode
 from ringback.services.callmanager.authentication import CheckUnavailableError
 
 
@@ -42,10 +42,16 @@ class DirectoryChecker:
 
     @classmethod
     async def open(
-        cls, stack: AsyncExitStack, settings: DirectorySettings, theirs: Iterable[str], others: Iterable[str]
+        cls,
+        stack: AsyncExitStack,
+        settings: DirectorySettings,
+        theirs: Iterable[str],
+        others: Iterable[str],
+        mode: TlsMode = USUAL,
     ) -> DirectoryChecker:
-        """Ready to ask. Raises OSError or ssl.SSLError where the authorities can't be read, LdapSettingsError."""
-        tls = await asyncio.to_thread(client_context, settings.ca_file)
+        """Ready to ask, by what TLS ``mode`` allows. Raises OSError or ssl.SSLError where authorities can't be read,
+        LdapSettingsError."""
+        tls = client_context(settings.ca_file, mode=mode)
         servers = LdapServers(
             LdapServersSettings(settings.servers, tls, settings.timeout, settings.account, settings.password)
         )

@@ -75,7 +75,8 @@ class CallManager:
 
     async def start(self) -> None:
         """As ``net.service.Service``. Raises also sqlalchemy.exc.SQLAlchemyError where the database refuses,
-        ssl.SSLError where the certificate does not fit, and JabberConfigError for a parameter that XML can't hold."""
+        ssl.SSLError where the certificate does not fit, JabberConfigError for a parameter that XML can't hold, and
+        SealError where the key file of the cluster is not the one that sealed its token keys."""
         async with AsyncExitStack() as stack:
             await self._start(stack)
             self._running = stack.pop_all()
@@ -235,7 +236,7 @@ async def _directory(stack: AsyncExitStack, settings: CallManagerSettings) -> Di
     if settings.directory is None or not theirs:
         return None
     others = [fold(person.user) for person in here if not person.in_directory]
-    return await DirectoryChecker.open(stack, settings.directory, theirs, others)
+    return await DirectoryChecker.open(stack, settings.directory, theirs, others, settings.identity.mode)
 
 
 def _known(ring: KeyRing) -> KnownKeys:
