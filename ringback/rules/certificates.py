@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+import idna
+
 from ringback.rules.reasons import Reason
 from ringback.rules.tls_modes import MINIMUM_RSA_BITS, TlsMode, mode_of
 
@@ -106,7 +108,7 @@ def _fields(evidence: IdentityEvidence) -> list[tuple[str, tuple[str, ...], tupl
 
 def _same(presented: str, wanted: str, wildcards: bool) -> bool:
     """Names are compared without case; ``*`` stands for one whole label, the leftmost, and for no top-level domain."""
-    have, want = _bare(presented), _bare(wanted)
+    have, want = comparable_host(presented), comparable_host(wanted)
     if not have or not want or "*" in want:
         return False
     if have == want:
@@ -117,9 +119,15 @@ def _same(presented: str, wanted: str, wildcards: bool) -> bool:
     return bool(first and dot) and rest == have[2:] and "." in rest and "*" not in rest
 
 
-def _bare(name: str) -> str:
-    """Without case and the root's dot; addresses in their canonical text."""
+def comparable_host(name: str) -> str:
+    """A host or domain as it is compared: without case and the root's dot, letters beyond ASCII as certificates and TLS
+    write them (RFC 5890), addresses in their canonical text."""
     name = name.removesuffix(".").lower()
+    if not name.isascii():
+        try:
+            name = idna.encode(name, uts46=True).decode("ascii")
+        except idna.IDNAError:
+            return name
     try:
         return str(ipaddress.ip_address(name.strip("[]")))
     except ValueError:

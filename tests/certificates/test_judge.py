@@ -221,6 +221,14 @@ async def test_xmpp_has_fields_of_its_own(
         assert await reach(judge, listener.port, "im1.example.com", XMPP) == b"pong"
 
 
+async def test_a_host_with_an_umlaut_is_remembered_too(judge: TrustJudge, tmp_path: Path) -> None:
+    async with listening(self_signed(wanted("xn--bcher-kva.example")).write(tmp_path)) as listener:
+        asked = await stopped(judge, listener.port, "bücher.example")
+        assert ids(asked) == ["untrusted"]
+        await judge.accept(_fingerprint(asked))
+        assert await reach(judge, listener.port, "Bücher.example") == b"pong"
+
+
 async def test_sip_knows_no_wildcards(authority: TestAuthority, judge: TrustJudge, tmp_path: Path) -> None:
     async with listening(authority.issue("*.example.com").write(tmp_path)) as listener:
         assert ids(await stopped(judge, listener.port, NAME, SIP)) == ["other_name"]

@@ -187,6 +187,13 @@ def test_addresses_are_addresses_however_they_are_written(one: object, two: obje
     assert not _match(Purpose.HTTP, "cm1.example.com", addresses=(str(one),)).matches
 
 
+def test_letters_beyond_ascii_are_compared_as_certificates_write_them() -> None:
+    assert _match(Purpose.HTTP, "bücher.example", dns=("xn--bcher-kva.example",)).matches
+    assert _match(Purpose.HTTP, "cm1.bücher.example", dns=("*.xn--bcher-kva.example",)).matches
+    assert _match(Purpose.XMPP, "im1.example", "bücher.example", xmpp=("BÜCHER.example",)).matches
+    assert _match(Purpose.XMPP, "im1.example", "xn--bcher-kva.example", xmpp=("bücher.example",)).matches
+
+
 @given(st.text(max_size=40), st.text(max_size=40), st.sampled_from(list(Purpose)))
 def test_no_text_breaks_the_rule(presented: str, wanted: str, purpose: Purpose) -> None:
     names = PresentedNames((presented,), (presented,), (presented,), (presented,), (presented,), (presented,))

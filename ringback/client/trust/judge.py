@@ -26,7 +26,7 @@ import aiohttp
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ringback.client.store.store import Store
-from ringback.client.trust.memory import Memory, Remembered, server_key
+from ringback.client.trust.memory import Memory, Remembered
 from ringback.client.trust.model import CertificateStopError, Considered, Expected, Place, Question
 from ringback.client.trust.policy import TrustPolicy
 from ringback.net.certificates import NO_CHECK_TIME, ReadCertificate, look, obstacle_of, read_certificate
@@ -39,6 +39,7 @@ from ringback.rules.certificates import (
     CertificateVerdict,
     IdentityEvidence,
     Revocation,
+    comparable_host,
     judge,
     match_identity,
 )
@@ -158,7 +159,7 @@ class TrustJudge:
     def _context(self, expected: Expected, name: str) -> CheckedContext:
         """Trusts the authorities and what was accepted for this server."""
         self._look_at_authorities()
-        server = server_key(expected.host or name)
+        server = comparable_host(expected.host or name)
         accepted = self._memory.of(server) if self._policy.strictness.person_may_accept else ()
         # Servers without exceptions share one context.
         place = (expected, server if accepted else "")
@@ -198,7 +199,7 @@ class TrustJudge:
 
     def _check(self, handshake: Handshake, expected: Expected, *, dates: bool) -> None:
         """Raises CertificateRefusedError for any verdict but ``connect``."""
-        server = server_key(expected.host or handshake.host)
+        server = comparable_host(expected.host or handshake.host)
         anchors = {row.fingerprint for row in self._memory.of(server)} if dates else set()
         try:
             chain = [self._reading(der) for der in handshake.chain]
@@ -286,7 +287,7 @@ class TrustJudge:
     async def _conclude(self, place: Place, handshake: Handshake, trusted: bool | None) -> Considered:
         """The verdict once more, of all that is known; ``trusted`` None: the chain was verified in the handshake."""
         expected = place.expected
-        server = server_key(expected.host or place.host)
+        server = comparable_host(expected.host or place.host)
         try:
             chain = [self._reading(der) for der in handshake.chain]
         except ValueError as error:

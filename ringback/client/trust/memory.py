@@ -82,10 +82,5 @@ class Memory:
             await self._store.remove(_KIND, [_name(row) for row in rows])
 
 
-def server_key(host: str) -> str:
-    """A host as it is compared: without case and the root's dot."""
-    return host.strip("[]").removesuffix(".").lower()
-
-
 def _name(row: Remembered) -> str:
     return f"{row.server} {row.fingerprint}"
