@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import ssl
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from ringback.deployment import Deployment, DeploymentError
@@ -12,6 +16,10 @@ from ringback.deployment.load import read
 from ringback.lab import ldap_authentication
 from ringback.net.ldap.connection import LdapServer
 from ringback.net.ldap.passwords import PersonSearch
+from tests.ldap.conftest import PEOPLE
+from tests.support.slapd import ACCOUNT, ACCOUNT_PASSWORD, Directory
+from tests.support.slapd import PEOPLE as PEOPLE_BASE
+from tests.support.telephony import phones, running_telephony
 
 HEAD = """\
 domain = "example.com"
@@ -99,3 +107,38 @@ def test_no_directory_is_asked_without_servers(tmp_path: Path) -> None:
 def test_what_can_not_be(text: str, words: str) -> None:
     with pytest.raises(DeploymentError, match=words):
         made(text)
+
+
+@pytest.mark.peer
+async def test_a_served_deployment_asks_the_directory(tmp_path: Path, directory: Directory) -> None:
+    """From the file to a person who gets in with the password of the directory, and nobody without."""
+    folder = tmp_path / "office"
+    folder.mkdir()
+    secret = folder / "directory.password"
+    secret.touch(mode=0o600)
+    secret.write_text(ACCOUNT_PASSWORD)
+    shutil.copy(directory.ca, folder / "directory.pem")
+    more = f"""
+[[person]]
+user = "anita"
+first = "Anita"
+last = "Example"
+ldap = true
+
+[ldap-authentication]
+servers = ["ldaps://127.0.0.1:{directory.secure.port}"]
+base = "{PEOPLE_BASE}"
+service-account = "{ACCOUNT}"
+password-file = "directory.password"
+ca = "directory.pem"
+"""
+    with running_telephony(folder, phones(1), more) as office:
+        info = json.loads((office.data / "lab.json").read_text())
+        port = next(row["port"] for row in info["endpoints"] if row["service"] == "uds")
+        context = ssl.create_default_context(cafile=str(office.ca))
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
+            for password, status in ((PEOPLE["anita"], 200), ("wrong", 401)):
+                headers = {"Authorization": aiohttp.encode_basic_auth("anita", password)}
+                url = f"https://{office.address}:{port}/cucm-uds/user/anita"
+                async with session.get(url, headers=headers) as response:
+                    assert response.status == status

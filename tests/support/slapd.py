@@ -73,7 +73,7 @@ def running_slapd(folder: Path, people: Mapping[str, str], *, names: tuple[str, 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "data").mkdir()
     authority = Authority(folder / "authority")
-    identity = authority.issue("ldap", list(names), ["127.0.0.2"])
+    identity = authority.issue("ldap", list(names), ["127.0.0.1"])
     configuration = folder / "slapd.conf"
     configuration.write_text(
         _CONFIGURATION.format(
