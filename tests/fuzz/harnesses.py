@@ -42,7 +42,9 @@ from ringback.protocols.xmpp.server_stream import (
 )
 from ringback.protocols.xmpp.stanza import Stanza
 from ringback.rules.addresses import AddressError, HostPort, Jid, UserAddress
+from tests.fuzz.certificates import CERTIFICATES
 from tests.fuzz.media import MEDIA
+from tests.fuzz.oauth import OAUTH
 from tests.fuzz.saml import SAML
 from tests.fuzz.sip import SIP
 from tests.fuzz.sip_agent import AGENT
@@ -215,4 +217,5 @@ HARNESSES: dict[str, Harness] = {
     "addresses": Harness(_addresses, (b"anita@example.com/desk", b"[::1]:53", "ändy@exämple.com".encode())),
 }
 
-HARNESSES |= {name: Harness(run, seeds) for name, (run, seeds) in (MEDIA | SIP | AGENT | SAML).items()}
+_OTHERS = MEDIA | SIP | AGENT | SAML | OAUTH | CERTIFICATES
+HARNESSES |= {name: Harness(run, seeds) for name, (run, seeds) in _OTHERS.items()}

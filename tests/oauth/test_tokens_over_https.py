@@ -21,6 +21,7 @@ from ringback.protocols.oauth.clients import RINGBACK_CLIENT
 from ringback.protocols.oauth.grants import TokenResponse
 from ringback.protocols.oauth.tokens import CheckingKeys, Claims, IssuerKeys, check_access, issue_access, issue_refresh
 from ringback.services.callmanager.authorisation import upkeep
+from ringback.services.callmanager.authorisation.sealing import SealError
 from ringback.storage.callmanager.sign_ins import SignInStore
 from ringback.storage.callmanager.store import Store
 from tests.callmanager.conftest import APPLICATION
@@ -364,6 +365,11 @@ async def test_both_nodes_of_a_cluster_give_and_take_back_the_same(server: Serve
     await until(out)
     assert (await first.refresh(tokens.refresh_token)).status == 400
     assert (await first.uds((await second.sign_in()).access_token)).status == 200
+
+
+async def test_a_node_with_another_key_file_does_not_start(server: Server) -> None:
+    with pytest.raises(SealError, match="key file of this cluster"):
+        await server(key=b"another" * 8)
 
 
 async def test_who_left_the_deployment_is_out(server: Server) -> None:

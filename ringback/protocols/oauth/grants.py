@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from ringback.protocols.oauth.tokens import SCOPE
+from ringback.protocols.oauth.tokens import SCOPE, UNREADABLE
 
 AUTHORIZE_PATH: Final = "/ssosp/oauth/authorize"
 TOKEN_PATH: Final = "/ssosp/oauth/token"  # noqa: S105 - a path
@@ -327,7 +327,7 @@ class TokenResponse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         """Read the body of an answer with status 200. Raises GrantError where it is none."""
         try:
             read = msgspec.json.decode(body, type=cls)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise GrantError("server_error", "The answer of the token endpoint can't be read") from error
         if not read.access_token or read.expires_in <= 0:
             raise GrantError("server_error", "The answer of the token endpoint has no token that is good for a while")
@@ -351,7 +351,7 @@ class ErrorResponse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         """Read the body of an answer with status 400 or 401. Raises GrantError where it is none."""
         try:
             return msgspec.json.decode(body, type=cls)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise GrantError("server_error", "The refusal can't be read") from error
 
 
@@ -387,7 +387,7 @@ class RevokedResponse(msgspec.Struct, frozen=True, kw_only=True):
         """Read the body. Raises GrantError."""
         try:
             return msgspec.json.decode(body, type=cls)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise GrantError("server_error", "The answer can't be read") from error
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc import jwe, jws
 from joserfc.errors import JoseError
 from joserfc.jwk import GuestProtocol, OctKey, RSAKey
@@ -33,6 +34,9 @@ _RSA_BITS = 2048
 _SIZE_LIMIT = 8192
 _Key = TypeVar("_Key", RSAKey, OctKey)
 _Content = TypeVar("_Content", bound=msgspec.Struct)
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What reading JSON raises for octets that are none, have bad UTF-8 in a text, or are nested without end."""
+
 _LEEWAY = 60.0  # seconds that the clocks of two nodes may differ
 
 
@@ -169,7 +173,7 @@ class IssuerKeys:
         """Keys as they are kept. Raises TokenError where they are none."""
         try:
             private, secret = RSAKey.import_key(signing_pem), OctKey.import_key(encryption)
-        except (JoseError, ValueError) as error:
+        except (JoseError, UnsupportedAlgorithm, ValueError) as error:
             raise TokenError("The signing or the encryption key can't be read") from error
         if len(encryption) != _KEY_BYTES:
             raise TokenError(f"The encryption key must have {_KEY_BYTES} bytes")
@@ -220,7 +224,7 @@ class CheckingKeys:
                 taken_back[read.cluster] = read.taken_back
                 signing |= {name: RSAKey.import_key(pem) for name, pem in read.signing.items()}
                 encryption |= {name: OctKey.import_key(bytes.fromhex(text)) for name, text in read.encryption.items()}
-            except (msgspec.MsgspecError, JoseError, ValueError) as error:
+            except (*UNREADABLE, JoseError, UnsupportedAlgorithm, ValueError) as error:
                 raise TokenError("A key document can't be read") from error
         return cls(signing, encryption, frozenset(taken_back), taken_back)
 
@@ -306,7 +310,7 @@ def _picked(keys: Mapping[str, _Key]) -> Callable[[GuestProtocol], _Key]:
 def _decode(data: bytes, kind: type[_Content]) -> _Content:
     try:
         return msgspec.json.decode(data, type=kind)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise TokenError("The token does not hold what it should") from error
 
 
