@@ -96,6 +96,21 @@ async def test_what_is_not_understood_is_refused_in_words(tmp_path: Path) -> Non
         assert (await tab.do("SetManual", settings=wrong))["reason"]["id"] == "engine.manual.wrong"
 
 
+async def test_octets_that_are_no_text_are_refused_too(tmp_path: Path) -> None:
+    async with running_host(tmp_path) as host, browser_at(host) as browser:
+        tab, _ = await browser.tab()
+        for octets in (
+            b'{"do": "FindServices", "n": 1, "address": "\xff\xfe"}',
+            b"\xff",
+            b'{"n": "\xc3"}',
+            b"[" * 3000,
+        ):
+            await tab.socket.send_bytes(octets)
+            event = await tab.until(lambda event: event["event"] == "Refused")
+            assert event["reason"]["id"] == "host.not_understood"
+        assert (await tab.do("GetTrace"))["event"] == "Done"
+
+
 async def test_cancel_goes_back_to_the_address(tmp_path: Path) -> None:
     async with running_host(tmp_path) as host, browser_at(host) as browser:
         tab, _ = await browser.tab()

@@ -84,7 +84,7 @@ class TabSocket:
                 return
             try:
                 command = wire.decode_command(message.data)
-            except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as error:
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 reason = Reason.of("host.not_understood", why=error)
                 self._events.put(wire.Refused(n=_number_of(message.data), reason=reason))
                 continue
@@ -111,7 +111,7 @@ def _number_of(data: str | bytes) -> int:
     """The page's number of a command that can't be read as a whole; 0 where not even that can."""
     try:
         return msgspec.json.decode(data, type=_Numbered).n
-    except (msgspec.ValidationError, msgspec.DecodeError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return 0
 
 
