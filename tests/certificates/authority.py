@@ -92,13 +92,13 @@ class TestAuthority:
     __test__ = False
 
     def __init__(self, folder: Path, name: str = "Test") -> None:
-        self.root = self._authority(f"{name} root", None)
-        self.middle = self._authority(f"{name} intermediate", self.root)
+        self.root = self.authority(f"{name} root", None)
+        self.middle = self.authority(f"{name} intermediate", self.root)
         self.ca_file = folder / f"{name}-root.pem"
         self.ca_file.write_bytes(self.root.certificate.public_bytes(PEM))
 
     @staticmethod
-    def _authority(name: str, parent: Issued | None) -> Issued:
+    def authority(name: str, parent: Issued | None) -> Issued:
         key = ec_key()
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = _base(

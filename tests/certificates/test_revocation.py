@@ -355,11 +355,11 @@ def test_responses_are_of_now_and_for_us(authority: TestAuthority) -> None:
     assert read(old) == "the answer is out of date"
     early = _response(authority.middle, issued.certificate, nonce, since=HOUR, until=2 * HOUR)
     assert read(early).startswith("the answer is of the future")
-    twin = TestAuthority._authority("Test intermediate", authority.root)
+    twin = TestAuthority.authority("Test intermediate", authority.root)
     assert read(_response(authority.middle, issued.certificate, nonce, signer=twin)) == (
         "the response's signature is wrong"
     )
-    stranger = TestAuthority._authority("Stranger", None)
+    stranger = TestAuthority.authority("Stranger", None)
     assert read(_response(authority.middle, issued.certificate, nonce, signer=stranger)) == (
         "the response is signed by a stranger"
     )
@@ -376,8 +376,8 @@ _ISSUED: dict[str, tuple[x509.Certificate, x509.Certificate]] = {}
 @given(st.binary(max_size=300), st.integers(min_value=0), st.integers(min_value=1, max_value=255))
 def test_no_octets_make_anything_but_the_documented_error(noise: bytes, at: int, change: int) -> None:
     if not _ISSUED:
-        root = TestAuthority._authority("Property", None)
-        leaf = TestAuthority._authority("Leaf", root)
+        root = TestAuthority.authority("Property", None)
+        leaf = TestAuthority.authority("Leaf", root)
         _ISSUED["pair"] = (leaf.certificate, root.certificate)
         _ISSUED["signed"] = (leaf.certificate, root.certificate)
         _DOCUMENTS.extend((_response(root, leaf.certificate, b"n" * 32), revocation_list(root)))

@@ -20,12 +20,13 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import aiohttp
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ringback.client.store.store import Store
+from ringback.client.trust.evidence import certificate_error, obstacle_of_evidence, validity
 from ringback.client.trust.memory import Memory, Remembered
 from ringback.client.trust.model import CertificateStopError, Considered, Expected, Place, Question
 from ringback.client.trust.policy import TrustPolicy
@@ -245,7 +246,7 @@ class TrustJudge:
             server,
             identity,
             trusted,
-            valid=_validity(chain if trusted else chain[:1], self._settings.clock()),
+            valid=validity(chain if trusted else chain[:1], self._settings.clock()),
             weak=tuple(weak),
             revocation=revocation,
             checks=self._policy.checks,
@@ -268,7 +269,7 @@ class TrustJudge:
 
         Where nothing is seen of the certificate any more, the outcome is ``refuse`` with the error's own word.
         """
-        inner = _certificate_error(error)
+        inner = certificate_error(error)
         if isinstance(inner, CertificateRefusedError):
             handshake, trusted = inner.handshake, None
             if inner.undecided:
@@ -316,7 +317,7 @@ class TrustJudge:
         expected = place.expected
         wanted = " / ".join(dict.fromkeys(filter(None, (expected.domain, expected.host or place.host))))
         facts = leaf.facts(str(place), wanted)
-        obstacle = _obstacle(evidence)
+        obstacle = obstacle_of_evidence(evidence)
         if verdict.outcome != "ask":
             return Considered("refuse", verdict.reasons, facts=facts, obstacle=obstacle)
         before = next((row for row in reversed(self._memory.of(server)) if row.fingerprint != leaf.fingerprint), None)
@@ -370,33 +371,6 @@ class TrustJudge:
         await self._memory.forget()
         self._asked.clear()
         self._contexts.clear()
-
-
-def _certificate_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    """The TLS error within what a library raised."""
-    seen = 0
-    while error is not None and seen < 8:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return error
-        if isinstance(error, aiohttp.ClientConnectorCertificateError):
-            inner = error.certificate_error
-            return inner if isinstance(inner, ssl.SSLCertVerificationError) else None
-        error, seen = error.__cause__ or error.__context__, seen + 1
-    return None
-
-
-def _validity(chain: list[ReadCertificate], now: float) -> Literal["now", "later", "over"]:
-    if any(each.ends < now for each in chain):
-        return "over"
-    return "later" if any(each.begins > now for each in chain) else "now"
-
-
-def _obstacle(evidence: CertificateEvidence) -> Obstacle:
-    if not evidence.trusted:
-        return Obstacle.UNTRUSTED
-    if evidence.valid != "now":
-        return Obstacle.EXPIRED if evidence.valid == "over" else Obstacle.NOT_YET_VALID
-    return Obstacle.WRONG_NAME if not evidence.identity.matches else Obstacle.UNTRUSTED
 
 
 def _der(leaf: ReadCertificate) -> bytes:
