@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ringback.deployment.identity_provider import by_single_sign_on
 from ringback.deployment.numbers import Numbering
 from ringback.deployment.sign_in import method_of
 from ringback.lab import browser
@@ -24,7 +25,7 @@ LAB_JSON = "lab.json"
 _ROLES = {
     "names": "Names",
     "call-manager": "Call manager",
-    "identity-provider": "Identity provider",
+    "identity-provider": "Sign-in",
     "presence": "Presence",
     "voicemail": "Voicemail",
     "messenger": "Cloud look-up",
@@ -83,15 +84,18 @@ def announce(console: Console, composition: Composition, lab_json: Path, *, is_l
         console.print(Text(line, style="yellow"))
     for url in composition.web_urls.values():
         console.print(Text.assemble("\nOpen ", (url, "bold cyan underline")), soft_wrap=True)
-    if words := browser.line(composition, lab_json.parent / "browser"):
-        console.print("Single sign-on leads to log-in pages, which this browser finds and trusts (or: --browser):")
-        console.print(words, soft_wrap=True, highlight=False, markup=False)
     if is_lab and deployment.person and composition.web_urls:
         first, second = (*deployment.person, *deployment.person)[:2]
         console.print(
             f"Sign in as {first.user}@{deployment.domain} with the password {first.password!r}; "
             f"in a private window as {second.user}@{deployment.domain}."
         )
+    if words := browser.line(composition, lab_json.parent / "browser"):
+        clusters = ", ".join(sorted(by_single_sign_on(deployment)))
+        console.print(
+            f"People of {clusters} sign in at a log-in page. A browser that finds it (or: --browser):", soft_wrap=True
+        )
+        console.print(words, soft_wrap=True, highlight=False, markup=False)
     if inside := composition.name_servers.get("inside"):
         question = f"{_command()} doctor {_anybody(composition)} --nameserver {inside} --ca {composition.ca_file}"
         console.print(f"Ask the doctor: {question}", soft_wrap=True)
@@ -113,8 +117,9 @@ def _anybody(composition: Composition) -> str:
 
 def _table(composition: Composition) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("Role", "Node", "Service", "Address"):
+    for heading in ("Role", "Node", "Service"):
         table.add_column(heading)
+    table.add_column("Address", no_wrap=True, min_width=30)  # names may be cut on a narrow terminal, addresses not
     last = ""
     for endpoint in composition.endpoints:
         role = _ROLES.get(endpoint.role, endpoint.role)
