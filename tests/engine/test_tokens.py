@@ -18,6 +18,7 @@ from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.settings import EngineSettings
 from ringback.client.host.wire import AnyEvent
 from ringback.client.host.wire_sign_in import QuestionsChanged, SignInChanged
+from ringback.client.identity.accounts import KeptAccount
 from ringback.net.node_resolver import NodeResolver
 from ringback.net.tls import client_context
 from ringback.rules.addresses import HostPort
@@ -284,6 +285,31 @@ async def test_what_the_company_changed_is_told_and_applied(lab: RunningLab, tmp
         await engine.sign_in_with("ringback")
         await engine.until_ready()
         assert await engine.sources.configured(address) == counts
+
+
+async def test_a_password_that_was_kept_before_there_were_tokens_still_does(lab: RunningLab, tmp_path: Path) -> None:
+    async with opened(lab, tmp_path) as kenji:
+        engine = kenji.engine
+        await engine.sign_in("kenji@example.com", "ringback", remember=True)
+        account = await engine.accounts.get("kenji@example.com")
+        assert account is not None
+        await engine.sign_out()
+        # As an older version kept it.
+        old = KeptAccount(address=account.address, name=account.name, password="ringback", manual=account.manual)
+        await engine.accounts.signed_in(old)
+    async with opened(lab, tmp_path) as kenji:
+        engine = kenji.engine
+        await engine.use_known("kenji@example.com")
+        await engine.until_ready()
+        account_shown = engine.account()
+        assert account_shown is not None
+        assert account_shown.method == "password"
+        assert (await engine.search("anita")).total == 1
+        await engine.refresh_configuration()
+        change = engine.questions.now.configuration
+        assert change is not None
+        assert [(row.name, row.now) for row in change.changes] == [("SignInMethod", "password_for_tokens")]
+        assert change.effect == "sign_out"
 
 
 async def test_another_set_of_services_asks_for_a_reset_that_leaves_nothing(lab: RunningLab, tmp_path: Path) -> None:

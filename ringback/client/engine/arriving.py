@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -112,7 +113,9 @@ class Arriving(EngineBase):
         signed.bases = [*signed.bases, *plan.call_managers]
         if not signed.credentials.by_token:
             signed.credentials.user = plan.user
-        proven = Proven(plan, None, counts or Configured({}, plan.mode, ""))
+        # How the person is signed in counts, not how people signed in when somebody looked last.
+        counted = Configured({}, plan.mode, "") if counts is None else replace(counts, method=signed.method.value)
+        proven = Proven(plan, None, counted)
         try:
             await self._connect(Attempt(address, flow.names, proven, signed, patient=True))
         except SignInError as error:
