@@ -139,14 +139,16 @@ class DatagramEndpoint:
     def _look_again(self) -> None:
         """Busy: see what has come in meanwhile."""
         now = self._node.clock()
-        full = self._read(now)
-        loop, self._look = self._loop, None
-        if loop is None:
-            return
-        if self._rate(now) < _CALM:
-            loop.add_reader(self._socket.fileno(), self._ready)
-        else:
-            self._look = loop.call_later(0.0 if full else _PAUSE, self._look_again)
+        full = False
+        try:
+            full = self._read(now)
+        finally:  # whatever went wrong, the socket is read on
+            loop, self._look = self._loop, None
+            if loop is not None:
+                if self._rate(now) < _CALM:
+                    loop.add_reader(self._socket.fileno(), self._ready)
+                else:
+                    self._look = loop.call_later(0.0 if full else _PAUSE, self._look_again)
 
     def _rate(self, now: float) -> float:
         """Messages a second of peers that we know; in between two rates where a window has not ended."""
