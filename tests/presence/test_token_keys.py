@@ -50,9 +50,9 @@ async def test_tokens_of_all_clusters_are_checked_offline(tmp_path: Path) -> Non
         assert keys.check(two.token("otto")).cluster == two.keys.cluster
         with pytest.raises(TokenExpiredError):
             keys.check(one.token("anita", life=-0.5))
-        with pytest.raises(TokenError, match="not of a key known here"):
+        with pytest.raises(TokenError, match="key"):
             keys.check(token_of(one.keys.with_new(signing=True), "anita"))
-        with pytest.raises(TokenError, match="decrypted"):
+        with pytest.raises(TokenError, match="key"):
             keys.check(token_of(one.keys.with_new(encryption=True), "anita"))
 
 
