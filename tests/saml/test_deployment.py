@@ -8,7 +8,7 @@ import pytest
 
 from ringback.deployment import Deployment, DeploymentError
 from ringback.deployment.load import read
-from ringback.lab.browser import line
+from ringback.lab.browser import BrowserError, line, opened
 from ringback.lab.compose import compose
 from ringback.lab.state import DataFolder
 from ringback.protocols.saml.metadata import ServiceProvider, read_provider, write_service
@@ -93,3 +93,16 @@ def test_both_sides_know_each_other_before_either_starts(tmp_path: Path) -> None
     compose(_read(_OWN), folder, base=tmp_path)
     assert file.stat().st_mtime_ns == before, "the key is made once"
     assert line(composition, tmp_path) == "", "no web client, no browser"
+
+
+async def test_a_browser_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = compose(_read(_OWN), DataFolder(tmp_path / "data"), base=tmp_path)
+    with pytest.raises(BrowserError, match="no web client"):
+        async with opened(bare, tmp_path / "profile"):
+            pass
+    web = '[[node]]\nname = "client.example.com"\naddress = "127.77.0.9"\nroles = ["web"]\n[node.ports]\nweb = 0\n'
+    composition = compose(_read(_OWN, web), DataFolder(tmp_path / "data"), base=tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BrowserError, match="no Chromium"):
+        async with opened(composition, tmp_path / "profile"):
+            pass
