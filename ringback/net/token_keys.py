@@ -57,7 +57,7 @@ class _Node:
     name: str
     port: int
     etag: str = ""
-    document: bytes = b""
+    document: bytes = field(default=b"", repr=False)
     cluster: str = ""
     confirmed: float = 0.0  # loop time of the last answer
     failures: int = 0
