@@ -22,9 +22,9 @@ RATE = 16_000
 PASSWORD = "ringback"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    """A running lab for the tests of a module."""
+    """A running lab for all tests that leave nothing behind but words."""
     with running_lab(tmp_path_factory.mktemp("lab")) as running:
         yield running
 
