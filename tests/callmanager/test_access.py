@@ -15,8 +15,8 @@ import pytest
 from ringback.deployment.authority import Authority
 from ringback.net.tls import client_context
 from ringback.protocols.ccmcip import DeviceList, GetDevices, encode_password
+from ringback.rules.throttle import Throttle
 from ringback.services.callmanager.sessions import Sessions
-from ringback.services.callmanager.throttle import Throttle
 from tests.callmanager.conftest import APPLICATION, PEOPLE, Launch, Running
 
 ANITA = ("anita", "anita's password")

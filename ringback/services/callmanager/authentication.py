@@ -28,7 +28,7 @@ from typing import Protocol
 import structlog
 
 from ringback.rules.name_search import fold
-from ringback.services.callmanager.throttle import Throttle
+from ringback.rules.throttle import Throttle
 from ringback.storage.callmanager.credentials import Cost, hash_password, verify
 from ringback.storage.callmanager.lock_outs import LockOuts
 from ringback.storage.callmanager.records import Credential

@@ -26,11 +26,11 @@ from ringback.protocols.oauth.grants import (
     single,
 )
 from ringback.rules.name_search import fold
+from ringback.rules.throttle import Throttle
 from ringback.services.callmanager import http
 from ringback.services.callmanager.authorisation.key_ring import KeyRing
 from ringback.services.callmanager.authorisation.tokens import Tokens
 from ringback.services.callmanager.guard import Guard
-from ringback.services.callmanager.throttle import Throttle
 from ringback.storage.callmanager.lock_outs import LockOuts
 from ringback.storage.callmanager.records import PERSON
 from ringback.storage.callmanager.sign_ins import SignInStore
