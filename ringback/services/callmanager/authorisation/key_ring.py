@@ -60,6 +60,7 @@ class KeyRing:
         self._listeners: list[Callable[[], None]] = []
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
+        self._reading = asyncio.Lock()
         self._pruned = clock()
 
     @classmethod
@@ -145,7 +146,8 @@ class KeyRing:
 
     async def refresh(self) -> None:
         """Read everything anew. Raises SealError and sqlalchemy.exc.SQLAlchemyError."""
-        self._state = await _read(self._store, self._settings, self._clock(), self._state)
+        async with self._reading:  # one after the other: an older picture must not come after a newer one
+            self._state = await _read(self._store, self._settings, self._clock(), self._state)
         for listener in self._listeners:
             listener()
 
