@@ -3,15 +3,13 @@ page answers. Where they come from is shown elsewhere, with real servers."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
 import pytest
-from playwright.sync_api import WebSocketRoute, expect
+from playwright.sync_api import expect
 
-from ringback.client.host.wire_base import Event
 from ringback.client.host.wire_sign_in import (
     CertificateBefore,
     CertificateQuestion,
@@ -28,6 +26,7 @@ from ringback.rules.trace import Fault
 from tests.browser.conftest import Arrive
 from tests.browser.people import MODIFIED, Person
 from tests.browser.test_views import violations
+from tests.browser.wire import Wire
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -62,41 +61,9 @@ CERTIFICATE = CertificateQuestion(
 AGAIN = SignInAgain(asks="password", who_asks=HOST, reason=WHY, services=["messages", "phone"])
 
 
-class Wire:
-    """The page's way to its host, into which a test puts events; what the page asks for on its own is noted."""
-
-    def __init__(self, one: Person) -> None:
-        self.asked: list[dict[str, Any]] = []
-        self.answers = False
-        self._page: WebSocketRoute | None = None
-        one.page.route_web_socket("**/api/socket", self._open)
-
-    def _open(self, page: WebSocketRoute) -> None:
-        host = page.connect_to_server()
-        self._page = page
-
-        def take(message: str | bytes) -> None:
-            order = json.loads(message)
-            if not self.answers or order["do"] not in ANSWERED_HERE:
-                host.send(message)
-                return
-            self.asked.append(order)
-            page.send(json.dumps({"event": "Done", "n": order["n"], "value": None}))
-
-        page.on_message(take)
-
-    def tell(self, event: Event) -> None:
-        """An event of the host."""
-        assert self._page is not None
-        self._page.send(msgspec.json.encode(event).decode())
-
-    def questions(self, **waiting: Any) -> None:
-        """These wait."""
-        self.tell(QuestionsChanged(questions=Questions(**waiting)))
-
-
-# Nothing of this may reach the host, which has not asked.
-ANSWERED_HERE = {"ApplyConfiguration", "PostponeConfiguration", "AnswerCertificate", "SignInWith"}
+def questions(wire: Wire, **waiting: Any) -> None:
+    """These wait."""
+    wire.tell(QuestionsChanged(questions=Questions(**waiting)))
 
 
 @pytest.fixture
@@ -136,7 +103,7 @@ def test_what_waits_while_signed_in_is_a_line_and_answered_without_losing_what_i
     anita.composer.fill("Half a thought")
     page = anita.page
 
-    wire.questions(again=AGAIN)
+    questions(wire, again=AGAIN)
     expect(page.get_by_text("Until then these wait: Messages and Phone.")).to_be_visible(timeout=MODIFIED)
     expect(anita.composer).to_be_focused()
     look(anita, "again")
@@ -151,7 +118,7 @@ def test_what_waits_while_signed_in_is_a_line_and_answered_without_losing_what_i
     assert [order["do"] for order in wire.asked] == ["SignInWith"]
     expect(anita.composer).to_have_value("Half a thought")
 
-    wire.questions(certificate=CERTIFICATE)
+    questions(wire, certificate=CERTIFICATE)
     page.get_by_role("button", name="Look at it").click()
     dialog = page.get_by_role("alertdialog", name="The certificate of im1.example.com is not trusted")
     expect(dialog.get_by_role("button", name="Don't connect")).to_be_focused()
@@ -163,13 +130,14 @@ def test_what_waits_while_signed_in_is_a_line_and_answered_without_losing_what_i
     assert wire.asked[-1]["do"] == "AnswerCertificate"
     assert wire.asked[-1]["accept"] is False
 
-    wire.questions(
+    questions(
+        wire,
         configuration=ConfigurationChange(
             effect="sign_out",
             changes=[
                 ChangedSetting(name="CcmcipServer1", was="cm1.example.com", now="cm3.example.com", effect="sign_out")
             ],
-        )
+        ),
     )
     page.get_by_role("button", name="What changed").click()
     expect(page.get_by_text("CcmcipServer1: cm1.example.com → cm3.example.com")).to_be_visible()
@@ -178,9 +146,9 @@ def test_what_waits_while_signed_in_is_a_line_and_answered_without_losing_what_i
     page.get_by_role("button", name="Sign out and in again").click()
     expect(anita.composer).to_have_value("Half a thought")
     assert [order["do"] for order in wire.asked[-2:]] == ["PostponeConfiguration", "ApplyConfiguration"]
-    wire.questions(configuration=ConfigurationChange(effect="told", changes=[]))
+    questions(wire, configuration=ConfigurationChange(effect="told", changes=[]))
     page.get_by_role("button", name="Understood").click()
-    wire.questions()
+    questions(wire)
     expect(page.get_by_role("button", name="Understood")).to_have_count(0)
 
 

@@ -1,5 +1,5 @@
 /** A person in a list: the name, then the presence in words. It paints again for this person only. */
-import { Menu, MenuItem, MenuList, MenuPopover, MenuTrigger } from "@fluentui/react-menu";
+import { MenuItem, MenuList, MenuPopover } from "@fluentui/react-menu";
 import type { MouseEvent } from "react";
 import { memo } from "react";
 
@@ -8,6 +8,7 @@ import { go, placePath } from "../engine/place";
 import { Avatar } from "../parts/Avatar";
 import { PresenceWords } from "../parts/PresenceWords";
 import { presenceSentence } from "../parts/presenceWords";
+import { useRowMenu } from "../parts/useRowMenu";
 import shell from "../shell/shell.module.css";
 import { useTexts } from "../texts/texts";
 import type { Person } from "../wire";
@@ -35,31 +36,31 @@ export const ContactRow = memo(function ContactRow({ person: given, current }: {
   const texts = useTexts();
   const person = usePerson(given.id) ?? given;
   const state = person.blocked ? texts.t("contact.blocked") : person.pending ? texts.t("contact.pending") : "";
+  const { menu, onContextMenu } = useRowMenu(() => <Actions person={person} />);
   const open = (event: MouseEvent) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     go("contacts", person.id);
   };
   return (
-    <Menu openOnContext>
-      <MenuTrigger disableButtonEnhancement>
-        <a
-          href={placePath("contacts", person.id)}
-          className={shell.row}
-          aria-current={current || undefined}
-          aria-label={[person.name, state || presenceSentence(texts, person.presence)].join(", ")}
-          onClick={open}
-        >
-          <Avatar person={person} presence={person.presence} />
-          <span className={shell.lines}>
-            <span className={shell.name}>
-              <bdi title={person.name}>{person.name}</bdi>
-            </span>
-            <span className={shell.second}>{state ? <span>{state}</span> : <PresenceWords presence={person.presence} />}</span>
+    <>
+      <a
+        href={placePath("contacts", person.id)}
+        className={shell.row}
+        aria-current={current || undefined}
+        aria-label={[person.name, state || presenceSentence(texts, person.presence)].join(", ")}
+        onClick={open}
+        onContextMenu={onContextMenu}
+      >
+        <Avatar person={person} presence={person.presence} />
+        <span className={shell.lines}>
+          <span className={shell.name}>
+            <bdi title={person.name}>{person.name}</bdi>
           </span>
-        </a>
-      </MenuTrigger>
-      <Actions person={person} />
-    </Menu>
+          <span className={shell.second}>{state ? <span>{state}</span> : <PresenceWords presence={person.presence} />}</span>
+        </span>
+      </a>
+      {menu}
+    </>
   );
 });

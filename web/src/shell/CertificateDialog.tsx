@@ -30,11 +30,11 @@ export default function CertificateDialog({ question, onClose }: { question: Cer
             )}
           </DialogContent>
           <DialogActions>
-            {question.may_accept && <Button onClick={() => void answer(true)}>{t("certificate.accept")}</Button>}
-            {/* eslint-disable-next-line jsx-a11y/no-autofocus -- refusing is the safe answer */}
-            <Button appearance="primary" onClick={() => void answer(false)} autoFocus>
+            {/* First in the order, since a dialog gives it the focus: refusing is the safe answer. */}
+            <Button appearance="primary" onClick={() => void answer(false)}>
               {t("certificate.refuse")}
             </Button>
+            {question.may_accept && <Button onClick={() => void answer(true)}>{t("certificate.accept")}</Button>}
           </DialogActions>
         </DialogBody>
       </DialogSurface>
