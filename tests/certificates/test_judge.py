@@ -317,6 +317,22 @@ async def test_a_changed_certificate_is_asked_with_what_it_was_before(
         assert await reach(judge, listener.port) == b"pong", "a good one needs no question"
 
 
+async def test_one_certificate_of_two_servers_is_accepted_for_the_one_that_was_meant(
+    judge: TrustJudge, tmp_path: Path
+) -> None:
+    async with listening(self_signed(wanted(NAME)).write(tmp_path)) as listener:
+        first = (await stopped(judge, listener.port)).question
+        second = (await stopped(judge, listener.port, "cm2.example.com")).question
+        assert first is not None
+        assert second is not None
+        assert first.fingerprint == second.fingerprint
+        with pytest.raises(KeyError):
+            await judge.accept(first.fingerprint)
+        await judge.accept(first.fingerprint, first.server)
+        assert await reach(judge, listener.port) == b"pong"
+        assert (await stopped(judge, listener.port, "cm2.example.com")).outcome == "ask"
+
+
 async def test_an_accepted_certificate_makes_no_authority(
     authority: TestAuthority, judge: TrustJudge, tmp_path: Path
 ) -> None:

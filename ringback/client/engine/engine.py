@@ -266,7 +266,7 @@ class Engine(Arriving):
         if shown is None or shown.fingerprint != fingerprint or not shown.may_accept:
             raise EngineError(Reason.of("engine.certificate.policy"))
         try:
-            await self.judge.accept(fingerprint)
+            await self.judge.accept(fingerprint, shown.server)
         except KeyError as error:
             raise EngineError(Reason.of("engine.certificate.policy")) from error
         if self.session is not None and self._phase() == "ready":

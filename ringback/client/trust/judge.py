@@ -95,7 +95,7 @@ class TrustJudge:
         self._revocation = RevocationChecker(names, settings.clock)
         self._judged: OrderedDict[Expected, JudgedContext] = OrderedDict()
         self._contexts: OrderedDict[tuple[Expected, str], CheckedContext] = OrderedDict()
-        self._asked: OrderedDict[str, tuple[str, ReadCertificate]] = OrderedDict()
+        self._asked: OrderedDict[tuple[str, str], tuple[str, ReadCertificate]] = OrderedDict()
         self._read: OrderedDict[bytes, ReadCertificate] = OrderedDict()
         self._authorities_of = 0
 
@@ -325,7 +325,7 @@ class TrustJudge:
             facts.server, wanted, facts.names, facts.subject, facts.issuer, facts.valid_from, facts.valid_until,
             facts.fingerprint, verdict.reasons, before,
         )  # fmt: skip
-        self._asked[leaf.fingerprint] = (server, leaf)
+        self._asked[leaf.fingerprint, question.server] = (server, leaf)
         if len(self._asked) > _QUESTIONS:
             self._asked.popitem(last=False)
         return Considered("ask", verdict.reasons, question, facts, obstacle)
@@ -345,9 +345,13 @@ class TrustJudge:
 
     # --- the person's word
 
-    async def accept(self, fingerprint: str) -> None:
-        """Accept the certificate of a question, for its server, from now on. Raises KeyError where none was asked."""
-        server, leaf = self._asked.pop(fingerprint)
+    async def accept(self, fingerprint: str, server: str = "") -> None:
+        """Accept the certificate of a question from now on, for the server of that question and no other that shows the
+        same one. ``server`` is the question's; empty where only one was asked about. Raises KeyError where none was."""
+        places = [place for place in self._asked if place[0] == fingerprint and server in ("", place[1])]
+        if len(places) != 1:
+            raise KeyError(fingerprint)
+        server, leaf = self._asked.pop(places[0])
         now = datetime.datetime.fromtimestamp(self._settings.clock(), datetime.UTC)
         await self._memory.add(
             Remembered(
@@ -364,7 +368,8 @@ class TrustJudge:
 
     def decline(self, fingerprint: str) -> None:
         """Do not accept it; a later connection asks again."""
-        self._asked.pop(fingerprint, None)
+        for place in [place for place in self._asked if place[0] == fingerprint]:
+            del self._asked[place]
 
     async def forget(self) -> None:
         """Forget every accepted certificate."""
