@@ -25,6 +25,7 @@ export const useVersion = (key: string) => useKey(key, (engine) => engine.store.
 export const useSignIn = () => useKey("signIn", (engine) => engine.store.state.signIn);
 export const useQuestions = () => useKey("questions", (engine) => engine.store.state.questions);
 export const useAccount = () => useKey("account", (engine) => engine.store.state.account);
+export const useSecurity = () => useKey("security", (engine) => engine.store.state.security);
 export const useMe = () => useKey("me", (engine) => engine.store.state.me);
 export const useFeatures = () => useKey("features", (engine) => engine.store.state.features);
 export const useTrace = () => useKey("trace", (engine) => engine.store.state.trace);

@@ -1,5 +1,5 @@
 /** What the page knows, and how each event of the host changes it. Pure: no socket, no clock, no React. */
-import type { Account, AnyEvent, Call, Conversation, Entry, Features, Me, Message, Person, Phone, Questions, Recent, Service, SignIn, Snapshot } from "../wire";
+import type { Account, AnyEvent, Call, Conversation, Entry, Features, Me, Message, Person, Phone, Questions, Recent, Security, Service, SignIn, Snapshot } from "../wire";
 
 /** The messages of a conversation that the page has, oldest first. */
 export interface Thread {
@@ -16,6 +16,7 @@ export interface State {
   questions: Questions;
   /** How one is signed in. */
   account: Account | null;
+  security: Security | null;
   me: Me | null;
   features: Features | null;
   people: Map<string, Person>;
@@ -39,6 +40,7 @@ export function emptyState(): State {
     signIn: null,
     questions: noQuestions,
     account: null,
+    security: null,
     me: null,
     features: null,
     people: new Map(),
@@ -140,6 +142,7 @@ function welcome(state: State, snapshot: Snapshot): string[] {
   state.signIn = snapshot.sign_in;
   state.questions = snapshot.questions;
   state.account = snapshot.account;
+  state.security = snapshot.security;
   state.me = snapshot.me;
   state.features = snapshot.features;
   state.people = new Map(snapshot.people.map((person) => [person.id, person]));
@@ -156,7 +159,7 @@ function welcome(state: State, snapshot: Snapshot): string[] {
   if (another) state.threads = new Map();
   else for (const [id, thread] of state.threads) state.threads.set(id, { ...thread, loaded: false });
   return [
-    ...["signIn", "questions", "account", "me", "features", "people", "conversations", "services", "phone", "calls", "recents", "version"],
+    ...["signIn", "questions", "account", "security", "me", "features", "people", "conversations", "services", "phone", "calls", "recents", "version"],
     ...touched,
     ...calls.map((id) => `call:${id}`),
     ...chats.flatMap((id) => [`conversation:${id}`, `thread:${id}`]),

@@ -6,6 +6,7 @@ import { useState } from "react";
 import { useAccount, useAppVersion, useEngine, useMe, useSignIn } from "../engine/hooks";
 import { Avatar } from "../parts/Avatar";
 import { ConfirmDialog } from "../parts/ConfirmDialog";
+import { SecurityBadge } from "../parts/SecurityBadge";
 import { serviceName } from "../parts/serviceWords";
 import { useTexts } from "../texts/texts";
 import type { Account } from "../wire";
@@ -58,6 +59,7 @@ export function AccountPage() {
           </b>
           <span>{signIn?.address || me.id}</span>
           {me.title && <span>{me.title}</span>}
+          <SecurityBadge />
         </div>
       </div>
       {account && <How account={account} />}

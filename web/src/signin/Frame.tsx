@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 
 import { setPreferences } from "../engine/prefs";
 import { Mark } from "../parts/Mark";
+import { SecurityBadge } from "../parts/SecurityBadge";
 import { choosable } from "../texts/catalogue";
 import { useTexts } from "../texts/texts";
 import css from "./frame.module.css";
@@ -33,7 +34,9 @@ export function Frame({ children, wide = false }: { children: ReactNode; wide?: 
       <main className={css.main} data-wide={wide || undefined}>
         {children}
       </main>
-      <footer className={css.foot}>{t("signin.nothingStored")}</footer>
+      <footer className={css.foot}>
+        <SecurityBadge /> {t("signin.nothingStored")}
+      </footer>
     </div>
   );
 }
