@@ -54,7 +54,7 @@ def parse(body: bytes) -> list[Packet]:
     """The messages of a request: a list, or one alone. Raises BayeuxError."""
     try:
         found = msgspec.json.decode(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BayeuxError(f"Not JSON: {error}") from error
     packets = found if isinstance(found, list) else [found]
     if not packets or len(packets) > _MOST_MESSAGES:

@@ -6,7 +6,7 @@ import itertools
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ringback.protocols.cometd import Bayeux, BayeuxError, parse
@@ -29,6 +29,8 @@ def test_a_message_survives_both_notations(subject: str, name: str, read: bool, 
     assert Message.read_from(documents.parse(body, kind, "Message")) == message
 
 
+@example(body=b'{"Read": "\xff"}', kind="application/json")
+@example(body=b"[" * 100_000, kind="application/json")
 @given(body=st.binary(max_size=300), kind=st.sampled_from([documents.JSON, documents.XML, "", "text/plain"]))
 def test_any_body_is_a_change_or_the_documented_error(body: bytes, kind: str) -> None:
     try:
@@ -74,6 +76,8 @@ def test_one_child_is_an_object_and_several_are_a_list() -> None:
     assert msgspec.json.decode(documents.render(two, json=True)) == {"@total": "2", "Message": ["a", "b"]}
 
 
+@example(b'{"channel": "\xff"}')
+@example(b"[" * 100_000)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_bayeux_or_the_documented_error(body: bytes) -> None:
     try:

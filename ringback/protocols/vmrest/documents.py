@@ -48,7 +48,7 @@ def parse(body: bytes, content_type: str, name: str) -> Element:
     if content_type.partition(";")[0].strip().lower() == JSON:
         try:
             return _from_json(name, msgspec.json.decode(body), 0)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise DocumentError(f"Not JSON: {error}") from error
     try:
         root = markup.parse(body)

@@ -83,7 +83,7 @@ def parse_refusal(data: bytes) -> BearerRefusal:
     """Read a server's challenge. Raises SaslError (malformed-request)."""
     try:
         return msgspec.json.decode(data, type=BearerRefusal)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise SaslError("malformed-request") from None
 
 
