@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import signal
@@ -142,3 +143,22 @@ async def test_a_killed_process_leaves_whole_transactions(tmp_path: Path) -> Non
     assert {f"a{number}" for number in told} <= set(kept)
     assert {name[1:] for name in kept if name[0] == "a"} == {name[1:] for name in kept if name[0] == "b"}
     await store.close()
+
+
+@pytest.mark.parametrize("turns", range(0, 40, 2))
+async def test_a_write_whose_writer_is_cancelled_locks_nobody_out(tmp_path: Path, turns: int) -> None:
+    first = await Store.open(tmp_path / "a.db", KEY)
+    writing = asyncio.create_task(first.put("kind", "name", "written"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    writing.cancel()
+    await asyncio.wait([writing])
+    other = await Store.open(tmp_path / "a.db", KEY)
+    async with asyncio.timeout(4):  # less than SQLite waits for a lock
+        await other.put("kind", "other", "also written")
+    await other.close()
+    await first.close()
+    third = await Store.open(tmp_path / "a.db", KEY)
+    assert await third.get("kind", "other", str) == "also written"
+    assert await third.get("kind", "name", str) in (None, "written")
+    await third.close()

@@ -7,6 +7,7 @@ killed process leaves the last complete one. All work happens in the thread of a
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import os
@@ -17,6 +18,7 @@ from typing import Self, TypeVar
 
 import aiosqlite
 import msgspec
+import structlog
 
 from ringback.client.host.wire import Message
 from ringback.client.store.errors import StoreFileError, StoreKeyError
@@ -37,6 +39,7 @@ CREATE INDEX IF NOT EXISTS message_unsent ON message (unsent) WHERE unsent = 1;
 """
 
 T = TypeVar("T")
+_log = structlog.get_logger("ringback.store")
 
 
 class KeptMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +62,7 @@ class Store:
         self._database = database
         self._seal_key = derive(key, b"", "values")
         self._name_key = derive(key, b"", "names")
+        self._writing: set[asyncio.Task[None]] = set()
 
     @classmethod
     async def open(cls, path: Path, master: bytes) -> Self:
@@ -85,7 +89,30 @@ class Store:
 
     async def close(self) -> None:
         """Finish what is under way and close the file."""
+        if self._writing:
+            await asyncio.wait(self._writing)
         await self._database.close()
+
+    async def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Write rows in one transaction. It comes to its end also where who asked is cancelled meanwhile: a transaction
+        left open would keep everybody else from writing."""
+        task = asyncio.get_running_loop().create_task(self._write_whole(statement, rows), name="store")
+        self._writing.add(task)
+        task.add_done_callback(self._written)
+        await asyncio.shield(task)
+
+    async def _write_whole(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        try:
+            await self._database.executemany(statement, rows)
+            await self._database.commit()
+        except BaseException:
+            await self._database.rollback()
+            raise
+
+    def _written(self, task: asyncio.Task[None]) -> None:
+        self._writing.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.warning("store.not_written", error=type(error).__name__)
 
     # --- documents: small things by kind and name
 
@@ -99,8 +126,7 @@ class Store:
         for name, value in documents:
             place = self._digest(kind, name)
             rows.append((kind, place, seal(self._seal_key, msgspec.json.encode((name, value)), kind.encode() + place)))
-        await self._database.executemany("INSERT OR REPLACE INTO document VALUES (?, ?, ?)", rows)
-        await self._database.commit()
+        await self._write("INSERT OR REPLACE INTO document VALUES (?, ?, ?)", rows)
 
     async def get(self, kind: str, name: str, shape: type[T]) -> T | None:
         """A document, or None. Raises StoreKeyError where the file was changed."""
@@ -117,8 +143,7 @@ class Store:
     async def remove(self, kind: str, names: Sequence[str]) -> None:
         """Delete documents; missing ones are no error."""
         rows = [(kind, self._digest(kind, name)) for name in names]
-        await self._database.executemany("DELETE FROM document WHERE kind = ? AND name = ?", rows)
-        await self._database.commit()
+        await self._write("DELETE FROM document WHERE kind = ? AND name = ?", rows)
 
     def _document(self, kind: str, place: bytes, value: bytes, shape: type[T]) -> tuple[str, T]:
         plain = unseal(self._seal_key, value, kind.encode() + place)
@@ -145,8 +170,7 @@ class Store:
                     seal(self._seal_key, msgspec.json.encode(kept), conversation + place),
                 )
             )
-        await self._database.executemany("INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-        await self._database.commit()
+        await self._write("INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     async def message(self, conversation: str, message_id: str) -> KeptMessage | None:
         """A message by its id."""
@@ -187,8 +211,7 @@ class Store:
     async def drop(self, conversation: str, message_id: str) -> None:
         """Delete a message."""
         places = self._digest("conversation", conversation), self._digest("message", message_id)
-        await self._database.execute("DELETE FROM message WHERE conversation = ? AND id = ?", places)
-        await self._database.commit()
+        await self._write("DELETE FROM message WHERE conversation = ? AND id = ?", [places])
 
     async def _one(self, conversation: str, condition: str, value: bytes) -> KeptMessage | None:
         place = self._digest("conversation", conversation)
