@@ -118,6 +118,16 @@ def test_keys_are_exchanged_by_the_first_suite_that_both_know() -> None:
     assert taken.description.media[0].proto == "RTP/SAVP"
 
 
+def test_an_empty_line_of_keys_is_no_answer_to_ours() -> None:
+    secure = replace(AUDIO, encryption="required", crypto=(KEY_A,))
+    taken, _ = _both([secure], [secure])
+    answered = taken.description.encode().replace(KEY_A.encode(), b"")
+    offered = offer(HERE, "192.0.2.1", [secure])
+    settled = settle(offered, Description.parse(answered), [secure])
+    assert settled.stream("audio") is None
+    assert "codecs.must_encrypt" in {reason.id for reason in settled.reasons}
+
+
 def test_dtls_gives_each_side_its_part() -> None:
     dtls = replace(AUDIO, encryption="required", fingerprint="sha-256 AA:BB")
     taken, got = _both([dtls], [replace(dtls, fingerprint="sha-256 CC:DD")])

@@ -359,8 +359,9 @@ def _answered_security(
     if theirs.keying == "dtls" and local.fingerprint:
         return Security("dtls", (), local.fingerprint, "active" if theirs.setup == "passive" else "passive"), theirs
     if theirs.crypto:
-        tag, suite = theirs.crypto[0].split()[0], suite_of(theirs.crypto[0])
-        mine = next((line for line in local.crypto if line.split()[0] == tag and suite_of(line) == suite), None)
+        # By tag and suite (RFC 4568 section 5.1.3); an empty line, which anybody may send, is no answer to any of ours.
+        tag, suite = theirs.crypto[0].split()[:1], suite_of(theirs.crypto[0])
+        mine = next((line for line in local.crypto if line.split()[:1] == tag and suite_of(line) == suite), None)
         if mine is not None:
             return Security("sdes", (mine,)), Security("sdes", theirs.crypto[:1])
     if local.encryption == "required" or is_secure_profile(section.proto):
