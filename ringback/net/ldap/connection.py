@@ -30,6 +30,7 @@ from sansldap import (
     SearchScope,
 )
 
+from ringback.net.closing import abort
 from ringback.net.ldap.errors import LdapRefusedError, LdapSettingsError, LdapUnavailableError
 
 _SEQUENCE: Final = 0x30  # every LDAP message is one (RFC 4511 section 4.1.1)
@@ -111,7 +112,7 @@ class LdapConnection:
                 return connection
         except BaseException as error:
             if writer is not None:
-                writer.transport.abort()
+                abort(writer.transport)
             if isinstance(error, OSError | TimeoutError | ValueError):  # ssl.SSLError is an OSError
                 raise LdapUnavailableError(f"{server}: {_words(error)}") from error
             raise
@@ -161,7 +162,7 @@ class LdapConnection:
             self._writer.close()
             async with asyncio.timeout(_CLOSING):
                 await self._writer.wait_closed()
-        self._writer.transport.abort()
+        abort(self._writer.transport)
 
     @property
     def is_over(self) -> bool:
@@ -212,7 +213,7 @@ class LdapConnection:
             async with asyncio.timeout(self._timeout):
                 yield
         except (OSError, TimeoutError, EOFError, LDAPError, ValueError, IndexError, RecursionError) as error:
-            self._writer.transport.abort()
+            abort(self._writer.transport)
             raise LdapUnavailableError(_words(error)) from error
 
     async def _flush(self) -> None:

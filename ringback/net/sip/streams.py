@@ -8,6 +8,7 @@ import socket
 import ssl
 from typing import TYPE_CHECKING, cast
 
+from ringback.net.closing import abort
 from ringback.protocols.sip.errors import MalformedMessage
 from ringback.protocols.sip.flows import Flow, Transport
 from ringback.protocols.sip.reader import KeepAlive, Reader
@@ -144,7 +145,7 @@ class StreamConnection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once."""
         if self._transport is not None:
-            self._transport.abort()
+            abort(self._transport)
 
     def look_after(self, now: float) -> None:
         """From time to time: stalled and silent connections are closed, registered ones kept alive."""
