@@ -126,8 +126,7 @@ class LiveCall:
                     self._start_timer()
             case it.Record():
                 self._wait = 0.0
-                await asyncio.to_thread(beep)
-                line.say([beep()], line.record)
+                line.say([await asyncio.to_thread(beep)], line.record)
             case it.StopRecording():
                 line.stop_recording()
                 self._put(it.Recorded(line.recorded))

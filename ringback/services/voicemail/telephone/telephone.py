@@ -60,12 +60,15 @@ class _Running:
 
 @dataclass(slots=True)
 class _Lamp:
-    """What a line's phones are to show; ``tries`` so far."""
+    """What a line's phones are to show; ``tries`` so far. ``asked``: a call manager was told and has not answered;
+    ``after``: not before this moment again (of the monotonic clock)."""
 
     extension: str
     cluster: str
     counts: Counts
     tries: int = 0
+    asked: bool = False
+    after: float = 0.0
 
 
 class Telephone:
@@ -294,7 +297,9 @@ class Telephone:
                 async with asyncio.timeout(_AGAIN_SECONDS if self._lamps else None):
                     await self._wake.wait()
             self._wake.clear()
-            for user, lamp in list(self._lamps.items())[:_AT_ONCE]:
+            now = time.monotonic()
+            due = [(user, one) for user, one in self._lamps.items() if not one.asked and one.after <= now]
+            for user, lamp in due[: max(0, _AT_ONCE - len(self._told))]:
                 self._tell(user, lamp)
 
     def _tell(self, user: str, lamp: _Lamp) -> None:
@@ -304,6 +309,7 @@ class Telephone:
             return
         peer = peers[lamp.tries % len(peers)]
         lamp.tries += 1
+        lamp.asked = True
         counts, extension = lamp.counts, lamp.extension
         summary = message_summary.MessageSummary(
             counts.new > 0,
@@ -330,6 +336,9 @@ class Telephone:
             return
         user, counts = told
         lamp = self._lamps.get(user)
+        if lamp is not None and lamp.counts == counts:
+            lamp.asked = False
+            lamp.after = time.monotonic() + _AGAIN_SECONDS
         if 200 <= status < 300 or status == 404:  # a line that nobody has has no lamp either
             if lamp is not None and lamp.counts == counts:
                 del self._lamps[user]
