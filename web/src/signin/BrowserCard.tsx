@@ -36,7 +36,7 @@ export function BrowserCard({ signIn, onTrace }: { signIn: SignIn; onTrace: () =
         <div className={css.form}>
           <div className={css.asks}>
             <p>{t("signin.browser.lead", { host })}</p>
-            <p className={css.quiet}>{t("signin.browser.password", { host })}</p>
+            <p className={css.quiet}>{t("signin.browser.password")}</p>
           </div>
           {said && (
             <div className={css.said} role="alert">
