@@ -126,21 +126,21 @@ def test_the_loudspeaker_is_changed_in_a_call_and_the_ringing_device_rings(peopl
     sink = "document.querySelector('audio[data-call]').sinkId"
     chosen = speaker.input_value()
     assert chosen
-    bruno.page.wait_for_function(f"{sink} === {chosen!r}")
+    bruno.page.wait_for_function(f"() => {sink} === {chosen!r}")
     bruno.hears(anita)
     bruno.picture("call-devices")
     panel.get_by_label("Rings on").select_option(label=names[1])
     rings_on = panel.get_by_label("Rings on").input_value()
     assert rings_on != chosen
     speaker.select_option(label="As the system")
-    bruno.page.wait_for_function(f"{sink} === ''")
+    bruno.page.wait_for_function(f"() => {sink} === ''")
     anita.press("End")
     expect(bruno.window(anita)).to_have_count(0, timeout=MODIFIED)
 
     bruno.page.evaluate(KEEP_SINKS)
     anita.call(bruno)
     expect(bruno.card(anita)).to_be_visible(timeout=MODIFIED)
-    bruno.page.wait_for_function(f"window.sinks.includes({rings_on!r})")
+    bruno.page.wait_for_function(f"() => window.sinks.includes({rings_on!r})")
     anita.press("End")
 
 
@@ -150,14 +150,14 @@ def test_a_call_is_declined_and_answered_in_the_systems_notification(people: Cal
     context.grant_permissions(["notifications"])
     bruno.page.reload()
     bruno.see("Calls")
-    bruno.page.wait_for_function("navigator.serviceWorker.controller !== null")
+    bruno.page.wait_for_function("() => navigator.serviceWorker.controller !== null")
     worker = next(one for one in context.service_workers if one.url.endswith("/worker.js"))
     # Another window is in front of the page, as when somebody works in another program.
     cdp = context.new_cdp_session(bruno.page)
     cdp.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
     front = context.new_page()
     front.bring_to_front()
-    bruno.page.wait_for_function("!document.hasFocus()")
+    bruno.page.wait_for_function("() => !document.hasFocus()")
     shown = """async () => (await registration.getNotifications()).map(
       (one) => [one.title, ...one.actions.map((action) => action.title)]
     )"""
@@ -216,7 +216,7 @@ def test_keys_of_a_headset_mute_and_hang_up(people: Call) -> None:
     bruno.hears(anita)
     anita.page.evaluate("window.headset.hangup()")
     expect(bruno.window(anita)).to_have_count(0, timeout=MODIFIED)
-    anita.page.wait_for_function("window.headset.hangup === null && navigator.mediaSession.metadata === null")
+    anita.page.wait_for_function("() => window.headset.hangup === null && navigator.mediaSession.metadata === null")
 
 
 def test_calls_stand_in_the_chat_at_their_time(people: Call) -> None:
