@@ -1,10 +1,12 @@
-"""Phone numbers for reading: international ones grouped as their country does, inner ones left as they are."""
+"""Phone numbers: for reading grouped as their country does, for comparing in one form whatever the notation."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
 import phonenumbers
+
+from ringback.rules import name_search
 
 
 @lru_cache(maxsize=4096)
@@ -24,3 +26,25 @@ def digits(text: str) -> str:
     kept = "".join(sign for sign in text if sign.isdigit() or sign in "+*#")
     others = sum(1 for sign in text if not (sign.isdigit() or sign in "+*#()-./ "))
     return kept if kept and not others else ""
+
+
+@lru_cache(maxsize=65536)
+def number_key(value: str, region: str = "") -> str:
+    """The form in which numbers are compared: digits, those of E.164 without ``+`` for a number of the world.
+
+    ``region`` is the ISO 3166 code in which national notations (``030 5550 100``) are read; without one only numbers
+    with ``+`` become international. A text without digits gives an empty key. Extensions (``;ext=12``) count.
+    """
+    bare = name_search.digits(value)
+    if not bare:
+        return ""
+    if len(bare) < 5 and not value.lstrip().startswith("+"):
+        return bare  # an inner number: no country has such
+    try:
+        number = phonenumbers.parse(value, region or None)
+    except phonenumbers.NumberParseException:
+        return bare
+    if not phonenumbers.is_possible_number(number):
+        return bare
+    key = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:]
+    return f"{key};{number.extension}" if number.extension else key
