@@ -1,5 +1,6 @@
-// The catalogues of the page as modules: `virtual:messages/<language>` are the page's own sentences, `virtual:reasons/en` those
-// of the engine's reasons. ICU messages are parsed here, at build, so that a wrong one fails the build and no parser ships.
+// The catalogues of the page as modules: `virtual:messages/<language>` are the page's own sentences, `virtual:reasons/sign-in`
+// and `virtual:reasons/later` those of the engine's reasons, in two loads: signing in need not wait for what calls may say.
+// ICU messages are parsed here, at build, so that a wrong one fails the build and no parser ships.
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,6 +14,12 @@ const SOURCE_LANGUAGE = "en";
 // Reasons have a room of their own: `trace.typed` is a sentence of the engine and a word of the page.
 const PREFIX = "reason:";
 const PSEUDO = "en-XA";
+/** The files of reasons that may be seen before anybody is signed in; all others come with the second load. */
+const SIGN_IN = new Set(
+  ["certificates", "config_changes", "configuration", "decisions", "discovery", "engine", "faults", "identity_provider", "log_in_page", "sign_in", "tokens"].map(
+    (area) => `${area}.json`,
+  ),
+);
 
 const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
 
@@ -74,16 +81,17 @@ function pseudo(elements) {
   });
 }
 
-/** The engine's sentences, from all files of its catalogue. */
-function reasonMessages() {
-  const merged = {};
+/** The engine's sentences of a load. All files are read for each, so that no two can hold the same reason. */
+function reasonMessages(load) {
+  const [seen, chosen] = [new Set(), {}];
   for (const file of readdirSync(REASONS).filter((name) => name.endsWith(".json")).sort()) {
     for (const [id, message] of Object.entries(compile(readJson(join(REASONS, file)), file))) {
-      if (merged[PREFIX + id]) throw new Error(`${file}: the reason ${id} has a sentence in another file already`);
-      merged[PREFIX + id] = message;
+      if (seen.has(id)) throw new Error(`${file}: the reason ${id} has a sentence in another file already`);
+      seen.add(id);
+      if (SIGN_IN.has(file) === (load === "sign-in")) chosen[PREFIX + id] = message;
     }
   }
-  return merged;
+  return chosen;
 }
 
 /** The languages that have a catalogue. */
@@ -97,7 +105,7 @@ export function messages() {
     load(id) {
       const [kind, language] = id.startsWith("\0virtual:") ? id.slice("\0virtual:".length).split("/") : [];
       if (kind === "messages") return `export default JSON.parse(${JSON.stringify(JSON.stringify(ownMessages(language)))})`;
-      if (kind === "reasons") return `export default JSON.parse(${JSON.stringify(JSON.stringify(reasonMessages()))})`;
+      if (kind === "reasons") return `export default JSON.parse(${JSON.stringify(JSON.stringify(reasonMessages(language)))})`;
       return null;
     },
   };

@@ -1,5 +1,5 @@
 /** The page: language, theme and direction around either the sign-in or the shell. */
-import { lazy, Suspense, useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { IntlProvider } from "react-intl";
 
 import type { Engine } from "./engine/engine";
@@ -9,7 +9,7 @@ import { Announcer } from "./parts/announce";
 import { useMedia } from "./parts/useMedia";
 import { NoLink } from "./signin/NoLink";
 import type { Catalogue } from "./texts/catalogue";
-import { chooseLanguage, loadCatalogue } from "./texts/catalogue";
+import { chooseLanguage, loadFirst, loadLater } from "./texts/catalogue";
 import { LanguageContext } from "./texts/texts";
 
 const SignIn = lazy(() => import("./signin/SignIn"));
@@ -18,15 +18,18 @@ const Shell = lazy(() => import("./shell/Shell"));
 function useLanguage() {
   const { language: chosen } = usePreferences();
   const language = chooseLanguage(new URLSearchParams(window.location.search).get("lang"), chosen, navigator.languages);
-  const [loaded, setLoaded] = useState<{ code: string; messages: Catalogue } | null>(null);
+  const [first, setFirst] = useState<Catalogue | null>(null);
+  const [later, setLater] = useState<Catalogue | null>(null);
   useEffect(() => {
     let wanted = true;
-    void loadCatalogue(language).then((messages) => wanted && setLoaded({ code: language.code, messages }));
+    void loadFirst(language).then((messages) => wanted && setFirst(messages));
     return () => {
       wanted = false;
     };
   }, [language]);
-  return { language, messages: loaded?.messages ?? null };
+  useEffect(() => void loadLater().then(setLater), []);
+  const messages = useMemo(() => first && { ...later, ...first }, [first, later]);
+  return { language, messages, complete: later !== null };
 }
 
 function useDark(): boolean {
@@ -39,15 +42,15 @@ function useDark(): boolean {
 const regionOf = (code: string) => navigator.languages.find((accepted) => accepted.split("-")[0] === code) ?? (code === "en-XA" ? "en" : code);
 
 /** Which of the two: enter as soon as the first service is up. */
-function Where({ dark }: { dark: boolean }) {
+function Where({ dark, complete }: { dark: boolean; complete: boolean }) {
   const signIn = useSignIn();
   const me = useMe();
   if (!signIn) return <NoLink />;
-  return <Suspense fallback={null}>{me && signIn.phase === "ready" ? <Shell dark={dark} /> : <SignIn signIn={signIn} />}</Suspense>;
+  return <Suspense fallback={null}>{me && signIn.phase === "ready" ? complete && <Shell dark={dark} /> : <SignIn signIn={signIn} />}</Suspense>;
 }
 
 export function App({ engine }: { engine: Engine }) {
-  const { language, messages } = useLanguage();
+  const { language, messages, complete } = useLanguage();
   const { textSize, density } = usePreferences();
   const dark = useDark();
   useEffect(() => {
@@ -64,7 +67,7 @@ export function App({ engine }: { engine: Engine }) {
       <LanguageContext.Provider value={language}>
         <EngineContext.Provider value={engine}>
           <Announcer>
-            <Where dark={dark} />
+            <Where dark={dark} complete={complete} />
           </Announcer>
         </EngineContext.Provider>
       </LanguageContext.Provider>

@@ -36,8 +36,11 @@ export function chooseLanguage(wanted: string | null, chosen: string, accepted: 
   return languages[0] as Language;
 }
 
-/** The page's sentences in a language together with the engine's reasons. */
-export async function loadCatalogue(language: Language): Promise<Catalogue> {
-  const [own, reasons] = await Promise.all([language.load(), import("virtual:reasons/en")]);
+/** The page's sentences in a language together with the engine's reasons that signing in may show. */
+export async function loadFirst(language: Language): Promise<Catalogue> {
+  const [own, reasons] = await Promise.all([language.load(), import("virtual:reasons/sign-in")]);
   return { ...reasons.default, ...own.default };
 }
+
+/** The engine's other reasons. */
+export const loadLater = async (): Promise<Catalogue> => (await import("virtual:reasons/later")).default;
