@@ -16,7 +16,7 @@ from ringback.cli.check import fail
 from ringback.cli.log import set_up_log
 from ringback.client import Me, sign_in
 from ringback.client.engine.errors import EngineError, SignInError
-from ringback.client.host.wire import Person
+from ringback.client.host.wire_people import Person
 from ringback.client.messaging.errors import MessagingError
 from ringback.rules.addresses import AddressError
 from ringback.rules.catalogue import render

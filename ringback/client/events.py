@@ -10,19 +10,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
-from ringback.client.host.wire import (
-    AnyEvent,
-    Conversation,
-    ConversationsChanged,
-    Me,
-    MeChanged,
-    Message,
-    MessagesChanged,
-    PeopleChanged,
-    Person,
-    Service,
-    ServicesChanged,
-)
+from ringback.client.host.wire import AnyEvent, Me, MeChanged, Service, ServicesChanged
+from ringback.client.host.wire_chats import Conversation, ConversationsChanged, Message, MessagesChanged
+from ringback.client.host.wire_people import PeopleChanged, Person
 
 QUEUE_LIMIT = 1000
 

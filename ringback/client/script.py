@@ -15,7 +15,8 @@ from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.settings import EngineSettings
 from ringback.client.engine.ways import WAY_SECONDS
 from ringback.client.events import Subscription
-from ringback.client.host.wire import Message, MessagesChanged, PeopleChanged, Person
+from ringback.client.host.wire_chats import Message, MessagesChanged
+from ringback.client.host.wire_people import PeopleChanged, Person
 from ringback.client.host.wire_sign_in import ManualSettings
 from ringback.client.identity.loopback import LoopbackReturn, Pairs
 from ringback.client.messaging.errors import NotConnectedError

@@ -12,8 +12,9 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from ringback.client.host.wire import Message, MessagesChanged, PeopleChanged, Presence
-from ringback.client.host.wire import Person as Contact
+from ringback.client.host.wire_chats import Message, MessagesChanged
+from ringback.client.host.wire_people import PeopleChanged, Presence
+from ringback.client.host.wire_people import Person as Contact
 from tests.browser.conftest import Arrive
 from tests.browser.people import ARTEFACTS, MODIFIED
 from tests.browser.wire import Wire

@@ -12,7 +12,8 @@ import pytest
 from ringback.client.engine.engine import Engine
 from ringback.client.engine.settings import EngineSettings
 from ringback.client.events import Subscription
-from ringback.client.host.wire import AnyEvent, Message
+from ringback.client.host.wire import AnyEvent
+from ringback.client.host.wire_chats import Message
 from ringback.client.host.wire_sign_in import ManualSettings
 from ringback.rules.addresses import HostPort
 from tests.support.foreign import ForeignServer

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ringback.client.contacts.numbers import digits, shown_number
 from ringback.client.contacts.search import matches
-from ringback.client.host.wire import MessageState
+from ringback.client.host.wire_chats import MessageState
 from ringback.client.messaging.chats import further
 from ringback.rules.addresses import HostPort
 from ringback.rules.catalogue import render

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ringback.client.host.wire import Message
+from ringback.client.host.wire_chats import Message
 from ringback.client.store.errors import StoreFileError, StoreKeyError
 from ringback.client.store.keys import load_master_key
 from ringback.client.store.place import claim

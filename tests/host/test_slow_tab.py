@@ -7,7 +7,9 @@ import asyncio
 import pytest
 
 from ringback.client.events import QUEUE_LIMIT, Events, EventsLostError
-from ringback.client.host.wire import Conversation, Me, PeopleChanged, Person, Service
+from ringback.client.host.wire import Me, Service
+from ringback.client.host.wire_chats import Conversation
+from ringback.client.host.wire_people import PeopleChanged, Person
 from ringback.client.host.wire_sign_in import SignIn, SignInChanged
 
 

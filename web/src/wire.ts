@@ -13,6 +13,8 @@ export interface Snapshot {
   features: Features;
   people: Person[];
   groups: string[];
+  orders: Record<string, string[]>;
+  directories: Directory[];
   conversations: Conversation[];
   services: Service[];
   phone: Phone;
@@ -156,7 +158,7 @@ export interface Features {
   reasons: Reason[];
 }
 
-/** A person as known from roster and directory. ``id`` is the bare JID. ``photo`` is a version or empty: none. */
+/** A person as known from contact list and directories. ``photo`` is a version or empty: none. */
 export interface Person {
   id: string;
   name: string;
@@ -175,13 +177,39 @@ export interface Person {
   asks: boolean;
   blocked: boolean;
   source: string;
+  chat: string;
+  nickname: string;
+  full_name: string;
+  company: string;
+  location: string;
+  mails: string[];
+  manager_id: string;
+  custom: boolean;
 }
 
 /** A number with its kind; ``shown`` is formatted for reading. */
 export interface Number {
-  kind: "work" | "mobile" | "home" | "other";
+  kind: "work" | "mobile" | "home" | "other" | "pager" | "fax";
   value: string;
   shown: string;
+}
+
+/** A directory and how it is. ``name`` for reading; ``secure``: nobody between can read or change what it says. */
+export interface Directory {
+  id: string;
+  kind: "uds" | "ldap" | "local" | "custom" | "cloud" | "cache";
+  name: string;
+  server: string;
+  state: "off" | "connecting" | "up" | "waiting" | "failed";
+  since: string | null;
+  next_try: string | null;
+  secure: boolean;
+  text: Reason | null;
+  remedy: Reason | null;
+  reasons: Reason[];
+  people: number | null;
+  asked: string | null;
+  login: boolean;
 }
 
 /** A chat with a person or a group. ``id``: the bare JID. ``unread_from``: first unread message. */
@@ -470,12 +498,58 @@ export type Kind = "typed" | "asked" | "decided" | "checked";
 
 export type Outcome = "ok" | "none" | "failed" | "info";
 
-/** People that changed or came, and ids that went. */
+/** People that changed or came, and ids that went. ``groups`` (in shown order, empty ones included) and ``orders`` */
 export interface PeopleChanged {
   event: "PeopleChanged";
   people: Person[];
   gone: string[];
   groups: string[] | null;
+  orders: Record<string, string[]> | null;
+}
+
+/** A directory answered a running search, or failed. Other pages' searches come too: look at ``search``. */
+export interface FindingsGrew {
+  event: "FindingsGrew";
+  findings: Findings;
+}
+
+/** A search so far: the whole ranked list, at most as many as asked for. ``number``: the text can be dialled. */
+export interface Findings {
+  type: "Findings";
+  search: string;
+  query: string;
+  people: FoundPerson[];
+  rooms: Conversation[];
+  sources: SourceStep[];
+  number: Number | null;
+  more: boolean;
+  complete: boolean;
+}
+
+/** Somebody found: by what (``value``: the number or address that fits, for reading), and where from. */
+export interface FoundPerson {
+  person: Person;
+  matched: "name" | "nickname" | "number" | "mail" | "address" | "title" | "department" | "company" | "elsewhere";
+  value: string;
+  sources: string[];
+}
+
+/** How far a directory is with a search. ``total``: how many fit there in all; None: it does not say. */
+export interface SourceStep {
+  id: string;
+  kind: "uds" | "ldap" | "local" | "custom" | "cloud" | "cache";
+  name: string;
+  state: "asking" | "done" | "failed";
+  found: number;
+  total: number | null;
+  ms: number;
+  problem: Reason | null;
+}
+
+/** All directories, after a change of one. */
+export interface DirectoriesChanged {
+  event: "DirectoriesChanged";
+  directories: Directory[];
 }
 
 /** Own presence, name or photo changed. */
@@ -529,7 +603,7 @@ export interface RecentsChanged {
 export interface Done {
   event: "Done";
   n: number;
-  value: SearchResults | History | PersonCard | Conversation | Message | TraceLines | CallMade | MediaAnswer | NumberPlan | RecentCalls | BrowserSignIn | null;
+  value: SearchResults | Findings | ImportPlan | ImportDone | ExportedContacts | DirectoryReport | History | PersonCard | Conversation | Message | TraceLines | CallMade | MediaAnswer | NumberPlan | RecentCalls | BrowserSignIn | null;
 }
 
 /** People found: own contacts first, then the directory. ``total``: how many it knows; None: it did not answer. */
@@ -540,6 +614,60 @@ export interface SearchResults {
   conversations: Conversation[];
   total: number | null;
   problem: Reason | null;
+}
+
+/** What a file would change; nothing is changed yet. ``groups``: new ones; ``lost``: what was not understood. */
+export interface ImportPlan {
+  type: "ImportPlan";
+  id: string;
+  format: "csv" | "xml" | "vcard";
+  rows: ImportRow[];
+  groups: string[];
+  lost: Reason[];
+}
+
+/** A contact of a file: what will become of it, or why nothing. ``number`` is the first of its numbers. */
+export interface ImportRow {
+  line: number;
+  name: string;
+  address: string;
+  number: string;
+  groups: string[];
+  what: "add" | "change" | "same" | "refused";
+  reasons: Reason[];
+}
+
+/** What was changed. ``undo``: for UndoImport, as long as the session lasts. */
+export interface ImportDone {
+  type: "ImportDone";
+  added: number;
+  changed: number;
+  failed: ImportRow[];
+  undo: string;
+}
+
+/** A file to keep: ``data`` is base64. ``lost``: what this format can't hold. */
+export interface ExportedContacts {
+  type: "ExportedContacts";
+  name: string;
+  kind: string;
+  data: string;
+  people: number;
+  lost: Reason[];
+}
+
+/** The checks of a directory in their order. */
+export interface DirectoryReport {
+  type: "DirectoryReport";
+  lines: CheckLine[];
+}
+
+/** One check of a directory. ``ms``: how long it took. */
+export interface CheckLine {
+  state: "good" | "warning" | "bad";
+  text: Reason;
+  detail: string;
+  ms: number | null;
 }
 
 /** Older messages, oldest first; ``complete``: nothing older is kept. */
@@ -555,6 +683,18 @@ export interface PersonCard {
   person: Person;
   sources: Reason[];
   shared_rooms: string[];
+  facts: Fact[];
+  photo_from: Reason | null;
+  photo_at: string | null;
+  merged: Reason[];
+}
+
+/** One line of a card and where it comes from. ``field``: a field of Person, or a kind of number. */
+export interface Fact {
+  field: string;
+  value: string;
+  source: Reason;
+  at: string | null;
 }
 
 /** The whole trace. */
@@ -723,12 +863,36 @@ export interface ReportActivity {
   idle_seconds: number;
 }
 
-/** People, rooms by text or number. Answer: SearchResults. */
+/** People, rooms by text or number, after all directories answered. Answer: SearchResults. */
 export interface Search {
   do: "Search";
   n: number;
   query: string;
   limit?: number;
+}
+
+/** Search in steps; ends the former search of this name. Answer: Findings at once, then FindingsGrew. */
+export interface FindPeople {
+  do: "FindPeople";
+  n: number;
+  search: string;
+  query: string;
+  limit?: number;
+}
+
+/** Go on with a search up to a larger limit. Answer: Findings, then FindingsGrew. */
+export interface FindMore {
+  do: "FindMore";
+  n: number;
+  search: string;
+  limit: number;
+}
+
+/** Nobody waits for this search any more. */
+export interface StopFinding {
+  do: "StopFinding";
+  n: number;
+  search: string;
 }
 
 /** Answer: PersonCard. */
@@ -747,7 +911,7 @@ export interface AddContact {
   groups?: string[];
 }
 
-/** New name (nickname) or groups of a contact; null leaves as it is. */
+/** New name (nickname; empty: none) or groups of a contact; null leaves as it is. */
 export interface ChangeContact {
   do: "ChangeContact";
   n: number;
@@ -777,6 +941,109 @@ export interface SetBlocked {
   n: number;
   person: string;
   blocked: boolean;
+}
+
+/** Make a contact by hand (empty ``person``) or change one. Answer: PersonCard. Only ``custom`` ones change. */
+export interface SaveContact {
+  do: "SaveContact";
+  n: number;
+  person?: string;
+  name: string;
+  title?: string;
+  company?: string;
+  mail?: string;
+  address?: string;
+  numbers?: TypedNumber[];
+  groups?: string[];
+}
+
+/** A number as somebody typed it. */
+export interface TypedNumber {
+  kind: "work" | "mobile" | "home" | "other" | "pager" | "fax";
+  value: string;
+}
+
+/** A new group without people. */
+export interface AddGroup {
+  do: "AddGroup";
+  n: number;
+  name: string;
+}
+
+/** Another name for a group; where that exists, the two become one. */
+export interface RenameGroup {
+  do: "RenameGroup";
+  n: number;
+  name: string;
+  to: string;
+}
+
+/** Take a group away; its people stay in the list. */
+export interface RemoveGroup {
+  do: "RemoveGroup";
+  n: number;
+  name: string;
+}
+
+/** The groups in the order to show; those not named follow by name. */
+export interface OrderGroups {
+  do: "OrderGroups";
+  n: number;
+  groups: string[];
+}
+
+/** The people of a group (empty: those in none) in the order to show; an empty list: by name again. */
+export interface OrderContacts {
+  do: "OrderContacts";
+  n: number;
+  group: string;
+  people: string[];
+}
+
+/** Read a file of contacts (base64, 2 MB at most) without changing anything. Answer: ImportPlan. */
+export interface ReadContacts {
+  do: "ReadContacts";
+  n: number;
+  name: string;
+  data: string;
+}
+
+/** Do what a plan says, for these lines or for all. Answer: ImportDone. */
+export interface ApplyImport {
+  do: "ApplyImport";
+  n: number;
+  plan: string;
+  lines?: number[] | null;
+}
+
+/** Take back what ApplyImport did. */
+export interface UndoImport {
+  do: "UndoImport";
+  n: number;
+  undo: string;
+}
+
+/** The contact list, or these groups of it, as a file. Answer: ExportedContacts. */
+export interface ExportContacts {
+  do: "ExportContacts";
+  n: number;
+  format: "csv" | "xml" | "vcard";
+  groups?: string[] | null;
+}
+
+/** Try a directory now, step by step. Answer: DirectoryReport. */
+export interface CheckDirectory {
+  do: "CheckDirectory";
+  n: number;
+  source: string;
+}
+
+/** Name and password for the company directory, kept encrypted; an empty ``user`` forgets them. */
+export interface SetDirectoryLogin {
+  do: "SetDirectoryLogin";
+  n: number;
+  user: string;
+  password: string;
 }
 
 /** Make sure that a conversation with a person exists. Answer: Conversation. */
@@ -1088,6 +1355,8 @@ export type AnyEvent =
   | AccountChanged
   | TraceGrew
   | PeopleChanged
+  | FindingsGrew
+  | DirectoriesChanged
   | MeChanged
   | ConversationsChanged
   | MessagesChanged
@@ -1117,12 +1386,27 @@ export type AnyCommand =
   | SetPresence
   | ReportActivity
   | Search
+  | FindPeople
+  | FindMore
+  | StopFinding
   | GetPerson
   | AddContact
   | ChangeContact
   | RemoveContact
   | AnswerRequest
   | SetBlocked
+  | SaveContact
+  | AddGroup
+  | RenameGroup
+  | RemoveGroup
+  | OrderGroups
+  | OrderContacts
+  | ReadContacts
+  | ApplyImport
+  | UndoImport
+  | ExportContacts
+  | CheckDirectory
+  | SetDirectoryLogin
   | OpenChat
   | GetHistory
   | SendMessage

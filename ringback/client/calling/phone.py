@@ -8,7 +8,7 @@ import msgspec
 
 from ringback.client.engine.services import ServiceBoard
 from ringback.client.events import Events
-from ringback.client.host.wire import ServiceState
+from ringback.client.host.wire_base import ServiceState
 from ringback.client.host.wire_calls import Phone, PhoneChanged, PhoneState
 from ringback.rules.reasons import Reason
 

@@ -14,7 +14,7 @@ import msgspec
 
 from ringback.client.contacts.numbers import shown_number
 from ringback.client.events import Events
-from ringback.client.host.wire import Number, Person, Presence, PresenceReason
+from ringback.client.host.wire_people import Number, Person, Presence, PresenceReason
 from ringback.client.messaging.stanzas import PresenceReceived, parse_jid
 from ringback.client.store.store import Store
 from ringback.rules.addresses import Jid

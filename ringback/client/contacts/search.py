@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ringback.client.contacts.numbers import digits
-from ringback.client.host.wire import Conversation, Person
+from ringback.client.host.wire_chats import Conversation
+from ringback.client.host.wire_people import Person
 from ringback.rules.name_search import fold
 
 

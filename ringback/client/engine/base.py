@@ -24,17 +24,9 @@ from ringback.client.engine.sources import Sources
 from ringback.client.engine.standing import Signed, Standing
 from ringback.client.engine.ways import Ways
 from ringback.client.events import Events, Subscription
-from ringback.client.host.wire import (
-    Conversation,
-    Features,
-    Me,
-    Person,
-    Security,
-    Service,
-    Snapshot,
-    TraceGrew,
-    Welcome,
-)
+from ringback.client.host.wire import Features, Me, Security, Service, Snapshot, TraceGrew, Welcome
+from ringback.client.host.wire_chats import Conversation
+from ringback.client.host.wire_people import Person
 from ringback.client.host.wire_sign_in import Account, ManualSettings, QuestionsChanged, SignInChanged
 from ringback.client.identity.accounts import Accounts
 from ringback.client.store.keys import MasterKey

@@ -23,11 +23,8 @@ from ringback.client.engine.progress import Progress
 from ringback.client.engine.signin import SignInFlow, bases_of
 from ringback.client.engine.sources import LINK_SCHEMES, Sources
 from ringback.client.engine.ways import Way, Ways
-from ringback.client.host.wire import (
-    PersonCard,
-    SearchResults,
-    Welcome,
-)
+from ringback.client.host.wire import Welcome
+from ringback.client.host.wire_people import PersonCard, SearchResults
 from ringback.client.host.wire_sign_in import ManualSettings
 from ringback.client.identity.accounts import Accounts
 from ringback.client.identity.authorization import Authorization

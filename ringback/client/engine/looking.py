@@ -8,7 +8,7 @@ from ringback.client.contacts.directory import DirectoryError
 from ringback.client.contacts.search import find_people, find_rooms
 from ringback.client.engine.directory_service import DirectoryService
 from ringback.client.engine.session import Session
-from ringback.client.host.wire import PersonCard, SearchResults
+from ringback.client.host.wire_people import PersonCard, SearchResults
 from ringback.client.messaging.photos import Photo
 from ringback.rules.reasons import Reason
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ringback.client.events import Events
-from ringback.client.host.wire import Service, ServiceState
+from ringback.client.host.wire import Service
+from ringback.client.host.wire_base import ServiceState
 from ringback.rules.reasons import Reason
 
 REASONS_LIMIT = 8

@@ -24,7 +24,9 @@ from ringback.client.contacts.contact_list import BLOCKING, ContactList
 from ringback.client.contacts.people import Facts, People
 from ringback.client.engine.services import ServiceBoard
 from ringback.client.events import Events
-from ringback.client.host.wire import Conversation, Me, Message, Person, Service
+from ringback.client.host.wire import Me, Service
+from ringback.client.host.wire_chats import Conversation, Message
+from ringback.client.host.wire_people import Person
 from ringback.client.messaging import room_requests, stanzas
 from ringback.client.messaging.archive import Archives
 from ringback.client.messaging.chats import Chats

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from ringback.client.engine.engine import Engine
 from ringback.client.engine.errors import EngineError
-from ringback.client.host import wire, wire_sign_in
+from ringback.client.host import wire, wire_chats, wire_people, wire_sign_in
 from ringback.client.host.call_commands import CALL_DOERS, CallValue
 from ringback.client.messaging.errors import MessagingError
 from ringback.protocols.oauth.clients import RETURN_PATH
@@ -22,11 +22,11 @@ ID_LIMIT = 128
 PEOPLE_LIMIT = 200
 
 Value: TypeAlias = (
-    wire.SearchResults
-    | wire.History
-    | wire.PersonCard
-    | wire.Conversation
-    | wire.Message
+    wire_people.SearchResults
+    | wire_chats.History
+    | wire_people.PersonCard
+    | wire_chats.Conversation
+    | wire_chats.Message
     | wire.TraceLines
     | wire_sign_in.BrowserSignIn
     | CallValue
@@ -151,100 +151,100 @@ async def _report_activity(engine: Engine, command: wire.ReportActivity) -> Valu
     return None
 
 
-async def _search(engine: Engine, command: wire.Search) -> Value:
+async def _search(engine: Engine, command: wire_people.Search) -> Value:
     return await engine.search(_short(command.query, 200, "query"), command.limit)
 
 
-async def _get_person(engine: Engine, command: wire.GetPerson) -> Value:
+async def _get_person(engine: Engine, command: wire_people.GetPerson) -> Value:
     return await engine.person_card(command.person)
 
 
-async def _add_contact(engine: Engine, command: wire.AddContact) -> Value:
+async def _add_contact(engine: Engine, command: wire_people.AddContact) -> Value:
     name = _short(command.name, TITLE_LIMIT, "name")
     await engine.signed_in().contacts.add(command.person, name, command.groups[:PEOPLE_LIMIT])
     return None
 
 
-async def _change_contact(engine: Engine, command: wire.ChangeContact) -> Value:
+async def _change_contact(engine: Engine, command: wire_people.ChangeContact) -> Value:
     await engine.signed_in().contacts.change(command.person, command.name, command.groups)
     return None
 
 
-async def _remove_contact(engine: Engine, command: wire.RemoveContact) -> Value:
+async def _remove_contact(engine: Engine, command: wire_people.RemoveContact) -> Value:
     await engine.signed_in().contacts.remove(command.person)
     return None
 
 
-async def _answer_request(engine: Engine, command: wire.AnswerRequest) -> Value:
+async def _answer_request(engine: Engine, command: wire_people.AnswerRequest) -> Value:
     engine.signed_in().contacts.answer(command.person, allow=command.allow)
     return None
 
 
-async def _set_blocked(engine: Engine, command: wire.SetBlocked) -> Value:
+async def _set_blocked(engine: Engine, command: wire_people.SetBlocked) -> Value:
     await engine.signed_in().contacts.set_blocked(command.person, command.blocked)
     return None
 
 
-async def _open_chat(engine: Engine, command: wire.OpenChat) -> Value:
+async def _open_chat(engine: Engine, command: wire_chats.OpenChat) -> Value:
     return await engine.signed_in().open_chat(command.person)
 
 
-async def _get_history(engine: Engine, command: wire.GetHistory) -> Value:
+async def _get_history(engine: Engine, command: wire_chats.GetHistory) -> Value:
     limit = max(1, min(command.limit, 500))
     messages, complete = await engine.signed_in().history(command.conversation, command.before, limit)
-    return wire.History(messages=messages, complete=complete)
+    return wire_chats.History(messages=messages, complete=complete)
 
 
-async def _send_message(engine: Engine, command: wire.SendMessage) -> Value:
+async def _send_message(engine: Engine, command: wire_chats.SendMessage) -> Value:
     body = _short(command.body, TEXT_LIMIT, "body")
     if not body.strip() or not command.id or len(command.id) > ID_LIMIT:
         raise EngineError(Reason.of("host.empty_message"))
     return await engine.signed_in().say(command.conversation, command.id, body)
 
 
-async def _retry_message(engine: Engine, command: wire.RetryMessage) -> Value:
+async def _retry_message(engine: Engine, command: wire_chats.RetryMessage) -> Value:
     await engine.signed_in().retry(command.conversation, command.id)
     return None
 
 
-async def _remove_message(engine: Engine, command: wire.RemoveMessage) -> Value:
+async def _remove_message(engine: Engine, command: wire_chats.RemoveMessage) -> Value:
     if not await engine.signed_in().chats.remove(command.conversation, command.id):
         raise EngineError(Reason.of("engine.message.was_sent"))
     return None
 
 
-async def _set_typing(engine: Engine, command: wire.SetTyping) -> Value:
+async def _set_typing(engine: Engine, command: wire_chats.SetTyping) -> Value:
     engine.signed_in().set_typing(command.conversation, command.typing)
     return None
 
 
-async def _mark_read(engine: Engine, command: wire.MarkRead) -> Value:
+async def _mark_read(engine: Engine, command: wire_chats.MarkRead) -> Value:
     await engine.signed_in().mark_read(command.conversation, command.message)
     return None
 
 
-async def _create_room(engine: Engine, command: wire.CreateRoom) -> Value:
+async def _create_room(engine: Engine, command: wire_chats.CreateRoom) -> Value:
     title = _short(command.title, TITLE_LIMIT, "title")
     return await engine.signed_in().create_room(title, command.people[:PEOPLE_LIMIT])
 
 
-async def _invite_to_room(engine: Engine, command: wire.InviteToRoom) -> Value:
+async def _invite_to_room(engine: Engine, command: wire_chats.InviteToRoom) -> Value:
     await engine.signed_in().rooms.invite(command.conversation, command.people[:PEOPLE_LIMIT])
     return None
 
 
-async def _rename_room(engine: Engine, command: wire.RenameRoom) -> Value:
+async def _rename_room(engine: Engine, command: wire_chats.RenameRoom) -> Value:
     title = _short(command.title, TITLE_LIMIT, "title")
     await engine.signed_in().rooms.rename(command.conversation, title)
     return None
 
 
-async def _leave_room(engine: Engine, command: wire.LeaveRoom) -> Value:
+async def _leave_room(engine: Engine, command: wire_chats.LeaveRoom) -> Value:
     await engine.signed_in().leave_room(command.conversation)
     return None
 
 
-async def _set_conversation(engine: Engine, command: wire.SetConversation) -> Value:
+async def _set_conversation(engine: Engine, command: wire_chats.SetConversation) -> Value:
     chats = engine.signed_in().chats
     fields: dict[str, object] = {}
     if command.pinned is not None:
@@ -277,23 +277,23 @@ _DOERS: dict[type[wire.AnyCommand], _Doer] = {
     wire_sign_in.GetTrace: _get_trace,
     wire.SetPresence: _set_presence,
     wire.ReportActivity: _report_activity,
-    wire.Search: _search,
-    wire.GetPerson: _get_person,
-    wire.AddContact: _add_contact,
-    wire.ChangeContact: _change_contact,
-    wire.RemoveContact: _remove_contact,
-    wire.AnswerRequest: _answer_request,
-    wire.SetBlocked: _set_blocked,
-    wire.OpenChat: _open_chat,
-    wire.GetHistory: _get_history,
-    wire.SendMessage: _send_message,
-    wire.RetryMessage: _retry_message,
-    wire.RemoveMessage: _remove_message,
-    wire.SetTyping: _set_typing,
-    wire.MarkRead: _mark_read,
-    wire.CreateRoom: _create_room,
-    wire.InviteToRoom: _invite_to_room,
-    wire.RenameRoom: _rename_room,
-    wire.LeaveRoom: _leave_room,
-    wire.SetConversation: _set_conversation,
+    wire_people.Search: _search,
+    wire_people.GetPerson: _get_person,
+    wire_people.AddContact: _add_contact,
+    wire_people.ChangeContact: _change_contact,
+    wire_people.RemoveContact: _remove_contact,
+    wire_people.AnswerRequest: _answer_request,
+    wire_people.SetBlocked: _set_blocked,
+    wire_chats.OpenChat: _open_chat,
+    wire_chats.GetHistory: _get_history,
+    wire_chats.SendMessage: _send_message,
+    wire_chats.RetryMessage: _retry_message,
+    wire_chats.RemoveMessage: _remove_message,
+    wire_chats.SetTyping: _set_typing,
+    wire_chats.MarkRead: _mark_read,
+    wire_chats.CreateRoom: _create_room,
+    wire_chats.InviteToRoom: _invite_to_room,
+    wire_chats.RenameRoom: _rename_room,
+    wire_chats.LeaveRoom: _leave_room,
+    wire_chats.SetConversation: _set_conversation,
 }

@@ -6,7 +6,7 @@ The page sends a *command*: one of the ``Command`` structs with a number of its 
 ``Welcome``: nothing is kept per connection. Times are ISO 8601 in UTC. The TypeScript types of the page are generated
 from this module by ``scripts/generate_types.py``.
 
-Photos are got by ``GET /api/photo/<person id>?v=<version>``; the trace as a file by ``GET /api/trace.json``.
+Photos are got by ``GET /api/photo/<person id>`` (``wire_people``); the trace as a file by ``GET /api/trace.json``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
-from ringback.client.host.wire_base import Command, Event
+from ringback.client.host.wire_base import Command, Event, ServiceState
 from ringback.client.host.wire_calls import (
     AddToCall,
     AnswerCall,
@@ -55,6 +55,62 @@ from ringback.client.host.wire_calls import (
     StartCall,
     TransferCall,
 )
+from ringback.client.host.wire_chats import (
+    Conversation,
+    ConversationsChanged,
+    CreateRoom,
+    GetHistory,
+    History,
+    InviteToRoom,
+    LeaveRoom,
+    MarkRead,
+    Message,
+    MessagesChanged,
+    OpenChat,
+    RemoveMessage,
+    RenameRoom,
+    RetryMessage,
+    SendMessage,
+    SetConversation,
+    SetTyping,
+)
+from ringback.client.host.wire_people import (
+    AddContact,
+    AddGroup,
+    AnswerRequest,
+    ApplyImport,
+    ChangeContact,
+    CheckDirectory,
+    DirectoriesChanged,
+    Directory,
+    DirectoryReport,
+    ExportContacts,
+    ExportedContacts,
+    Findings,
+    FindingsGrew,
+    FindMore,
+    FindPeople,
+    GetPerson,
+    ImportDone,
+    ImportPlan,
+    OrderContacts,
+    OrderGroups,
+    PeopleChanged,
+    Person,
+    PersonCard,
+    Presence,
+    ReadContacts,
+    RemoveContact,
+    RemoveGroup,
+    RenameGroup,
+    SaveContact,
+    Search,
+    SearchResults,
+    SetBlocked,
+    SetDirectoryLogin,
+    StopFinding,
+    UndoImport,
+)
 from ringback.client.host.wire_sign_in import (
     Account,
     AccountChanged,
@@ -83,106 +139,6 @@ from ringback.rules.reasons import Reason
 from ringback.rules.trace import Entry
 
 # --- snapshot
-
-Show = Literal["available", "away", "dnd", "call", "meeting", "out", "offline", "unknown"]
-MessageState = Literal["sending", "sent", "delivered", "read", "failed", "received"]
-ServiceState = Literal["off", "connecting", "up", "waiting", "failed"]
-
-
-class Presence(Struct, frozen=True, kw_only=True):
-    """What is shown of a person's availability, with its reasons (source, what it said, when)."""
-
-    show: Show = "unknown"
-    status: str = ""
-    since: str | None = None
-    until: str | None = None
-    reasons: list[PresenceReason] = field(default_factory=list)
-
-
-class PresenceReason(Struct, frozen=True, kw_only=True):
-    """One source of a presence: ``source`` and ``said`` are sentences, ``at`` when."""
-
-    source: Reason
-    said: Reason
-    at: str | None = None
-
-
-class Number(Struct, frozen=True, kw_only=True):
-    """A number with its kind; ``shown`` is formatted for reading."""
-
-    kind: Literal["work", "mobile", "home", "other"]
-    value: str
-    shown: str
-
-
-class Person(Struct, frozen=True, kw_only=True):
-    """A person as known from roster and directory. ``id`` is the bare JID. ``photo`` is a version or empty: none.
-
-    ``subscription``: roster state; ``asks``: wants to see our presence and waits for an answer.
-    """
-
-    id: str
-    name: str
-    presence: Presence = field(default_factory=Presence)
-    photo: str = ""
-    title: str = ""
-    department: str = ""
-    manager: str = ""
-    mail: str = ""
-    numbers: list[Number] = field(default_factory=list)
-    groups: list[str] = field(default_factory=list)
-    in_list: bool = False
-    favourite: bool = False
-    subscription: Literal["none", "to", "from", "both"] = "none"
-    pending: bool = False
-    asks: bool = False
-    blocked: bool = False
-    source: str = ""
-
-
-class Message(Struct, frozen=True, kw_only=True):
-    """A message. ``id`` is stable over sending, archive and reload. ``sender`` is a person id (in rooms too)."""
-
-    id: str
-    conversation: str
-    sender: str
-    sender_name: str
-    own: bool
-    at: str
-    body: str
-    state: MessageState
-    read_by: list[str] = field(default_factory=list)
-    failure: Reason | None = None
-    kind: Literal["text", "event"] = "text"
-    event: Reason | None = None
-
-
-class Member(Struct, frozen=True, kw_only=True):
-    """Somebody in a group chat."""
-
-    id: str
-    name: str
-    role: Literal["owner", "moderator", "member", "guest"]
-    here: bool
-
-
-class Conversation(Struct, frozen=True, kw_only=True):
-    """A chat with a person or a group. ``id``: the bare JID. ``unread_from``: first unread message."""
-
-    id: str
-    kind: Literal["person", "room"]
-    title: str
-    last: Message | None = None
-    unread: int = 0
-    mentions: int = 0
-    unread_from: str | None = None
-    typing: list[str] = field(default_factory=list)
-    members: list[Member] = field(default_factory=list)
-    encrypted: Literal["server", "none"] = "server"
-    pinned: bool = False
-    muted: bool = False
-    draft: str = ""
-    joined: bool = True
 
 
 class Service(Struct, frozen=True, kw_only=True):
@@ -239,6 +195,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     features: Features = field(default_factory=Features)
     people: list[Person] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
+    orders: dict[str, list[str]] = field(default_factory=dict)
+    directories: list[Directory] = field(default_factory=list)
     conversations: list[Conversation] = field(default_factory=list)
     services: list[Service] = field(default_factory=list)
     phone: Phone = field(default_factory=Phone)
@@ -266,33 +224,10 @@ class TraceGrew(Event, frozen=True, kw_only=True):
     entries: list[Entry]
 
 
-class PeopleChanged(Event, frozen=True, kw_only=True):
-    """People that changed or came, and ids that went."""
-
-    people: list[Person] = field(default_factory=list)
-    gone: list[str] = field(default_factory=list)
-    groups: list[str] | None = None
-
-
 class MeChanged(Event, frozen=True, kw_only=True):
     """Own presence, name or photo changed."""
 
     me: Me
-
-
-class ConversationsChanged(Event, frozen=True, kw_only=True):
-    """Conversations that changed or came, and ids that went."""
-
-    conversations: list[Conversation] = field(default_factory=list)
-    gone: list[str] = field(default_factory=list)
-
-
-class MessagesChanged(Event, frozen=True, kw_only=True):
-    """Messages of a conversation that came or changed (same id: replace). ``live`` ones are worth a notification."""
-
-    conversation: str
-    messages: list[Message]
-    live: bool = False
 
 
 class ServicesChanged(Event, frozen=True, kw_only=True):
@@ -307,6 +242,11 @@ class Done(Event, frozen=True, kw_only=True):
     n: int
     value: (
         SearchResults
+        | Findings
+        | ImportPlan
+        | ImportDone
+        | ExportedContacts
+        | DirectoryReport
         | History
         | PersonCard
         | Conversation
@@ -326,31 +266,6 @@ class Refused(Event, frozen=True, kw_only=True):
 
     n: int
     reason: Reason
-
-
-class History(Struct, frozen=True, kw_only=True, tag="History"):
-    """Older messages, oldest first; ``complete``: nothing older is kept."""
-
-    messages: list[Message]
-    complete: bool
-
-
-class SearchResults(Struct, frozen=True, kw_only=True, tag="SearchResults"):
-    """People found: own contacts first, then the directory. ``total``: how many it knows; None: it did not answer."""
-
-    query: str
-    people: list[Person]
-    conversations: list[Conversation]
-    total: int | None
-    problem: Reason | None = None
-
-
-class PersonCard(Struct, frozen=True, kw_only=True, tag="PersonCard"):
-    """All that is known of a person, with where it comes from."""
-
-    person: Person
-    sources: list[Reason]
-    shared_rooms: list[str] = field(default_factory=list)
 
 
 class TraceLines(Struct, frozen=True, kw_only=True, tag="TraceLines"):
@@ -375,142 +290,6 @@ class ReportActivity(Command, frozen=True, kw_only=True):
     idle_seconds: int
 
 
-class Search(Command, frozen=True, kw_only=True):
-    """People, rooms by text or number. Answer: SearchResults."""
-
-    query: str
-    limit: int = 20
-
-
-class GetPerson(Command, frozen=True, kw_only=True):
-    """Answer: PersonCard."""
-
-    person: str
-
-
-class AddContact(Command, frozen=True, kw_only=True):
-    """Put a person into the contact list, in groups, and ask to see the presence."""
-
-    person: str
-    name: str = ""
-    groups: list[str] = field(default_factory=list)
-
-
-class ChangeContact(Command, frozen=True, kw_only=True):
-    """New name (nickname) or groups of a contact; null leaves as it is."""
-
-    person: str
-    name: str | None = None
-    groups: list[str] | None = None
-
-
-class RemoveContact(Command, frozen=True, kw_only=True):
-    """Out of the contact list."""
-
-    person: str
-
-
-class AnswerRequest(Command, frozen=True, kw_only=True):
-    """Allow or refuse that a person sees our presence."""
-
-    person: str
-    allow: bool
-
-
-class SetBlocked(Command, frozen=True, kw_only=True):
-    """Block or unblock a person."""
-
-    person: str
-    blocked: bool
-
-
-class OpenChat(Command, frozen=True, kw_only=True):
-    """Make sure that a conversation with a person exists. Answer: Conversation."""
-
-    person: str
-
-
-class GetHistory(Command, frozen=True, kw_only=True):
-    """Messages before a message id, or the newest. Answer: History."""
-
-    conversation: str
-    before: str | None = None
-    limit: int = 50
-
-
-class SendMessage(Command, frozen=True, kw_only=True):
-    """Send a text; ``id`` is made by the page and stays the message's id. Answer: Message."""
-
-    conversation: str
-    id: str
-    body: str
-
-
-class RetryMessage(Command, frozen=True, kw_only=True):
-    """Try a failed message again, in its place."""
-
-    conversation: str
-    id: str
-
-
-class RemoveMessage(Command, frozen=True, kw_only=True):
-    """Take a message that was never sent out of the list."""
-
-    conversation: str
-    id: str
-
-
-class SetTyping(Command, frozen=True, kw_only=True):
-    """Composing or not any more."""
-
-    conversation: str
-    typing: bool
-
-
-class MarkRead(Command, frozen=True, kw_only=True):
-    """Read up to and including this message."""
-
-    conversation: str
-    message: str
-
-
-class CreateRoom(Command, frozen=True, kw_only=True):
-    """A group chat with people. Answer: Conversation."""
-
-    title: str
-    people: list[str]
-
-
-class InviteToRoom(Command, frozen=True, kw_only=True):
-    """More people into a group chat."""
-
-    conversation: str
-    people: list[str]
-
-
-class RenameRoom(Command, frozen=True, kw_only=True):
-    """Another title for a group chat."""
-
-    conversation: str
-    title: str
-
-
-class LeaveRoom(Command, frozen=True, kw_only=True):
-    """Out of a group chat."""
-
-    conversation: str
-
-
-class SetConversation(Command, frozen=True, kw_only=True):
-    """Pin, mute, keep a draft or close; null leaves as it is."""
-
-    conversation: str
-    pinned: bool | None = None
-    muted: bool | None = None
-    draft: str | None = None
-    closed: bool | None = None
-
-
 AnyCommand = (
     FindServices
     | SignInWith
@@ -530,12 +309,27 @@ AnyCommand = (
     | SetPresence
     | ReportActivity
     | Search
+    | FindPeople
+    | FindMore
+    | StopFinding
     | GetPerson
     | AddContact
     | ChangeContact
     | RemoveContact
     | AnswerRequest
     | SetBlocked
+    | SaveContact
+    | AddGroup
+    | RenameGroup
+    | RemoveGroup
+    | OrderGroups
+    | OrderContacts
+    | ReadContacts
+    | ApplyImport
+    | UndoImport
+    | ExportContacts
+    | CheckDirectory
+    | SetDirectoryLogin
     | OpenChat
     | GetHistory
     | SendMessage
@@ -582,6 +376,8 @@ AnyEvent = (
     | AccountChanged
     | TraceGrew
     | PeopleChanged
+    | FindingsGrew
+    | DirectoriesChanged
     | MeChanged
     | ConversationsChanged
     | MessagesChanged

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
+
+ServiceState = Literal["off", "connecting", "up", "waiting", "failed"]
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="event", tag=lambda name: name):

@@ -18,7 +18,7 @@ from typing import Protocol
 import msgspec
 
 from ringback.client.events import Events
-from ringback.client.host.wire import Conversation, Message, MessageState
+from ringback.client.host.wire_chats import Conversation, Message, MessageState
 from ringback.client.messaging.stanzas import Received
 from ringback.client.messaging.typing import Typing
 from ringback.client.store.store import KeptMessage, Store

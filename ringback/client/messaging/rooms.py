@@ -18,7 +18,7 @@ import msgspec
 import structlog
 
 from ringback.client.events import Events
-from ringback.client.host.wire import Member
+from ringback.client.host.wire_chats import Member
 from ringback.client.messaging import room_requests as ask
 from ringback.client.messaging.errors import MessagingError, NotConnectedError, RequestFailedError
 from ringback.client.messaging.port import Port

@@ -20,7 +20,7 @@ import aiosqlite
 import msgspec
 import structlog
 
-from ringback.client.host.wire import Message
+from ringback.client.host.wire_chats import Message
 from ringback.client.store.errors import StoreFileError, StoreKeyError
 from ringback.client.store.keys import KEY_SIZE, derive, seal, unseal
 
