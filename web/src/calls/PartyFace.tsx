@@ -20,7 +20,7 @@ export function PartyFace({ party, size = 40, conference = false, presence = fal
   const person = usePerson(party.person);
   if (conference) return <Tile size={size} icon={<PeopleTeam20Regular aria-hidden />} />;
   if (person) return <Avatar person={person} size={size} presence={presence ? person.presence : null} />;
-  if (party.name) return <Avatar person={{ id: party.person || party.uri || party.number, name: partyName(texts, party) }} size={size} />;
+  if (party.name) return <Avatar person={{ id: party.person || party.uri || party.number, name: partyName(texts, party) }} size={size} plain={!party.person} />;
   return <Tile size={size} icon={<Call20Regular aria-hidden />} />;
 }
 

@@ -33,7 +33,7 @@ function useFound(query: string): readonly Person[] {
     let current = true;
     const timer = window.setTimeout(() => {
       // A directory that does not answer leaves the own contacts.
-      engine.search(query).then((results) => current && setAnswer(results), () => undefined);
+      engine.people.search(query).then((results) => current && setAnswer(results), () => undefined);
     }, 80);
     return () => {
       current = false;

@@ -38,7 +38,7 @@ function PersonDetail({ id }: { id: string }) {
   return (
     <>
       <div className={css.center}>
-        <Avatar person={person} size={96} presence={person.presence} />
+        <Avatar person={person} size={96} presence={person.presence} plain />
         <h3>
           <bdi>{person.name}</bdi>
         </h3>

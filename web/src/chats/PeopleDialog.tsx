@@ -36,7 +36,7 @@ function usePeopleFound(query: string, without: readonly string[]): Person[] {
     let current = true;
     const timer = window.setTimeout(() => {
       // Without the directory one's own contacts are still to choose from.
-      engine.search(query).then((results) => current && setAnswer(results), () => undefined);
+      engine.people.search(query).then((results) => current && setAnswer(results), () => undefined);
     }, 80);
     return () => {
       current = false;

@@ -31,7 +31,7 @@ export function AddContactDialog({ onClose }: { onClose: () => void }) {
     let current = true;
     const timer = window.setTimeout(() => {
       // A directory that does not answer leaves adding by address.
-      engine.search(wanted).then((results) => current && setFound(results.people), () => current && setFound([]));
+      engine.people.search(wanted).then((results) => current && setFound(results.people), () => current && setFound([]));
     }, 100);
     return () => {
       current = false;
@@ -39,7 +39,7 @@ export function AddContactDialog({ onClose }: { onClose: () => void }) {
     };
   }, [engine, wanted]);
   const add = (id: string, name: string) => {
-    engine.addContact(id, name, group ? [group] : []).then(onClose, (error: unknown) => setProblem(refused(error)));
+    engine.people.add(id, name, group ? [group] : []).then(onClose, (error: unknown) => setProblem(refused(error)));
   };
   return (
     <Dialog open onOpenChange={(_, data) => !data.open && onClose()}>

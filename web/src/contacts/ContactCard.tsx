@@ -39,7 +39,7 @@ function useCard(id: string) {
   useEffect(() => {
     if (!link.open) return undefined;
     let current = true;
-    engine.getPerson(id).then(
+    engine.people.card(id).then(
       (got) => {
         if (!current) return;
         setCard(got);
@@ -85,7 +85,7 @@ function Actions({ person }: { person: Person }) {
         </a>
       )}
       {!person.in_list && (
-        <button type="button" onClick={() => void engine.addContact(person.id, person.name, [])}>
+        <button type="button" onClick={() => void engine.people.add(person.id, person.name, [])}>
           <PersonAdd20Regular aria-hidden />
           {t("contact.addShort")}
         </button>
@@ -163,7 +163,7 @@ export function ContactCard({ id }: { id: string }) {
         {person && (
           <article className={css.card}>
             <div className={css.who}>
-              <Avatar person={person} size={112} presence={person.presence} />
+              <Avatar person={person} size={112} presence={person.presence} plain />
               <div className={css.names}>
                 <h2>
                   <bdi>{person.name}</bdi>

@@ -60,7 +60,7 @@ function Directory({ open }: { open: string | null }) {
     }
     let current = true;
     const timer = window.setTimeout(() => {
-      engine.search(wanted, 50).then(
+      engine.people.search(wanted, 50).then(
         (results) => current && setAnswer(results),
         (error: unknown) => current && setFailed(refused(error)),
       );

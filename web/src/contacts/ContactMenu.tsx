@@ -23,10 +23,10 @@ export function ContactMenu({ person }: { person: Person }) {
   const close = () => setDialog("");
   const setFavourite = () => {
     const others = person.groups.filter((group) => group !== FAVOURITES);
-    void engine.setGroups(person.id, person.favourite ? others : [...others, FAVOURITES]);
+    void engine.people.setGroups(person.id, person.favourite ? others : [...others, FAVOURITES]);
   };
   const setGroups = (chosen: readonly string[]) =>
-    void engine.setGroups(person.id, [...chosen, ...person.groups.filter((group) => group === FAVOURITES)]);
+    void engine.people.setGroups(person.id, [...chosen, ...person.groups.filter((group) => group === FAVOURITES)]);
   return (
     <div className={css.tools}>
       {person.in_list && (
@@ -57,9 +57,9 @@ export function ContactMenu({ person }: { person: Person }) {
               ))}
             {person.in_list && <MenuItem onClick={() => setDialog("group")}>{t("contact.newGroup")}</MenuItem>}
             {person.in_list && <MenuItem onClick={() => setDialog("name")}>{t("contact.nickname")}</MenuItem>}
-            {!person.in_list && <MenuItem onClick={() => void engine.addContact(person.id, person.name, [])}>{t("contact.add")}</MenuItem>}
+            {!person.in_list && <MenuItem onClick={() => void engine.people.add(person.id, person.name, [])}>{t("contact.add")}</MenuItem>}
             <MenuDivider />
-            <MenuItem onClick={() => (person.blocked ? void engine.setBlocked(person.id, false) : setDialog("block"))}>
+            <MenuItem onClick={() => (person.blocked ? void engine.people.setBlocked(person.id, false) : setDialog("block"))}>
               {t(person.blocked ? "contact.unblock" : "contact.block")}
             </MenuItem>
             {person.in_list && <MenuItem onClick={() => setDialog("remove")}>{t("contact.remove")}</MenuItem>}
@@ -67,10 +67,10 @@ export function ContactMenu({ person }: { person: Person }) {
         </MenuPopover>
       </Menu>
       {dialog === "name" && (
-        <TextDialog title={t("contact.nickname")} label={t("contact.name")} value={person.name} onClose={close} onDone={(name) => engine.renameContact(person.id, name)} />
+        <TextDialog title={t("contact.nickname")} label={t("contact.name")} value={person.name} onClose={close} onDone={(name) => engine.people.rename(person.id, name)} />
       )}
       {dialog === "group" && (
-        <TextDialog title={t("contact.newGroup")} label={t("contact.groupName")} value="" onClose={close} onDone={(name) => engine.setGroups(person.id, [...person.groups, name])} />
+        <TextDialog title={t("contact.newGroup")} label={t("contact.groupName")} value="" onClose={close} onDone={(name) => engine.people.setGroups(person.id, [...person.groups, name])} />
       )}
       {dialog === "remove" && (
         <ConfirmDialog
@@ -79,7 +79,7 @@ export function ContactMenu({ person }: { person: Person }) {
           yes={t("remove")}
           no={t("keep")}
           onClose={close}
-          onDone={() => engine.removeContact(person.id)}
+          onDone={() => engine.people.remove(person.id)}
         />
       )}
       {dialog === "block" && (
@@ -89,7 +89,7 @@ export function ContactMenu({ person }: { person: Person }) {
           yes={t("contact.block")}
           no={t("cancel")}
           onClose={close}
-          onDone={() => engine.setBlocked(person.id, true)}
+          onDone={() => engine.people.setBlocked(person.id, true)}
         />
       )}
     </div>

@@ -1,5 +1,5 @@
 /** Numbers and addresses of a person, each to be copied, the numbers to be called. */
-import { Call20Regular, Chat20Regular, Copy20Regular, Home20Regular, Mail20Regular, Phone20Regular } from "@fluentui/react-icons";
+import { Alert20Regular, Call20Regular, Chat20Regular, Copy20Regular, Home20Regular, Mail20Regular, Phone20Regular, Print20Regular } from "@fluentui/react-icons";
 import type { ReactElement } from "react";
 
 import { useCanCall, useEngine } from "../engine/hooks";
@@ -14,6 +14,8 @@ const icons: Record<PhoneNumber["kind"], ReactElement> = {
   mobile: <Phone20Regular aria-hidden />,
   home: <Home20Regular aria-hidden />,
   other: <Call20Regular aria-hidden />,
+  pager: <Alert20Regular aria-hidden />,
+  fax: <Print20Regular aria-hidden />,
 };
 
 function Line({ icon, value, kind, onCall }: { icon: ReactElement; value: string; kind: string; onCall?: () => void }) {

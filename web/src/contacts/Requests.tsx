@@ -18,10 +18,10 @@ export function Requests({ people }: { people: readonly Person[] }) {
         <div>
           <p>{t("request", { name: person.name })}</p>
           <div className={css.requestButtons}>
-            <Button size="small" appearance="primary" onClick={() => void engine.answerRequest(person.id, true)}>
+            <Button size="small" appearance="primary" onClick={() => void engine.people.answerRequest(person.id, true)}>
               {t("request.allow")}
             </Button>
-            <Button size="small" onClick={() => void engine.answerRequest(person.id, false)}>
+            <Button size="small" onClick={() => void engine.people.answerRequest(person.id, false)}>
               {t("request.refuse")}
             </Button>
           </div>

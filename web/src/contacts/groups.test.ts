@@ -6,7 +6,8 @@ import { groupPeople } from "./groups";
 const person = (id: string, change: Partial<Person> = {}): Person => ({
   ...{ id, name: id, presence: { show: "available", status: "", since: null, until: null, reasons: [] }, photo: "", title: "" },
   ...{ department: "", manager: "", mail: "", numbers: [], groups: [], in_list: true, favourite: false, subscription: "both" },
-  ...{ pending: false, asks: false, blocked: false, source: "" },
+  ...{ pending: false, asks: false, blocked: false, source: "", chat: id, nickname: "", full_name: "" },
+  ...{ company: "", location: "", mails: [], manager_id: "", custom: false },
   ...change,
 });
 

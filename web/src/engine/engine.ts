@@ -1,7 +1,8 @@
 /** The page's engine: store, link and every action that a view may take, made once. */
-import type { BrowserSignIn, Conversation, History, ManualSettings, Message, PersonCard, SearchResults, SetConversation, TraceLines } from "../wire";
+import type { BrowserSignIn, Conversation, History, ManualSettings, Message, SetConversation, TraceLines } from "../wire";
 import type { Order } from "./link";
 import { Link } from "./link";
+import { People } from "./people";
 import { Phone } from "./phone";
 import { dropMessage, emptyThread, mergeMessages } from "./state";
 import { Store } from "./store";
@@ -21,6 +22,7 @@ export class Engine {
     // The host has words for it, and says how to come back.
     window.location.replace("/");
   });
+  readonly people = new People(this.store, (order) => this.do(order));
   readonly phone = new Phone(this.store, (order) => this.do(order));
   private readonly loading = new Set<string>();
 
@@ -53,16 +55,6 @@ export class Engine {
   setShow = (show: "" | "available" | "away" | "dnd" | "offline") => this.do({ do: "SetPresence", show });
   setStatus = (status: string) => this.do({ do: "SetPresence", show: this.store.state.me?.chosen ?? "", status });
   reportActivity = (idleSeconds: number) => this.do({ do: "ReportActivity", idle_seconds: idleSeconds });
-
-  // --- people
-  search = async (query: string, limit = 20) => (await this.do({ do: "Search", query, limit })) as SearchResults;
-  getPerson = async (person: string) => (await this.do({ do: "GetPerson", person })) as PersonCard;
-  addContact = (person: string, name: string, groups: string[]) => this.do({ do: "AddContact", person, name, groups });
-  renameContact = (person: string, name: string) => this.do({ do: "ChangeContact", person, name });
-  setGroups = (person: string, groups: string[]) => this.do({ do: "ChangeContact", person, groups });
-  removeContact = (person: string) => this.do({ do: "RemoveContact", person });
-  answerRequest = (person: string, allow: boolean) => this.do({ do: "AnswerRequest", person, allow });
-  setBlocked = (person: string, blocked: boolean) => this.do({ do: "SetBlocked", person, blocked });
 
   // --- chats
   openChat = async (person: string) => (await this.do({ do: "OpenChat", person })) as Conversation;

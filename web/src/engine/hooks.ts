@@ -34,6 +34,8 @@ export const usePerson = (id: string) => useKey(`person:${id}`, (engine) => engi
 export const useConversation = (id: string) => useKey(`conversation:${id}`, (engine) => engine.store.state.conversations.get(id));
 export const useThread = (id: string) => useKey(`thread:${id}`, (engine) => engine.store.state.threads.get(id) ?? emptyThread);
 export const useGroups = () => useKey("people", (engine) => engine.store.state.groups);
+export const useOrders = () => useKey("people", (engine) => engine.store.state.orders);
+export const useDirectories = () => useKey("directories", (engine) => engine.store.state.directories);
 export const useSoftphone = () => useKey("phone", (engine) => engine.store.state.phone);
 export const useCall = (id: string) => useKey(`call:${id}`, (engine) => engine.store.state.calls.get(id));
 export const usePhoneProblem = () => useKey("problem", (engine) => engine.phone.problem);

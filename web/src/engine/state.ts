@@ -1,5 +1,5 @@
 /** What the page knows, and how each event of the host changes it. Pure: no socket, no clock, no React. */
-import type { Account, AnyEvent, Call, Conversation, Entry, Features, Me, Message, Person, Phone, Questions, Recent, Security, Service, SignIn, Snapshot } from "../wire";
+import type { Account, AnyEvent, Call, Conversation, Directory, Entry, Features, Findings, Me, Message, Person, Phone, Questions, Recent, Security, Service, SignIn, Snapshot } from "../wire";
 
 /** The messages of a conversation that the page has, oldest first. */
 export interface Thread {
@@ -20,7 +20,13 @@ export interface State {
   me: Me | null;
   features: Features | null;
   people: Map<string, Person>;
+  /** In the order in which they are shown, empty ones too. */
   groups: readonly string[];
+  /** Groups whose people were put in order by hand: a group's name, and their ids. */
+  orders: Readonly<Record<string, readonly string[]>>;
+  directories: readonly Directory[];
+  /** What was found so far by the searches of this page. */
+  findings: Map<string, Findings>;
   conversations: Map<string, Conversation>;
   threads: Map<string, Thread>;
   services: Map<string, Service>;
@@ -45,6 +51,9 @@ export function emptyState(): State {
     features: null,
     people: new Map(),
     groups: [],
+    orders: {},
+    directories: [],
+    findings: new Map(),
     conversations: new Map(),
     threads: new Map(),
     services: new Map(),
@@ -78,7 +87,13 @@ export function apply(state: State, event: AnyEvent): string[] {
       for (const person of event.people) state.people.set(person.id, person);
       for (const id of event.gone) state.people.delete(id);
       if (event.groups) state.groups = event.groups;
+      if (event.orders) state.orders = event.orders;
       return ["people", ...event.people.map((person) => `person:${person.id}`), ...event.gone.map((id) => `person:${id}`)];
+    case "FindingsGrew":
+      return keepFindings(state, event.findings);
+    case "DirectoriesChanged":
+      state.directories = event.directories;
+      return ["directories"];
     case "MeChanged":
       state.me = event.me;
       return ["me"];
@@ -107,6 +122,25 @@ export function apply(state: State, event: AnyEvent): string[] {
     default:
       return [];
   }
+}
+
+const answered = (findings: Findings) => findings.sources.filter((source) => source.state !== "asking").length;
+
+/** What a search found so far; those of other windows of the page, and of a text that is no longer there, are let go. */
+export function keepFindings(state: State, findings: Findings): string[] {
+  const before = state.findings.get(findings.search);
+  // The answer to the command may come after the first directory's.
+  if (before?.query !== findings.query || answered(before) > answered(findings)) return [];
+  state.findings.set(findings.search, findings);
+  return [`findings:${findings.search}`];
+}
+
+/** A search begins anew, or ends. */
+export function beginFindings(state: State, search: string, query: string): string[] {
+  const { findings } = state;
+  if (query) findings.set(search, { type: "Findings", search, query, people: [], rooms: [], sources: [], number: null, more: false, complete: false });
+  else findings.delete(search);
+  return [`findings:${search}`];
 }
 
 const spliced = <Item>(items: readonly Item[], at: number, put: readonly Item[]): Item[] => [
@@ -147,6 +181,8 @@ function welcome(state: State, snapshot: Snapshot): string[] {
   state.features = snapshot.features;
   state.people = new Map(snapshot.people.map((person) => [person.id, person]));
   state.groups = snapshot.groups;
+  state.orders = snapshot.orders;
+  state.directories = snapshot.directories;
   state.conversations = new Map(snapshot.conversations.map((conversation) => [conversation.id, conversation]));
   state.services = new Map(snapshot.services.map((service) => [service.id, service]));
   const calls = [...state.calls.keys(), ...snapshot.calls.map((call) => call.id)];
@@ -159,7 +195,7 @@ function welcome(state: State, snapshot: Snapshot): string[] {
   if (another) state.threads = new Map();
   else for (const [id, thread] of state.threads) state.threads.set(id, { ...thread, loaded: false });
   return [
-    ...["signIn", "questions", "account", "security", "me", "features", "people", "conversations", "services", "phone", "calls", "recents", "version"],
+    ...["signIn", "questions", "account", "security", "me", "features", "people", "directories", "conversations", "services", "phone", "calls", "recents", "version"],
     ...touched,
     ...calls.map((id) => `call:${id}`),
     ...chats.flatMap((id) => [`conversation:${id}`, `thread:${id}`]),

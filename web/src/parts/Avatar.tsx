@@ -21,18 +21,23 @@ export interface AvatarProps {
   presence?: Presence | null;
   /** Name the badge for screen readers, where no words stand beside it. */
   named?: boolean;
+  /** It is part of a card already: none opens over it. */
+  plain?: boolean;
 }
 
-export function Avatar({ person, size = 40, presence, named = false }: AvatarProps) {
+/** The pixels that a picture of this size has on this screen. */
+const pixels = (size: number) => Math.ceil(size * Math.max(1, window.devicePixelRatio));
+
+export function Avatar({ person, size = 40, presence, named = false, plain = false }: AvatarProps) {
   const texts = useTexts();
   const [broken, setBroken] = useState("");
   const photo = person.photo && person.photo !== broken ? person.photo : "";
   const badge = size >= 64 ? 20 : size >= 32 ? 13 : 11;
   return (
-    <span className={css.avatar} style={{ inlineSize: size, blockSize: size, fontSize: Math.round(size * 0.38) }} data-tone={toneOf(person.id)}>
+    <span className={css.avatar} style={{ inlineSize: size, blockSize: size, fontSize: Math.round(size * 0.38) }} data-tone={toneOf(person.id)} data-person={plain ? undefined : person.id}>
       {photo ? (
         <img
-          src={`/api/photo/${encodeURIComponent(person.id)}?v=${encodeURIComponent(photo)}`}
+          src={`/api/photo/${encodeURIComponent(person.id)}?v=${encodeURIComponent(photo)}&size=${pixels(size)}`}
           alt=""
           width={size}
           height={size}

@@ -52,7 +52,7 @@ export function AccountPage() {
   return (
     <>
       <div className={`${css.box ?? ""} ${css.who ?? ""}`}>
-        <Avatar person={me} size={64} presence={me.presence} />
+        <Avatar person={me} size={64} presence={me.presence} plain />
         <div>
           <b>
             <bdi>{me.name}</bdi>

@@ -117,7 +117,7 @@ export function MyPresence() {
     <Popover open={open} onOpenChange={(_, data) => setOpen(data.open)} positioning="below-end" trapFocus>
       <PopoverTrigger disableButtonEnhancement>
         <button type="button" className={css.me} aria-label={texts.t("me.menu", { name: me.name, presence: words })}>
-          <Avatar person={me} size={34} presence={presence} />
+          <Avatar person={me} size={34} presence={presence} plain />
           <span className={css.who}>
             <b>
               <bdi>{me.name}</bdi>

@@ -43,7 +43,7 @@ export function SearchBox() {
     if (!wanted) return undefined;
     let current = true;
     const timer = window.setTimeout(() => {
-      engine.search(wanted).then(
+      engine.people.search(wanted).then(
         (results) => current && setAnswer(results),
         () => current && setUnanswered(true),
       );

@@ -7,6 +7,7 @@ import { NewChatDialog } from "../chats/NewChatDialog";
 import { ContactsPlace } from "../contacts/ContactsPlace";
 import { useCalls, useConversation, useFeatures } from "../engine/hooks";
 import { usePlace } from "../engine/place";
+import { HoverCards } from "../people/HoverCard";
 import { useTexts } from "../texts/texts";
 import { darkTheme, lightTheme } from "../theme/theme";
 import { KeyboardDialog } from "./KeyboardDialog";
@@ -78,6 +79,7 @@ function Window() {
           {place.name === "settings" && <SettingsPlace id={place.id} onKeyboard={() => setDialog("keyboard")} />}
         </Suspense>
       </div>
+      <HoverCards />
       {dialog === "keyboard" && <KeyboardDialog onClose={close} />}
       {dialog === "newChat" && <NewChatDialog onClose={close} />}
     </div>

@@ -11,6 +11,7 @@ export const keyGroups: readonly { title: MessageId; keys: readonly (readonly [s
       ["Alt ↑ · Alt ↓", "keys.chats"],
       ["Alt Shift ↑ · Alt Shift ↓", "keys.unread"],
       ["Alt C", "keys.newChat"],
+      ["Alt I", "keys.person"],
       ["Alt Y", "keys.answer"],
       ["Alt N", "keys.decline"],
       ["Alt M", "keys.mute"],

@@ -1,0 +1,24 @@
+/** How a person can be reached from here: what is not possible is not there. */
+import { useCanCall, useEngine, useFeatures } from "../engine/hooks";
+import { go } from "../engine/place";
+import type { Person } from "../wire";
+
+export interface Ways {
+  chat?: () => void;
+  call?: () => void;
+  video?: () => void;
+  mail?: string;
+}
+
+export function useWays(person: Person): Ways {
+  const engine = useEngine();
+  const calls = useCanCall();
+  const features = useFeatures();
+  const chat = async () => go("chats", (await engine.openChat(person.id)).id);
+  return {
+    ...(features?.chats ? { chat: () => void chat() } : {}),
+    ...(calls ? { call: () => void engine.phone.start(person.id) } : {}),
+    ...(calls && features?.video ? { video: () => void engine.phone.start(person.id, true) } : {}),
+    ...(person.mail ? { mail: person.mail } : {}),
+  };
+}
