@@ -6,7 +6,7 @@ import contextlib
 import json
 import secrets
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,22 +79,22 @@ class _Bridge:
 
 
 @contextlib.contextmanager
-def janus(folder: Path, phones: list[Phone], codec: str) -> Iterator[int]:
-    """One room with all phones in it; gives the process id. The phones learn where to send."""
+def janus(folder: Path, rooms: Sequence[Sequence[Phone]], codec: str) -> Iterator[int]:
+    """A room for each group of phones; gives the process id. The phones learn where to send."""
     (port,) = free_ports(1)
     settings = _write(folder, port)
     with running(("janus", "--configs-folder", str(settings), "--disable-colors"), folder=folder) as process:
         wait_for_port("127.0.0.1", port, process)
         bridge = _Bridge(port)
-        first = bridge.handle()
-        bridge.ask(first, request="create", room=1, sampling_rate=16000, allow_rtp_participants=True)
-        for number, phone in enumerate(phones):
-            handle = first if number == 0 else bridge.handle()
+        maker = bridge.handle()
+        for room in range(1, len(rooms) + 1):
+            bridge.ask(maker, request="create", room=room, sampling_rate=16000, allow_rtp_participants=True)
+        for room, phone in ((room, phone) for room, phones in enumerate(rooms, 1) for phone in phones):
             told = bridge.ask(
-                handle,
+                bridge.handle(),
                 request="join",
-                room=1,
-                display=f"p{number}",
+                room=room,
+                display=f"p{phone.port}",
                 codec=codec.lower(),
                 rtp={"ip": "127.0.0.1", "port": phone.port, "payload_type": phone.payload_type},
             )

@@ -1,6 +1,7 @@
 """``python -m bench.media.server``: our media side alone in a process, as a call manager runs it.
 
-One JSON line says what to open and where phones are, one JSON line answers with our ports; it ends with its input.
+One JSON line says what to open and where the phones of each call or conference are, one JSON line answers with our
+ports; it ends with its input.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ async def _serve() -> None:
     hub = MixingHub(host)
     keys = [bytes.fromhex(key) for key in wish.get("keys", [])]
     ports = []
-    conference = hub.open() if wish["what"] == "conference" else None
     for group in wish["phones"]:
         codec, number = CODECS[wish["codec"]]
         legs = []
@@ -40,9 +40,10 @@ async def _serve() -> None:
                 suite = Suite.AES_CM_128_HMAC_SHA1_80
                 leg.secure_with(CryptoLine(1, suite, keys[1]), CryptoLine(1, suite, keys[0]))
             legs.append(leg)
-        if conference is None:
+        if wish["what"] == "relay":
             Relay(*legs)
         else:
+            conference = hub.open()
             for leg in legs:
                 conference.join(leg, PlayOutFormats({number: codec}), codec, number)
         ports.append([leg.port for leg in legs])
