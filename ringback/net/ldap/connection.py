@@ -1,7 +1,8 @@
-"""One connection to a directory server: TLS first, then one operation after the other, each within its time.
+"""One connection to a directory server: TLS first, then operations, several at once, each within its time.
 
-A server whose certificate does not fit gets nothing, and so does one that will not do StartTLS. Referrals are not
-followed: a password goes to the configured servers only.
+A server whose certificate does not fit gets nothing, and so does one that will not do StartTLS. One task reads what
+comes and hands it to the operation that it belongs to. An operation whose waiting task is cancelled is given up at the
+server too. Referrals are told, not followed: see ``referrals``.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,12 +19,13 @@ from sansldap import (
     BindResponse,
     ExtendedOperations,
     ExtendedResponse,
-    LDAPClient,
+    LDAPControl,
     LDAPError,
     LDAPFilter,
     LDAPMessage,
     LDAPResult,
     LDAPResultCode,
+    PagedResultControl,
     SearchResultDone,
     SearchResultEntry,
     SearchResultReference,
@@ -31,12 +33,35 @@ from sansldap import (
 )
 
 from ringback.net.closing import abort
-from ringback.net.ldap.errors import LdapRefusedError, LdapSettingsError, LdapUnavailableError
+from ringback.net.ldap.answers import Answers
+from ringback.net.ldap.errors import (
+    LdapCertificateError,
+    LdapInsecureError,
+    LdapRefusedError,
+    LdapSettingsError,
+    LdapUnavailableError,
+)
+from ringback.protocols.ldap.client import Client, body_length, head_length
+from ringback.protocols.ldap.errors import LdapFormatError
+from ringback.protocols.ldap.filters import present
+from ringback.protocols.ldap.search import ROOT_ATTRIBUTES, Found, LdapEntry, LdapSearch, RootDse
 
-_SEQUENCE: Final = 0x30  # every LDAP message is one (RFC 4511 section 4.1.1)
-_LARGEST: Final = 4 * 1024 * 1024  # octets of a message: an entry with pictures
+__all__ = ["LdapConnection", "LdapEntry", "LdapServer"]
+
+PAGE: Final = 500  # entries of a page: half of what Active Directory gives at most
 _PORTS: Final = {"ldaps": 636, "ldap": 389}
 _CLOSING: Final = 0.5  # seconds for a goodbye
+_GRACE: Final = 0.5  # seconds after a server's own time limit, for its answer to arrive
+_EMPTY_PAGES: Final = 20  # one after the other, after which a server is not believed any more
+_BREATH: Final = 32  # messages read in a row before others have their turn
+_SCOPES: Final = {"base": SearchScope.BASE, "one": SearchScope.ONE_LEVEL, "tree": SearchScope.SUBTREE}
+_LIMITS: Final = frozenset(
+    {
+        LDAPResultCode.TIME_LIMIT_EXCEEDED, LDAPResultCode.SIZE_LIMIT_EXCEEDED, LDAPResultCode.ADMIN_LIMIT_EXCEEDED,
+        LDAPResultCode.REFERRAL,
+    }
+)  # fmt: skip
+"""Results of a search that gave what it could."""
 _BUSY: Final = frozenset(
     {
         LDAPResultCode.OPERATIONS_ERROR, LDAPResultCode.PROTOCOL_ERROR, LDAPResultCode.TIME_LIMIT_EXCEEDED,
@@ -76,27 +101,28 @@ class LdapServer:
         return f"{'ldaps' if self.secure else 'ldap'}://{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class LdapEntry:
-    """An entry as found: its distinguished name, and its attributes by name in lower case, values as they came."""
-
-    name: str
-    attributes: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
-
-
 class LdapConnection:
-    """Made by ``open``. Methods raise LdapUnavailableError, after which the connection is of no use any more, and
-    LdapRefusedError. One operation at a time."""
+    """Made by ``open``. Methods raise LdapUnavailableError, after which the connection may be of no use any more
+    (``is_over``), and LdapRefusedError. Searches may run side by side; a bind must be alone."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, timeout: float) -> None:
         self._reader = reader
         self._writer = writer
         self._timeout = timeout
-        self._client = LDAPClient()
+        self._client = Client()
+        self._waiting: dict[int, Answers] = {}
+        self._failure: LdapUnavailableError | None = None
+        self._listener: asyncio.Task[None] | None = None
+        self.heard = 0.0
+        """When something came last, by the loop's clock."""
 
     @classmethod
     async def open(cls, server: LdapServer, tls: ssl.SSLContext, timeout: float) -> LdapConnection:  # noqa: ASYNC109
-        """Connect and secure. ``timeout`` is in seconds: for the connection with its TLS, and for each operation."""
+        """Connect and secure. ``timeout`` is in seconds: for the connection with its TLS, and for each operation.
+
+        Raises LdapUnavailableError: LdapCertificateError for a certificate, LdapInsecureError for a server that does
+        no TLS.
+        """
         writer: asyncio.StreamWriter | None = None
         try:
             async with asyncio.timeout(timeout):
@@ -109,13 +135,18 @@ class LdapConnection:
                 connection = cls(reader, writer, timeout)
                 if not server.secure:
                     await connection._start_tls(server, tls)
-                return connection
         except BaseException as error:
             if writer is not None:
                 abort(writer.transport)
+            if isinstance(error, ssl.SSLCertVerificationError):
+                raise LdapCertificateError(f"{server}: {_words(error)}") from error
             if isinstance(error, OSError | TimeoutError | ValueError):  # ssl.SSLError is an OSError
                 raise LdapUnavailableError(f"{server}: {_words(error)}") from error
             raise
+        connection._begin()
+        return connection
+
+    # --- who we are
 
     async def bind(self, name: str, password: str) -> None:
         """Prove to be somebody (RFC 4511 section 4.2). Raises LdapRefusedError; ValueError where name or password is
@@ -128,31 +159,62 @@ class LdapConnection:
         """Give up who was proved to be: an anonymous bind. Raises LdapRefusedError where the server takes none."""
         await self._bind("", "")
 
+    async def bind_sasl(self, mechanism: str, credentials: bytes | None) -> tuple[bool, bytes]:
+        """One step of a SASL bind (RFC 4513 section 5.2): whether it is over, and what the server says. Raises
+        LdapRefusedError."""
+        with self._operation(self._put(lambda: self._client.bind_sasl(mechanism, None, credentials))) as answers:
+            response = await self._answer(answers, BindResponse)
+        if response.result.result_code not in (LDAPResultCode.SUCCESS, LDAPResultCode.SASL_BIND_IN_PROGRESS):
+            raise _refusal(response.result)
+        return response.result.result_code == LDAPResultCode.SUCCESS, response.server_sasl_creds or b""
+
+    @property
+    def certificate(self) -> bytes:
+        """The server's certificate (DER)."""
+        tls = self._writer.get_extra_info("ssl_object")
+        return (tls.getpeercert(binary_form=True) or b"") if isinstance(tls, ssl.SSLObject) else b""
+
+    # --- what is there
+
+    async def root(self) -> RootDse:
+        """What the server says of itself."""
+        found = await self.find(
+            LdapSearch("", present("objectClass"), ROOT_ATTRIBUTES, scope="base", seconds=self._timeout)
+        )
+        return RootDse.of(found.entries[0]) if found.entries else RootDse()
+
     async def search(
         self, base: str, wanted: LDAPFilter, attributes: Sequence[str], *, most: int, whole_tree: bool = True
     ) -> list[LdapEntry]:
         """The entries below ``base`` that fit, ``most`` at most; where there are more, ``most`` of them. Without
         ``attributes`` their names alone."""
-        scope = SearchScope.SUBTREE if whole_tree else SearchScope.BASE
-        found: list[LdapEntry] = []
-        async with self._within():
-            self._client.search_request(
-                base, scope, size_limit=most, time_limit=max(1, int(self._timeout)), filter=wanted,
-                attributes=list(attributes) or ["1.1"],
-            )  # fmt: skip
-            await self._flush()
-            while True:
-                message = await self._message()
-                if isinstance(message, SearchResultEntry) and len(found) < most:
-                    values = {one.name.lower(): tuple(one.values) for one in message.attributes}
-                    found.append(LdapEntry(message.object_name, values))
-                elif isinstance(message, SearchResultDone):
-                    break
-                elif not isinstance(message, SearchResultReference | SearchResultEntry):
-                    raise LdapUnavailableError("The directory answered something else than was asked")
-        if message.result.result_code not in {LDAPResultCode.SUCCESS, LDAPResultCode.SIZE_LIMIT_EXCEEDED}:
-            raise _refusal(message.result)
+        scope: Final = "tree" if whole_tree else "base"
+        found = await self.find(LdapSearch(base, wanted, attributes, most, scope, self._timeout))
+        if found.code not in (LDAPResultCode.SUCCESS, LDAPResultCode.SIZE_LIMIT_EXCEEDED):
+            raise _refusal(LDAPResult(LDAPResultCode(found.code), "", ""))
+        return list(found.entries)
+
+    async def find(self, search: LdapSearch) -> Found:
+        """What a search finds at once; a server's limits cut it short and are told."""
+        found, _ = await self._search(search, [], search.most)
         return found
+
+    async def pages(self, search: LdapSearch, size: int = PAGE) -> AsyncGenerator[Found, None]:
+        """What a search finds, page by page (RFC 2696), however much it is; a server that knows no pages gives one."""
+        cookie, left, empty = b"", search.most, 0
+        while True:
+            control = PagedResultControl(critical=False, size=min(size, left) if search.most else size, cookie=cookie)
+            found, answered = await self._search(search, [control], left)
+            pages = [one for one in answered if isinstance(one, PagedResultControl)]
+            cookie = pages[0].cookie if pages and not found.code else b""
+            left -= len(found.entries)
+            over = not cookie or (search.most > 0 and left <= 0)
+            yield Found(found.entries, found.complete and not cookie, found.code, found.references) if over else found
+            if over:
+                return
+            empty = 0 if found.entries else empty + 1
+            if empty > _EMPTY_PAGES:
+                raise LdapUnavailableError("The directory gives one empty page after the other")
 
     async def close(self) -> None:
         """Say goodbye and close."""
@@ -162,21 +224,29 @@ class LdapConnection:
             self._writer.close()
             async with asyncio.timeout(_CLOSING):
                 await self._writer.wait_closed()
-        abort(self._writer.transport)
+        self._end(LdapUnavailableError("The connection is closed"))
+        if self._listener is not None:
+            await asyncio.gather(self._listener, return_exceptions=True)
 
     @property
     def is_over(self) -> bool:
-        """Whether the server has closed it."""
-        return self._writer.is_closing() or self._reader.at_eof()
+        """Whether it is closed, by whomever."""
+        return self._failure is not None or self._writer.is_closing() or self._reader.at_eof()
 
-    # Inside.
+    # --- inside: securing
 
     async def _start_tls(self, server: LdapServer, tls: ssl.SSLContext) -> None:
-        async with self._within():
-            self._client.extended_request(ExtendedOperations.LDAP_START_TLS.value)
-            result = (await self._answer(ExtendedResponse)).result
-        if result.result_code != LDAPResultCode.SUCCESS:
-            raise LdapUnavailableError(f"{server} does not do StartTLS ({result.result_code})")
+        self._client.extended_request(ExtendedOperations.LDAP_START_TLS.value)
+        self._writer.write(self._client.data_to_send())
+        await self._writer.drain()
+        try:
+            message = await self._message()
+        except (LdapFormatError, EOFError) as error:
+            raise LdapUnavailableError(f"{server}: {_words(error)}") from error
+        if not isinstance(message, ExtendedResponse):
+            raise LdapUnavailableError(f"{server} answered something else than was asked")
+        if message.result.result_code != LDAPResultCode.SUCCESS:
+            raise LdapInsecureError(f"{server} does not do StartTLS ({message.result.result_code})")
         if await self._has_more():
             # What came unprotected behind the answer would be taken for protected afterwards.
             raise LdapUnavailableError(f"{server} sent something before TLS began")
@@ -192,47 +262,150 @@ class LdapConnection:
         return done
 
     async def _bind(self, name: str, password: str) -> None:
-        async with self._within():
-            self._client.bind_simple(name, password)
-            result = (await self._answer(BindResponse)).result
+        with self._operation(self._put(lambda: self._client.bind_simple(name, password))) as answers:
+            result = (await self._answer(answers, BindResponse)).result
         if result.result_code != LDAPResultCode.SUCCESS:
             raise _refusal(result)
 
-    async def _answer(self, kind: type[_Answer]) -> _Answer:
-        """The one message that answers what was just put into the protocol."""
-        await self._flush()
-        message = await self._message()
-        if not isinstance(message, kind):
-            raise LdapUnavailableError("The directory answered something else than was asked")
-        return message
-
-    @contextlib.asynccontextmanager
-    async def _within(self) -> AsyncIterator[None]:
-        """One operation: in time, and with one error for whatever the network or the other side does."""
+    async def _answer(self, answers: Answers, kind: type[_Answer]) -> _Answer:
+        """The one message that answers what was just sent."""
         try:
             async with asyncio.timeout(self._timeout):
-                yield
-        except (OSError, TimeoutError, EOFError, LDAPError, ValueError, IndexError, RecursionError) as error:
-            abort(self._writer.transport)
+                await self._drain()
+                message = await answers.get()
+        except TimeoutError:
+            raise self._end(LdapUnavailableError("it took too long")) from None
+        answers.complete = True
+        if not isinstance(message, kind):
+            raise self._end(LdapUnavailableError("The directory answered something else than was asked"))
+        return message
+
+    # --- inside: searching
+
+    async def _search(
+        self, search: LdapSearch, controls: list[LDAPControl], most: int
+    ) -> tuple[Found, list[LDAPControl]]:
+        began = asyncio.get_running_loop().time()
+        number = self._put(
+            lambda: self._client.search_request(
+                search.base,
+                _SCOPES[search.scope],
+                size_limit=most,
+                time_limit=max(1, int(search.seconds)),
+                filter=search.filter,
+                attributes=list(search.attributes) or ["1.1"],
+                controls=controls,
+            )
+        )
+        with self._operation(number) as answers:
+            try:
+                async with asyncio.timeout(search.seconds + _GRACE):
+                    await self._drain()
+                    return await _collected(answers, most)
+            except TimeoutError:
+                late = LdapUnavailableError("it took too long")
+                if self.heard <= began:  # not one octet: it is not the question, the server is gone
+                    self._end(late)
+                raise late from None
+
+    def _put(self, make: Callable[[], int]) -> int:
+        """Put a request into the protocol; its number."""
+        if self._failure is not None:
+            raise LdapUnavailableError(str(self._failure))
+        try:
+            return make()
+        except (LDAPError, ValueError) as error:
             raise LdapUnavailableError(_words(error)) from error
 
-    async def _flush(self) -> None:
+    @contextlib.contextmanager
+    def _operation(self, number: int) -> Iterator[Answers]:
+        """The answers of a request; it is given up at the server where they are not read to their end."""
+        answers = self._waiting[number] = Answers()
+        try:
+            self._flush()
+            yield answers
+        finally:
+            answers.end()
+            del self._waiting[number]
+            if not answers.complete and self._failure is None:
+                with contextlib.suppress(LDAPError, OSError):
+                    self._client.abandon(number)
+                    self._flush()
+
+    def _flush(self) -> None:
         self._writer.write(self._client.data_to_send())
-        await self._writer.drain()
+
+    async def _drain(self) -> None:
+        try:
+            await self._writer.drain()
+        except OSError as error:
+            raise self._end(LdapUnavailableError(_words(error))) from error
+
+    # --- inside: reading
+
+    def _begin(self) -> None:
+        self.heard = asyncio.get_running_loop().time()
+        self._listener = asyncio.create_task(self._listen(), name="ldap-reader")
+
+    async def _listen(self) -> None:
+        read = 0
+        try:
+            while True:
+                message = await self._message()
+                self.heard = asyncio.get_running_loop().time()
+                answers = self._waiting.get(message.message_id)
+                if answers is not None:
+                    await answers.put(message)
+                read += 1
+                if read % _BREATH == 0:
+                    await asyncio.sleep(0)
+        except (OSError, EOFError, LdapFormatError) as error:
+            words = "The directory closed the connection" if isinstance(error, EOFError) else _words(error)
+            self._end(LdapUnavailableError(words))
 
     async def _message(self) -> LDAPMessage:
         """The next message: framed here, so that none is read that is too long."""
         head = await self._reader.readexactly(2)
-        length = head[1]
-        if length & 0x80:
-            more = await self._reader.readexactly(length & 0x7F)
-            head, length = head + more, int.from_bytes(more, "big")
-        if head[0] != _SEQUENCE or length > _LARGEST:
-            raise ValueError("That is no LDAP message, or one that is too long")
-        messages = self._client.receive(head + await self._reader.readexactly(length))
-        if len(messages) != 1:
-            raise ValueError("That is no LDAP message")
-        return messages[0]
+        more = head_length(head)
+        if more:
+            head += await self._reader.readexactly(more)
+        return self._client.read(head + await self._reader.readexactly(body_length(head)))
+
+    def _end(self, error: LdapUnavailableError) -> LdapUnavailableError:
+        """The connection is of no use any more, for everybody who waits."""
+        if self._failure is None:
+            self._failure = error
+            abort(self._writer.transport)
+            for answers in self._waiting.values():
+                answers.fail(LdapUnavailableError(str(error)))
+            if self._listener is not None and self._listener is not asyncio.current_task():
+                self._listener.cancel()
+        return error
+
+
+async def _collected(answers: Answers, most: int) -> tuple[Found, list[LDAPControl]]:
+    entries: list[LdapEntry] = []
+    references: list[str] = []
+    while True:
+        message = await answers.get()
+        if isinstance(message, SearchResultEntry):
+            if most and len(entries) >= most:  # it was told to give no more
+                return Found(tuple(entries), complete=False, references=tuple(references)), []
+            values = {one.name.lower(): tuple(one.values) for one in message.attributes}
+            entries.append(LdapEntry(message.object_name, values))
+        elif isinstance(message, SearchResultReference):
+            references.extend(message.uris)
+        elif isinstance(message, SearchResultDone):
+            break
+        else:
+            raise LdapUnavailableError("The directory answered something else than was asked")
+    answers.complete = True
+    result = message.result
+    if result.result_code != LDAPResultCode.SUCCESS and result.result_code not in _LIMITS:
+        raise _refusal(result)
+    references.extend(result.referrals or ())
+    code = int(result.result_code)
+    return Found(tuple(entries), code == 0, code, tuple(references)), message.controls
 
 
 def _refusal(result: LDAPResult) -> LdapRefusedError | LdapUnavailableError:

@@ -11,8 +11,20 @@ class LdapSettingsError(LdapError):
     """What was configured can't be used; the message says what is wrong."""
 
 
+class LdapBusyError(LdapError):
+    """Too much is being asked at once here; nothing was sent."""
+
+
 class LdapUnavailableError(LdapError):
     """No directory server answered as it should: out of reach, too slow, another certificate, or not LDAP at all."""
+
+
+class LdapCertificateError(LdapUnavailableError):
+    """The server's certificate did not pass; ``__cause__`` is what the handshake raised."""
+
+
+class LdapInsecureError(LdapUnavailableError):
+    """The server does not do TLS, without which nothing is sent."""
 
 
 class LdapRefusedError(LdapError):

@@ -17,6 +17,8 @@ from sansldap import FilterAnd, FilterEquality, LDAPFilter, LDAPResultCode
 from ringback.net.ldap.connection import LdapConnection
 from ringback.net.ldap.errors import LdapRefusedError, LdapSettingsError, LdapUnavailableError
 from ringback.net.ldap.servers import LdapServers
+from ringback.protocols.ldap import filters
+from ringback.protocols.ldap.errors import LdapFormatError
 
 PLACE_OF_NAME: Final = "{user}"
 """Where the user name goes in a template."""
@@ -60,11 +62,9 @@ class PersonSearch:
 
 def parse_filter(text: str) -> LDAPFilter | None:
     """A filter as text (RFC 4515); None where it is empty. Raises LdapSettingsError."""
-    if not text.strip():
-        return None
     try:
-        return LDAPFilter.from_string(text)
-    except (ValueError, IndexError, RecursionError) as error:
+        return filters.parse_filter(text)
+    except LdapFormatError as error:
         raise LdapSettingsError(f"The filter {text!r} can't be read: {error}") from error
 
 
