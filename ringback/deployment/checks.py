@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from ringback.deployment.call_checks import check_calls
+from ringback.deployment.directory_checks import check_directories
 from ringback.deployment.identity_provider import check_identity_provider
 from ringback.deployment.ldap_authentication import check_ldap_authentication
 from ringback.deployment.lines import Path
@@ -40,6 +41,7 @@ def check(deployment: Deployment) -> Iterator[Found]:
     yield from check_sign_in(deployment)
     yield from check_ldap_authentication(deployment)
     yield from check_identity_provider(deployment)
+    yield from check_directories(deployment)
 
 
 def _domain(path: Path, name: str) -> Iterator[Found]:

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import field
 
 from ringback.deployment.calls import CallOptions, DeviceRow, DialPlanRows, PickupGroupRow, TrunkRow
+from ringback.deployment.directory_sync import DirectorySearch, FeatureGroup, LdapDirectory, UserSearch
 from ringback.deployment.entity import Entity
 from ringback.deployment.identity_provider import IdentityProviderRows, SingleSignOnRows
 from ringback.deployment.ldap_authentication import LdapAuthentication
@@ -200,6 +201,10 @@ class Deployment(Entity, frozen=True, kw_only=True):
     voicemail: VoicemailOptions = field(default_factory=VoicemailOptions)
     sign_in: SignIn = field(default_factory=SignIn)
     ldap_authentication: LdapAuthentication = field(default_factory=LdapAuthentication)
+    ldap_directory: list[LdapDirectory] = field(default_factory=list)
+    feature_group: list[FeatureGroup] = field(default_factory=list)
+    directory_search: DirectorySearch = field(default_factory=DirectorySearch)
+    user_search: UserSearch = field(default_factory=UserSearch)
     single_sign_on: SingleSignOnRows = field(default_factory=SingleSignOnRows)
     identity_provider: IdentityProviderRows = field(default_factory=IdentityProviderRows)
     cloud: Cloud = field(default_factory=Cloud)
