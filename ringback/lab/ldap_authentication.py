@@ -19,20 +19,22 @@ def settings(deployment: Deployment, base: Path) -> DirectorySettings | None:
         servers=tuple(LdapServer.parse(url) for url in rows.servers),
         way=rows.way(),
         account=rows.service_account,
-        password=_secret(base / rows.password_file) if rows.password_file else "",
-        ca_file=_file(base / rows.ca) if rows.ca else None,
+        password=secret(base / rows.password_file) if rows.password_file else "",
+        ca_file=file(base / rows.ca) if rows.ca else None,
         timeout=rows.timeout_seconds,
     )
 
 
-def _file(path: Path) -> Path:
+def file(path: Path) -> Path:
+    """A file that must be there. Raises DeploymentError."""
     if not path.is_file():
         raise DeploymentError("ldap-authentication", (Problem(0, f"There is no file {path.name}"),))
     return path
 
 
-def _secret(path: Path) -> str:
-    if _file(path).stat().st_mode & 0o077:
+def secret(path: Path) -> str:
+    """The password in a file that only its owner can read. Raises DeploymentError."""
+    if file(path).stat().st_mode & 0o077:
         words = f"{path.name} can be read by others on this machine: chmod 600 it"
         raise DeploymentError("ldap-authentication", (Problem(0, words),))
     text = path.read_text(encoding="utf-8").rstrip("\r\n")

@@ -14,7 +14,7 @@ from ringback.deployment.certificate_plan import need_of
 from ringback.deployment.checks import ROLE_PORTS
 from ringback.deployment.ldap_authentication import uses_directory
 from ringback.deployment.model import Profile, ServerRow
-from ringback.lab import calls, ldap_authentication, portraits, sign_in, voicemail
+from ringback.lab import calls, directory_sync, portraits, sign_in, voicemail
 from ringback.lab.presence import PresenceRole
 from ringback.lab.single_sign_on import SingleSignOnParts
 from ringback.lab.state import DataFolder
@@ -127,7 +127,10 @@ class Context:
                     ),
                     sign_in.administrator(self._folder),
                 ),
-                directory=ldap_authentication.settings(self.deployment, self._base),
+                directory=directory_sync.passwords(self.deployment, self._base),
+                synchronisation=directory_sync.settings(self.deployment, node, self._base),
+                directory_search=directory_sync.search(self.deployment, cluster.name, self._base),
+                search=directory_sync.search_policy(self.deployment),
                 sign_in=sign_in.settings(
                     self.deployment,
                     self._folder,

@@ -37,8 +37,14 @@ class DirectoryChecker:
     def __init__(self, passwords: DirectoryPasswords, theirs: frozenset[str], others: frozenset[str]) -> None:
         """Folded user names: ``theirs`` have their passwords in the directory, ``others`` here."""
         self._passwords = passwords
+        self._fixed = theirs
         self._theirs = theirs
         self._others = others
+
+    def bring(self, users: Iterable[str]) -> None:
+        """From now on these (folded user names) have their passwords in the directory too, in place of whom this said
+        before."""
+        self._theirs = self._fixed | frozenset(users)
 
     @classmethod
     async def open(

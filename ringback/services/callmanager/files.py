@@ -27,6 +27,7 @@ from ringback.protocols.device_config import (
     Transport,
 )
 from ringback.protocols.jabber_config import JabberConfig
+from ringback.rules.dial_plan import DialPlan
 from ringback.rules.name_search import fold
 from ringback.services.callmanager import http
 from ringback.services.callmanager.device_credentials import is_softphone
@@ -103,8 +104,11 @@ class Files:
         place: Place,
         store: Store,
         is_active: Callable[[str], bool] = lambda _user: True,
+        plan: Callable[[], DialPlan] | None = None,
     ) -> None:
-        """Raises JabberConfigError for a parameter whose name XML does not allow."""
+        """``plan`` is the dial plan now (None: that of the settings). Raises JabberConfigError for a parameter whose
+        name XML does not allow."""
+        self._plan = plan
         self._is_active = is_active
         self._settings = settings
         self._place = place
@@ -128,7 +132,10 @@ class Files:
             return None
         owner = await self._store.person(device.owner) if device.owner else None
         shared = await self._store.shared_numbers(line.number for line in device.lines)
-        body = device_file(device, owner, self._settings, self._place, shared).build()
+        settings = self._settings
+        if self._plan is not None and settings.calls is not None:
+            settings = replace(settings, calls=replace(settings.calls, plan=self._plan()))
+        body = device_file(device, owner, settings, self._place, shared).build()
         return Document.of(body, _XML)
 
 

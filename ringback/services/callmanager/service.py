@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 
@@ -18,6 +18,7 @@ from ringback.net.sip.locate import Locator
 from ringback.net.tls import client_context, server_context
 from ringback.protocols.device_config import DeviceKind
 from ringback.protocols.oauth.known_keys import KnownKeys
+from ringback.rules.dial_plan import DialPlan
 from ringback.rules.name_search import fold
 from ringback.services.callmanager.authentication import Authenticator, make_decoy
 from ringback.services.callmanager.authorisation.assembly import Authorisation
@@ -41,8 +42,10 @@ from ringback.services.callmanager.settings import (
     LineRecord,
     PersonRecord,
 )
+from ringback.services.callmanager.synchronisation.newcomers import Newcomers
 from ringback.services.callmanager.user_calls import UserCalls
 from ringback.services.callmanager.user_data import UserData
+from ringback.services.callmanager.user_search import UserSearch
 from ringback.storage.callmanager.call_rows import NumberRow
 from ringback.storage.callmanager.calls import CallStore
 from ringback.storage.callmanager.credentials import Cost
@@ -50,6 +53,7 @@ from ringback.storage.callmanager.record_store import RecordStore
 from ringback.storage.callmanager.records import APPLICATION, PERSON, DeviceRow, LineRow, Login, PersonRow
 from ringback.storage.callmanager.seed import Seed, sow
 from ringback.storage.callmanager.store import Store
+from ringback.storage.callmanager.synced import SyncStore
 
 _ROLE = "call-manager"
 _BODY_LIMIT = 64 * 1024
@@ -112,6 +116,7 @@ class CallManager:
         place = Place.of(settings, https, files, files_tls, _sip_ports(service))
         is_active = sign_in.ring.is_active if sign_in else _everybody
         directory = await _directory(stack, settings)
+        came = await self._people_of_directories(stack, store, service, directory)
         people, guard = await self._guard(stack, store, cost, threads, sign_in, directory)
         trust = client_context(settings.ca_file, mode=settings.identity.mode)
         remote = RemoteClusters(settings.remote_clusters, trust, time.monotonic)
@@ -120,23 +125,51 @@ class CallManager:
 
         photos = Photos({person.user: person.photo for person in settings.people if person.photo is not None})
         secure = [
-            *UserData(settings, place, store, book, guard, remote).routes(),
+            *UserData(
+                settings, place, store, book, guard, remote, await self._search(stack, store), _asks(directory)
+            ).routes(),
             *UserCalls(settings, place, store, book, guard, revoked_at).routes(),
             *Ccmcip(store, guard).routes(),
             *Credentials(store, guard, is_active, directory).routes(),
             *photos.routes(),
             *(await sign_in.routes(stack, place.https, settings.version, people, guard) if sign_in else ()),
         ]
-        open_to_all = [*photos.routes(), *Files(settings, place, store, is_active).routes()]
+        open_to_all = [*photos.routes(), *Files(settings, place, store, is_active, came.plan).routes()]
         await self._serve(stack, secure, [(sockets[0], tls)])
         await self._serve(stack, open_to_all, [(sockets[1], None), (sockets[2], tls)])
         self._endpoints = (*self._bound(https, files, files_tls), *(service.endpoints if service else ()))
+        came.start()
         _log.info(
             "call manager serves",
             node=settings.node,
             cluster=settings.cluster,
             people=len(settings.people),
             passwords_hashed=hashed,
+        )
+
+    async def _search(self, stack: AsyncExitStack, store: Store) -> UserSearch:
+        """Where searches look."""
+        settings = self._settings
+        plan = settings.calls.plan if settings.calls is not None else DialPlan()
+        return await UserSearch.open(
+            stack, store, settings.search, country=plan.country, outside_prefix=plan.outside_prefix,
+            directory=settings.directory_search, mode=settings.identity.mode,
+        )  # fmt: skip
+
+    async def _people_of_directories(
+        self, stack: AsyncExitStack, store: Store, calls: CallService | None, directory: DirectoryChecker | None
+    ) -> Newcomers:
+        """Who comes from a directory, with what of this node has to know of them at once."""
+        settings = self._settings
+        return await Newcomers.open(
+            stack,
+            settings.synchronisation,
+            SyncStore(store.engine),
+            settings.identity.mode,
+            plan=settings.calls.plan if settings.calls is not None else DialPlan(),
+            cluster=settings.cluster,
+            use_plan=calls.use_plan if calls is not None else None,
+            bring=directory.bring if directory is not None else None,
         )
 
     async def _calls(
@@ -233,10 +266,14 @@ async def _directory(stack: AsyncExitStack, settings: CallManagerSettings) -> Di
     """Who asks the directory for passwords; None where no person here has theirs there."""
     here = [person for person in settings.people if person.home]
     theirs = [fold(person.user) for person in here if person.in_directory]
-    if settings.directory is None or not theirs:
+    if settings.directory is None or not (theirs or settings.synchronisation):
         return None
     others = [fold(person.user) for person in here if not person.in_directory]
     return await DirectoryChecker.open(stack, settings.directory, theirs, others, settings.identity.mode)
+
+
+def _asks(directory: DirectoryChecker | None) -> Callable[[str], bool]:
+    return directory.asks if directory is not None else (lambda _user: False)
 
 
 def _known(ring: KeyRing) -> KnownKeys:

@@ -14,6 +14,7 @@ from ringback.rules.dial_plan import DialPlan
 from ringback.rules.dial_rules import DialRule
 from ringback.services.callmanager.authorisation.settings import SignInSettings
 from ringback.services.callmanager.directory_passwords import DirectorySettings
+from ringback.services.callmanager.synchronisation.agreement import DirectorySearch, SynchronisationSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +260,8 @@ class CallManagerSettings:
     presence nodes, which ask with the passwords of everybody and slow down those who guess by themselves: from there
     wrong passwords are not counted, or a stranger could keep a person out by guessing at a presence node.
     Without ``calls`` the node serves data and files, but no SIP; without ``sign_in`` it gives and takes no tokens;
-    ``directory`` knows the passwords of people who have theirs there.
+    ``directory`` knows the passwords of people who have theirs there, and of all whom ``synchronisation`` brings;
+    with ``directory_search`` searches look there.
     """
 
     node: str
@@ -290,3 +292,5 @@ class CallManagerSettings:
     calls: CallSettings | None = None
     sign_in: SignInSettings | None = None
     directory: DirectorySettings | None = None
+    synchronisation: SynchronisationSettings | None = None
+    directory_search: DirectorySearch | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
@@ -16,6 +16,7 @@ from ringback.services.callmanager.line_book import LineBook
 from ringback.services.callmanager.place import Place
 from ringback.services.callmanager.settings import CallManagerSettings
 from ringback.services.callmanager.user_calls import distinct_lines, told_forwarding
+from ringback.services.callmanager.user_search import UserSearch
 from ringback.storage.callmanager.records import Criteria, DeviceRow, PersonRow
 from ringback.storage.callmanager.store import Store
 
@@ -35,13 +36,18 @@ class UserData:
         book: LineBook,
         guard: Guard,
         remote: RemoteClusters,
+        search: UserSearch,
+        in_directory: Callable[[str], bool] = lambda _user: False,
     ) -> None:
+        """``in_directory``: whether the directory knows somebody's password (folded user name)."""
         self._settings = settings
         self._place = place
         self._store = store
         self._book = book
         self._guard = guard
         self._remote = remote
+        self._search = search
+        self._in_directory = in_directory
         self._version = settings.version
 
     def routes(self) -> Sequence[web.RouteDef]:
@@ -126,9 +132,7 @@ class UserData:
         rows: list[PersonRow] = []
         total = 0
         if policy.all_users or criteria != Criteria():
-            rows, total = await self._store.find(
-                criteria, start=start, limit=limit, digits_to_match=policy.digits_to_match
-            )
+            rows, total = await self._search.find(criteria, start, limit)
         people = tuple(self._person(row) for row in rows)
         page = uds.Users(people, start, limit, total, self._uri("users"), self._version)
         response = http.xml(page.build())
@@ -195,6 +199,7 @@ class UserData:
             person=self._person(row),
             locale=row.locale,
             locale_value="1",
+            use_ldap_auth=self._in_directory(row.user),
             home_cluster=row.home,
             enable_im_and_presence=row.im_and_presence,
             enable_calendar_presence=row.calendar_presence,

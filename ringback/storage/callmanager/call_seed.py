@@ -30,15 +30,20 @@ async def sow_calls(
         }
         for row in numbers
     ]
+    wanted = sorted(row.number for row in numbers)
+    for begin in range(0, len(wanted), _GROUP):  # a number that somebody of a directory has is the deployment's now
+        taken = directory_numbers.c.number.in_(wanted[begin : begin + _GROUP])
+        await connection.execute(delete(directory_numbers).where(taken))
     if rows:
         await connection.execute(insert(directory_numbers), rows)
     await write_forwarding(connection, {row.number: row.forwarding for row in numbers if row.number not in known})
-    await _forget_who_left(connection)
+    await forget_who_left(connection)
     await _write_digests(connection, hashes)
     await log_change(connection, ALL, "")
 
 
-async def _forget_who_left(connection: AsyncConnection) -> None:
+async def forget_who_left(connection: AsyncConnection) -> None:
+    """What was set on lines and phones that are no more goes."""
     still = select(directory_numbers.c.number)
     for table in (forwarding, message_counts):
         await connection.execute(delete(table).where(table.c.number.not_in(still)))

@@ -28,7 +28,7 @@ from ringback.storage.callmanager.store import Store
 from ringback.storage.callmanager.tables import credentials, devices, lines, numbers, people, seeds
 
 _ORIGIN = "deployment"
-_FORMAT = 1  # raised where rows are made in another way of the same seed
+_FORMAT = 2  # raised where rows are made in another way of the same seed
 _SeedKeys = Mapping[tuple[str, str], tuple[bytes, int, bytes]]
 
 
@@ -100,36 +100,24 @@ async def _seed_keys(store: Store) -> _SeedKeys:
 
 
 async def _replace_people(connection: AsyncConnection, seed: Seed) -> None:
-    rows = {person.user: _person_row(person) for person in seed.people}
+    rows = {person.user: person_row(person) for person in seed.people}
     if len(rows) < len(seed.people):
         raise ValueError("Two people of the deployment have the same user name")
     taken = {*rows, *(await _keys(connection, people, people.c.origin == _ORIGIN))}
-    await _delete(connection, people, "user", taken)
-    await _insert(connection, people, rows.values())
+    await delete_rows(connection, people, "user", taken)
+    await insert_rows(connection, people, rows.values())
     found = {person.user: set(person.numbers()) for person in seed.people}
     for device in seed.devices:
         if (owner := fold(device.owner)) in found:
             found[owner] |= {number for line in device.lines if (number := digits(line.number))}
-    await _insert(
-        connection,
-        numbers,
-        ({"user": user, "digits": number, "reversed": number[::-1]} for user, its in found.items() for number in its),
-    )
+    await insert_rows(connection, numbers, (row for user, its in found.items() for row in number_rows(user, its)))
 
 
 async def _replace_devices(connection: AsyncConnection, seeded: Sequence[DeviceRow]) -> None:
     taken = {*(device.name for device in seeded), *(await _keys(connection, devices, devices.c.origin == _ORIGIN))}
-    await _delete(connection, devices, "name", taken)
-    await _insert(connection, devices, (_device_row(device) for device in seeded))
-    await _insert(
-        connection,
-        lines,
-        (
-            {"device": device.name, "position": position, "id": line.id, **asdict(line)}
-            for device in seeded
-            for position, line in enumerate(device.lines, 1)
-        ),
-    )
+    await delete_rows(connection, devices, "name", taken)
+    await insert_rows(connection, devices, (device_row(device) for device in seeded))
+    await insert_rows(connection, lines, (row for device in seeded for row in line_rows(device)))
 
 
 async def _write_logins(connection: AsyncConnection, seed: Seed, fresh: Sequence[tuple[Login, Hashes]]) -> None:
@@ -141,7 +129,7 @@ async def _write_logins(connection: AsyncConnection, seed: Seed, fresh: Sequence
         gone = not is_person if kind == PERSON else (kind, user) not in rights
         if gone or (kind, user) in replaced:
             await connection.execute(delete(credentials).where(credentials.c.kind == kind, credentials.c.user == user))
-    await _insert(connection, credentials, (_login_row(login, hashes) for login, hashes in fresh))
+    await insert_rows(connection, credentials, (_login_row(login, hashes) for login, hashes in fresh))
     for (kind, user), words in rights.items():
         if kind != PERSON:
             changed = credentials.update().where(credentials.c.kind == kind, credentials.c.user == user)
@@ -153,25 +141,28 @@ async def _keys(connection: AsyncConnection, table: Table, condition: Any) -> se
     return set(await connection.scalars(select(column).where(condition)))
 
 
-async def _delete(connection: AsyncConnection, table: Table, key: str, values: Iterable[str]) -> None:
+async def delete_rows(connection: AsyncConnection, table: Table, key: str, values: Iterable[str]) -> None:
+    """Delete the rows whose column ``key`` has one of these values."""
     ordered = sorted(values)
     for begin in range(0, len(ordered), 500):  # SQLite takes at most 32,766 parameters; smaller groups plan better
         await connection.execute(delete(table).where(table.c[key].in_(ordered[begin : begin + 500])))
 
 
-async def _insert(connection: AsyncConnection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+async def insert_rows(connection: AsyncConnection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Insert rows; none is fine."""
     ready = list(rows)
     if ready:
         await connection.execute(insert(table), ready)
 
 
-def _person_row(person: PersonRow) -> dict[str, Any]:
+def person_row(person: PersonRow, origin: str = _ORIGIN) -> dict[str, Any]:
+    """The row of table ``people``, with what searches compare."""
     shown = person.display_name or f"{person.first_name} {person.last_name}"
     return asdict(person) | {
         "user": person.user,
         "id": person.id or key_of("person", person.user),
         "imp_servers": "\n".join(person.imp_servers),
-        "origin": _ORIGIN,
+        "origin": origin,
         "by_first": fold(person.first_name),
         "by_last": fold(person.last_name),
         "by_display": fold(shown),
@@ -180,10 +171,36 @@ def _person_row(person: PersonRow) -> dict[str, Any]:
     }
 
 
-def _device_row(device: DeviceRow) -> dict[str, Any]:
+def number_rows(user: str, found: Iterable[str]) -> list[dict[str, Any]]:
+    """The rows of table ``numbers`` for all numbers of a person, in digits."""
+    forwards = sorted(set(found))
+    backwards = sorted(number[::-1] for number in forwards)
+    before = dict(zip(backwards[1:], backwards, strict=False))
+    return [
+        {
+            "user": user,
+            "digits": number,
+            "reversed": number[::-1],
+            "previous": previous,
+            "previous_reversed": before.get(number[::-1], ""),
+        }
+        for previous, number in zip(("", *forwards), forwards, strict=False)
+    ]
+
+
+def device_row(device: DeviceRow, origin: str = _ORIGIN) -> dict[str, Any]:
+    """The row of table ``devices``."""
     row = asdict(device)
     del row["lines"]
-    return row | {"id": device.id, "owner": fold(device.owner), "origin": _ORIGIN}
+    return row | {"id": device.id, "owner": fold(device.owner), "origin": origin}
+
+
+def line_rows(device: DeviceRow) -> list[dict[str, Any]]:
+    """The rows of table ``lines`` of a device."""
+    return [
+        {"device": device.name, "position": position, "id": line.id, **asdict(line)}
+        for position, line in enumerate(device.lines, 1)
+    ]
 
 
 def _login_row(login: Login, hashes: Hashes) -> dict[str, Any]:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, RowMapping, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ringback.rules.name_search import NameField, alternatives, digits, fold
+from ringback.rules.name_search import fold
 from ringback.storage.callmanager import migrate
 from ringback.storage.callmanager.engine import create_engine
+from ringback.storage.callmanager.people_search import conditions
 from ringback.storage.callmanager.records import Credential, Criteria, DeviceRow, LineRow, PersonRow
-from ringback.storage.callmanager.tables import credentials, devices, lines, numbers, people
+from ringback.storage.callmanager.tables import credentials, devices, lines, people
 
-_AFTER_ALL = "\U0010ffff"
 _PERSON_COLUMNS = [people.c[name] for name in PersonRow.__dataclass_fields__]
 _ONE_PERSON = select(*_PERSON_COLUMNS)
-_NAME_COLUMNS = {
-    NameField.FIRST: people.c.by_first,
-    NameField.LAST: people.c.by_last,
-    NameField.EMAIL: people.c.by_email,
-}
 
 
 class Store:
@@ -53,22 +48,32 @@ class Store:
         return await self._first(_ONE_PERSON.where(people.c.by_uri == fold(uri)).order_by(people.c.user).limit(1))
 
     async def find(
-        self, criteria: Criteria, *, start: int, limit: int, digits_to_match: int
+        self,
+        criteria: Criteria,
+        *,
+        start: int,
+        limit: int,
+        digits_to_match: int,
+        country: str = "",
+        outside_prefix: str = "",
     ) -> tuple[list[PersonRow], int]:
         """A page of the people who meet the criteria, by last and first name, and how many there are in all.
 
-        A number is met by its start, and by its end where at least ``digits_to_match`` digits are given.
+        A number is met by its start, and by its end where at least ``digits_to_match`` digits are given, in whatever
+        notation (``rules.number_search``).
         """
-        conditions = list(_conditions(criteria, digits_to_match))
-        page = _ONE_PERSON.where(*conditions).order_by(people.c.by_last, people.c.by_first, people.c.user)
         async with self.engine.connect() as connection:
+            found = await conditions(connection, criteria, digits_to_match, country, outside_prefix)
+            page = _ONE_PERSON.where(*found.conditions).order_by(people.c.by_last, people.c.by_first, people.c.user)
             rows = (await connection.execute(page.offset(start).limit(limit))).mappings().all()
             if len(rows) < limit and (rows or start == 0):
                 total = start + len(rows)
+            elif found.total is not None:
+                total = found.total
             else:
-                count = select(func.count()).select_from(people).where(*conditions)
+                count = select(func.count()).select_from(people).where(*found.conditions)
                 total = int((await connection.execute(count)).scalar_one())
-        return [_person(row) for row in rows], total
+        return [person_of(row) for row in rows], total
 
     async def credential(self, kind: str, user: str) -> Credential | None:
         """What is kept of the password of a person or application."""
@@ -115,10 +120,11 @@ class Store:
     async def _first(self, query: Select[Any]) -> PersonRow | None:
         async with self.engine.connect() as connection:
             row = (await connection.execute(query)).mappings().first()
-        return None if row is None else _person(row)
+        return None if row is None else person_of(row)
 
 
-def _person(row: RowMapping) -> PersonRow:
+def person_of(row: RowMapping | Mapping[str, Any]) -> PersonRow:
+    """The person of a row of ``people`` that has exactly the columns of ``PersonRow``."""
     values = dict(row)
     values["imp_servers"] = tuple(values["imp_servers"].split())
     return PersonRow(**values)
@@ -150,40 +156,3 @@ def _gather(rows: Iterable[RowMapping]) -> Iterable[DeviceRow]:
             encrypted=row["encrypted"],
             lines=tuple(its_lines),
         )
-
-
-def _starts(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
-    return and_(column >= text, column < text + _AFTER_ALL)
-
-
-def _conditions(criteria: Criteria, digits_to_match: int) -> Iterable[ColumnElement[bool]]:
-    ways = [
-        and_(*(_starts(_NAME_COLUMNS[field], text) for field, text in way.starts))
-        for way in alternatives(criteria.name)
-    ]
-    if ways:
-        yield or_(*ways)
-    for column, text in (
-        (people.c.by_first, criteria.first),
-        (people.c.by_last, criteria.last),
-        (people.c.by_display, criteria.display_name),
-        (people.c.user, criteria.user_name),
-        (people.c.by_email, criteria.email),
-    ):
-        if folded := fold(text):
-            yield _starts(column, folded)
-    if uri := fold(criteria.uri):
-        yield people.c.by_uri == uri
-    if criteria.number:
-        yield people.c.user.in_(_having_number(digits(criteria.number), digits_to_match))
-
-
-def _having_number(wanted: str, digits_to_match: int) -> Select[tuple[str]]:
-    if not wanted:  # something was asked, but there is no digit in it: nobody has that number
-        return select(numbers.c.user).where(numbers.c.digits == "")
-    found = select(numbers.c.user).where(_starts(numbers.c.digits, wanted))
-    if len(wanted) < digits_to_match:
-        return found
-    return select(numbers.c.user).where(
-        or_(_starts(numbers.c.digits, wanted), _starts(numbers.c.reversed, wanted[::-1]))
-    )

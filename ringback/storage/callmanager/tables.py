@@ -74,10 +74,16 @@ numbers = Table(
     Column("user", _Sorted, ForeignKey("people.user", ondelete="CASCADE"), primary_key=True),
     Column("digits", _Sorted, primary_key=True),
     Column("reversed", _Sorted, nullable=False),
-    Index("numbers_digits", "digits"),
-    Index("numbers_reversed", "reversed"),
+    Column("previous", _Sorted, nullable=False, server_default=""),
+    Column("previous_reversed", _Sorted, nullable=False, server_default=""),
+    Index("numbers_digits", "digits", "previous", "user"),
+    Index("numbers_reversed", "reversed", "previous_reversed", "user"),
 )
-"""Every number of a person in digits, forwards and backwards, to find a person by the start or the end of a number."""
+"""Every number of a person in digits, forwards and backwards, to find a person by the start or the end of a number.
+
+``previous`` is the next smaller ``digits`` of the same person (empty: there is none), ``previous_reversed`` likewise:
+numbers with a common start are a range, of which a person has one row whose ``previous`` lies below it. So people are
+counted in one walk of the index."""
 
 credentials = Table(
     "credentials",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import structlog
@@ -14,7 +14,7 @@ from ringback.protocols.sip.flows import Flow
 from ringback.protocols.sip.session import Session
 from ringback.protocols.sip.timers import Timer, TimerQueue
 from ringback.rules.call_forwarding import Forwarding, Quiet
-from ringback.rules.dial_plan import Caller, Origin, Route, route
+from ringback.rules.dial_plan import Caller, DialPlan, Origin, Route, route
 from ringback.services.callmanager.calls.call import Call
 from ringback.services.callmanager.calls.facts import Records, Registered
 from ringback.services.callmanager.calls.identity import Shown
@@ -120,6 +120,11 @@ class Core:
                 self._routes.clear()
             found = self._routes[key] = route(dialled, Caller(number, origin), self.settings.plan)
         return found
+
+    def use_plan(self, plan: DialPlan) -> None:
+        """Another plan from now on: people came or went. Calls that are set up stay as they are."""
+        self.settings = replace(self.settings, plan=plan)
+        self._routes.clear()
 
     def at(self, when: float, action: Callable[[float], None]) -> Timer:
         """Do something at a time. Where a session ended in the same moment, its own event settles the matter."""

@@ -16,6 +16,7 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -33,6 +34,7 @@ from ringback.protocols.sip.flows import Flow, Headers
 from ringback.protocols.sip.message import Request
 from ringback.protocols.sip.settings import AgentSettings
 from ringback.rules.call_forwarding import Forwarding, Quiet
+from ringback.rules.dial_plan import DialPlan
 from ringback.services.callmanager.calls.assembly import Parts, assemble
 from ringback.services.callmanager.calls.control import CallControl
 from ringback.services.callmanager.calls.core import PhoneBinding
@@ -254,6 +256,12 @@ class CallService:
         self._unbind()
         self._endpoints = ()
         self.control = None
+
+    def use_plan(self, plan: DialPlan) -> None:
+        """Another dial plan from now on; before ``start`` too."""
+        self._calls = replace(self._calls, plan=plan)
+        if self.control is not None:
+            self.control.core.use_plan(plan)
 
     # --- events and time
 

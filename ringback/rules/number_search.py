@@ -1,0 +1,57 @@
+"""What a number that is looked for may be in the digits of a directory, whatever notation either side uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import phonenumbers
+
+from ringback.rules.name_search import digits
+
+_LONGEST = 40
+_INNER = 5  # digits; shorter numbers are extensions and have no country
+
+
+@dataclass(frozen=True, slots=True)
+class NumberSearch:
+    """``starts``: a number is met that begins with one of these digits; ``ends``: one that ends with one of these."""
+
+    starts: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
+
+
+def spellings(text: str, country: str = "", outside_prefix: str = "", digits_to_match: int = 4) -> NumberSearch:
+    """What to compare. ``country`` (ISO 3166) reads national numbers, ``outside_prefix`` is what is dialled for an
+    outside line. An end of fewer than ``digits_to_match`` digits is not compared.
+
+    ``044 555 20 01``, ``0041445552001``, ``+41 (0)44 555 20 01`` and ``445552001`` all meet ``+41 44 555 20 01``, and
+    it meets all of them: a number of the world is compared by the end that all its notations share.
+    """
+    kept = text.replace("(0)", "") if "+" in text else text
+    raw = digits(kept)[:_LONGEST]
+    if not raw:
+        return NumberSearch()
+    starts, ends = [raw], [raw]
+    for candidate in _candidates(kept, raw, outside_prefix):
+        parsed = _parsed(candidate, country)
+        if parsed is None:
+            continue
+        starts.append(f"{parsed.country_code}{parsed.national_number}")
+        ends.append(phonenumbers.national_significant_number(parsed))
+    long_enough = (end for end in ends if len(end) >= digits_to_match)
+    return NumberSearch(tuple(dict.fromkeys(starts)), tuple(dict.fromkeys(long_enough)))
+
+
+def _candidates(text: str, raw: str, outside_prefix: str) -> list[str]:
+    found = [f"+{raw}" if text.lstrip().startswith("+") else raw]
+    if outside_prefix and raw.startswith(outside_prefix) and not text.lstrip().startswith("+"):
+        found.append(raw[len(outside_prefix) :])
+    return [candidate for candidate in found if len(candidate) >= _INNER]
+
+
+def _parsed(text: str, country: str) -> phonenumbers.PhoneNumber | None:
+    try:
+        parsed = phonenumbers.parse(text, country or None)
+    except phonenumbers.NumberParseException:
+        return None
+    return parsed if phonenumbers.is_valid_number(parsed) else None
