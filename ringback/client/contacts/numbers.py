@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import phonenumbers
 
 from ringback.rules import name_search
+
+_INTERNATIONAL = re.compile(r"\s*\+[1-9][0-9 ./-]{5,18}\Z")  # nothing in it that needs a country's rules
 
 
 @lru_cache(maxsize=4096)
@@ -38,6 +41,8 @@ def number_key(value: str, region: str = "") -> str:
     bare = name_search.digits(value)
     if not bare:
         return ""
+    if _INTERNATIONAL.match(value):
+        return bare
     if len(bare) < 5 and not value.lstrip().startswith("+"):
         return bare  # an inner number: no country has such
     try:

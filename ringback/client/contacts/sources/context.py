@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ringback.client.identity.callmanager import CallManager
 from ringback.client.trust import TrustJudge
 from ringback.net.names import NameClient
+from ringback.rules.address_scheme import AddressScheme, SchemeKind
 from ringback.rules.addresses import Jid
 
 
@@ -49,9 +50,15 @@ class SourceContext:
     typed: Callable[[], Login | None] = no_login
     call_manager_login: Callable[[], Login | None] = no_login
     outside: bool = False
+    scheme: AddressScheme | None = None
     region: str = ""
     folder: Path | None = None
     clock: Callable[[], float] = time.time
+
+    def jid_of(self, user: str = "", uris: Iterable[str] = ()) -> str:
+        """The bare Jabber identifier of somebody with this user id and these URIs; empty: none can be made."""
+        scheme = self.scheme or AddressScheme(SchemeKind.USER_ID, self.domain)
+        return scheme.jid(user, uris)
 
     def parameter(self, name: str, default: str = "") -> str:
         """A parameter by its CDI name, whatever the case in the file; spaces around it don't count."""
