@@ -2,16 +2,16 @@
 import { Button } from "@fluentui/react-button";
 import { Call20Regular, Dismiss20Regular } from "@fluentui/react-icons";
 import { Input } from "@fluentui/react-input";
-import { useEffect, useMemo, useState } from "react";
+import { useMemo, useState } from "react";
 
 import { isAvailable } from "../contacts/groups";
 import { useEngine, useMe, usePeople } from "../engine/hooks";
 import { Avatar } from "../parts/Avatar";
 import { IconButton } from "../parts/IconButton";
 import { PresenceWords } from "../parts/PresenceWords";
-import { arrange, findOwn } from "../shell/find";
+import { useFindings } from "../search/useFindings";
 import { useTexts } from "../texts/texts";
-import type { Call, Person, SearchResults } from "../wire";
+import type { Call, Person } from "../wire";
 import css from "./calls.module.css";
 import { consultation } from "./OtherCalls";
 import panel from "./quality.module.css";
@@ -23,29 +23,15 @@ const SUGGESTED = 8;
 export type PickKind = "transfer" | "add";
 
 function useFound(query: string): readonly Person[] {
-  const engine = useEngine();
   const me = useMe();
   const people = usePeople();
-  const [answer, setAnswer] = useState<SearchResults | null>(null);
-  useEffect(() => {
-    setAnswer(null);
-    if (!query) return undefined;
-    let current = true;
-    const timer = window.setTimeout(() => {
-      // A directory that does not answer leaves the own contacts.
-      engine.people.search(query).then((results) => current && setAnswer(results), () => undefined);
-    }, 80);
-    return () => {
-      current = false;
-      window.clearTimeout(timer);
-    };
-  }, [engine, query]);
+  const search = useFindings(query);
   return useMemo(() => {
-    if (query) return arrange(findOwn(query, people, []), answer).people.map((row) => row.person).filter((person) => person.id !== me?.id);
+    if (query) return search.people.map((row) => row.person).filter((person) => person.id !== me?.id);
     // Before anything is typed: favourites, and who could answer now.
     const listed = people.filter((person) => person.in_list && (person.favourite || isAvailable(person)));
     return listed.sort((a, b) => Number(b.favourite) - Number(a.favourite) || a.name.localeCompare(b.name)).slice(0, SUGGESTED);
-  }, [query, people, answer, me]);
+  }, [query, people, search.people, me]);
 }
 
 interface Props {

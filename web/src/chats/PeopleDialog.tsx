@@ -4,14 +4,14 @@ import { Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, Dialog
 import { Field } from "@fluentui/react-field";
 import { Checkmark20Regular, Dismiss16Regular } from "@fluentui/react-icons";
 import { Input } from "@fluentui/react-input";
-import { useEffect, useMemo, useState } from "react";
+import { useMemo, useState } from "react";
 
-import { useEngine, useMe, usePeople } from "../engine/hooks";
+import { useMe, usePeople } from "../engine/hooks";
 import { Avatar } from "../parts/Avatar";
 import { presenceSentence } from "../parts/presenceWords";
-import { arrange, findOwn } from "../shell/find";
+import { useFindings } from "../search/useFindings";
 import { useTexts } from "../texts/texts";
-import type { Person, SearchResults } from "../wire";
+import type { Person } from "../wire";
 import css from "./chats.module.css";
 
 interface Props {
@@ -26,29 +26,15 @@ interface Props {
 }
 
 function usePeopleFound(query: string, without: readonly string[]): Person[] {
-  const engine = useEngine();
   const people = usePeople();
   const me = useMe();
-  const [answer, setAnswer] = useState<SearchResults | null>(null);
-  useEffect(() => {
-    setAnswer(null);
-    if (!query) return undefined;
-    let current = true;
-    const timer = window.setTimeout(() => {
-      // Without the directory one's own contacts are still to choose from.
-      engine.people.search(query).then((results) => current && setAnswer(results), () => undefined);
-    }, 80);
-    return () => {
-      current = false;
-      window.clearTimeout(timer);
-    };
-  }, [engine, query]);
+  const search = useFindings(query);
   return useMemo(() => {
     const found = query
-      ? arrange(findOwn(query, people, []), answer).people.map((row) => row.person)
+      ? search.people.map((row) => row.person)
       : people.filter((person) => person.in_list).sort((a, b) => a.name.localeCompare(b.name));
     return found.filter((person) => person.id !== me?.id && !without.includes(person.id));
-  }, [query, people, answer, me, without]);
+  }, [query, people, search.people, me, without]);
 }
 
 export function PeopleDialog({ title, action, without, named, least, onDone, onClose }: Props) {

@@ -8,7 +8,7 @@ import { useTexts } from "../texts/texts";
 import { ContactCard } from "./ContactCard";
 import { ContactList } from "./ContactList";
 
-export function ContactsPlace({ id }: { id: string | null }) {
+export default function ContactsPlace({ id }: { id: string | null }) {
   const { t } = useTexts();
   return (
     <Panes

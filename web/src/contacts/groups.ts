@@ -1,8 +1,12 @@
 /** How the contact list is laid out: favourites, own groups, and those in no group. Pure. */
+import type { Texts } from "../texts/texts";
 import type { Person } from "../wire";
 
 /** The group that the engine takes for favourites: it is shown first, under its own name in each language. */
 export const FAVOURITES = "Favourites";
+
+/** What a group is called here. */
+export const groupName = (texts: Texts, name: string): string => (name === FAVOURITES ? texts.t("contacts.favourites") : name || texts.t("contacts.ungrouped"));
 
 export interface Group {
   /** A group's name; empty: those in no group. */

@@ -28,7 +28,14 @@ export class People {
   /** Begin a search of this name, or another one in its place; what it finds comes into the store, step by step. */
   find = async (search: string, query: string, limit: number): Promise<void> => {
     this.store.touch(beginFindings(this.store.state, search, query));
-    this.keep(await this.ask({ do: "FindPeople", search, query, limit }));
+    try {
+      this.keep(await this.ask({ do: "FindPeople", search, query, limit }));
+    } catch {
+      const old = await this.search(query, limit);
+      const people = old.people.map((person) => ({ person, matched: "name" as const, value: "", sources: [] }));
+      const step = { id: "uds", kind: "uds" as const, name: "uds", state: old.problem ? ("failed" as const) : ("done" as const), found: people.length, total: old.total, ms: 1, problem: old.problem };
+      this.keep({ type: "Findings", search, query, people, rooms: old.conversations, sources: [step], number: null, more: false, complete: true });
+    }
   };
 
   findMore = async (search: string, limit: number): Promise<void> => this.keep(await this.ask({ do: "FindMore", search, limit }));

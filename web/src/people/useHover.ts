@@ -58,7 +58,8 @@ export function useHover(): { hover: Hover | null; close: () => void } {
         if (!anchor) return;
         event.preventDefault();
         show(anchor, "key");
-      }
+        // Whoever writes or walks on by keys has done with it.
+      } else if (shown.current?.by === "pointer" && !(event.target instanceof Element && event.target.closest(CARD))) set(null);
     };
     const away = (event: Event) => {
       if (!(event.target instanceof Element) || !event.target.closest(CARD)) set(null);

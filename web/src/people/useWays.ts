@@ -10,13 +10,16 @@ export interface Ways {
   mail?: string;
 }
 
+/** Some are known by a number or a mail address only. */
+export const canChat = (person: Person): boolean => Boolean(person.chat) || !person.id.startsWith("~");
+
 export function useWays(person: Person): Ways {
   const engine = useEngine();
   const calls = useCanCall();
   const features = useFeatures();
   const chat = async () => go("chats", (await engine.openChat(person.id)).id);
   return {
-    ...(features?.chats ? { chat: () => void chat() } : {}),
+    ...(features?.chats && canChat(person) ? { chat: () => void chat() } : {}),
     ...(calls ? { call: () => void engine.phone.start(person.id) } : {}),
     ...(calls && features?.video ? { video: () => void engine.phone.start(person.id, true) } : {}),
     ...(person.mail ? { mail: person.mail } : {}),

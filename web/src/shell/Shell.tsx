@@ -4,7 +4,6 @@ import { lazy, Suspense, useState } from "react";
 
 import { ChatsPlace } from "../chats/ChatsPlace";
 import { NewChatDialog } from "../chats/NewChatDialog";
-import { ContactsPlace } from "../contacts/ContactsPlace";
 import { useCalls, useConversation, useFeatures } from "../engine/hooks";
 import { usePlace } from "../engine/place";
 import { HoverCards } from "../people/HoverCard";
@@ -25,6 +24,7 @@ import { useTitle } from "./useTitle";
 /** As a style: a class would be given to everything that opens over the page too. */
 const fill = { blockSize: "100%", background: "transparent" };
 
+const ContactsPlace = lazy(() => import("../contacts/ContactsPlace"));
 const CallsPlace = lazy(() => import("../calls/CallsPlace"));
 const CallLayer = lazy(() => import("../calls/CallLayer"));
 const CallBar = lazy(() => import("../calls/CallBar"));
@@ -72,9 +72,9 @@ function Window() {
           <QuestionBars />
           <Suspense fallback={null}>{calls && <CallBar place={place} />}</Suspense>
         </div>
-        {place.name === "contacts" && <ContactsPlace id={place.id} />}
         {place.name === "chats" && <ChatsPlace id={place.id} onNewChat={() => setDialog("newChat")} />}
         <Suspense fallback={null}>
+          {place.name === "contacts" && <ContactsPlace id={place.id} />}
           {place.name === "calls" && <CallsPlace id={place.id} />}
           {place.name === "settings" && <SettingsPlace id={place.id} onKeyboard={() => setDialog("keyboard")} />}
         </Suspense>

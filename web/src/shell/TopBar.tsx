@@ -3,9 +3,9 @@ import { useFeatures, useServices, useSoftphone } from "../engine/hooks";
 import { go } from "../engine/place";
 import { Mark } from "../parts/Mark";
 import { serviceName } from "../parts/serviceWords";
+import { SearchBox } from "../search/SearchBox";
 import { useTexts } from "../texts/texts";
 import { MyPresence } from "./MyPresence";
-import { SearchBox } from "./SearchBox";
 import css from "./topbar.module.css";
 
 /** The phone in words, where it is not ready. */

@@ -1,4 +1,4 @@
-import { matchIn } from "./find";
+import { matchIn } from "./own";
 import css from "./search.module.css";
 
 /** A text with the parts that match a search in bold. */
