@@ -1,4 +1,4 @@
-"""One lab and one Chromium for all browser tests; the page is built first, unless it is up to date."""
+"""The worker's lab, and a Chromium for each file; the page is built first, unless it is up to date."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.browser.people import Person, arrive
+from tests.browser.people import MODIFIED, Person, arrive
 from tests.support.lab import RunningLab, running_lab
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +25,8 @@ FLAGS = [
 
 Arrive = Callable[..., Person]
 
+expect.set_options(timeout=MODIFIED)
+
 
 @pytest.fixture(scope="session")
 def built_page() -> None:
@@ -38,8 +40,14 @@ def built_page() -> None:
 
 
 @pytest.fixture(scope="module")
-def lab(built_page: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    """An enterprise."""
+def lab(built_page: None, shared_lab: RunningLab) -> RunningLab:
+    """An enterprise where others may have been before: see ``shared_lab``."""
+    return shared_lab
+
+
+@pytest.fixture(scope="module")
+def own_lab(built_page: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+    """An enterprise in which nobody has done anything, for the tests of one file."""
     with running_lab(tmp_path_factory.mktemp("lab")) as running:
         yield running
 
@@ -67,5 +75,5 @@ def person(browser: Browser, lab: RunningLab) -> Iterator[Arrive]:
 
     yield make
     for one in people:
-        one.page.context.close()
+        one.go_away()
     assert errors == []

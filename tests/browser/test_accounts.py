@@ -20,6 +20,12 @@ from tests.support.lab import RunningLab
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 
+@pytest.fixture(scope="module")
+def lab(own_lab: RunningLab) -> RunningLab:
+    """No account is remembered, and a node's certificate may be exchanged."""
+    return own_lab
+
+
 def test_a_remembered_account_is_used_and_forgotten(person: Arrive) -> None:
     julia = person("julia")
     julia.open()

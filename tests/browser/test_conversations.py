@@ -10,8 +10,15 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Arrive
 from tests.browser.people import MODIFIED
+from tests.support.lab import RunningLab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def lab(own_lab: RunningLab) -> RunningLab:
+    """Nobody wrote to anybody yet."""
+    return own_lab
 
 
 def test_people_see_each_other_come_and_go(person: Arrive) -> None:

@@ -12,19 +12,12 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from ringback.protocols.oauth.clients import RETURN_PATH, RINGBACK_CLIENT
 from ringback.protocols.oauth.grants import AuthorizeRequest, challenge_of, new_state, new_verifier
 from tests.browser.conftest import CHROMIUM, FLAGS
-from tests.browser.dance import Dancer, branch_lab, dancer, knowing
+from tests.browser.dance import Dancer, dancer, knowing
 from tests.browser.people import MODIFIED, PASSWORD
 from tests.browser.test_views import violations
 from tests.support.lab import RunningLab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    """Head office asks for passwords itself, the branch leaves it to the identity provider."""
-    with branch_lab(tmp_path_factory.mktemp("lab")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,15 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Arrive
 from tests.browser.people import MODIFIED, Person
+from tests.support.lab import RunningLab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def lab(own_lab: RunningLab) -> RunningLab:
+    """Everybody has the contacts that the deployment gave them, and has blocked nobody."""
+    return own_lab
 
 
 def menu_of_contact(one: Person, words: str) -> None:

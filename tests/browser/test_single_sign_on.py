@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.conftest import CHROMIUM, FLAGS
-from tests.browser.dance import SIGNED_IN, Dancer, branch_lab, dancer, knowing
+from tests.browser.dance import SIGNED_IN, Dancer, dancer, knowing
 from tests.browser.people import MODIFIED
 from tests.browser.test_views import violations
 from tests.support.lab import RunningLab
@@ -26,10 +26,9 @@ OUT = 10_000  # ms in which somebody who was revoked is out
 
 
 @pytest.fixture(scope="module")
-def lab(built_page: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    """Head office signs in with passwords, the branch by the identity provider."""
-    with branch_lab(tmp_path_factory.mktemp("lab")) as running:
-        yield running
+def lab(own_lab: RunningLab) -> RunningLab:
+    """Head office signs in with passwords, the branch by the identity provider, which takes a code only once."""
+    return own_lab
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +54,7 @@ def come(browser: Browser, lab: RunningLab) -> Iterator[Come]:
 
     yield make
     for one in people:
-        one.page.context.close()
+        one.go_away()
     assert errors == []
 
 

@@ -17,6 +17,7 @@ from ringback.client.host.wire_chats import Message
 from ringback.client.host.wire_sign_in import ManualSettings
 from ringback.rules.addresses import HostPort
 from tests.support.foreign import ForeignServer
+from tests.support.lab import RunningLab
 from tests.support.prosody import running_prosody
 
 PEOPLE = {"anita": "secret of anita", "bruno": "secret of bruno", "chiara": "secret of chiara"}
@@ -67,6 +68,12 @@ class Person:
     def show(self, person: str) -> str:
         """The availability shown of somebody."""
         return self.engine.signed_in().people.shown(person).show
+
+
+@pytest.fixture(scope="session")
+def lab(shared_lab: RunningLab) -> RunningLab:
+    """The worker's lab."""
+    return shared_lab
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from ringback.rules.addresses import HostPort
 from tests.engine.conftest import PEOPLE, SECONDS, Person, person_in
 from tests.engine.relay import relay_to
 from tests.support.foreign import ForeignServer
-from tests.support.lab import RunningLab, running_lab
+from tests.support.lab import RunningLab
 from tests.support.prosody import running_prosody
 
 NEW = "another secret of anita"
@@ -55,13 +55,6 @@ async def test_a_changed_password_is_asked_for_once(
         await engine.sign_in_with(NEW)
         await anita.until(lambda: engine.snapshot().sign_in.phase == "ready")
         assert relay.taken == taken + 2
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    """A lab for the tests of this module."""
-    with running_lab(tmp_path_factory.mktemp("lab")) as running:
-        yield running
 
 
 @contextlib.asynccontextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from ringback.rules.reasons import Reason
 from tests.engine.conftest import PEOPLE, SECONDS
 from tests.engine.relay import relay_to
 from tests.support.foreign import ForeignServer
-from tests.support.lab import RunningLab, running_lab
+from tests.support.lab import RunningLab
 
 
 @dataclass(slots=True)
@@ -170,13 +170,6 @@ async def test_waits_grow_between_rounds_and_say_so(prosody: ForeignServer) -> N
             assert [wait.reason.values["attempt"] for wait in diary.waits] == ["1", "2", "3"]
             await relay.open()
             assert (await diary.until("connected"))[-1][1] == relay.place
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    """A lab for the tests of this module."""
-    with running_lab(tmp_path_factory.mktemp("lab")) as running:
-        yield running
 
 
 @pytest.mark.parametrize(

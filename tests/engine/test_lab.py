@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Literal
 
@@ -27,14 +27,7 @@ from ringback.rules.authenticator import Authenticator, AuthenticatorDecision, A
 from ringback.rules.catalogue import render
 from ringback.rules.precedence import ValueSource
 from tests.engine.conftest import Person, person_in
-from tests.support.lab import RunningLab, running_lab
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    """A lab for the tests of this module."""
-    with running_lab(tmp_path_factory.mktemp("lab")) as running:
-        yield running
+from tests.support.lab import RunningLab
 
 
 @contextlib.asynccontextmanager

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +16,7 @@ from ringback.rules.addresses import HostPort
 from ringback.rules.discovery_schedule import Occasion
 from ringback.rules.reasons import Reason
 from tests.engine.conftest import SECONDS, Person
-from tests.support.lab import RunningLab, running_lab
+from tests.support.lab import RunningLab
 
 OFFICE, HOME, NOWHERE = frozenset({"10.1.2.3"}), frozenset({"192.168.1.7", "2001:db8::7"}), frozenset[str]()
 HOUR = 3600.0
@@ -58,13 +56,6 @@ def test_a_new_network_is_looked_at_at_once_and_once() -> None:
 
 def test_own_addresses_are_addresses() -> None:
     assert all(ipaddress.ip_address(text) for text in own_addresses())
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    """A lab for the tests of this module."""
-    with running_lab(tmp_path_factory.mktemp("lab")) as running:
-        yield running
 
 
 async def test_another_network_makes_the_engine_look_again(lab: RunningLab, tmp_path: Path) -> None:

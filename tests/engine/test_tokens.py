@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,7 +26,7 @@ from ringback.rules.sign_in import Method
 from tests.engine.conftest import SECONDS, Person
 from tests.engine.test_warm_start import stores_in
 from tests.support.dance import Browser
-from tests.support.lab import RunningLab, ringback, running_lab
+from tests.support.lab import RunningLab, built_in, running_lab
 
 TAB = "digest of a browser"
 BACK = "http://127.0.0.1:8080/signed-in"
@@ -37,7 +36,7 @@ BACK = "http://127.0.0.1:8080/signed-in"
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
     """A lab whose branch signs in at the identity provider."""
     folder = tmp_path_factory.mktemp("lab")
-    text = subprocess.run(ringback("lab", "--show"), capture_output=True, text=True, check=True).stdout
+    text = built_in()
     if 'sign-in = "sso"' not in text:
         text = text.replace('name = "branch"\n', 'name = "branch"\nsign-in = "sso"\n', 1)
     file = folder / "deployment.toml"

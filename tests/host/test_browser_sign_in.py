@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -19,20 +18,13 @@ from ringback.client.host.settings import HostSettings
 from ringback.rules.addresses import HostPort
 from tests.host.conftest import SECONDS, Browser, Tab, browser_at, write_page
 from tests.support import dance
-from tests.support.lab import RunningLab, ringback, running_lab
+from tests.support.lab import RunningLab
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    """A lab whose branch signs in at the identity provider."""
-    folder = tmp_path_factory.mktemp("lab")
-    text = subprocess.run(ringback("lab", "--show"), capture_output=True, text=True, check=True).stdout
-    if 'sign-in = "sso"' not in text:
-        text = text.replace('name = "branch"\n', 'name = "branch"\nsign-in = "sso"\n', 1)
-    file = folder / "deployment.toml"
-    file.write_text(text)
-    with running_lab(folder / "data", str(file)) as running:
-        yield running
+def lab(shared_lab: RunningLab) -> RunningLab:
+    """The worker's lab, whose branch signs in at the identity provider."""
+    return shared_lab
 
 
 @asynccontextmanager

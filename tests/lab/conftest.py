@@ -7,6 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.lab import RunningLab, running_lab
+from tests.support.nursery import as_everybody_does
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _from_nothing() -> Iterator[None]:
+    """Here the command itself is tried."""
+    with as_everybody_does():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ import pytest
 from ringback.net.sip import streams
 from ringback.protocols.call_records import parse
 from ringback.protocols.sip.session import Session
-from tests.support.lab import loopback_range, ringback, start_until, stop
+from tests.support.lab import built_in, loopback_range, ringback, start_until, stop
 from tests.support.postgres import running_postgres
 from tests.support.sip_phone import Accepted, Bell, Ended, Failed, Invited, SipPhone, sip_phone
 from tests.support.soak import often
@@ -98,7 +98,7 @@ def count_open_calls(store: Path) -> int:
 def nodes(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Nodes]:
     tmp_path = tmp_path_factory.mktemp("nodes")
     with loopback_range() as loopback, contextlib.ExitStack() as stack:
-        text = subprocess.run(ringback("lab", "--show"), capture_output=True, text=True, check=True).stdout
+        text = built_in()
         if request.param == "postgresql":
             url = stack.enter_context(running_postgres()).fresh_url()
             head_office = 'cluster = "head-office"\n'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,12 +11,12 @@ import pytest
 from ringback.client import sign_in
 from ringback.client.calling.errors import CallError
 from tests.softphone.conftest import PASSWORD, SECONDS, calls, heard, person, tone, until
-from tests.support.lab import RunningLab, loopback_range, ringback, running_lab
+from tests.support.lab import RunningLab, built_in, loopback_range, running_lab
 
 
 def deployment(folder: Path, *changes: tuple[str, str]) -> Path:
     """The built-in deployment with some texts replaced, each of which must be there."""
-    text = subprocess.run(ringback("lab", "--show"), capture_output=True, text=True, check=True).stdout
+    text = built_in()
     for before, after in changes:
         assert before in text
         text = text.replace(before, after, 1)

@@ -11,8 +11,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+from tests.support.nursery import Process
 
 START_SECONDS = 30.0
+Started = TypeVar("Started", bound=Process)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,13 @@ def running(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    with ended_with_its_group(process):
+        yield process
+
+
+@contextlib.contextmanager
+def ended_with_its_group(process: Started) -> Iterator[Started]:
+    """The process and its whole group end with the block."""
     try:
         yield process
     finally:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,8 +14,11 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from tests.support.nursery import Process, start_ringback
+
+BUILT_IN = Path(__file__).resolve().parents[2] / "ringback" / "lab" / "example.toml"
 START_SECONDS = 40.0  # a loaded machine of two cores; the budget of 5 s is measured elsewhere
 TOKEN = "rehearsal"
 
@@ -30,6 +33,9 @@ def loopback_range() -> Iterator[str]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 continue
+            with socket.socket() as probe:
+                if probe.connect_ex((f"127.{number}.10.2", 53)) == 0:
+                    continue  # somebody's lab runs there without a lock
             yield f"127.{number}"
             return
         raise RuntimeError("All loopback ranges for tests are taken")
@@ -39,7 +45,7 @@ def loopback_range() -> Iterator[str]:
 class RunningLab:
     """A started lab: what it wrote, and its process."""
 
-    process: subprocess.Popen[str]
+    process: Process
     loopback: str
     data: Path
     info: dict[str, Any]
@@ -81,7 +87,12 @@ def ringback(*words: str) -> list[str]:
     return [sys.executable, "-c", "from ringback.cli.main import main; main()", *words]
 
 
-def stop(process: subprocess.Popen[str], number: int = signal.SIGINT, limit: float = 20.0) -> float:
+def built_in() -> str:
+    """The built-in deployment as text, which ``ringback lab --show`` prints."""
+    return BUILT_IN.read_text("utf-8")
+
+
+def stop(process: Process, number: int = signal.SIGINT, limit: float = 20.0) -> float:
     """Send a signal and wait for the end; the seconds that it took."""
     begin = time.monotonic()
     if process.poll() is None:
@@ -95,7 +106,7 @@ def stop(process: subprocess.Popen[str], number: int = signal.SIGINT, limit: flo
     return time.monotonic() - begin
 
 
-def start_until(process: subprocess.Popen[str], file: Path, output: Path, limit: float = START_SECONDS) -> float:
+def start_until(process: Process, file: Path, output: Path, limit: float = START_SECONDS) -> float:
     """Wait until the process wrote a file; the seconds. Raises RuntimeError with its output where it ended."""
     begin = time.monotonic()
     while not file.exists():
@@ -114,7 +125,7 @@ class SplitLab:
 
     rest: RunningLab
     file: Path
-    presence: subprocess.Popen[str]
+    presence: Process
 
     def kill_presence(self) -> None:
         """End the presence service as a power cut would (SIGKILL)."""
@@ -126,15 +137,6 @@ class SplitLab:
 
 
 PRESENCE_NODE = "im1.example.com"
-REST = [
-    "ns.office.example.com",
-    "ns.example.com",
-    "cm1.example.com",
-    "cm2.example.com",
-    "cm-berlin.example.com",
-    "idp.example.com",
-    "cas.cloud.example",
-]
 WEB_NODE = "client.office.example.com"
 
 
@@ -143,11 +145,12 @@ def split_lab(folder: Path) -> Iterator[SplitLab]:
     """The built-in deployment in two processes: the presence service alone, and all the rest."""
     with loopback_range() as loopback:
         folder.mkdir(parents=True, exist_ok=True)
-        text = subprocess.run(ringback("lab", "--show"), capture_output=True, text=True, check=True).stdout
+        text = built_in()
         file = folder / "deployment.toml"
         file.write_text(text.replace("127.0.", f"{loopback}.") + f'\n[web]\ntoken = "{TOKEN}"\n')
         data = folder / "data"
-        rest = _serve(file, data, [*REST, WEB_NODE])
+        names = [row["name"] for row in tomllib.loads(text)["node"]]
+        rest = _serve(file, data, [name for name in names if name != PRESENCE_NODE])
         info = json.loads((data / "lab.json").read_text())
         presence = None
         try:
@@ -168,7 +171,7 @@ class ApartLab:
     rest: RunningLab
     node: str
     file: Path
-    process: subprocess.Popen[str]
+    process: Process
 
     def kill(self) -> None:
         """End the node as a power cut would (SIGKILL)."""
@@ -189,7 +192,7 @@ def apart_lab(folder: Path, node: str, more: str = "") -> Iterator[ApartLab]:
     """The built-in deployment with one node in a process of its own; ``more``: further tables."""
     with loopback_range() as loopback:
         folder.mkdir(parents=True, exist_ok=True)
-        text = subprocess.run(ringback("lab", "--show"), capture_output=True, text=True, check=True).stdout
+        text = built_in()
         file = folder / "deployment.toml"
         file.write_text(text.replace("127.0.", f"{loopback}.") + f'\n[web]\ntoken = "{TOKEN}"\n{more}')
         data = folder / "data"
@@ -208,20 +211,13 @@ def apart_lab(folder: Path, node: str, more: str = "") -> Iterator[ApartLab]:
             stop(rest)
 
 
-def _serve(file: Path, data: Path, nodes: list[str]) -> subprocess.Popen[str]:
+def _serve(file: Path, data: Path, nodes: list[str]) -> Process:
     data.mkdir(parents=True, exist_ok=True)
     ready = data / "lab.json"
     ready.unlink(missing_ok=True)
     output = file.parent / f"{nodes[0]}.txt"
     words = [word for node in nodes for word in ("--node", node)]
-    with output.open("a") as out:
-        process = subprocess.Popen(
-            ringback("serve", str(file), "--data", str(data), *words),
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"},
-        )
+    process = start_ringback(["serve", str(file), "--data", str(data), *words], output)
     start_until(process, ready, output)
     return process
 
@@ -234,14 +230,8 @@ def running_lab(folder: Path, *words: str, loopback: str | None = None) -> Itera
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "lab.json").unlink(missing_ok=True)
         output = folder / "output.txt"
-        out: IO[str] = stack.enter_context(output.open("w"))
-        process = subprocess.Popen(
-            ringback("lab", "--data", str(folder), "--loopback", where, "--token", TOKEN, *words),
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"},
-        )
+        output.unlink(missing_ok=True)
+        process = start_ringback(["lab", "--data", str(folder), "--loopback", where, "--token", TOKEN, *words], output)
         try:
             seconds = start_until(process, folder / "lab.json", output)
             info = json.loads((folder / "lab.json").read_text())

@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from subprocess import Popen
 
 import msgspec
 import uvloop
@@ -36,7 +35,8 @@ from ringback.services.callmanager.settings import (
 )
 from ringback.services.presence.service import PresenceService
 from ringback.services.presence.settings import Limits, PresenceSettings
-from tests.support.foreign import running
+from tests.support.foreign import ended_with_its_group
+from tests.support.nursery import Process, start_services
 
 _NODE = "cm.example.com"
 _PRESENCE = "im.example.com"
@@ -126,7 +126,7 @@ def running_call_manager(
     trusted: tuple[str, ...] = (),
     sign_in: bool = False,
     token_poll: float = 0.2,
-) -> Iterator[tuple[Specification, Popen[bytes]]]:
+) -> Iterator[tuple[Specification, Process]]:
     """The call manager alone, and what a presence process is to be made from."""
     folder.mkdir(parents=True, exist_ok=True)
     authority = Authority(folder / "authority")
@@ -143,7 +143,7 @@ def running_call_manager(
 
 
 @contextlib.contextmanager
-def presence_process(specification: Specification) -> Iterator[tuple[Popen[bytes], OwnServer]]:
+def presence_process(specification: Specification) -> Iterator[tuple[Process, OwnServer]]:
     """The presence service alone; started again with the ports of before it takes up its state again."""
     with _role("presence", specification) as (process, endpoints):
         ports = {row.service: row.port for row in endpoints}
@@ -165,17 +165,15 @@ def presence_process(specification: Specification) -> Iterator[tuple[Popen[bytes
 
 
 @contextlib.contextmanager
-def _role(role: str, specification: Specification) -> Iterator[tuple[Popen[bytes], list[Endpoint]]]:
+def _role(role: str, specification: Specification) -> Iterator[tuple[Process, list[Endpoint]]]:
     folder = Path(specification.folder)
     source = folder / f"{role}.json"
     ready = folder / f"{role}.endpoints.json"
     ready.unlink(missing_ok=True)
     source.write_bytes(msgspec.json.encode(specification))
-    home = Path(__file__).resolve().parents[2]
     work = folder / role
     work.mkdir(exist_ok=True)
-    arguments = (sys.executable, "-m", "tests.support.services", str(source), role)
-    with running(arguments, folder=work, environment={"PYTHONPATH": str(home)}) as process:
+    with ended_with_its_group(start_services((str(source), role), work / "output.txt")) as process:
         deadline = time.monotonic() + 120
         while not ready.exists():
             if process.poll() is not None or time.monotonic() > deadline:
@@ -256,9 +254,14 @@ async def _serve(service: Service, ready: Path) -> None:
         await service.stop()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Be one of both processes."""
     set_up_log(os.environ.get("RINGBACK_TEST_LOG", "warning"))
     source, role = Path(sys.argv[1]), sys.argv[2]
     made = _service(role, msgspec.json.decode(source.read_bytes(), type=Specification))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(made, source.with_name(f"{role}.endpoints.json")))
+
+
+if __name__ == "__main__":
+    main()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.lab import loopback_range, ringback, start_until, stop
+from tests.support.lab import loopback_range, start_until, stop
+from tests.support.nursery import Process, start_ringback
 
 DOMAIN = "calls.example"
 PASSWORD = "a-phone-s-pass-phrase"  # no blanks: some foreign programs can't have them
@@ -34,7 +33,7 @@ class Telephony:
     tls_port: int
     ca: Path
     phones: tuple[SipPhone, ...]
-    process: subprocess.Popen[str]
+    process: Process
     data: Path
 
     @property
@@ -70,14 +69,8 @@ def running_telephony(
         data.mkdir(exist_ok=True)
         (data / "lab.json").unlink(missing_ok=True)
         output = folder / "output.txt"
-        with output.open("a") as out:
-            process = subprocess.Popen(
-                ringback("serve", str(file), "--data", str(data), "--node", f"cm.{DOMAIN}"),
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                text=True,
-                env={**os.environ, "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"},
-            )
+        words = ["serve", str(file), "--data", str(data), "--node", f"cm.{DOMAIN}"]
+        process = start_ringback(words, output)
         try:
             start_until(process, data / "lab.json", output)
             info = json.loads((data / "lab.json").read_text())
