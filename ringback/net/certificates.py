@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
+from ringback.net.ldap.starttls import open_for_tls
 from ringback.net.tls_checks import CheckedContext, chain_of
 from ringback.rules.certificates import PresentedNames
 from ringback.rules.reachability import CertificateFacts, Obstacle
@@ -179,12 +180,20 @@ class Shown:
 
 
 async def look(
-    address: str, port: int, name: str, authorities: CheckedContext, *, domain: str = "", seconds: float = _TIMEOUT
+    address: str,
+    port: int,
+    name: str,
+    authorities: CheckedContext,
+    *,
+    domain: str = "",
+    ldap: bool = False,
+    seconds: float = _TIMEOUT,
 ) -> Shown | None:
     """What a server shows at an address for a name (SNI); None where no handshake comes about.
 
     ``authorities`` is a fresh context that trusts who is to be trusted; its other settings are changed here. With a
-    ``domain`` the connection begins as an XMPP stream to it and asks for STARTTLS. ``seconds`` bounds it all.
+    ``domain`` the connection begins as an XMPP stream to it and asks for STARTTLS; with ``ldap`` as LDAP, which asks
+    for StartTLS. ``seconds`` bounds it all.
     """
     authorities.check_hostname = False
     authorities.check = None
@@ -192,23 +201,35 @@ async def look(
     try:
         async with asyncio.timeout(seconds):
             try:
-                return await _shown(address, port, name, authorities, domain, trusted=True, why_not="")
+                return await _shown(address, port, name, authorities, domain, trusted=True, why_not="", ldap=ldap)
             except ssl.SSLCertVerificationError as error:
                 words = error.verify_message
-                return await _shown(address, port, name, looking_context(), domain, trusted=False, why_not=words)
+                return await _shown(
+                    address, port, name, looking_context(), domain, trusted=False, why_not=words, ldap=ldap
+                )
     except (OSError, TimeoutError, ssl.SSLError, asyncio.IncompleteReadError):
         return None
 
 
 async def _shown(
-    address: str, port: int, name: str, context: ssl.SSLContext, domain: str, *, trusted: bool, why_not: str
+    address: str,
+    port: int,
+    name: str,
+    context: ssl.SSLContext,
+    domain: str,
+    *,
+    trusted: bool,
+    why_not: str,
+    ldap: bool,
 ) -> Shown | None:
-    if domain:
+    if ldap:
+        _, writer = await open_for_tls(address, port)
+    elif domain:
         _, writer = await open_stream(address, port, domain)
     else:
         _, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=name)
     try:
-        if domain:
+        if domain or ldap:
             await writer.start_tls(context, server_hostname=name)
         tls = writer.get_extra_info("ssl_object")
         if not isinstance(tls, ssl.SSLObject):

@@ -20,6 +20,7 @@ from ringback.client.engine.arriving import Arriving, signed_of
 from ringback.client.engine.by_hand import file_places, manual_servers, name_server, voice_domain
 from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.progress import Progress
+from ringback.client.engine.settings import IDENTITY_FILE
 from ringback.client.engine.signin import SignInFlow, bases_of
 from ringback.client.engine.sources import LINK_SCHEMES, Sources
 from ringback.client.engine.ways import Way, Ways
@@ -68,7 +69,12 @@ class Engine(Arriving):
         self._ways = Ways(self._machine)
         self._manual = await self._accounts.manual()
         self._switches = await self._read_switches()
-        trust = TrustSettings(self._settings.ca_file, TrustPolicy.of(self._switches, platform_fips()))
+        identity = self._settings.data / IDENTITY_FILE
+        trust = TrustSettings(
+            self._settings.ca_file,
+            TrustPolicy.of(self._switches, platform_fips()),
+            identity=identity if identity.is_file() else None,
+        )
         self._judge = TrustJudge(trust, NameClient(self._settings.name_server))
         await self._judge.attach(self._machine)
         self.progress.set(known=await self._accounts.known(), manual=self._manual)

@@ -10,6 +10,9 @@ from ringback.client.discovery import DOCUMENTED_CLOUD_URL
 from ringback.client.engine.renewal import CHECK_SECONDS, own_addresses
 from ringback.rules.addresses import HostPort
 
+IDENTITY_FILE = "identity.pem"
+"""The person's own certificate with its chain and key, in the folder of the stores: shown to the company directory."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:

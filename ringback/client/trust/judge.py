@@ -58,11 +58,13 @@ _NAME_MISMATCH = 62  # X509_V_ERR_HOSTNAME_MISMATCH, which callers know already
 
 @dataclass(frozen=True, slots=True)
 class TrustSettings:
-    """``ca_file``: authorities beside the system's. ``clock`` gives seconds since 1970."""
+    """``ca_file``: authorities beside the system's. ``clock`` gives seconds since 1970. ``identity``: the person's own
+    certificate with its chain and key (PEM), for servers that are expected to want it."""
 
     ca_file: Path | None = None
     policy: TrustPolicy = field(default_factory=TrustPolicy)
     clock: Callable[[], float] = time.time
+    identity: Path | None = None
 
 
 class JudgedContext(CheckedContext):
@@ -127,12 +129,17 @@ class TrustJudge:
         """End what is under way."""
         await self._revocation.close()
 
+    @property
+    def has_identity(self) -> bool:
+        """Whether the person has a certificate to show."""
+        return self._settings.identity is not None
+
     # --- opening connections
 
     def context(self, expected: Expected | None = None) -> ssl.SSLContext:
         """The context for connections to whom is expected; kept, so ask each time.
 
-        Raises OSError or ssl.SSLError where ``ca_file`` can't be read.
+        Raises OSError or ssl.SSLError where ``ca_file`` or ``identity`` can't be read.
         """
         expected = expected or Expected()
         found = self._judged.get(expected)
@@ -171,6 +178,8 @@ class TrustJudge:
                 # A certificate that is over may be among them; the check looks at all dates itself.
                 found.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN | NO_CHECK_TIME
                 found.load_verify_locations(cadata=b"".join(row.der for row in accepted))
+            if expected.identify and self._settings.identity is not None:
+                found.load_cert_chain(self._settings.identity)
             found.check = lambda handshake: self._check(handshake, expected, dates=bool(accepted))
             self._contexts[place] = found
             if len(self._contexts) > _CONTEXTS:
@@ -338,7 +347,7 @@ class TrustJudge:
         for address in addresses:
             authorities = self._authorities()
             domain = (expected.domain or place.host) if place.starttls else ""
-            shown = await look(address, place.port, name, authorities, domain=domain)
+            shown = await look(address, place.port, name, authorities, domain=domain, ldap=place.ldap)
             if shown is not None:
                 return Handshake(place.host, shown.chain, shown.version, shown.cipher), shown.trusted
         return None

@@ -15,25 +15,28 @@ from ringback.rules.reasons import Reason
 class Expected:
     """Who is expected at the other end: the fields of ``rules.certificates.IdentityEvidence``.
 
-    ``host`` empty: the name that the connection is opened with (``server_hostname``).
+    ``host`` empty: the name that the connection is opened with (``server_hostname``). ``identify``: the person's own
+    certificate is shown to who asks for it, where there is one.
     """
 
     purpose: Purpose = Purpose.HTTP
     host: str = ""
     domain: str = ""
     service: str = ""
+    identify: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a certificate was shown. ``address`` empty: that of the host is looked up. ``starttls``: TLS begins within
-    an XMPP stream."""
+    an XMPP stream; ``ldap``: TLS begins within LDAP."""
 
     host: str
     port: int
     expected: Expected = Expected()
     address: str = ""
     starttls: bool = False
+    ldap: bool = False
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

@@ -189,7 +189,10 @@ class LdapConnection:
         """The entries below ``base`` that fit, ``most`` at most; where there are more, ``most`` of them. Without
         ``attributes`` their names alone."""
         scope: Final = "tree" if whole_tree else "base"
-        found = await self.find(LdapSearch(base, wanted, attributes, most, scope, self._timeout))
+        try:
+            found = await self.find(LdapSearch(base, wanted, attributes, most, scope, self._timeout))
+        except LdapRefusedError as error:
+            raise _refusal(LDAPResult(LDAPResultCode(error.code), "", error.text)) from error
         if found.code not in (LDAPResultCode.SUCCESS, LDAPResultCode.SIZE_LIMIT_EXCEEDED):
             raise _refusal(LDAPResult(LDAPResultCode(found.code), "", ""))
         return list(found.entries)
@@ -401,6 +404,8 @@ async def _collected(answers: Answers, most: int) -> tuple[Found, list[LDAPContr
             raise LdapUnavailableError("The directory answered something else than was asked")
     answers.complete = True
     result = message.result
+    if result.result_code == LDAPResultCode.OPERATIONS_ERROR:  # how Active Directory says: first tell who you are
+        raise LdapRefusedError(int(result.result_code), result.diagnostics_message[:200])
     if result.result_code != LDAPResultCode.SUCCESS and result.result_code not in _LIMITS:
         raise _refusal(result)
     references.extend(result.referrals or ())

@@ -1,0 +1,144 @@
+"""Signing in at a directory with a Kerberos ticket: SASL GSSAPI (RFC 4752), by the system's Kerberos.
+
+The library is an extra (``ringback[kerberos]``); without it, or without a ticket, this way does not exist. The
+directory's certificate is bound to the exchange (RFC 5929, tls-server-end-point), so that a ticket can't be passed on
+to another server. No layer of SASL is asked for: TLS is there already, and Active Directory takes no second one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from ringback.net.ldap.errors import LdapRefusedError, LdapUnavailableError
+
+if TYPE_CHECKING:
+    from ringback.net.ldap.connection import LdapConnection
+
+_NO_LAYER: Final = 1  # RFC 4752 section 3.3
+_STEPS: Final = 10
+_Result = TypeVar("_Result")
+_OWN_FAULT: Final = 49  # told as "invalid credentials", which is what it comes to
+
+
+@dataclass(frozen=True, slots=True)
+class KerberosSettings:
+    """``cache``: a ticket cache of its own (``FILE:…``); empty: the system's. ``timeout`` is in seconds, for each
+    question to the key distribution centre."""
+
+    cache: str = ""
+    timeout: float = 5.0
+
+
+async def has_ticket(settings: KerberosSettings) -> bool:
+    """Whether there is a ticket that is still good, and a library to use it with."""
+    try:
+        async with asyncio.timeout(settings.timeout):
+            return await asyncio.to_thread(_has_ticket, settings)
+    except TimeoutError:
+        return False
+
+
+async def bind(connection: LdapConnection, host: str, settings: KerberosSettings) -> None:
+    """Bind with the ticket, at the server of this name. Raises LdapRefusedError, also where no ticket for the server
+    can be had, and LdapUnavailableError."""
+    exchange = await _in_time(settings, lambda: _Exchange(host, connection.certificate, settings))
+    answer: bytes | None = None
+    for _ in range(_STEPS):
+        token = await _in_time(settings, partial(exchange.step, answer))
+        done, answer = await connection.bind_sasl("GSSAPI", token)
+        if done:
+            if not exchange.agreed:
+                raise LdapRefusedError(_OWN_FAULT, "the server did not prove who it is")
+            return
+    raise LdapUnavailableError("The exchange of tickets does not end")
+
+
+async def _in_time(settings: KerberosSettings, work: Callable[[], _Result]) -> _Result:
+    try:
+        async with asyncio.timeout(settings.timeout):
+            return await asyncio.to_thread(work)
+    except TimeoutError:
+        raise LdapUnavailableError("The key distribution centre does not answer") from None
+
+
+class _Exchange:
+    """One exchange, step by step. Used in threads, one step at a time."""
+
+    def __init__(self, host: str, certificate: bytes, settings: KerberosSettings) -> None:
+        import gssapi  # noqa: PLC0415 - an extra that need not be installed
+        from gssapi.raw import ChannelBindings  # noqa: PLC0415
+        from gssapi.raw.misc import GSSError  # noqa: PLC0415
+
+        self._error = GSSError
+        self.agreed = False
+        try:
+            credentials = gssapi.Credentials(usage="initiate", store=_store(settings))
+            self._context = gssapi.SecurityContext(
+                name=gssapi.Name(f"ldap@{host}", gssapi.NameType.hostbased_service),
+                creds=credentials,
+                mech=gssapi.MechType.kerberos,
+                flags=gssapi.RequirementFlag.mutual_authentication | gssapi.RequirementFlag.integrity,
+                usage="initiate",
+                channel_bindings=ChannelBindings(application_data=binding_of(certificate)) if certificate else None,
+            )
+        except self._error as error:
+            raise LdapRefusedError(_OWN_FAULT, _words(error)) from error
+
+    def step(self, answer: bytes | None) -> bytes:
+        """What to send next. Raises LdapRefusedError."""
+        try:
+            if not self._context.complete:
+                token = bytes(self._context.step(answer) or b"")
+                if token or not self._context.complete or answer is None:
+                    return token
+                return b""
+            return self._layer(answer or b"")
+        except (self._error, ValueError) as error:
+            raise LdapRefusedError(_OWN_FAULT, _words(error)) from error
+
+    def _layer(self, answer: bytes) -> bytes:
+        """The server says which layers it can do and how much it takes; we say none, and nobody else's name."""
+        offer = bytes(self._context.unwrap(answer).message)
+        if len(offer) != 4 or not offer[0] & _NO_LAYER:
+            raise ValueError("the server wants a layer of its own within TLS")
+        self.agreed = True
+        return bytes(self._context.wrap(struct.pack("!I", _NO_LAYER << 24), False).message)
+
+
+def binding_of(certificate: bytes) -> bytes:
+    """The channel binding of a server's certificate (RFC 5929 section 4.1)."""
+    algorithm = x509.load_der_x509_certificate(certificate).signature_hash_algorithm
+    if algorithm is None or algorithm.name in ("md5", "sha1"):
+        algorithm = hashes.SHA256()
+    digest = hashes.Hash(algorithm)
+    digest.update(certificate)
+    return b"tls-server-end-point:" + digest.finalize()
+
+
+def _has_ticket(settings: KerberosSettings) -> bool:
+    try:
+        import gssapi  # noqa: PLC0415 - an extra that need not be installed
+        from gssapi.raw.misc import GSSError  # noqa: PLC0415
+    except (ImportError, OSError):  # OSError: the extra is there, the system's library is not
+        return False
+    try:
+        found = gssapi.Credentials(usage="initiate", store=_store(settings))
+        return bool(found.lifetime and found.lifetime > 0)
+    except GSSError:
+        return False
+
+
+def _store(settings: KerberosSettings) -> dict[bytes | str, bytes | str] | None:
+    return {"ccache": settings.cache} if settings.cache else None
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
