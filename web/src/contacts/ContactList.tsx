@@ -1,108 +1,37 @@
 /** The list of contacts with its filters, and those who ask to see one's presence. */
 import { Button } from "@fluentui/react-button";
-import { ChevronDown16Regular, ChevronRight16Regular, People24Regular, PersonAdd20Regular, Search20Regular } from "@fluentui/react-icons";
-import { Input } from "@fluentui/react-input";
-import { useEffect, useMemo, useState } from "react";
+import { MoreHorizontal20Regular, People24Regular, PersonAdd20Regular } from "@fluentui/react-icons";
+import { Menu, MenuDivider, MenuItem, MenuList, MenuPopover, MenuTrigger } from "@fluentui/react-menu";
+import { lazy, Suspense, useMemo, useState } from "react";
 
-import { useEngine, useFeatures, useGroups, useMe, usePeople, useServices } from "../engine/hooks";
-import { setPreferences, usePreferences } from "../engine/prefs";
+import { useEngine, useFeatures, useGroups, useOrders, usePeople, useServices } from "../engine/hooks";
 import { Bones } from "../parts/Bones";
 import { Chips } from "../parts/Chips";
 import { Empty } from "../parts/Empty";
 import { IconButton } from "../parts/IconButton";
+import { TextDialog } from "../parts/TextDialog";
 import { useArrowKeys } from "../parts/useArrowKeys";
-import { Notice } from "../parts/Notice";
 import { ListPane } from "../shell/ListPane";
 import shell from "../shell/shell.module.css";
 import { useTexts } from "../texts/texts";
-import type { Person, SearchResults } from "../wire";
+import type { Person } from "../wire";
 import { AddContactDialog } from "./AddContactDialog";
 import { ContactRow } from "./ContactRow";
-import type { Group } from "./groups";
+import { DirectoryList } from "./DirectoryList";
 import { groupPeople, isAvailable } from "./groups";
+import { GroupSection } from "./GroupSection";
 import { Requests } from "./Requests";
-import css from "./contacts.module.css";
+import { useArranging } from "./useArranging";
+
+const ContactForm = lazy(() => import("./ContactForm"));
+const ImportDialog = lazy(() => import("./ImportDialog"));
+const ExportDialog = lazy(() => import("./ExportDialog"));
 
 type Filter = "list" | "available" | "directory";
 
-function GroupSection({ group, open }: { group: Group; open: string | null }) {
+function Nobody({ onAdd }: { onAdd: () => void }) {
   const { t } = useTexts();
-  const { folded } = usePreferences();
-  const key = group.favourite ? "*" : `g:${group.name}`;
-  const name = group.favourite ? t("contacts.favourites") : group.name || t("contacts.ungrouped");
-  const closed = folded.includes(key);
-  const toggle = () => setPreferences({ folded: closed ? folded.filter((one) => one !== key) : [...folded, key] });
-  return (
-    <>
-      <button type="button" className={shell.section} aria-expanded={!closed} onClick={toggle}>
-        {closed ? <ChevronRight16Regular className="flip" aria-hidden /> : <ChevronDown16Regular aria-hidden />}
-        <bdi>{name}</bdi>
-        <span>{t("contacts.count", { available: group.available, all: group.people.length })}</span>
-      </button>
-      {!closed && group.people.map((person) => <ContactRow key={person.id} person={person} current={person.id === open} />)}
-    </>
-  );
-}
-
-function Directory({ open }: { open: string | null }) {
-  const { t, reason, number, refused } = useTexts();
-  const engine = useEngine();
-  const me = useMe();
-  const [query, setQuery] = useState("");
-  const [answer, setAnswer] = useState<SearchResults | null>(null);
-  const [failed, setFailed] = useState("");
-  const wanted = query.trim();
-  useEffect(() => {
-    setFailed("");
-    if (!wanted) {
-      setAnswer(null);
-      return undefined;
-    }
-    let current = true;
-    const timer = window.setTimeout(() => {
-      engine.people.search(wanted, 50).then(
-        (results) => current && setAnswer(results),
-        (error: unknown) => current && setFailed(refused(error)),
-      );
-    }, 120);
-    return () => {
-      current = false;
-      window.clearTimeout(timer);
-    };
-  }, [engine, wanted, refused]);
-  const people = (answer?.people ?? []).filter((person) => person.id !== me?.id);
-  return (
-    <>
-      <div className={css.find}>
-        <Input
-          value={query}
-          onChange={(_, data) => setQuery(data.value)}
-          contentBefore={<Search20Regular />}
-          placeholder={t("directory.find")}
-          aria-label={t("directory.find")}
-        />
-      </div>
-      {(failed || answer?.problem) && <Notice kind="bad" title={t("directory.silent")} text={failed || reason(answer?.problem)} />}
-      {wanted && !answer && !failed && <Bones rows={4} />}
-      {people.map((person) => (
-        <ContactRow key={person.id} person={person} current={person.id === open} />
-      ))}
-      {answer && !people.length && <p className={css.none}>{t("search.none", { query: wanted })}</p>}
-      {answer && people.length > 0 && answer.total !== null && (
-        <p className={css.none}>{t("search.count", { shown: people.length, total: number(answer.total) })}</p>
-      )}
-      {!wanted && <Empty icon={<Search20Regular />} title={t("directory.title")} help={t("directory.help")} />}
-    </>
-  );
-}
-
-function Listed({ people, open, onAdd }: { people: readonly Person[]; open: string | null; onAdd: () => void }) {
-  const { t } = useTexts();
-  const names = useGroups();
-  const services = useServices();
-  const groups = useMemo(() => groupPeople(people, names), [people, names]);
-  const coming = services.some((service) => service.id === "contacts" && service.state === "connecting");
-  if (groups.some((group) => group.people.length)) return groups.map((group) => <GroupSection key={`${String(group.favourite)}${group.name}`} group={group} open={open} />);
+  const coming = useServices().some((service) => service.id === "contacts" && service.state === "connecting");
   if (coming) return <Bones />;
   return (
     <Empty
@@ -118,13 +47,62 @@ function Listed({ people, open, onAdd }: { people: readonly Person[]; open: stri
   );
 }
 
+function Listed({ people, open, onAdd }: { people: readonly Person[]; open: string | null; onAdd: () => void }) {
+  const names = useGroups();
+  const orders = useOrders();
+  const groups = useMemo(() => groupPeople(people, names, orders), [people, names, orders]);
+  const arranging = useArranging(groups);
+  const arrows = useArrowKeys<HTMLDivElement>();
+  if (!groups.length) return <Nobody onAdd={onAdd} />;
+  return (
+    // eslint-disable-next-line jsx-a11y/no-static-element-interactions -- what happens here happens to its rows
+    <div
+      {...arrows}
+      {...arranging.drag}
+      onKeyDown={(event) => {
+        if (!arranging.onKeyDown(event)) arrows.onKeyDown(event);
+      }}
+    >
+      {groups.map((group) => (
+        <GroupSection key={group.name} group={group} open={open} step={arranging.step} />
+      ))}
+    </div>
+  );
+}
+
+type Dialog = "" | "add" | "form" | "group" | "import" | "export";
+
+function ListMenu({ onChoose }: { onChoose: (dialog: Dialog) => void }) {
+  const { t } = useTexts();
+  return (
+    <Menu positioning="below-end">
+      <MenuTrigger disableButtonEnhancement>
+        <button type="button" className={shell.more} aria-label={t("contacts.menu")}>
+          <MoreHorizontal20Regular aria-hidden />
+        </button>
+      </MenuTrigger>
+      <MenuPopover>
+        <MenuList>
+          <MenuItem onClick={() => onChoose("group")}>{t("group.new")}</MenuItem>
+          <MenuItem onClick={() => onChoose("form")}>{t("form.byHand")}</MenuItem>
+          <MenuDivider />
+          <MenuItem onClick={() => onChoose("import")}>{t("import.menu")}</MenuItem>
+          <MenuItem onClick={() => onChoose("export")}>{t("export.menu")}</MenuItem>
+        </MenuList>
+      </MenuPopover>
+    </Menu>
+  );
+}
+
 export function ContactList({ open }: { open: string | null }) {
   const { t } = useTexts();
+  const engine = useEngine();
   const people = usePeople();
   const features = useFeatures();
   const [filter, setFilter] = useState<Filter>("list");
-  const [adding, setAdding] = useState(false);
+  const [dialog, setDialog] = useState<Dialog>("");
   const arrows = useArrowKeys<HTMLDivElement>();
+  const close = () => setDialog("");
   const available = useMemo(
     () => people.filter((person) => person.in_list && isAvailable(person)).sort((a, b) => a.name.localeCompare(b.name)),
     [people],
@@ -133,7 +111,8 @@ export function ContactList({ open }: { open: string | null }) {
     <ListPane title="contacts-title" alone={open === null}>
       <div className={shell.head}>
         <h1 id="contacts-title">{t("place.contacts")}</h1>
-        <IconButton icon={<PersonAdd20Regular />} label={t("contact.add")} onClick={() => setAdding(true)} />
+        <IconButton icon={<PersonAdd20Regular />} label={t("contact.add")} onClick={() => setDialog("add")} />
+        <ListMenu onChoose={setDialog} />
       </div>
       <Chips<Filter>
         label={t("filter")}
@@ -145,14 +124,26 @@ export function ContactList({ open }: { open: string | null }) {
         chosen={filter}
         onChoose={setFilter}
       />
-      <div className={shell.scroll} {...(filter === "directory" ? {} : arrows)}>
+      <div className={shell.scroll}>
         <Requests people={people} />
-        {filter === "list" && <Listed people={people} open={open} onAdd={() => setAdding(true)} />}
-        {filter === "available" && available.map((person) => <ContactRow key={person.id} person={person} current={person.id === open} />)}
-        {filter === "available" && !available.length && <Empty icon={<People24Regular />} title={t("contacts.noneAvailable")} help={t("contacts.noneAvailable.help")} />}
-        {filter === "directory" && <Directory open={open} />}
+        {filter === "list" && <Listed people={people} open={open} onAdd={() => setDialog("add")} />}
+        {filter === "available" && (
+          <div {...arrows}>
+            {available.map((person) => (
+              <ContactRow key={person.id} person={person} current={person.id === open} />
+            ))}
+            {!available.length && <Empty icon={<People24Regular />} title={t("contacts.noneAvailable")} help={t("contacts.noneAvailable.help")} />}
+          </div>
+        )}
+        {filter === "directory" && <DirectoryList open={open} />}
       </div>
-      {adding && <AddContactDialog onClose={() => setAdding(false)} />}
+      {dialog === "add" && <AddContactDialog onClose={close} />}
+      {dialog === "group" && <TextDialog title={t("group.new")} label={t("contact.groupName")} value="" onClose={close} onDone={(name) => engine.people.addGroup(name)} />}
+      <Suspense fallback={null}>
+        {dialog === "form" && <ContactForm start={{}} onClose={close} />}
+        {dialog === "import" && <ImportDialog onClose={close} />}
+        {dialog === "export" && <ExportDialog onClose={close} />}
+      </Suspense>
     </ListPane>
   );
 }

@@ -33,12 +33,20 @@ export const keyGroups: readonly { title: MessageId; keys: readonly (readonly [s
     ],
   },
   {
+    title: "keys.inContacts",
+    keys: [
+      ["↑ · ↓", "keys.move"],
+      ["Ctrl Shift ↑ · Ctrl Shift ↓", "keys.arrange"],
+    ],
+  },
+  {
     title: "keys.inSearch",
     keys: [
       ["↑ · ↓", "keys.choose"],
       ["Enter", "keys.open"],
       ["Shift Enter", "keys.card"],
       ["Ctrl Enter", "keys.call"],
+      ["Tab", "keys.tools"],
     ],
   },
   {
