@@ -12,6 +12,7 @@ from ringback.deployment.ldap_authentication import check_ldap_authentication
 from ringback.deployment.lines import Path
 from ringback.deployment.model import Deployment, Node
 from ringback.deployment.sign_in import check_sign_in
+from ringback.deployment.voicemail_checks import check_voicemail
 from ringback.rules.addresses import AddressError, UserAddress, parse_domain
 
 Found = tuple[Path, str]
@@ -38,6 +39,7 @@ def check(deployment: Deployment) -> Iterator[Found]:
     yield from _teams(deployment)
     yield from _zones(deployment)
     yield from check_calls(deployment)
+    yield from check_voicemail(deployment)
     yield from check_sign_in(deployment)
     yield from check_ldap_authentication(deployment)
     yield from check_identity_provider(deployment)

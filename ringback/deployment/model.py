@@ -95,7 +95,8 @@ class Person(Entity, frozen=True, kw_only=True):
     none: the end of ``number``, as the dial plan says. Who is not ``active`` stays in the directory, but can't sign in.
     ``ldap``: the password is that of ``[ldap-authentication]``, and none stands here.
     ``second_factor`` is the secret of one-time codes (base32), asked for by the deployment's identity provider. ``pin``
-    opens the person's mailbox by telephone; like the password it is hashed at the first start.
+    opens the person's mailbox by telephone; like the password it is hashed at the first start. ``locale`` (``de_DE``)
+    is the language that the mailbox speaks; ``voicemail`` False: there is no mailbox.
     """
 
     user: str
@@ -120,6 +121,8 @@ class Person(Entity, frozen=True, kw_only=True):
     second_factor: str = ""
     ldap: bool = False
     pin: str = ""
+    locale: str = ""
+    voicemail: bool = True
 
     @property
     def name(self) -> str:

@@ -119,16 +119,18 @@ def _line(
         display_name=shown,
         voicemail_pilot=deployment.dial_plan.voicemail,
         pickup_group=groups.get(number, ""),
-        forwarding=_first_forwarding(deployment),
+        forwarding=_first_forwarding(deployment, owner),
         max_calls=options.max_calls,
         busy_trigger=options.busy_trigger,
         ring_seconds=options.ring_seconds,
     )
 
 
-def _first_forwarding(deployment: Deployment) -> Forwarding:
-    """What a new line begins with: the voicemail, where there is one, takes what nobody else does."""
-    if not deployment.dial_plan.voicemail:
+def _first_forwarding(deployment: Deployment, owner: Person | DeviceRow) -> Forwarding:
+    """What a new line begins with: the voicemail, where there is one, takes what nobody else does. Our own has
+    mailboxes for people only."""
+    foreign = any(trunk.kind == "voicemail" for trunk in deployment.trunk)
+    if not deployment.dial_plan.voicemail or not (foreign or (isinstance(owner, Person) and owner.voicemail)):
         return NO_FORWARDING
     to = Destination(voicemail=True)
     return Forwarding(NOWHERE, to, to, to, to, to, to)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final, Literal
 
 from ringback.deployment import Deployment, Node
 from ringback.deployment.numbers import Numbering
 from ringback.net.single_sign_on import SingleSignOnSettings
 from ringback.net.tls import Identity
 from ringback.rules.addresses import HostPort
-from ringback.services.voicemail.settings import CallManagerPeer, MailboxSettings, VoicemailSettings
+from ringback.rules.office_hours import OfficeHours
+from ringback.services.voicemail.settings import CallManagerPeer, MailboxSettings, PinRules, VoicemailSettings
 
 APPLICATION = "voicemail-service"
 """The application user as which the service fetches the keys of tokens from the call managers."""
+_LAWS: Final[Mapping[str, Literal["mu", "A"] | None]] = {"mu-law": "mu", "A-law": "A", "linear": None}
 
 
 def settings(
@@ -55,11 +59,20 @@ def settings(
         ),
         media_ports=deployment.calls.media_ports,
         operator=options.operator,
+        warning_percent=options.warning_percent,
+        send_percent=options.send_percent,
+        heard_seconds=options.heard_days * 86_400.0,
+        law=_LAWS[options.recording],
+        pins=PinRules(options.pin_length, options.pin_tries, options.pin_lock_minutes * 60.0),
+        hours=OfficeHours.parse(options.hours, options.holidays, options.time_zone),
+        locale=options.locale,
+        pilot=deployment.dial_plan.voicemail,
+        call_out=tuple(options.call_out),
     )
 
 
 def _mailboxes(deployment: Deployment) -> list[MailboxSettings]:
-    numbering = Numbering(deployment)
+    numbering, options = Numbering(deployment), deployment.voicemail
     return [
         MailboxSettings(
             person.user,
@@ -67,8 +80,9 @@ def _mailboxes(deployment: Deployment) -> list[MailboxSettings]:
             person.mail or f"{person.user}@{deployment.domain}",
             extension,
             deployment.home_of(person),
+            person.locale or options.locale,
             pin=person.pin,
         )
         for person in deployment.person
-        if (extension := numbering.extension(person))
+        if person.voicemail and (extension := numbering.extension(person))
     ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 
@@ -41,10 +42,13 @@ async def exclusive(engine: AsyncEngine, lock: int) -> AsyncIterator[AsyncConnec
             await connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:
                 yield connection
+                await connection.exec_driver_sql("COMMIT")
             except BaseException:
-                await connection.exec_driver_sql("ROLLBACK")
+                # A full disk ends the transaction by itself, or leaves it open where the commit fails: either way the
+                # connection must not go back into the pool within one.
+                with suppress(OperationalError):
+                    await connection.exec_driver_sql("ROLLBACK")
                 raise
-            await connection.exec_driver_sql("COMMIT")
         return
     async with engine.connect() as connection:
         await connection.execution_options(isolation_level="READ COMMITTED")

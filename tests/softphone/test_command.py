@@ -60,7 +60,7 @@ def test_one_calls_and_the_other_answers(lab: RunningLab, tmp_path: Path) -> Non
 def test_a_number_that_nobody_has_ends_with_1(lab: RunningLab) -> None:
     """The reason is one sentence."""
     ended = subprocess.run(
-        command(lab, "anita@example.com", "2999"), capture_output=True, text=True, env=ENVIRONMENT, check=False,
+        command(lab, "anita@example.com", "2998"), capture_output=True, text=True, env=ENVIRONMENT, check=False,
         timeout=LIMIT,
     )  # fmt: skip
     assert ended.returncode == 1

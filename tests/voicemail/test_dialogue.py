@@ -14,7 +14,10 @@ from ringback.services.voicemail.telephone.prompts import language_of, languages
 
 _BRAM = it.Mailbox("bram", "2002", has_pin=True)
 _ANITA = it.Mailbox("anita", "2001", has_pin=True)
-_MESSAGES = (it.Heard("m1", new=True, urgent=True, caller="2001"), it.Heard("m2", new=False, urgent=False, caller=""))
+_MESSAGES = (
+    it.Heard("m1", new=True, urgent=True, caller="2001", answerable=True),
+    it.Heard("m2", new=False, urgent=False, caller=""),
+)
 
 
 class _Caller:
@@ -53,14 +56,15 @@ def _leaving(**more: object) -> _Caller:
     return _Caller(it.Call(to=it.Mailbox("bram", "2002", **more), caller=None, operator="2000"))  # type: ignore[arg-type]
 
 
-def _inside() -> _Caller:
+def _inside(*messages: it.Heard) -> _Caller:
     caller = _Caller(it.Call(to=None, caller=_BRAM)).press("8264#")
-    return caller.tell(it.Checked(True), it.Listed(_MESSAGES))
+    return caller.tell(it.Checked(True), it.Listed(messages or _MESSAGES))
 
 
 def test_the_usual_message() -> None:
     caller = _leaving()
-    assert caller.hears() == ["not-available-1", "not-available-2", "record-after-tone"]
+    limit = ["record-up-to", "minutes"]  # how long it may be is said before
+    assert caller.hears() == ["not-available-1", "not-available-2", *limit, "record-after-tone"]
     caller.tell(it.Said())
     assert caller.last == [it.Record()]
     caller.press("#")
@@ -75,9 +79,28 @@ def test_the_usual_message() -> None:
 
 
 def test_a_personal_greeting_takes_the_place_of_the_standard_one() -> None:
-    [said] = _leaving(greeting=True).done
+    [said] = _leaving(greeting="Alternate").done
     assert isinstance(said, it.Say)
-    assert said.spoken[0] == it.OwnGreeting("bram")
+    assert said.spoken[0] == it.OwnGreeting("bram", "Alternate")
+
+
+def test_a_person_who_speaks_is_said_to_be_busy() -> None:
+    caller = _Caller(it.Call(to=it.Mailbox("bram", "2002"), caller=None, busy=True, longest=60))
+    assert caller.hears() == ["not-available-1", "is-busy", "record-up-to-one-minute", "record-after-tone"]
+
+
+def test_a_number_without_mailbox_says_so_and_asks_for_no_pin() -> None:
+    caller = _Caller(it.Call(to=None, caller=_ANITA, diverted="2000"))
+    assert caller.hears() == ["no-mailbox", "good-bye"]
+
+
+def test_who_calls_the_own_number_opens_the_mailbox() -> None:
+    assert _Caller(it.Call(to=_BRAM, caller=_BRAM, diverted="2002")).hears() == ["enter-pin"]
+
+
+def test_the_longest_time_is_told() -> None:
+    caller = _leaving().tell(it.Said(), it.Recorded(300.0, full=True))
+    assert caller.hears() == ["longest-reached", "message-menu"]
 
 
 def test_who_hangs_up_has_left_the_message() -> None:
@@ -162,6 +185,74 @@ def test_calling_back_the_one_who_left_it() -> None:
     assert it.Transfer("2001") in _inside().press("15").last
 
 
+def test_a_reply_is_spoken_and_sent() -> None:
+    caller = _inside().press("16").tell(it.Said())
+    assert caller.last == [it.Record()]
+    caller.press("#").tell(it.Recorded(3.0)).press("41")
+    assert caller.last == [it.Reply("bram", "m1", "Urgent")]
+    caller.tell(it.Saved(True))
+    assert caller.hears() == ["message-sent", "play-menu"]
+
+
+def test_who_has_no_mailbox_gets_no_reply() -> None:
+    assert _inside().press("126").hears() == ["no-reply", "play-menu"]
+
+
+def test_a_message_is_sent_on_to_an_extension_that_is_confirmed() -> None:
+    caller = _inside().press("17")
+    assert caller.hears() == ["enter-recipient"]
+    assert caller.press("2001#").last == [it.Find("2001")]
+    caller.tell(it.Found(_ANITA))
+    said = caller.last[0]
+    assert isinstance(said, it.Say)
+    assert it.Digits("2001") in said.spoken
+    assert caller.hears() == ["to-extension", "confirm-recipient"]
+    assert caller.press("1").hears() == ["words-before"]
+    assert caller.press("2").last == [it.SendOn("bram", "anita", "m1", recorded=False)]
+    assert caller.tell(it.Saved(True)).hears() == ["message-sent", "play-menu"]
+    caller.press("72001#").tell(it.Found(_ANITA)).press("11").tell(it.Said()).press("#").tell(it.Recorded(2.0))
+    assert caller.press("1").last == [it.SendOn("bram", "anita", "m1")]
+
+
+def test_an_extension_without_mailbox_is_asked_for_again() -> None:
+    caller = _inside().press("4999#").tell(it.Found(None))
+    assert caller.hears() == ["no-mailbox", "enter-recipient"]
+
+
+def test_a_private_message_is_not_sent_on() -> None:
+    private = it.Heard("m1", new=True, urgent=False, caller="2001", private=True)
+    caller = _inside(private).press("1")
+    assert caller.hears() == ["private-message", "message-from"]
+    assert caller.press("7").hears() == ["private-not-sent-on", "play-menu"]
+
+
+def test_a_message_is_sent_to_somebody() -> None:
+    caller = _inside().press("42001#").tell(it.Found(_ANITA)).press("1").tell(it.Said()).press("#")
+    assert caller.tell(it.Recorded(2.0)).press("1").last == [it.SendOn("bram", "anita")]
+
+
+def test_the_alternate_greeting_is_turned_on() -> None:
+    caller = _inside().press("22")
+    assert caller.last == [it.AskGreeting("bram", "Alternate")]
+    caller.tell(it.GreetingNow("Alternate", on=False))
+    assert caller.hears() == ["greeting-alternate", "greeting-is-off", "switched-greeting-menu"]
+    assert caller.press("4").last == [it.SwitchGreeting("bram", "Alternate", on=True)]
+    caller.tell(it.Saved(True))
+    assert caller.hears() == ["greeting-saved", "greeting-alternate", "greeting-is-on", "switched-greeting-menu"]
+
+
+def test_a_pin_that_was_reset_must_be_changed_first() -> None:
+    caller = _Caller(it.Call(to=None, caller=_BRAM)).press("8264#").tell(it.Checked(True, expired=True))
+    assert caller.hears() == ["choose-new-pin", "enter-new-pin"]
+    assert caller.press("59265#59265#").last == [it.SetPin("bram", "59265")]
+    assert it.List("bram") in caller.tell(it.Saved(True)).last
+
+
+def test_a_nearly_full_mailbox_is_told() -> None:
+    caller = _Caller(it.Call(to=None, caller=_BRAM)).press("8264#").tell(it.Checked(True), it.Listed((), True))
+    assert caller.hears() == ["mailbox-nearly-full", "no-messages", "main-menu"]
+
+
 def test_a_new_pin_must_be_typed_twice_and_not_be_simple() -> None:
     caller = _inside().press("31234#")
     assert caller.hears() == ["pin-too-simple", "enter-new-pin"]
@@ -172,7 +263,7 @@ def test_a_new_pin_must_be_typed_twice_and_not_be_simple() -> None:
 
 
 def test_a_greeting_is_recorded_heard_and_taken_back() -> None:
-    caller = _inside().press("22").tell(it.Said())
+    caller = _inside().press("21").tell(it.GreetingNow("Standard", on=True)).press("2").tell(it.Said())
     assert caller.last == [it.Record()]
     caller.press("#").tell(it.Recorded(3.0))
     assert caller.last == [it.KeepGreeting("bram", recorded=True)]
@@ -211,7 +302,9 @@ def test_no_order_of_events_breaks_a_dialogue(call: it.Call, events: list[it.Eve
     assert dialogue.happened(it.Key("1")) == [] or not dialogue.over
 
 
-_OF_THE_OWNER = (it.List, it.Mark, it.Delete, it.SetPin, it.KeepGreeting)
+_OF_THE_OWNER = (
+    it.List, it.Mark, it.Delete, it.SetPin, it.KeepGreeting, it.AskGreeting, it.SwitchGreeting, it.Reply, it.SendOn
+)  # fmt: skip
 
 
 @given(_calls, st.lists(_events, max_size=40))
@@ -223,9 +316,7 @@ def test_a_mailbox_opens_only_after_its_pin(call: it.Call, events: list[it.Event
         if event == it.Listed(_MESSAGES) and not proven:
             continue  # a list comes only where it was asked for
         commands = dialogue.happened(event)
-        opening = [
-            one for one in commands if isinstance(one, (it.List, it.Mark, it.Delete, it.SetPin, it.KeepGreeting))
-        ]
+        opening = [one for one in commands if isinstance(one, _OF_THE_OWNER)]
         proven = proven or event == it.Checked(True)
         assert proven or not opening
 

@@ -52,6 +52,11 @@ def wav(pcm: Pcm, rate: int, *, law: str | None = None) -> bytes:
     return _head(rate, law, len(octets)) + octets
 
 
+def wav_of_codes(codes: bytes, rate: int, law: str) -> bytes:
+    """A whole WAV file of what is G.711 already."""
+    return _head(rate, law, len(codes)) + codes
+
+
 def _octets(pcm: Pcm, law: str | None) -> bytes:
     if law is None:
         return pcm.astype("<i2").tobytes()

@@ -23,11 +23,24 @@ MOST_RECIPIENTS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """A mailbox: whose, how full it is and how full it may get (octets, 0: no limit)."""
+    """A mailbox: whose, how full it is and how full it may get (octets, 0: no limit): from ``warning`` on its owner is
+    warned, from ``send`` on can't send, and beyond ``limit`` it takes nothing."""
 
     display_name: str
     used: int
     limit: int = 0
+    warning: int = 0
+    send: int = 0
+
+    @property
+    def may_send(self) -> bool:
+        """Whether its owner may send."""
+        return not self.send or self.used < self.send
+
+    @property
+    def warned(self) -> bool:
+        """Whether it is nearly full."""
+        return bool(self.warning) and self.used >= self.warning
 
     def element(self) -> Element:
         """As XML."""
@@ -38,10 +51,15 @@ class Mailbox:
                 text("CurrentSizeInBytes", self.used),
                 text("IsPrimary", True),
                 text("IsStoreMounted", True),
+                text("IsStoreOverFlowed", False),
                 text("IsMailboxMounted", True),
-                text("IsWarningQuotaExceeded", bool(self.limit) and self.used * 10 > self.limit * 9),
-                text("IsReceiveQuotaExceeded", bool(self.limit) and self.used > self.limit),
-                text("IsSendQuotaExceeded", bool(self.limit) and self.used > self.limit),
+                text("IsWarningQuotaExceeded", self.warned),
+                text("IsReceiveQuotaExceeded", bool(self.limit) and self.used >= self.limit),
+                text("IsSendQuotaExceeded", not self.may_send),
+                text("WarningQuota", self.warning),
+                text("ReceiveQuota", self.limit),
+                text("SendQuota", self.send),
+                text("IsDeletedFolderEnabled", True),
                 text("FoldersURI", "/vmrest/mailbox/folders"),
             ),
         )
@@ -49,7 +67,8 @@ class Mailbox:
     @classmethod
     def read_from(cls, element: Element) -> Mailbox:
         """The mailbox of an answer. Raises DocumentError."""
-        return cls(element.text_of("DisplayName"), whole(element.text_of("CurrentSizeInBytes") or "0"))
+        sizes = ("CurrentSizeInBytes", "ReceiveQuota", "WarningQuota", "SendQuota")
+        return cls(element.text_of("DisplayName"), *(whole(element.text_of(name) or "0") for name in sizes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +152,13 @@ class NewMessage:
 
     @classmethod
     def read_from(cls, element: Element) -> NewMessage:
-        """Raises DocumentError."""
+        """Raises DocumentError, also where it asks for what is not offered (sending later, dispatch, holding)."""
         found = element.text_of
+        if found("FutureDelivery"):
+            raise DocumentError("Messages are sent at once: FutureDelivery is not offered")
+        for name in ("Dispatch", "InvestigativeHold"):
+            if truth({"1": "true", "0": "false", "": "false"}.get(found(name), found(name))):
+                raise DocumentError(f"{name} is not offered")
         return cls(
             found("Subject")[:512],
             parse_priority(found("Priority") or "Normal"),
@@ -159,23 +183,36 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Whom a message goes to: a user's id or an address."""
+    """Whom a message goes to: a user's id, an address or an extension. ``kind``: TO, CC or BCC; who is a BCC is not
+    shown to the others."""
 
     user: str = ""
     smtp: str = ""
+    extension: str = ""
+    kind: str = "TO"
 
 
 def recipients_of(element: Element) -> tuple[Recipient, ...]:
     """The second part of a message that is sent. Raises DocumentError where it names nobody or too many."""
-    rows = tuple(
-        Recipient(row.text_of("Address/UserGuid"), row.text_of("Address/SmtpAddress"))
-        for row in element.all("Recipient")
-    )
+    rows = tuple(_read_recipient(row) for row in element.all("Recipient"))
     if not rows or len(rows) > MOST_RECIPIENTS:
         raise DocumentError(f"A message has 1 to {MOST_RECIPIENTS} recipients, not {len(rows)}")
-    if any(not row.user and not row.smtp for row in rows):
-        raise DocumentError("A recipient has neither a UserGuid nor an SmtpAddress")
     return rows
+
+
+def _read_recipient(row: Element) -> Recipient:
+    found = row.text_of
+    kind = (found("Type") or "TO").upper()
+    if kind not in ("TO", "CC", "BCC"):
+        raise DocumentError(f"{kind[:40]!r} is no kind of recipient: TO, CC or BCC")
+    if found("Address/Type") not in ("", "SUBSCRIBER"):
+        raise DocumentError("Lists and contacts can't be recipients: name people")
+    user = found("Address/UserGuid") or found("Address/ObjectId")
+    extension = found("Address/DtmfAccessID") or found("Address/DtmfAccessId")
+    one = Recipient(user, found("Address/SmtpAddress"), extension, kind)
+    if not one.user and not one.smtp and not one.extension:
+        raise DocumentError("A recipient has no UserGuid, no SmtpAddress and no DtmfAccessID")
+    return one
 
 
 def recipients(rows: Sequence[Recipient]) -> Element:
@@ -184,5 +221,8 @@ def recipients(rows: Sequence[Recipient]) -> Element:
 
 
 def _recipient(row: Recipient) -> Element:
-    inner = text("UserGuid", row.user) if row.user else text("SmtpAddress", row.smtp)
-    return Element("Recipient", children=(text("Type", "TO"), Element("Address", children=(inner,))))
+    if row.user or row.smtp:
+        inner = text("UserGuid", row.user) if row.user else text("SmtpAddress", row.smtp)
+    else:
+        inner = text("DtmfAccessID", row.extension)
+    return Element("Recipient", children=(text("Type", row.kind), Element("Address", children=(inner,))))

@@ -198,7 +198,7 @@ class Query:
     page: int = 1
     rows: int = USUAL_PAGE
     voice: bool = True
-    """False where another kind than voice is asked for: there is none."""
+    """False where another kind than voice (or dispatch messages) is asked for: there is none."""
 
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> Query:
@@ -215,7 +215,7 @@ class Query:
             ascending=order == "ascending",
             page=whole(values.get("pagenumber", "1"), 1, 1_000_000),
             rows=whole(values.get("rowsperpage", str(USUAL_PAGE)), 1, LARGEST_PAGE),
-            voice=values.get("type", "voice").lower() == "voice",
+            voice=values.get("type", "voice").lower() == "voice" and not truth(values.get("dispatch", "false")),
         )
 
 

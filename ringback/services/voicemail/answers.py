@@ -25,6 +25,12 @@ def document(request: web.Request, root: Element, status: int = 200) -> web.Resp
     )
 
 
+def sound(file: bytes) -> web.Response:
+    """A WAV file, for its owner's ears only."""
+    headers = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
+    return web.Response(body=file, content_type="audio/wav", headers=headers)
+
+
 def nothing() -> web.Response:
     """Done, and there is nothing to say."""
     return web.Response(status=204, headers=_COMMON)

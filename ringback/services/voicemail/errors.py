@@ -21,3 +21,28 @@ class TooLongError(VoicemailError):
 
 class UnknownRecipientError(VoicemailError):
     """A message names somebody who has no mailbox here."""
+
+
+class NoReplyError(VoicemailError):
+    """Who left the message has no mailbox here to reply to."""
+
+
+class NoSuchMessageError(VoicemailError):
+    """There is no such message in the mailbox."""
+
+
+class PrivateMessageError(VoicemailError):
+    """A private message is not for others: it can't be forwarded."""
+
+
+class SendQuotaError(VoicemailError):
+    """The sender's own mailbox is too full to send."""
+
+
+class CallError(VoicemailError):
+    """A call to a phone can't be made, or nothing can be played on it now. ``code`` as answers name it."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code

@@ -19,7 +19,7 @@ from aiohttp import hdrs, web
 from ringback.protocols.cometd import Answer, Bayeux, BayeuxError, Packet, parse
 from ringback.services.voicemail import answers
 from ringback.services.voicemail.door import Door
-from ringback.services.voicemail.events import Happened
+from ringback.services.voicemail.events import Happened, Kind
 from ringback.services.voicemail.settings import VoicemailSettings
 
 PATH: Final = "/vmevents/cometd"
@@ -58,7 +58,12 @@ class Notifications:
         """Tell all who listen to the mailbox."""
         for name, subscription in self._subscriptions.items():
             if subscription.user == event.user:
-                for client in self._bayeux.publish(_CHANNEL + name, self._data(name, event)):
+                clients = [
+                    client
+                    for kind in event.kinds
+                    for client in self._bayeux.publish(_CHANNEL + name, _data(name, kind, event))
+                ]
+                for client in clients:
                     if (held := self._held.get(client)) is not None:
                         held.set()
 
@@ -134,22 +139,23 @@ class Notifications:
         self._bayeux.touch(name, time.monotonic())
         return self._bayeux.take(name)
 
-    def _data(self, name: str, event: Happened) -> dict[str, Any]:
-        message = event.kept.message
-        info = {
-            "CallerAni": message.sender.number,
-            "Sender": message.sender.display_name or message.sender.name,
-            "MessageId": message.wire_id,
-            "ReceiveTime": str(message.arrived),
-            "Priority": message.priority,
-            "MsgType": "Voice",
-        }
-        return {
-            "MessageInfo": [info],
-            "USN": str(event.kept.changed),
-            "EventTime": str(event.at),
-            "SubscriptionId": name,
-            "MailboxId": event.user,
-            "EventType": str(event.kind),
-            "DisplayName": event.user,
-        }
+
+def _data(name: str, kind: Kind, event: Happened) -> dict[str, Any]:
+    message = event.kept.message
+    info = {
+        "CallerAni": message.sender.number,
+        "Sender": message.sender.display_name or message.sender.name,
+        "MessageId": message.wire_id,
+        "ReceiveTime": str(message.arrived),
+        "Priority": message.priority,
+        "MsgType": "Voice",
+    }
+    return {
+        "MessageInfo": [info],
+        "USN": str(event.kept.changed),
+        "EventTime": str(event.at),
+        "SubscriptionId": name,
+        "MailboxId": event.user,
+        "EventType": str(kind),
+        "DisplayName": event.name or event.user,
+    }

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+import structlog
 from aiohttp import hdrs, web
+from sqlalchemy.exc import SQLAlchemyError
 
 from ringback.protocols.markup import Element
 from ringback.protocols.vmrest import documents
 from ringback.protocols.vmrest.documents import DocumentError, text
-from ringback.protocols.vmrest.mailbox import Addressee, Folder, Mailbox, addressees, folders
+from ringback.protocols.vmrest.mailbox import Addressee, Folder, addressees, folders
 from ringback.protocols.vmrest.messages import FOLDERS, FolderName, MessageChange, MessageList, Query, message_id
-from ringback.services.voicemail import answers
+from ringback.rules.name_search import fold
+from ringback.services.voicemail import answers, sounds
 from ringback.services.voicemail.door import Door, Owner
 from ringback.services.voicemail.mailroom import Mailroom
+from ringback.services.voicemail.own import Own
+from ringback.services.voicemail.phones import Phones
 from ringback.services.voicemail.sending import Sending
 from ringback.services.voicemail.settings import VoicemailSettings
 from ringback.storage.voicemail.store import VoicemailStore
 
 BASE: Final = "/vmrest"
 _FOUND: Final = 25  # addressees of a look-up
+_CODEC: Final = re.compile(r"audio/(?:wav|vnd\.wave)\s*;\s*codec=([0-9a-fA-F]{1,4})")
+
+_log = structlog.get_logger("ringback.voicemail.rest")
 
 _Handler = Callable[[Owner, web.Request], Awaitable[web.StreamResponse]]
 
@@ -28,12 +38,16 @@ _Handler = Callable[[Owner, web.Request], Awaitable[web.StreamResponse]]
 class Rest:
     """The handlers below ``/vmrest``."""
 
-    def __init__(self, settings: VoicemailSettings, store: VoicemailStore, mailroom: Mailroom, door: Door) -> None:
+    def __init__(
+        self, settings: VoicemailSettings, store: VoicemailStore, mailroom: Mailroom, door: Door, phones: Phones
+    ) -> None:
         self._settings = settings
         self._store = store
         self._mailroom = mailroom
         self._door = door
-        self._sending = Sending(mailroom, settings)
+        self._sending = Sending(mailroom, store, settings, phones.recorded)
+        self._user = Own(settings, store, mailroom)
+        self._phones = phones
 
     def routes(self) -> Sequence[web.RouteDef]:
         """What to add to the router."""
@@ -52,17 +66,25 @@ class Rest:
             web.put(f"{BASE}/messages/{{message}}", own(self._change)),
             web.delete(f"{BASE}/messages/{{message}}", own(self._delete)),
             web.get(f"{BASE}/messages/{{message}}/attachments/{{part}}", own(self._sound)),
+            *self._user.routes(own),
+            *self._phones.routes(own),
         ]
 
     def _own(self, handler: _Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
-            owner = await self._door.owner(request)
-            if isinstance(owner, web.StreamResponse):
-                return owner
             try:
+                owner = await self._door.owner(request)
+                if isinstance(owner, web.StreamResponse):
+                    return owner
+                other = request.query.get("userobjectid", "")
+                if other and fold(other) != owner.user:  # whoever it is: nobody learns who has a mailbox
+                    return answers.refusal(403, "FORBIDDEN", "Only the mailbox of who asks can be used")
                 return await handler(owner, request)
             except DocumentError as error:
                 return answers.invalid(error)
+            except (SQLAlchemyError, OSError) as error:
+                _log.error("rest.database_refused", error=type(error).__name__)
+                return answers.refusal(503, "SERVICE_UNAVAILABLE", "The messages can't be reached now: try again later")
 
         return handle
 
@@ -71,9 +93,7 @@ class Rest:
         return answers.document(request, Element("VersionInfo", children=children))
 
     async def _mailbox(self, owner: Owner, request: web.Request) -> web.Response:
-        row = owner.mailbox
-        limit = row.size_limit or self._settings.size_limit
-        found = Mailbox(row.display_name or row.id, await self._store.used(owner.user), limit)
+        found = self._mailroom.quota(owner.mailbox, await self._store.used(owner.user))
         return answers.document(request, found.element())
 
     async def _folders(self, owner: Owner, request: web.Request) -> web.Response:
@@ -128,8 +148,8 @@ class Rest:
             sound = await self._store.sound(owner.user, _message_of(request))
         if sound is None:
             return answers.not_found()
-        headers = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
-        return web.Response(body=sound, content_type="audio/wav", headers=headers)
+        tag = _notation(request.headers.get(hdrs.ACCEPT, ""))
+        return answers.sound(sound if tag is None else await asyncio.to_thread(sounds.as_kept, sound, tag))
 
     async def _addresses(self, _owner: Owner, request: web.Request) -> web.Response:
         words = request.query.get("name", "").strip()
@@ -145,6 +165,18 @@ def _folder_of(request: web.Request) -> FolderName:
     if name not in FOLDERS:
         raise DocumentError(f"There is no folder {name[:40]!r}")
     return name
+
+
+def _notation(accept: str) -> int | None:
+    """The format that is asked for: ``audio/wav;codec=7`` (RFC 2361: 1 linear, 6 A-law, 7 mu-law), else None. Raises
+    DocumentError."""
+    found = _CODEC.search(accept)
+    if found is None:
+        return None
+    tag = int(found[1], 16)
+    if tag not in (sounds.LINEAR, sounds.A_LAW, sounds.MU_LAW):
+        raise DocumentError("Sounds are given as linear PCM (1), A-law (6) or mu-law (7)")
+    return tag
 
 
 def _message_of(request: web.Request) -> str:

@@ -21,6 +21,7 @@ from ringback.services.voicemail.browser import BrowserSignIn
 from ringback.services.voicemail.door import Door, hash_secret
 from ringback.services.voicemail.mailroom import Mailroom
 from ringback.services.voicemail.notifications import Notifications
+from ringback.services.voicemail.phones import Phones
 from ringback.services.voicemail.probe import Probe
 from ringback.services.voicemail.rest import Rest
 from ringback.services.voicemail.settings import MailboxSettings, VoicemailSettings
@@ -90,13 +91,13 @@ class VoicemailService:
         mailroom = Mailroom(settings, store)
         notifications = Notifications(settings, door)
         mailroom.listen(notifications.happened)
+        telephone = Telephone(settings, store, TelephoneDesk(settings, store, mailroom))
         rest = [
-            *Rest(settings, store, mailroom, door).routes(),
+            *Rest(settings, store, mailroom, door, Phones(settings, store, telephone.call)).routes(),
             *notifications.routes(),
             *Probe(settings).routes(),
             *(browser.routes() if browser is not None else ()),
         ]
-        telephone = Telephone(settings, store, TelephoneDesk(store, mailroom))
         mailroom.listen(telephone.happened)
         await telephone.start()
         stack.push_async_callback(telephone.stop)

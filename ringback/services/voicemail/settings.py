@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from ringback.net.single_sign_on import SingleSignOnSettings
 from ringback.net.tls import Identity
 from ringback.rules.addresses import HostPort
+from ringback.rules.office_hours import OfficeHours
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,15 @@ class CallManagerPeer:
 
 
 @dataclass(frozen=True, slots=True)
+class PinRules:
+    """Digits at least, and after how many wrong ones in a row the mailbox is closed to telephones for how long."""
+
+    length: int = 4
+    tries: int = 5
+    lock_seconds: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
 class VoicemailSettings:
     """One node. Ports 0 let the system choose.
 
@@ -47,8 +58,10 @@ class VoicemailSettings:
     ``application_user`` and ``application_password`` fetch the keys. Calls are taken from ``sip_peers`` only, in the
     order in which a cluster's nodes are told of lamps; ``operator`` is the number that the key 0 leads to.
     ``kept_seconds``: how long deleted messages can be taken back; ``longest_seconds``: of one message;
-    ``size_limit``: octets of a mailbox without a limit of its own. ``single_sign_on``: None where people don't sign in
-    at an identity provider.
+    ``size_limit``: octets of a mailbox without a limit of its own, of which ``warning_percent`` bring a warning and
+    ``send_percent`` end the sending. ``heard_seconds``: how long a heard message stays, 0: for ever.
+    ``single_sign_on``: None where people don't sign in at an identity provider. ``pilot``: the number of the voicemail;
+    ``call_out``: beginnings of numbers, beside extensions, at which people may hear messages.
     """
 
     node: str
@@ -74,3 +87,14 @@ class VoicemailSettings:
     media_ports: tuple[int, int] = (16384, 32766)
     most_calls: int = 500
     operator: str = ""
+    warning_percent: int = 85
+    send_percent: int = 95
+    heard_seconds: float = 0.0
+    law: Literal["mu", "A"] | None = "mu"
+    """How recordings by telephone are kept; None: 16 bits linear."""
+    pins: PinRules = field(default_factory=PinRules)
+    hours: OfficeHours = field(default_factory=OfficeHours)
+    locale: str = ""
+    """The language of mailboxes that have none of their own."""
+    pilot: str = ""
+    call_out: tuple[str, ...] = ()

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from ringback.protocols.vmrest.messages import FolderName, Message, Priority, Sender, Sensitivity
 from ringback.rules.name_search import fold
 
-GreetingKind = Literal["Standard", "Alternate", "Busy", "OffHours", "Internal", "Error", "Holiday"]
+GreetingKind = Literal["Standard", "Alternate", "Busy", "Closed", "Internal", "Holiday", "Error"]
+GREETING_KINDS: Final[tuple[GreetingKind, ...]] = get_args(GreetingKind)
 
 
 @dataclass(frozen=True, slots=True)
 class MailboxRow:
     """A person's mailbox. ``pin`` and ``password`` are argon2id hashes, empty where there is none: then one signs in
-    with the account of the call manager only, and has no telephone interface. ``size_limit`` in octets, 0: none."""
+    with the account of the call manager only, and has no telephone interface. ``size_limit`` in octets, 0: none.
+
+    ``wrong_pins``: tries since the last right one; until ``locked_until`` (Unix milliseconds) no PIN is tried.
+    ``pin_expired``: the owner has to choose another one before anything else. ``own_limit``: an administrator set the
+    limit."""
 
     id: str
     display_name: str = ""
@@ -24,6 +29,10 @@ class MailboxRow:
     pin: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
     size_limit: int = 0
+    own_limit: bool = False
+    wrong_pins: int = 0
+    locked_until: int = 0
+    pin_expired: bool = False
 
     @property
     def user(self) -> str:
@@ -69,12 +78,16 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """A greeting of a mailbox. ``until``: when it ends by itself, or 0. Without a sound the standard words are said."""
+    """A greeting of a mailbox. ``until``: when it ends by itself (Unix milliseconds), or 0. ``recorded``: there is a
+    sound, in ``language`` (a Windows locale identifier, 0: not said); it is played where ``spoken``, else the standard
+    words are."""
 
     kind: GreetingKind
     enabled: bool
     until: int = 0
     recorded: bool = False
+    spoken: bool = False
+    language: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,16 @@ from sqlalchemy import RowMapping
 from ringback.protocols.vmrest.messages import FOLDERS, Attachment, FolderName, Message, Priority, Sender, Sensitivity
 from ringback.storage.voicemail.records import Kept, MailboxRow, NewVoiceMessage
 
+_MAILBOX = (
+    "id", "display_name", "smtp", "extension", "locale", "pin", "password", "size_limit", "wrong_pins", "locked_until"
+)  # fmt: skip
 _PRIORITIES, _SENSITIVITIES = get_args(Priority), get_args(Sensitivity)
 
 
 def mailbox(row: RowMapping) -> MailboxRow:
     """A mailbox."""
-    names = ("id", "display_name", "smtp", "extension", "locale", "pin", "password", "size_limit")
-    return MailboxRow(**{name: row[name] for name in names})
+    columns: dict[str, Any] = {name: row[name] for name in _MAILBOX}
+    return MailboxRow(**columns, own_limit=bool(row["own_limit"]), pin_expired=bool(row["pin_expired"]))
 
 
 def new_message(

@@ -18,10 +18,11 @@ from ringback.storage.engine import create_engine, exclusive
 from ringback.storage.voicemail import rows
 from ringback.storage.voicemail.errors import MailboxFullError, UnknownMailboxError
 from ringback.storage.voicemail.migrate import LOCK, upgrade
-from ringback.storage.voicemail.records import Counts, Entry, GreetingKind, Kept, MailboxRow, NewVoiceMessage
+from ringback.storage.voicemail.records import Counts, Entry, Kept, MailboxRow, NewVoiceMessage
 from ringback.storage.voicemail.tables import audit, greetings, mailboxes, messages, sounds
 
 _CHANGES = {name: mailboxes.c[f"{name}_changes"] for name in FOLDERS}
+_TOGETHER = 500  # messages deleted in one transaction: others get their turn between
 _SETTINGS = ("display_name", "smtp", "extension", "locale", "size_limit")
 
 
@@ -47,10 +48,13 @@ class VoicemailStore:
         """Make mailboxes that are new and bring the others' names and numbers up to date; mailboxes of the same origin
         that are not among them go, with their messages. PIN and password of a mailbox that is there stay."""
         async with exclusive(self.engine, LOCK) as connection:
-            known = set((await connection.execute(select(mailboxes.c.user))).scalars())
+            found = await connection.execute(select(mailboxes.c.user, mailboxes.c.own_limit))
+            known = {row.user: bool(row.own_limit) for row in found}
             wanted = list(given)
             for row in wanted:
                 values = {name: getattr(row, name) for name in _SETTINGS} | {"id": row.id, "origin": origin}
+                if known.get(row.user):
+                    del values["size_limit"]
                 if row.user in known:
                     await connection.execute(update(mailboxes).where(mailboxes.c.user == row.user).values(values))
                 else:
@@ -62,7 +66,7 @@ class VoicemailStore:
             gone = set((await connection.execute(had)).scalars()) - keep
             if gone:
                 await connection.execute(delete(mailboxes).where(mailboxes.c.user.in_(gone)))
-                await _drop_sounds(connection)
+                await drop_sounds(connection)
 
     async def mailbox(self, user: str) -> MailboxRow | None:
         """The mailbox of a user id."""
@@ -71,6 +75,10 @@ class VoicemailStore:
     async def mailbox_of_number(self, extension: str) -> MailboxRow | None:
         """The mailbox of an extension."""
         return await self._one_mailbox(mailboxes.c.extension == extension) if extension else None
+
+    async def mailbox_of_address(self, smtp: str) -> MailboxRow | None:
+        """The mailbox of an e-mail address."""
+        return await self._one_mailbox(func.lower(mailboxes.c.smtp) == smtp.strip().lower()) if smtp else None
 
     async def mailboxes(self) -> list[MailboxRow]:
         """All of them, by user."""
@@ -88,18 +96,45 @@ class VoicemailStore:
             question = select(mailboxes).where(or_(*fits)).order_by(mailboxes.c.display_name).limit(limit)
             return [rows.mailbox(row) for row in (await connection.execute(question)).mappings()]
 
-    async def set_secrets(self, user: str, *, pin: str | None = None, password: str | None = None) -> bool:
-        """Keep a new hash of the PIN or the password; False where there is no such mailbox."""
-        values = {name: value for name, value in (("pin", pin), ("password", password)) if value is not None}
+    async def set_secrets(
+        self, user: str, *, pin: str | None = None, password: str | None = None, expired: bool = False
+    ) -> bool:
+        """Keep a new hash of the PIN or the password; False where there is no such mailbox. A new PIN is open again
+        after wrong tries; ``expired``: its owner has to choose another one at once."""
+        values: dict[str, Any] = {}
+        if pin is not None:
+            values |= {"pin": pin, "wrong_pins": 0, "locked_until": 0, "pin_expired": expired}
+        if password is not None:
+            values["password"] = password
         async with exclusive(self.engine, LOCK) as connection:
             changed = await connection.execute(update(mailboxes).where(mailboxes.c.user == fold(user)).values(values))
             return bool(changed.rowcount)
 
     async def set_limit(self, user: str, size_limit: int) -> bool:
-        """Set how many octets a mailbox may hold, 0: any number."""
+        """Set how many octets a mailbox may hold, 0: any number; the deployment's word counts no more."""
         async with exclusive(self.engine, LOCK) as connection:
-            change = update(mailboxes).where(mailboxes.c.user == fold(user)).values(size_limit=size_limit)
+            values = {"size_limit": size_limit, "own_limit": True}
+            change = update(mailboxes).where(mailboxes.c.user == fold(user)).values(values)
             return bool((await connection.execute(change)).rowcount)
+
+    async def count_wrong_pin(self, user: str, most: int, locked_until: int) -> tuple[int, bool]:
+        """Count a wrong PIN before it is told; how many there were since the last right one, and whether this one
+        closed the mailbox's telephone interface until then (the count begins anew)."""
+        async with exclusive(self.engine, LOCK) as connection:
+            one = mailboxes.c.user == fold(user)
+            count = update(mailboxes).where(one).values(wrong_pins=mailboxes.c.wrong_pins + 1)
+            tried = (await connection.execute(count.returning(mailboxes.c.wrong_pins))).scalar_one_or_none() or 0
+            closes = tried >= most
+            if closes:
+                values = {"wrong_pins": 0, "locked_until": locked_until}
+                await connection.execute(update(mailboxes).where(one).values(values))
+            return int(tried), closes
+
+    async def forget_wrong_pins(self, user: str) -> None:
+        """The right PIN came."""
+        async with exclusive(self.engine, LOCK) as connection:
+            change = update(mailboxes).where(mailboxes.c.user == fold(user), mailboxes.c.wrong_pins > 0)
+            await connection.execute(change.values(wrong_pins=0))
 
     # --- messages
 
@@ -178,14 +213,28 @@ class VoicemailStore:
 
     async def remove(self, user: str, ids: Sequence[str]) -> list[Kept]:
         """Delete messages for good; those that were there."""
-        async with exclusive(self.engine, LOCK) as connection:
-            found = [one for message in ids if (one := await _message(connection, user, message)) is not None]
-            gone = [one.message.id for one in found]
-            await connection.execute(delete(messages).where(messages.c.id.in_(gone)))
-            for folder in {one.folder for one in found}:
-                await _next(connection, fold(user), folder)
-            await _drop_sounds(connection)
-            return found
+        done: list[Kept] = []
+        for part in (ids[at : at + _TOGETHER] for at in range(0, len(ids), _TOGETHER)):
+            mine = [messages.c.user == fold(user), messages.c.id.in_(part)]
+            async with exclusive(self.engine, LOCK) as connection:
+                found = list((await connection.execute(select(messages).where(*mine))).mappings())
+                await connection.execute(delete(messages).where(*mine))
+                for folder in {rows.kept(row).folder for row in found}:
+                    await _next(connection, fold(user), folder)
+                await drop_sounds(connection, [row["sound"] for row in found])
+            done += [rows.kept(row) for row in found]
+        return done
+
+    async def heard_before(self, moment: int, limit: int = 500) -> list[tuple[str, str]]:
+        """User and id of heard messages of inboxes that came before a moment."""
+        question = (
+            select(messages.c.user, messages.c.id)
+            .where(messages.c.folder == "inbox", messages.c.read, messages.c.arrived < moment)
+            .order_by(messages.c.arrived)
+            .limit(limit)
+        )
+        async with self.engine.connect() as connection:
+            return [(row.user, row.id) for row in await connection.execute(question)]
 
     async def deleted_before(self, moment: int, limit: int = 500) -> list[tuple[str, str]]:
         """User and id of messages that have been among the deleted ones since before a moment."""
@@ -242,34 +291,6 @@ class VoicemailStore:
             urgent_old=sum(many for read, hot, many in found if hot and read),
         )
 
-    # --- greetings
-
-    async def greeting(self, user: str, kind: GreetingKind) -> bytes | None:
-        """The recorded greeting of a kind that is in use, a WAV file; None: the standard words are said."""
-        question = (
-            select(sounds.c.content)
-            .join(greetings, greetings.c.sound == sounds.c.id)
-            .where(greetings.c.user == fold(user), greetings.c.kind == kind, greetings.c.enabled)
-        )
-        async with self.engine.connect() as connection:
-            found = (await connection.execute(question)).scalar_one_or_none()
-            return None if found is None else bytes(found)
-
-    async def put_greeting(self, user: str, kind: GreetingKind, sound: bytes | None) -> None:
-        """Keep a greeting and use it, or with None go back to the standard words. Raises UnknownMailboxError."""
-        key = fold(user)
-        async with exclusive(self.engine, LOCK) as connection:
-            known = (await connection.execute(select(mailboxes.c.user).where(mailboxes.c.user == key))).first()
-            if known is None:
-                raise UnknownMailboxError(user)
-            await connection.execute(delete(greetings).where(greetings.c.user == key, greetings.c.kind == kind))
-            if sound is not None:
-                number = str(uuid.uuid4())
-                await connection.execute(insert(sounds).values(id=number, content=sound))
-                row = {"user": key, "kind": kind, "enabled": True, "until": 0, "sound": number}
-                await connection.execute(insert(greetings).values(row))
-            await _drop_sounds(connection)
-
     # --- audit
 
     async def note(self, entry: Entry) -> None:
@@ -278,10 +299,11 @@ class VoicemailStore:
             values = {name: getattr(entry, name) for name in ("at", "who", "what", "mailbox", "detail")}
             await connection.execute(insert(audit).values(values))
 
-    async def entries(self, limit: int = 100) -> list[Entry]:
-        """The latest lines of the audit log, newest first."""
+    async def entries(self, limit: int = 100, *, user: str = "") -> list[Entry]:
+        """The latest lines of the audit log, newest first; of one mailbox where a user is named."""
+        ours = [audit.c.mailbox == fold(user)] if user else []
         async with self.engine.connect() as connection:
-            found = await connection.execute(select(audit).order_by(audit.c.id.desc()).limit(limit))
+            found = await connection.execute(select(audit).where(*ours).order_by(audit.c.id.desc()).limit(limit))
             return [Entry(row.at, row.who, row.what, row.mailbox, row.detail) for row in found]
 
     async def _one_mailbox(self, condition: Any) -> MailboxRow | None:
@@ -341,8 +363,9 @@ async def _used(connection: AsyncConnection, user: str) -> int:
     return int((await connection.execute(question)).scalar_one())
 
 
-async def _drop_sounds(connection: AsyncConnection) -> None:
-    """Delete sounds that no message and no greeting has any more."""
+async def drop_sounds(connection: AsyncConnection, among: Sequence[str] | None = None) -> None:
+    """Delete sounds (of these, or of all) that no message and no greeting has any more."""
     heard = select(messages.c.sound).where(messages.c.sound == sounds.c.id).exists()
     greeted = select(greetings.c.sound).where(greetings.c.sound == sounds.c.id).exists()
-    await connection.execute(delete(sounds).where(~heard, ~greeted))
+    ours = [] if among is None else [sounds.c.id.in_(among)]
+    await connection.execute(delete(sounds).where(*ours, ~heard, ~greeted))

@@ -2,7 +2,8 @@
 
 ``user`` is the folded user name. A sound is kept once, however many mailboxes have it; it goes with its last message or
 greeting. ``changes`` of a folder grows with every change of what is in it, and ``changed`` of a message is the number
-that its folder had then, so that a client can ask for what is newer than it knows.
+that its folder had then, so that a client can ask for what is newer than it knows. A mailbox with ``own_limit`` keeps
+the limit that an administrator gave it, whatever the deployment says.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ mailboxes = Table(
     Column("user", _Sorted, primary_key=True),
     *map(_text, ("id", "display_name", "smtp", "extension", "locale", "pin", "password", "origin")),
     Column("size_limit", BigInteger, nullable=False, default=0),
+    Column("own_limit", Boolean, nullable=False, default=False),
+    Column("wrong_pins", Integer, nullable=False, default=0),
+    Column("locked_until", BigInteger, nullable=False, default=0),
+    Column("pin_expired", Boolean, nullable=False, default=False),
     Column("next_number", Integer, nullable=False, default=1),
     Column("inbox_changes", Integer, nullable=False, default=1),
     Column("deleted_changes", Integer, nullable=False, default=1),
@@ -73,6 +78,8 @@ messages = Table(
     Index("messages_folder", "user", "folder", "arrived"),
     Index("messages_sound", "sound"),
     Index("messages_deleted", "deleted_at"),
+    Index("messages_size", "user", "size"),
+    Index("messages_counts", "user", "folder", "read", "priority"),
 )
 
 greetings = Table(
@@ -82,6 +89,8 @@ greetings = Table(
     Column("kind", Text, primary_key=True),
     Column("enabled", Boolean, nullable=False),
     Column("until", BigInteger, nullable=False, default=0),
+    Column("language", Integer, nullable=False, default=0),
+    Column("spoken", Boolean, nullable=False, default=True),
     Column("sound", _Sorted, ForeignKey("sounds.id"), nullable=True),
     Index("greetings_sound", "sound"),
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ringback.protocols.vmrest.messages import Priority, Sensitivity
+from ringback.storage.voicemail.records import GreetingKind
 
 # --- what is said
 
@@ -33,9 +34,10 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class OwnGreeting:
-    """The greeting that the owner of a mailbox recorded."""
+    """A greeting that the owner of a mailbox recorded."""
 
     user: str
+    kind: GreetingKind = "Standard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +60,30 @@ Spoken: TypeAlias = Prompt | Digits | Number | OwnGreeting | Recording | VoiceMe
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """What a dialogue must know of a mailbox. ``greeting``: the owner recorded one that counts now. ``full``: it takes
-    no messages. ``has_pin``: its owner can open it by telephone."""
+    """What a dialogue must know of a mailbox. ``greeting``: the kind that counts now and was recorded, None: the
+    standard words are said. ``full``: it takes no messages. ``has_pin``: its owner can open it by telephone."""
 
     user: str
     extension: str
-    greeting: bool = False
+    greeting: GreetingKind | None = None
     full: bool = False
     has_pin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that came. ``to``: the mailbox that it was diverted from, None where somebody called the service itself;
-    ``caller``: the mailbox of who calls, None for strangers. ``operator``: where the key 0 leads, empty: nowhere."""
+    """A call that came. ``to``: the mailbox that it was diverted from, None where somebody called the service itself,
+    or where the number that was called, ``diverted``, has none; ``caller``: the mailbox of who calls, None for
+    strangers. ``operator``: where the key 0 leads, empty: nowhere. ``busy``: the person speaks with somebody.
+    ``longest``: seconds of a message; ``pin_length``: digits that a new PIN has at least."""
 
     to: Mailbox | None
     caller: Mailbox | None
     operator: str = ""
+    diverted: str = ""
+    busy: bool = False
+    longest: float = 300.0
+    pin_length: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +100,10 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The recording ended by itself: silence, or its longest time. ``seconds``: of sound kept."""
+    """The recording ended. ``seconds``: of sound kept; ``full``: its longest time was over."""
 
     seconds: float
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,28 +120,40 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Whether the PIN was right. ``wait``: seconds until another may be tried, 0: now."""
+    """Whether the PIN was right. ``wait``: seconds until another may be tried, 0: now. ``expired``: it was right, but
+    another has to be chosen."""
 
     right: bool
     wait: int = 0
+    expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The messages that were asked for, newest first; heard ones after the new ones."""
+    """The messages that were asked for: new ones first, of these the urgent ones. ``nearly_full``: the mailbox."""
 
     messages: tuple[Heard, ...]
+    nearly_full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A message to listen to."""
+    """A message to listen to. ``answerable``: who left it has a mailbox here; ``private``: it isn't for others."""
 
     id: str
     new: bool
     urgent: bool
     caller: str
-    minutes_ago: int = 0
+    answerable: bool = False
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GreetingNow:
+    """A greeting as it is: whether it is on."""
+
+    kind: GreetingKind
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +164,7 @@ class Saved:
     why: str = ""
 
 
-Event: TypeAlias = Key | Said | Recorded | Waited | Found | Checked | Listed | Saved
+Event: TypeAlias = Key | Said | Recorded | Waited | Found | Checked | Listed | GreetingNow | Saved
 
 # --- what to do
 
@@ -188,6 +209,29 @@ class Deliver:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """Send the recording to who left a message; answered by ``Saved``."""
+
+    user: str
+    id: str
+    priority: Priority = "Normal"
+    sensitivity: Sensitivity = "Normal"
+
+
+@dataclass(frozen=True, slots=True)
+class SendOn:
+    """Send the recording, or a message with the recording (where there is one) before it, to somebody's mailbox;
+    answered by ``Saved``. ``id`` empty: the recording alone."""
+
+    user: str
+    to: str
+    id: str = ""
+    recorded: bool = True
+    priority: Priority = "Normal"
+    sensitivity: Sensitivity = "Normal"
+
+
+@dataclass(frozen=True, slots=True)
 class Find:
     """Look for the mailbox of an extension; answered by ``Found``."""
 
@@ -196,10 +240,11 @@ class Find:
 
 @dataclass(frozen=True, slots=True)
 class CheckPin:
-    """Answered by ``Checked``."""
+    """Answered by ``Checked``. ``extension``: what was typed, also where nobody has it."""
 
     user: str
     pin: str = field(repr=False)
+    extension: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,10 +257,28 @@ class SetPin:
 
 @dataclass(frozen=True, slots=True)
 class KeepGreeting:
-    """Keep the recording as the greeting of a mailbox, or go back to the standard one; answered by ``Saved``."""
+    """Keep the recording as a greeting of a mailbox, or go back to the standard words; answered by ``Saved``."""
 
     user: str
     recorded: bool
+    kind: GreetingKind = "Standard"
+
+
+@dataclass(frozen=True, slots=True)
+class AskGreeting:
+    """How a greeting is; answered by ``GreetingNow``."""
+
+    user: str
+    kind: GreetingKind
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchGreeting:
+    """Turn a greeting on or off; answered by ``Saved``."""
+
+    user: str
+    kind: GreetingKind
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +318,6 @@ class HangUp:
 
 
 Command: TypeAlias = (
-    Say | Wait | Record | StopRecording | DropRecording | Deliver | Find | CheckPin | SetPin | KeepGreeting | List
-    | Mark | Delete | Transfer | HangUp
+    Say | Wait | Record | StopRecording | DropRecording | Deliver | Reply | SendOn | Find | CheckPin | SetPin
+    | KeepGreeting | AskGreeting | SwitchGreeting | List | Mark | Delete | Transfer | HangUp
 )  # fmt: skip

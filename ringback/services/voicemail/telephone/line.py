@@ -8,16 +8,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import structlog
 
 from ringback.media.agreement import protocol_of, secure
-from ringback.media.codecs import ALL, Codec, Pcm, codec_named
+from ringback.media.codecs import Codec, available, codec_named
 from ringback.media.players import Player, Sound
-from ringback.media.players.recorder import wav
 from ringback.media.playout import PlayOut, PlayOutFormats, PlayOutSettings
 from ringback.media.transport.dtls import DtlsIdentity
 from ringback.media.transport.errors import TransportError
@@ -28,36 +25,31 @@ from ringback.protocols.rtp.crypto import offer_lines
 from ringback.protocols.rtp.packet import RtpPacket
 from ringback.protocols.sdp.description import Description, MediaSection, Origin, SdpError
 from ringback.protocols.sdp.formats import Format
-from ringback.protocols.sdp.negotiation import Local, Stream, answer
+from ringback.protocols.sdp.negotiation import Local, Stream, answer, offer, settle
+from ringback.services.voicemail.telephone.tape import G711, RATE, Law, Taken, Tape
 
-RATE: Final = 8000
-"""Of what is recorded, Hz: messages are kept as G.711."""
+WARNING: Final = 15.0
+"""Seconds before the longest time is over at which the caller is told."""
+_LOOK: Final = 0.5  # seconds
 _EVENTS: Final = Format(101, "telephone-event", 8000, fmtp="0-15")
+_SPOKEN: Final = frozenset(codec.name.lower() for codec in available())
+# mu-law first: it is kept as it comes. Calls in G.729 are taken where the system has a library for it.
 _FORMATS: Final = (
-    Format(9, "G722", 8000),
-    Format(8, "PCMA", 8000),
     Format(0, "PCMU", 8000),
+    Format(8, "PCMA", 8000),
+    Format(9, "G722", 8000),
     Format(111, "opus", 48000, 2, "minptime=10;useinbandfec=1"),
+    *([Format(18, "G729", 8000, fmtp="annexb=no")] if "g729" in _SPOKEN else []),
     _EVENTS,
 )
-_SPOKEN: Final = frozenset(codec.name.lower() for codec in ALL)
 _FRAME: Final = 0.02  # seconds
-_QUIET: Final = 150.0  # root mean square of 16-bit samples below which nobody speaks: about -47 dBFS
 
 _log = structlog.get_logger("ringback.voicemail.telephone")
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What was recorded: a WAV file in mu-law, and its length in seconds."""
-
-    wav: bytes
-    seconds: float
-
-
 class Line:
     """One call's audio. ``on_key`` and ``on_recorded`` are called when a key is pressed and when a recording ended by
-    itself (silence, or its longest time)."""
+    itself (silence, or its longest time), ``on_warning`` shortly before the longest time is over."""
 
     def __init__(
         self,
@@ -68,24 +60,31 @@ class Line:
         *,
         longest: float,
         silence: float = 6.0,
+        law: Law | None = "mu",
+        on_warning: Callable[[], None] | None = None,
     ) -> None:
-        """``longest``: seconds of a recording; ``silence``: after how much of it one ends."""
+        """``longest``: seconds of a recording; ``silence``: after how much of it one ends; ``law``: how it is kept."""
         self._host = host
         self._identity = identity
         self._on_key = on_key
         self._on_recorded = on_recorded
+        self._on_warning = on_warning
         self._longest = longest
         self._silence = silence
+        self._law_kept = law
         self._leg: RtpLeg | None = None
         self._stream: Stream | None = None
         self._codec: Codec | None = None
         self._playout: PlayOut | None = None
         self._player: Player | None = None
         self._saying: asyncio.Task[None] | None = None
-        self._frames: list[Pcm] = []
+        self._tape = Tape(longest)
+        self._laws: dict[int, Law] = {}
         self._due = 0.0
-        self._quiet_for = 0.0
         self._recording = False
+        self._looking: asyncio.TimerHandle | None = None
+        self._warned = False
+        self._offered: tuple[Description, Local] | None = None
         self.closed = False
 
     def answer(self, offered: bytes) -> bytes:
@@ -98,19 +97,47 @@ class Line:
         stream = settled.stream("audio")
         if stream is None or self._leg is None:
             raise SdpError("The caller speaks no codec of ours")
-        secure(self._leg, stream, self._identity)
-        self._leg.sending = stream.direction.sends
-        self._leg.event_type = stream.events
+        self._agree(self._leg, stream)
+        return settled.description.encode()
+
+    def offer(self, *, encrypted: bool) -> bytes:
+        """What we would like, for a call that we make. Raises OSError."""
+        local = self._local("sdes" if encrypted else "none")
+        description = offer(Origin(str(secrets.randbits(40)), 1, self._address), self._address, [local])
+        self._offered = (description, local)
+        return description.encode()
+
+    def settle(self, answered: bytes) -> None:
+        """The answer to our offer came. Raises SdpError."""
+        if self._offered is None or self._leg is None:
+            raise SdpError("Nothing was offered")
+        description, local = self._offered
+        stream = settle(description, Description.parse(answered), [local]).stream("audio")
+        if stream is None:
+            raise SdpError("The phone takes no sound")
+        self._agree(self._leg, stream)
+
+    def _agree(self, leg: RtpLeg, stream: Stream) -> None:
+        secure(leg, stream, self._identity)
+        leg.sending = stream.direction.sends
+        leg.event_type = stream.events
         self._stream, self._codec = stream, codec_named(stream.format.name)
-        formats = PlayOutFormats(
-            {one.payload_type: codec_named(one.name) for one in stream.received if one.name.lower() in _SPOKEN}
-        )
+        self._laws = {one.payload_type: G711[one.name.lower()] for one in stream.received if one.name.lower() in G711}
+        others = {
+            one.payload_type: codec_named(one.name)
+            for one in stream.received
+            if one.name.lower() in _SPOKEN and one.payload_type not in self._laws
+        }
+        if stream.format.payload_type in self._laws or not others:
+            if self._playout is not None:
+                self._host.ticker.remove(self._tick)
+                self._playout, self._due = None, 0.0
+            return
         if self._playout is None:
-            self._playout = PlayOut(formats, PlayOutSettings(rate=RATE))
+            self._playout = PlayOut(PlayOutFormats(others), PlayOutSettings(rate=RATE))
             self._host.ticker.add(self._tick)
         else:
-            self._playout.set_formats(formats)
-        return settled.description.encode()
+            self._playout.set_formats(PlayOutFormats(others))
 
     def say(self, sounds: Sequence[Sound], done: Callable[[], None]) -> None:
         """Play sounds one after the other; ``done`` is called once all were played, not where they were stopped."""
@@ -126,41 +153,59 @@ class Line:
         if player is not None:
             player.stop()
 
+    @property
+    def position(self) -> float:
+        """Seconds of the present sound that were played."""
+        return self._player.position if self._player is not None else 0.0
+
     def record(self) -> None:
         """Begin to keep what the caller says."""
-        self._frames = []
-        self._quiet_for = 0.0
-        self._recording = True
+        self._tape = Tape(self._longest)
+        self._tape.wait_from(self._host.time())
+        self._recording, self._warned = True, False
+        if self._leg is not None and self._playout is None:
+            self._leg.read_at_beats(wanted=True)
+        self._look_later()
 
     def stop_recording(self) -> None:
         """Keep no more; what was recorded stays until ``drop``."""
+        if self._recording and self._leg is not None and self._playout is None and not self._leg.closed:
+            self._leg.read_at_beats(wanted=False)
         self._recording = False
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+        self._tape.look(self._host.time())
 
     @property
     def recorded(self) -> float:
         """Seconds recorded, trailing silence left out."""
-        return max(0.0, len(self._frames) * _FRAME - (self._quiet_for if self._quiet_for > 1.0 else 0.0))
+        return self._tape.seconds
+
+    @property
+    def full(self) -> bool:
+        """Whether the recording has its longest time."""
+        return self._tape.full
 
     def taken(self) -> Taken:
         """What was recorded, as a file. Computes some milliseconds."""
-        count = round(self.recorded / _FRAME)
-        pcm = np.concatenate(self._frames[:count]) if count else np.zeros(0, np.int16)
-        return Taken(wav(pcm, RATE, law="mu"), len(pcm) / RATE)
+        return self._tape.taken(self._law_kept)
 
     def sound(self) -> Sound:
         """What was recorded, to be played."""
-        return Sound(RATE, np.concatenate(self._frames) if self._frames else np.zeros(0, np.int16))
+        return Sound(RATE, self._tape.pcm())
 
     def drop(self) -> None:
         """Forget what was recorded."""
-        self._frames = []
-        self._recording = False
+        self.stop_recording()
+        self._tape = Tape(self._longest)
 
     async def close(self) -> None:
         """End the sound."""
         if self.closed:
             return
         self.closed = True
+        self.stop_recording()
         saying = self._saying
         self.hush()
         if saying is not None:
@@ -215,6 +260,11 @@ class Line:
         self._player = None
 
     def _heard(self, packet: RtpPacket, now: float) -> None:
+        law = self._laws.get(packet.payload_type)
+        if law is not None and self._playout is None:
+            if self._recording:
+                self._tape.push(packet, law, now)
+            return
         if self._playout is not None:
             if not self._due:
                 self._due = now
@@ -229,15 +279,26 @@ class Line:
             frame = self._playout.pull(self._due)
             self._due += _FRAME
             if self._recording:
-                self._keep(frame)
+                self._tape.add(frame, now)
 
-    def _keep(self, frame: Pcm) -> None:
-        self._frames.append(frame)
-        loud = float(np.sqrt(np.mean(frame.astype(np.float32) ** 2))) > _QUIET if len(frame) else False
-        self._quiet_for = 0.0 if loud else self._quiet_for + _FRAME
-        if self._quiet_for >= self._silence or len(self._frames) * _FRAME >= self._longest:
-            self._recording = False
+    def _look_later(self) -> None:
+        self._looking = asyncio.get_running_loop().call_later(_LOOK, self._look)
+
+    def _look(self) -> None:
+        """Twice a second: is the caller still speaking, is there still room."""
+        self._looking = None
+        if not self._recording:
+            return
+        if self._tape.look(self._host.time()) >= self._silence or self._tape.full:
+            self.stop_recording()
             self._on_recorded()
+            return
+        left = self._longest - self._tape.length
+        if left <= WARNING and self._longest > 2 * WARNING and not self._warned:
+            self._warned = True
+            if self._on_warning is not None:
+                self._on_warning()
+        self._look_later()
 
 
 def _keying(section: MediaSection) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Final
 
 import structlog
@@ -25,6 +26,16 @@ _WAITING: Final = 64
 _BIGGEST_NUMBER: Final = 99
 
 _log = structlog.get_logger("ringback.voicemail.telephone")
+
+
+@cache
+def _tone() -> Sound:
+    return beep()
+
+
+@cache
+def _warning() -> Sound:
+    return beep(frequency=660.0, seconds=0.2, level=-20.0)
 
 
 class LiveCall:
@@ -62,7 +73,12 @@ class LiveCall:
     def recorded(self) -> None:
         """The recording ended by itself."""
         if self._line is not None:
-            self._put(it.Recorded(self._line.recorded))
+            self._put(it.Recorded(self._line.recorded, full=self._line.full))
+
+    def warn(self) -> None:
+        """The longest time of the recording is nearly over: a tone says so; the recording goes on."""
+        if self._line is not None:
+            self._line.say([_warning()], lambda: None)
 
     def hang_up(self) -> None:
         """The caller is gone: what was recorded is kept, then the call ends."""
@@ -126,7 +142,7 @@ class LiveCall:
                     self._start_timer()
             case it.Record():
                 self._wait = 0.0
-                line.say([await asyncio.to_thread(beep)], line.record)
+                line.say([_tone()], line.record)
             case it.StopRecording():
                 line.stop_recording()
                 self._put(it.Recorded(line.recorded))
@@ -135,15 +151,24 @@ class LiveCall:
             case it.Deliver(user, priority, sensitivity):
                 taken = await asyncio.to_thread(line.taken)
                 self._put(await desk.deliver(user, taken, self._sender, priority, sensitivity))
+            case it.Reply():
+                self._put(await desk.reply(command, await asyncio.to_thread(line.taken)))
+            case it.SendOn():
+                taken_or_not = await asyncio.to_thread(line.taken) if command.recorded else None
+                self._put(await desk.send_on(command, taken_or_not))
             case it.Find(extension):
                 self._put(it.Found(await desk.mailbox(extension)))
-            case it.CheckPin(user, pin):
-                self._put(await desk.check_pin(user, pin))
+            case it.CheckPin(user, pin, extension):
+                self._put(await desk.check_pin(user, pin, extension))
             case it.SetPin(user, pin):
                 self._put(await desk.set_pin(user, pin))
-            case it.KeepGreeting(user, recorded):
+            case it.KeepGreeting(user, recorded, kind):
                 greeting = await asyncio.to_thread(line.taken) if recorded else None
-                self._put(await desk.keep_greeting(user, greeting))
+                self._put(await desk.keep_greeting(user, kind, greeting))
+            case it.AskGreeting(user, kind):
+                self._put(await desk.greeting_now(user, kind))
+            case it.SwitchGreeting(user, kind, on):
+                self._put(await desk.switch_greeting(user, kind, on=on))
             case it.List(user):
                 self._put(await desk.messages(user))
             case it.Mark(user, message, read):
@@ -171,8 +196,8 @@ class LiveCall:
                 return [await self._prompt(f"number-{min(number, _BIGGEST_NUMBER)}")]
             case it.Recording():
                 return [line.sound()]
-            case it.OwnGreeting(user):
-                found = await self._desk.greeting(user)
+            case it.OwnGreeting(user, kind):
+                found = await self._desk.greeting(user, kind)
             case it.VoiceMessage(user, message):
                 found = await self._desk.sound(user, message)
         return [] if found is None else [found]

@@ -1,14 +1,16 @@
 """The telephone side of a voicemail node: calls of the call managers are answered, lamps told.
 
-Calls come from the call managers only, which say in ``Diversion`` (RFC 5806) whose call it was: the last line names who
-was called first. The message-waiting state of a mailbox is sent to a call manager (NOTIFY, RFC 3842) whenever it
-changes, at every start for all mailboxes, and again until one has taken it.
+Calls come from the call managers only, which say whose call it was and why it came here (``diverted``). The service
+calls phones too, where somebody wants to hear a message on one (``outgoing``). The message-waiting state of a mailbox
+is sent to a call manager (NOTIFY, RFC 3842) whenever it changes, at every start for all mailboxes, and again until one
+has taken it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import ssl
 import time
 from dataclasses import dataclass
@@ -25,7 +27,18 @@ from ringback.protocols.sdp.description import SdpError
 from ringback.protocols.sip.agent import Agent
 from ringback.protocols.sip.bodies import message_summary
 from ringback.protocols.sip.errors import SipError
-from ringback.protocols.sip.events import Answered, Ended, Event, Invited, OfferArrived, RequestArrived, Unanswered
+from ringback.protocols.sip.events import (
+    Accepted,
+    Answered,
+    Ended,
+    Event,
+    Failed,
+    InfoArrived,
+    Invited,
+    OfferArrived,
+    RequestArrived,
+    Unanswered,
+)
 from ringback.protocols.sip.flows import Body, Flow, Target
 from ringback.protocols.sip.headers import NameAddr
 from ringback.protocols.sip.message import Request
@@ -33,17 +46,21 @@ from ringback.protocols.sip.session import Session
 from ringback.protocols.sip.settings import AgentSettings
 from ringback.protocols.sip.uri import Uri
 from ringback.rules.name_search import fold
+from ringback.services.voicemail.errors import CallError
 from ringback.services.voicemail.events import Happened
 from ringback.services.voicemail.settings import CallManagerPeer, VoicemailSettings
 from ringback.services.voicemail.telephone import events as it
 from ringback.services.voicemail.telephone.desk import Desk
+from ringback.services.voicemail.telephone.diverted import diverted
 from ringback.services.voicemail.telephone.line import Line
 from ringback.services.voicemail.telephone.live import LiveCall
+from ringback.services.voicemail.telephone.outgoing import Node, PhoneCall
 from ringback.services.voicemail.telephone.prompts import language_of
 from ringback.storage.voicemail.records import Counts
 from ringback.storage.voicemail.store import VoicemailStore
 
 _AGAIN_SECONDS: Final = 10.0
+_SIGNAL: Final = re.compile(rb"(?im)^\s*Signal\s*=\s*([0-9*#A-D])")
 _AT_ONCE: Final = 50  # lamps told together at a start
 
 _log = structlog.get_logger("ringback.voicemail.telephone")
@@ -92,6 +109,7 @@ class Telephone:
         self._lamp_task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._told: dict[object, tuple[str, Counts]] = {}
+        self._called: dict[Session, PhoneCall] = {}
         self._agent = Agent(
             AgentSettings(
                 product="Ringback voicemail",
@@ -143,6 +161,8 @@ class Telephone:
             running.session.end(now)
             if running.live is not None:
                 running.live.hang_up()
+        await asyncio.gather(*(called.close() for called in list(self._called.values())))
+        self._called.clear()
         tasks = [running.task for running in self._calls.values() if running.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._lamp_task is not None:
@@ -165,6 +185,12 @@ class Telephone:
                 self._invited(session, request, flow, sdp, now)
             case OfferArrived(session, _, sdp):
                 self._offered(session, sdp, now)
+            case InfoArrived():
+                self._informed(event)
+            case Accepted(session) if (called := self._called.get(session)) is not None:
+                called.told(event)
+            case Failed(session) | Ended(session) if (called := self._called.pop(session, None)) is not None:
+                called.told(event)
             case Ended(session):
                 self._ended(session)
             case Answered(handle, response):
@@ -181,12 +207,15 @@ class Telephone:
         if sdp is None or self._host is None:
             session.reject(now, 488)
             return
+        if self._settings.pilot and _caller(request)[0] == self._settings.pilot:
+            session.reject(now, 480)  # our own call to a phone that nobody took
+            return
         running = _Running(session, self._line_for(session))
         try:
             answer = running.line.answer(sdp)
         except (SdpError, OSError) as error:
             _log.warning("telephone.call_refused", why=str(error))
-            session.reject(now, 488 if isinstance(error, SdpError) else 503)
+            session.reject(now, 488 if isinstance(error, SdpError) else 503, headers=_warning(error))
             return
         self._calls[session] = running
         session.ring(now, 180)
@@ -218,7 +247,20 @@ class Telephone:
             if (live := self._calls[session].live) is not None:
                 live.recorded()
 
-        return Line(self._host, self._identity, key, recorded, longest=self._settings.longest_seconds)
+        def warned() -> None:
+            if (live := self._calls[session].live) is not None:
+                live.warn()
+
+        settings = self._settings
+        return Line(
+            self._host,
+            self._identity,
+            key,
+            recorded,
+            longest=settings.longest_seconds,
+            law=settings.law,
+            on_warning=warned,
+        )
 
     async def _run(self, running: _Running, request: Request) -> None:
         session = running.session
@@ -233,16 +275,25 @@ class Telephone:
 
     async def _live(self, session: Session, request: Request) -> LiveCall:
         number, name = _caller(request)
-        diverted = _diverted_from(request)
+        way = diverted(request)
         caller = await self._desk.mailbox(number)
-        to = await self._desk.mailbox(diverted) if diverted else None
-        whose = to or caller
-        language = language_of(await self._desk.language(whose.user) if whose is not None else "")
+        to = await self._desk.called(way.number, way.reason, inside=caller is not None) if way.number else None
+        settings = self._settings
+        locale = await self._desk.language([number, way.number]) or settings.locale
+        call = it.Call(
+            to,
+            caller,
+            settings.operator,
+            way.number,
+            busy=way.reason == "user-busy",
+            longest=settings.longest_seconds,
+            pin_length=settings.pins.length,
+        )
         return LiveCall(
-            it.Call(to, caller, self._settings.operator),
+            call,
             await self._desk.sender(number, name),
             self._desk,
-            language=language,
+            language=language_of(locale),
             end=lambda: self._hang_up(session),
             transfer=lambda target: self._transfer(session, target),
         )
@@ -257,6 +308,28 @@ class Telephone:
         except (SdpError, OSError) as error:
             _log.warning("telephone.offer_refused", why=str(error))
             session.refuse_offer(now)
+
+    def _informed(self, event: InfoArrived) -> None:
+        """Keys of phones that have no telephone events (application/dtmf-relay)."""
+        running = self._calls.get(event.session)
+        found = _SIGNAL.search(event.body) if "dtmf" in event.content_type.lower() else None
+        if running is not None and running.live is not None and found is not None:
+            running.live.key(found[1].decode())
+
+    def call(self, user: str, number: str, rings: int) -> PhoneCall:
+        """Let a phone ring for the owner of a mailbox; how it goes is told by what is given back. Raises CallError
+        where no call can be made now."""
+        owner = self._owners.get(user)
+        peers = self._peers_of.get(owner.cluster, ()) if owner is not None else ()
+        if self._node is None or self._host is None or not peers:
+            raise CallError(503, "SERVICE_UNAVAILABLE", "No call manager can be asked for a call now")
+        node = Node(self._agent, self._host, self._identity, self._settings, self._called.__setitem__, self._node.flush)
+        made = PhoneCall(node, peers[0], number, rings)
+        try:
+            made.begin()
+        except OSError as error:
+            raise CallError(503, "SERVICE_UNAVAILABLE", "There is no room for another call now") from error
+        return made
 
     def _ended(self, session: Session) -> None:
         running = self._calls.get(session)
@@ -354,7 +427,6 @@ def _caller(request: Request) -> tuple[str, str]:
     return shown.uri.number, shown.display
 
 
-def _diverted_from(request: Request) -> str:
-    """The number that was called first; empty where the service itself was called."""
-    rows = request.diversions
-    return rows[-1].uri.number if rows else ""
+def _warning(error: Exception) -> tuple[tuple[str, str], ...]:
+    """Why a call was refused, for who reads traces (RFC 3261 section 20.43)."""
+    return (("Warning", f'399 voicemail "{str(error)[:120]}"'),) if isinstance(error, SdpError) else ()
