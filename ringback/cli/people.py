@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from ringback.cli.check import fail
+from ringback.cli.people_sync import changes, sync
 from ringback.cli.stores import DataOption, FileArgument, OpenStore, home_of, opened, read
 from ringback.rules.name_search import fold
 from ringback.storage.callmanager.records import PERSON
@@ -18,6 +19,9 @@ from ringback.storage.callmanager.records import PERSON
 people = typer.Typer(no_args_is_help=True, help="People of a deployment: who may sign in, and what they were given.")
 
 UserArgument = Annotated[str, typer.Argument(help="A user name.")]
+
+people.command("sync")(sync)
+people.command("changes")(changes)
 
 
 @people.command("show")
@@ -53,7 +57,7 @@ def activate(file: FileArgument, user: UserArgument, data: DataOption) -> None:
     async def act(store: OpenStore, name: str, now: float) -> None:
         person = await store.store.person(name)
         if person is not None and not person.active:
-            fail(f"The deployment file says that {name} is not active; change it there")
+            fail(f"The deployment file, or the directory, says that {name} is not active; change it there")
         await store.sign_ins.set_active(name, True, now)
         typer.echo(f"{name} is active")
 
@@ -89,7 +93,7 @@ _Act = Callable[[OpenStore, str, float], Awaitable[None]]
 def _run(file: Path, data: Path, user: str, act: _Act) -> None:
     async def run() -> None:
         deployment, folder = read(file, data)
-        async with opened(deployment, folder, home_of(deployment, user)) as store:
+        async with opened(deployment, folder, await home_of(deployment, folder, user)) as store:
             await act(store, fold(user), time.time())
 
     asyncio.run(run())

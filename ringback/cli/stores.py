@@ -46,12 +46,18 @@ def cluster_named(deployment: Deployment, name: str) -> str:
     return name
 
 
-def home_of(deployment: Deployment, user: str) -> str:
-    """The cluster of a person. Ends the command where the file has no such person."""
+async def home_of(deployment: Deployment, folder: DataFolder, user: str) -> str:
+    """The cluster of a person. Ends the command where neither the file nor a directory has them."""
     for person in deployment.person:
         if person.user.casefold() == user.casefold():
             return deployment.home_of(person)
-    return fail(f"{user!r} is nobody in the file")
+    for cluster in deployment.cluster if deployment.ldap_directory else ():
+        async with opened(deployment, folder, cluster.name) as store:
+            found = await store.store.person(user)
+        if found is not None and found.home:
+            return cluster.name
+    where = "in the file, nor of a directory" if deployment.ldap_directory else "in the file"
+    return fail(f"{user!r} is nobody {where}")
 
 
 def read(file: Path, data: Path) -> tuple[Deployment, DataFolder]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ringback.deployment import Deployment, Node
 from ringback.deployment.directory_sync import FeatureGroup, LdapDirectory
-from ringback.deployment.numbers import park_slots
+from ringback.deployment.numbers import Numbering, park_slots
 from ringback.lab import ldap_authentication
 from ringback.net.ldap.connection import LdapServer
 from ringback.net.ldap.passwords import PersonSearch
@@ -91,6 +91,7 @@ def _agreement(deployment: Deployment, row: LdapDirectory, cluster: str, base: P
         every=row.every_hours * _HOUR,
         keep_seconds=row.keep_hours * _HOUR,
         largest_loss=row.largest_loss,
+        country=Numbering(deployment).country(home),
     )
 
 

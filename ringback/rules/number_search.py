@@ -27,7 +27,7 @@ def spellings(text: str, country: str = "", outside_prefix: str = "", digits_to_
     ``044 555 20 01``, ``0041445552001``, ``+41 (0)44 555 20 01`` and ``445552001`` all meet ``+41 44 555 20 01``, and
     it meets all of them: a number of the world is compared by the end that all its notations share.
     """
-    kept = text.replace("(0)", "") if "+" in text else text
+    kept = _without_trunk_zero(text)
     raw = digits(kept)[:_LONGEST]
     if not raw:
         return NumberSearch()
@@ -36,10 +36,29 @@ def spellings(text: str, country: str = "", outside_prefix: str = "", digits_to_
         parsed = _parsed(candidate, country)
         if parsed is None:
             continue
-        starts.append(f"{parsed.country_code}{parsed.national_number}")
+        starts.append(f"{parsed.country_code}{phonenumbers.national_significant_number(parsed)}")
         ends.append(phonenumbers.national_significant_number(parsed))
     long_enough = (end for end in ends if len(end) >= digits_to_match)
     return NumberSearch(tuple(dict.fromkeys(starts)), tuple(dict.fromkeys(long_enough)))
+
+
+def kept_digits(text: str, country: str = "") -> frozenset[str]:
+    """A number of a person in the digits to keep for searches: as written, and in E.164 form where it is of the world
+    or, with a ``country``, one written nationally."""
+    raw = digits(_without_trunk_zero(text))
+    if not raw:
+        return frozenset()
+    found = {raw}
+    if len(raw) >= _INNER:
+        parsed = _parsed(f"+{raw}" if text.lstrip().startswith("+") else raw, country)
+        if parsed is not None:
+            found.add(f"{parsed.country_code}{phonenumbers.national_significant_number(parsed)}")
+    return frozenset(found)
+
+
+def _without_trunk_zero(text: str) -> str:
+    """``+41 (0)44``: the 0 is only dialled inside the country."""
+    return text.replace("(0)", "") if "+" in text else text
 
 
 def _candidates(text: str, raw: str, outside_prefix: str) -> list[str]:

@@ -30,13 +30,16 @@ TLSCACertificateFile {ca}
 TLSCertificateFile {certificate}
 TLSCertificateKeyFile {key}
 access to attrs=userPassword by anonymous auth by * none
-access to * by dn.exact="{account}" read by anonymous auth by * none
+access to * by dn.exact="{account}" {right} by anonymous auth by * none
 database mdb
-maxsize 10485760
+maxsize {size}
 suffix "{base}"
 directory {folder}/data
-index uid eq
+{limits}
+{indexes}
 """
+
+_UNLIMITED = f'limits dn.exact="{ACCOUNT}" size.soft=unlimited size.hard=unlimited size.prtotal=unlimited'
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,19 @@ def _content(people: Mapping[str, str]) -> str:
 
 
 @contextlib.contextmanager
-def running_slapd(folder: Path, people: Mapping[str, str], *, names: tuple[str, ...] = (HOST,)) -> Iterator[Directory]:
-    """A directory with these people (user name to password); its certificate is for ``names``."""
+def running_slapd(
+    folder: Path,
+    people: Mapping[str, str],
+    *,
+    names: tuple[str, ...] = (HOST,),
+    ldif: str = "",
+    indexes: str = "index uid eq",
+    right: str = "read",
+    unlimited: bool = False,
+    size: int = 10 * 1024 * 1024,
+) -> Iterator[Directory]:
+    """A directory with these people (user name to password) and with ``ldif``; its certificate is for ``names``. The
+    service account may ``read``, or ``write``, with or without the usual limit of 500 entries."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "data").mkdir()
     authority = Authority(folder / "authority")
@@ -78,13 +92,16 @@ def running_slapd(folder: Path, people: Mapping[str, str], *, names: tuple[str, 
     configuration.write_text(
         _CONFIGURATION.format(
             folder=folder, ca=authority.ca_file, certificate=identity.certificate, key=identity.key,
-            account=ACCOUNT, base=BASE,
+            account=ACCOUNT, base=BASE, indexes=indexes, limits=_UNLIMITED if unlimited else "", right=right, size=size,
         )
     )  # fmt: skip
     content = folder / "content.ldif"
-    content.write_text(_content(people))
+    content.write_text(_content(people) + ldif)
     subprocess.run(
-        ["/usr/sbin/slapadd", "-f", str(configuration), "-l", str(content)], check=True, capture_output=True, timeout=30
+        ["/usr/sbin/slapadd", "-q", "-f", str(configuration), "-l", str(content)],
+        check=True,
+        capture_output=True,
+        timeout=30,
     )
     clear, secure = free_ports(2)
     listen = f"ldap://127.0.0.1:{clear} ldaps://127.0.0.1:{secure}"

@@ -118,6 +118,7 @@ class CallManager:
         directory = await _directory(stack, settings)
         came = await self._people_of_directories(stack, store, service, directory)
         people, guard = await self._guard(stack, store, cost, threads, sign_in, directory)
+        came.on_left(people.forget)
         trust = client_context(settings.ca_file, mode=settings.identity.mode)
         remote = RemoteClusters(settings.remote_clusters, trust, time.monotonic)
         await remote.start()
@@ -307,6 +308,7 @@ def _seed(settings: CallManagerSettings) -> Seed:
         people=[_person_row(person) for person in settings.people],
         devices=[_device_row(device) for device in settings.devices],
         logins=logins,
+        country=settings.calls.plan.country if settings.calls else "",
         elsewhere=frozenset(fold(person.user) for person in settings.people if person.in_directory),
         numbers=_number_rows(settings.devices),
         digests=list(stored_hashes(settings.devices, settings.calls.domain)) if settings.calls else (),

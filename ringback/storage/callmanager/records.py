@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 
-from ringback.rules.name_search import digits, fold
+from ringback.rules.name_search import fold
+from ringback.rules.number_search import kept_digits
 
 _NAMES = uuid.UUID("5d0c6a52-9c1c-5f5e-a5d4-3c2f6b1f0f11")  # the name space of our keys
 
@@ -53,9 +54,10 @@ class PersonRow:
         """The key: the folded user name."""
         return fold(self.user_name)
 
-    def numbers(self) -> frozenset[str]:
-        """Phone, mobile and home number in digits."""
-        return frozenset(filter(None, map(digits, (self.phone_number, self.mobile_number, self.home_number))))
+    def numbers(self, country: str = "") -> frozenset[str]:
+        """Phone, mobile and home number in digits; ``country`` (ISO 3166) reads those written nationally."""
+        written = (self.phone_number, self.mobile_number, self.home_number)
+        return frozenset[str]().union(*(kept_digits(number, country) for number in written))
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ _SeedKeys = Mapping[tuple[str, str], tuple[bytes, int, bytes]]
 @dataclass(frozen=True, slots=True)
 class Seed:
     """All that a deployment says of a cluster. ``elsewhere``: folded names of people whose passwords are not kept here,
-    so that those of before go."""
+    so that those of before go; ``country`` (ISO 3166) is that of numbers written nationally."""
 
     people: Sequence[PersonRow] = ()
     devices: Sequence[DeviceRow] = ()
@@ -43,6 +43,7 @@ class Seed:
     numbers: Sequence[NumberRow] = ()
     digests: Sequence[DigestHashes] = ()
     elsewhere: frozenset[str] = frozenset()
+    country: str = ""
 
 
 async def sow(store: Store, seed: Seed, cost: Cost, threads: Executor) -> int:
@@ -73,7 +74,7 @@ async def sow(store: Store, seed: Seed, cost: Cost, threads: Executor) -> int:
 
 def _fingerprint(seed: Seed) -> str:
     """A hash of all that is sown but passwords, which are compared one by one with what is stored of them."""
-    parts = hashlib.sha256(f"{__version__} {_FORMAT}\n".encode())
+    parts = hashlib.sha256(f"{__version__} {_FORMAT} {seed.country}\n".encode())
     logins = [(login.kind, login.user, sorted(login.rights)) for login in seed.logins]
     hashes = [(each.user, each.realm, each.sha256) for each in seed.digests]
     for row in (*seed.people, *seed.devices, *seed.numbers, *logins, *hashes, *sorted(seed.elsewhere)):
@@ -106,7 +107,7 @@ async def _replace_people(connection: AsyncConnection, seed: Seed) -> None:
     taken = {*rows, *(await _keys(connection, people, people.c.origin == _ORIGIN))}
     await delete_rows(connection, people, "user", taken)
     await insert_rows(connection, people, rows.values())
-    found = {person.user: set(person.numbers()) for person in seed.people}
+    found = {person.user: set(person.numbers(seed.country)) for person in seed.people}
     for device in seed.devices:
         if (owner := fold(device.owner)) in found:
             found[owner] |= {number for line in device.lines if (number := digits(line.number))}

@@ -84,7 +84,7 @@ class AuditRow:
 @dataclass(frozen=True, slots=True)
 class SyncWrites:
     """What a run writes. ``people`` replace those of the same user name; ``removed`` and ``ended`` (who may sign in no
-    more) are folded user names."""
+    more) are folded user names; ``country`` (ISO 3166) is that of numbers written nationally."""
 
     people: Sequence[SyncedPerson] = ()
     devices: Sequence[DeviceRow] = ()
@@ -92,6 +92,7 @@ class SyncWrites:
     removed: Sequence[str] = ()
     ended: Sequence[str] = ()
     audit: Sequence[AuditRow] = ()
+    country: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.people or self.removed)
@@ -286,7 +287,8 @@ async def _write_people(connection: AsyncConnection, agreement: str, writes: Syn
         row
         for one in writes.people
         for row in number_rows(
-            one.row.user, one.person.numbers() | {digits(line) for line in own_lines.get(one.row.user, ()) if line}
+            one.row.user,
+            one.person.numbers(writes.country) | {digits(line) for line in own_lines.get(one.row.user, ()) if line},
         )
     )
     await insert_rows(connection, numbers, found)

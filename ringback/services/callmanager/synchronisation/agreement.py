@@ -112,7 +112,7 @@ class Agreement:
     names) only members of one of them. ``attributes`` override the product's defaults, field by field. ``every`` is
     seconds between runs (0: once). Somebody whom the directory has no more is inactive at once and removed
     ``keep_seconds`` later. A run that would make more than ``largest_loss`` percent of its people inactive is refused.
-    ``domain`` stands behind user names in addresses.
+    ``domain`` stands behind user names in addresses, ``country`` (ISO 3166) is that of numbers written nationally.
     """
 
     name: str
@@ -129,6 +129,7 @@ class Agreement:
     every: float = 86_400.0
     keep_seconds: float = 86_400.0
     largest_loss: int = 50
+    country: str = ""
 
     @property
     def mapping(self) -> Mapping[str, tuple[str, ...]]:

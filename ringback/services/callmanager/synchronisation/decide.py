@@ -140,6 +140,7 @@ class _Run:
             SyncWrites(
                 tuple(self._people), tuple(self._devices), tuple(self._new_numbers), tuple(removed), tuple(ended),
                 tuple(_audit(change) for change in changes if change.kind is not Kind.SKIP),
+                self._agreement.country,
             ),
         )  # fmt: skip
 

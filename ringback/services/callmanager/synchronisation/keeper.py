@@ -154,7 +154,7 @@ def plan_with(plan: DialPlan, places: Iterable[SyncedPlace], cluster: str) -> Di
     for place in places:
         if not place.active:
             continue
-        world = _world(place.phone_number)
+        world = _world(place.phone_number, plan.country)
         names = {name.lower() for name in (place.email, place.directory_uri) if name}
         if place.home and place.extension:
             lines.add(place.extension)
@@ -175,9 +175,9 @@ def at_home(places: Iterable[SyncedPlace]) -> Mapping[str, bool]:
     return {place.user: place.active for place in places if place.home}
 
 
-def _world(phone: str) -> str:
+def _world(phone: str, country: str) -> str:
     number = clean(phone)
-    return e164(number, "") if number.startswith("+") else ""
+    return e164(number, "" if number.startswith("+") else country) if number.startswith("+") or country else ""
 
 
 @contextlib.contextmanager

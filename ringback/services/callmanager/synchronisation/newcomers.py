@@ -28,6 +28,8 @@ class Newcomers:
         self._use_plan = use_plan
         self._bring = bring
         self._keeper: SyncKeeper | None = None
+        self._forget: Callable[[str], None] | None = None
+        self._here: frozenset[str] = frozenset()
 
     @classmethod
     async def open(
@@ -56,13 +58,23 @@ class Newcomers:
         if self._keeper is not None:
             self._keeper.start()
 
+    def on_left(self, forget: Callable[[str], None]) -> None:
+        """Call this with everybody (folded user name) who is here no more, or inactive."""
+        self._forget = forget
+
     def plan(self) -> DialPlan:
         """The dial plan with everybody in it."""
         return self._plan
 
     def _told(self, places: tuple[SyncedPlace, ...]) -> None:
+        home = at_home(places)
+        here = frozenset(user for user, active in home.items() if active)
+        left, self._here = self._here - here, here
         if self._bring is not None:
-            self._bring(at_home(places))
+            self._bring(home)
+        if self._forget is not None:
+            for user in left:
+                self._forget(user)
         plan = plan_with(self._fixed, places, self._cluster)
         if plan != self._plan:
             self._plan = plan

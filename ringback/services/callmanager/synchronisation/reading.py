@@ -8,12 +8,12 @@ from typing import Final
 
 from sansldap import FilterAnd, FilterExtensibleMatch, FilterOr, FilterPresent, LDAPFilter
 
-from ringback.net.ldap.connection import LdapConnection, LdapEntry
+from ringback.net.ldap.connection import LdapConnection
 from ringback.net.ldap.errors import LdapError, LdapRefusedError
 from ringback.net.ldap.passwords import parse_filter
 from ringback.net.ldap.servers import LdapServers, LdapServersSettings
 from ringback.net.tls import client_context
-from ringback.protocols.ldap.search import LdapSearch
+from ringback.protocols.ldap.search import Found, LdapEntry, LdapSearch
 from ringback.rules.name_search import fold
 from ringback.rules.tls_modes import USUAL, TlsMode
 from ringback.services.callmanager.synchronisation.agreement import Agreement
@@ -31,6 +31,15 @@ _IN_CHAIN: Final = "1.2.840.113556.1.4.1941"  # Active Directory's rule that loo
 
 class NoGroupError(LdapError):
     """A group of the agreement is not in the directory; the message is its name."""
+
+
+class IncompleteError(LdapError):
+    """The directory gives only so many entries; ``code`` is its result (0: we asked for no more)."""
+
+    def __init__(self, count: int, code: int) -> None:
+        super().__init__(f"The directory gives {count} entries and no more (result {code})")
+        self.count = count
+        self.code = code
 
 
 async def read(agreement: Agreement, mode: TlsMode = USUAL) -> list[Entry]:
@@ -58,7 +67,13 @@ async def _read(connection: LdapConnection, agreement: Agreement) -> list[Entry]
     elif agreement.groups:
         members = await _members(connection, agreement.groups)
     search = LdapSearch(agreement.base, wanted, attributes_of(agreement), most=MOST, seconds=access.timeout)
-    entries = [entry_of(row, agreement) async for page in connection.pages(search, _PAGE) for row in page.entries]
+    entries: list[Entry] = []
+    last = Found()
+    async for page in connection.pages(search, _PAGE):
+        entries += [entry_of(row, agreement) for row in page.entries]
+        last = page
+    if not last.complete:  # who is not among them would be taken for somebody who left
+        raise IncompleteError(len(entries), last.code)
     return entries if members is None else [entry for entry in entries if members.has(entry, agreement)]
 
 

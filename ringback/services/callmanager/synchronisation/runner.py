@@ -16,7 +16,7 @@ from ringback.rules.reasons import Reason
 from ringback.rules.tls_modes import USUAL, TlsMode
 from ringback.services.callmanager.synchronisation.agreement import Agreement
 from ringback.services.callmanager.synchronisation.decide import Difference, Entry, Kind, plan
-from ringback.services.callmanager.synchronisation.reading import NoGroupError, read
+from ringback.services.callmanager.synchronisation.reading import IncompleteError, NoGroupError, read
 from ringback.storage.callmanager.synced import RunRow, SyncStore
 
 _TRIES = 5
@@ -106,6 +106,9 @@ async def _entries(agreement: Agreement, mode: TlsMode) -> list[Entry]:
         return await read(agreement, mode)
     except NoGroupError as error:
         raise SynchronisationError(Reason.of("sync.failed.group", group=error)) from error
+    except IncompleteError as error:
+        why = Reason.of("sync.failed.incomplete", agreement=name, count=error.count, code=error.code)
+        raise SynchronisationError(why) from error
     except LdapRefusedError as error:
         raise SynchronisationError(Reason.of("sync.failed.refused", agreement=name, why=error)) from error
     except (LdapError, OSError, ssl.SSLError) as error:
