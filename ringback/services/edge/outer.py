@@ -1,0 +1,186 @@
+"""The outer proxy: takes connections of the world and hands each to an inner proxy, unread."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import Counter
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Final, cast
+
+import structlog
+
+from ringback.net.closing import abort
+from ringback.net.service import Endpoint
+from ringback.net.tls import server_context
+from ringback.protocols.traversal import LinkError, Opening
+from ringback.protocols.traversal.opening import Service
+from ringback.rules.addresses import HostPort
+from ringback.rules.edge_protection import household_of
+from ringback.rules.throttle import Throttle
+from ringback.services.edge.linkend import LinkEnd
+from ringback.services.edge.settings import OuterSettings
+from ringback.services.edge.splice import Splice
+
+_ROLE: Final = "edge-outer"
+_NAMES: Final = {"https": ("https", "https"), "xmpp": ("xmpp", "xmpp"), "sip": ("sip-tls", "sips")}
+_HANDSHAKE: Final = 10.0  # seconds that an inner proxy may take for its part of TLS
+
+_log = structlog.get_logger("ringback.edge")
+
+
+class OuterProxy:
+    """The role ``edge-outer`` of a node; see ``net.service.Service``."""
+
+    def __init__(self, settings: OuterSettings) -> None:
+        self._settings = settings
+        self._links: list[LinkEnd] = []
+        self._connections: dict[Splice, str] = {}
+        self._by_address: Counter[str] = Counter()
+        self._throttle = Throttle(settings.limits.burst, settings.limits.seconds)
+        self._endpoints: tuple[Endpoint, ...] = ()
+        self._running: AsyncExitStack | None = None
+        self.refused = 0
+        """Connections that were turned away."""
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """As ``net.service.Service``: https, xmpp, sip-tls and link."""
+        return self._endpoints
+
+    @property
+    def links(self) -> int:
+        """How many inner proxies are there."""
+        return len(self._links)
+
+    @property
+    def connections(self) -> int:
+        """How many connections of the world are open."""
+        return len(self._connections)
+
+    async def start(self) -> None:
+        """As ``net.service.Service``. Raises also ssl.SSLError."""
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._running = stack.pop_all()
+
+    async def stop(self) -> None:
+        """As ``net.service.Service``."""
+        running, self._running = self._running, None
+        self._endpoints = ()
+        if running is not None:
+            await running.aclose()
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        settings, loop = self._settings, asyncio.get_running_loop()
+        stack.callback(self._drop_all)
+        found = []
+        for service, where in settings.listeners:
+            server = await loop.create_server(partial(_Arrival, self, service), where.host, where.port, backlog=512)
+            stack.push_async_callback(_close, server)
+            name, scheme = _NAMES[service]
+            found.append(_endpoint(settings.node, name, scheme, server))
+        context = server_context(settings.identity)
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(cafile=settings.ca_file)
+        server = await loop.create_server(
+            lambda: LinkEnd(ready=self._link_ready, gone=self._link_gone),
+            settings.link.host,
+            settings.link.port,
+            ssl=context,
+            ssl_handshake_timeout=_HANDSHAKE,
+        )
+        stack.push_async_callback(_close, server)
+        found.append(_endpoint(settings.node, "link", "tls", server))
+        self._endpoints = tuple(found)
+        _log.info("outer proxy listens", node=settings.node)
+
+    # --- links
+
+    def _link_ready(self, end: LinkEnd) -> None:
+        names = end.peer_names()
+        known = sorted(names & self._settings.inner_names)
+        if not known:
+            _log.warning("a link was refused: its certificate is not one of an inner proxy", names=sorted(names))
+            end.close("its certificate is not one of an inner proxy")
+            return
+        end.name = known[0]
+        self._links.append(end)
+        _log.info("inner proxy is there", inner=end.name, links=len(self._links))
+
+    def _link_gone(self, end: LinkEnd, why: str) -> None:
+        if end in self._links:
+            self._links.remove(end)
+            _log.warning("inner proxy is gone", inner=end.name, why=why, links=len(self._links))
+
+    # --- connections of the world
+
+    def arrived(self, service: Service, transport: asyncio.Transport) -> Splice | None:
+        """A connection: the pipe that takes it from here on, or None where it is refused."""
+        host, port = transport.get_extra_info("peername")[:2]
+        household = household_of(host)
+        limits, now = self._settings.limits, asyncio.get_running_loop().time()
+        if (
+            len(self._connections) >= limits.in_all
+            or self._by_address[household] >= limits.an_address
+            or self._throttle.wait(household, now)
+        ):
+            self.refused += 1
+            return None
+        self._throttle.count(household, now)
+        opening = Opening(
+            service, HostPort(*transport.get_extra_info("sockname")[:2]), HostPort(host.partition("%")[0], port)
+        )
+        for end in sorted(self._links, key=lambda one: one.channels):
+            splice = Splice(end, self._over)
+            try:
+                splice.open(opening)
+            except LinkError:
+                continue
+            self._connections[splice] = household
+            self._by_address[household] += 1
+            return splice
+        self.refused += 1
+        return None
+
+    def _over(self, splice: Splice) -> None:
+        household = self._connections.pop(splice, None)
+        if household is not None:
+            self._by_address[household] -= 1
+            if not self._by_address[household]:
+                del self._by_address[household]
+
+    def _drop_all(self) -> None:
+        for splice in list(self._connections):
+            splice.abort()
+        for end in list(self._links):
+            end.close("the outer proxy stops")
+
+
+class _Arrival(asyncio.Protocol):
+    """The moment between a connection and its pipe."""
+
+    def __init__(self, proxy: OuterProxy, service: Service) -> None:
+        self._service: Service = service
+        self._proxy = proxy
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Find an inner proxy for it at once; who can't be served is not kept waiting."""
+        connection = cast(asyncio.Transport, transport)
+        splice = self._proxy.arrived(self._service, connection)
+        if splice is None:
+            abort(connection)
+            return
+        connection.set_protocol(splice)
+        splice.connection_made(connection)
+
+
+def _endpoint(node: str, name: str, scheme: str, server: asyncio.Server) -> Endpoint:
+    host, port = server.sockets[0].getsockname()[:2]
+    return Endpoint(_ROLE, node, name, scheme, host, port)
+
+
+async def _close(server: asyncio.Server) -> None:
+    server.close()
+    await server.wait_closed()

@@ -1,0 +1,93 @@
+"""What the two proxies are told."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp.abc import AbstractResolver
+
+from ringback.net.tls import Identity
+from ringback.protocols.traversal.opening import Service
+from ringback.rules.addresses import HostPort
+from ringback.rules.edge_paths import Allowed
+from ringback.rules.edge_protection import ProtectionRules
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one address, and all together, may use of the outer proxy. ``an_address`` and ``in_all``: connections at
+    once; ``burst`` new ones of an address at once, then one every ``seconds``; an IPv6 address counts with its
+    neighbours of the same /64, which are one household's."""
+
+    an_address: int = 200
+    in_all: int = 20_000
+    burst: int = 100
+    seconds: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class OuterSettings:
+    """The outer proxy. ``identity`` and ``ca_file`` are for links only: clients never see them. ``inner_names`` are
+    those that the certificate of an inner proxy may carry. ``listeners``: where the world comes to, by service."""
+
+    node: str
+    address: str
+    identity: Identity
+    ca_file: Path
+    link: HostPort
+    inner_names: frozenset[str]
+    listeners: tuple[tuple[Service, HostPort], ...]
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class OuterPeer:
+    """An outer proxy as an inner one sees it: its ``name`` must stand in its certificate."""
+
+    name: str
+    link: HostPort
+
+
+@dataclass(frozen=True, slots=True)
+class HttpsSettings:
+    """What HTTPS may reach: the ``domains`` that are served, what of which servers is ``allowed``, and how they are
+    found and trusted."""
+
+    domains: frozenset[str]
+    allowed: tuple[Allowed, ...]
+    tls: ssl.SSLContext = field(repr=False)
+    resolver: AbstractResolver = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSettings:
+    """What the edge says of itself: ``call_managers`` by name, with the addresses to reach them at; ``files``: servers
+    of configuration files; ``places``: where the world reaches each service; ``route``: of SIP requests."""
+
+    call_managers: tuple[tuple[str, HostPort], ...]
+    files: tuple[str, ...]
+    places: Mapping[str, tuple[HostPort, ...]]
+    route: str
+    tls: ssl.SSLContext = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InnerSettings:
+    """The inner proxy. ``identity`` is its own at links, ``public`` what clients see; the application user fetches the
+    keys of tokens."""
+
+    node: str
+    identity: Identity
+    public: Identity
+    ca_file: Path
+    outers: tuple[OuterPeer, ...]
+    name_server: HostPort | None
+    application_user: str
+    application_password: str = field(repr=False)
+    own: OwnSettings
+    https: HttpsSettings
+    protection: ProtectionRules = field(default_factory=ProtectionRules)
+    most: int = 20_000
