@@ -4,42 +4,30 @@ import { Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, Dialog
 import { Field } from "@fluentui/react-field";
 import { Input } from "@fluentui/react-input";
 import { Select } from "@fluentui/react-select";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 
 import chats from "../chats/chats.module.css";
 import { useEngine, useGroups, useMe } from "../engine/hooks";
 import { Avatar } from "../parts/Avatar";
+import { useFindings } from "../search/useFindings";
 import { useTexts } from "../texts/texts";
-import type { Person } from "../wire";
+import { groupName } from "./groups";
 
 export function AddContactDialog({ onClose }: { onClose: () => void }) {
-  const { t, refused } = useTexts();
+  const texts = useTexts();
+  const { t, refused } = texts;
   const engine = useEngine();
   const groups = useGroups();
   const me = useMe();
   const [query, setQuery] = useState("");
   const [group, setGroup] = useState("");
-  const [found, setFound] = useState<readonly Person[]>([]);
   const [problem, setProblem] = useState("");
   const wanted = query.trim();
   const isAddress = /^[^@\s]+@[^@\s]+$/u.test(wanted);
-  useEffect(() => {
-    if (wanted.length < 2) {
-      setFound([]);
-      return undefined;
-    }
-    let current = true;
-    const timer = window.setTimeout(() => {
-      // A directory that does not answer leaves adding by address.
-      engine.people.search(wanted).then((results) => current && setFound(results.people), () => current && setFound([]));
-    }, 100);
-    return () => {
-      current = false;
-      window.clearTimeout(timer);
-    };
-  }, [engine, wanted]);
-  const add = (id: string, name: string) => {
-    engine.people.add(id, name, group ? [group] : []).then(onClose, (error: unknown) => setProblem(refused(error)));
+  const search = useFindings(wanted);
+  const found = search.people.map((row) => row.person);
+  const add = (id: string) => {
+    engine.people.add(id, "", group ? [group] : []).then(onClose, (error: unknown) => setProblem(refused(error)));
   };
   return (
     <Dialog open onOpenChange={(_, data) => !data.open && onClose()}>
@@ -56,7 +44,9 @@ export function AddContactDialog({ onClose }: { onClose: () => void }) {
                 <Select value={group} onChange={(_, data) => setGroup(data.value)}>
                   <option value="">{t("contacts.ungrouped")}</option>
                   {groups.map((name) => (
-                    <option key={name}>{name}</option>
+                    <option key={name} value={name}>
+                      {groupName(texts, name)}
+                    </option>
                   ))}
                 </Select>
               </Field>
@@ -65,7 +55,7 @@ export function AddContactDialog({ onClose }: { onClose: () => void }) {
               {found
                 .filter((person) => person.id !== me?.id)
                 .map((person) => (
-                  <button key={person.id} type="button" disabled={person.in_list} onClick={() => add(person.id, person.name)}>
+                  <button key={person.id} type="button" disabled={person.in_list} onClick={() => add(person.id)}>
                     <Avatar person={person} size={36} />
                     <span>
                       <bdi>{person.name}</bdi>
@@ -77,7 +67,7 @@ export function AddContactDialog({ onClose }: { onClose: () => void }) {
           </DialogContent>
           <DialogActions>
             <Button onClick={onClose}>{t("cancel")}</Button>
-            <Button appearance="primary" disabledFocusable={!isAddress} onClick={() => add(wanted, "")}>
+            <Button appearance="primary" disabledFocusable={!isAddress} onClick={() => add(wanted)}>
               {isAddress ? t("contact.addAddress", { address: wanted }) : t("contact.addShort")}
             </Button>
           </DialogActions>

@@ -1,18 +1,8 @@
 /** All that is known of a person, with why the presence is what it is and where the facts come from. */
-import {
-  ArrowLeft20Regular,
-  Building20Regular,
-  Call20Regular,
-  Chat20Regular,
-  Info16Regular,
-  Mail20Regular,
-  Person20Regular,
-  PersonAdd20Regular,
-  Video20Regular,
-} from "@fluentui/react-icons";
+import { ArrowLeft20Regular } from "@fluentui/react-icons";
 import { useEffect, useState } from "react";
 
-import { useCanCall, useEngine, useFeatures, useLink, useMe, usePeople, usePerson } from "../engine/hooks";
+import { useEngine, useLink, usePerson } from "../engine/hooks";
 import { go } from "../engine/place";
 import { Avatar } from "../parts/Avatar";
 import { Bones } from "../parts/Bones";
@@ -25,9 +15,13 @@ import { useNarrow } from "../parts/useMedia";
 import { WhyButton, WhyCard } from "../parts/Why";
 import shell from "../shell/shell.module.css";
 import { useTexts } from "../texts/texts";
-import type { Person, PersonCard } from "../wire";
+import type { PersonCard } from "../wire";
+import { CardActions } from "./CardActions";
 import { ContactMenu } from "./ContactMenu";
+import { Lately } from "./Lately";
 import { NumberList } from "./NumberList";
+import { Sources } from "./Sources";
+import { Work } from "./Work";
 import css from "./contacts.module.css";
 
 function useCard(id: string) {
@@ -54,102 +48,15 @@ function useCard(id: string) {
   return { card, problem };
 }
 
-function Actions({ person }: { person: Person }) {
-  const { t } = useTexts();
-  const engine = useEngine();
-  const calls = useCanCall();
-  const features = useFeatures();
-  const chat = async () => go("chats", (await engine.openChat(person.id)).id);
-  return (
-    <div className={css.actions}>
-      <button type="button" onClick={() => void chat()}>
-        <Chat20Regular aria-hidden />
-        {t("contact.chat")}
-      </button>
-      {calls && (
-        <button type="button" onClick={() => void engine.phone.start(person.id)}>
-          <Call20Regular aria-hidden />
-          {t("call.call")}
-        </button>
-      )}
-      {calls && features?.video && (
-        <button type="button" onClick={() => void engine.phone.start(person.id, true)}>
-          <Video20Regular aria-hidden />
-          {t("call.video")}
-        </button>
-      )}
-      {person.mail && (
-        <a href={`mailto:${person.mail}`}>
-          <Mail20Regular aria-hidden />
-          {t("contact.mailTo")}
-        </a>
-      )}
-      {!person.in_list && (
-        <button type="button" onClick={() => void engine.people.add(person.id, person.name, [])}>
-          <PersonAdd20Regular aria-hidden />
-          {t("contact.addShort")}
-        </button>
-      )}
-    </div>
-  );
-}
-
-function Work({ person }: { person: Person }) {
-  const { t } = useTexts();
-  const me = useMe();
-  // The directory names a manager by user name only.
-  const manager = [...usePeople(), ...(me ? [me] : [])].find((one) => one.id.split("@")[0] === person.manager)?.name ?? person.manager;
-  const facts = [
-    { icon: <Building20Regular aria-hidden />, value: person.department, name: t("contact.department") },
-    { icon: <Person20Regular aria-hidden />, value: manager, name: t("contact.manager") },
-  ].filter((fact) => fact.value);
-  if (!facts.length) return null;
-  return (
-    <section className={css.box} aria-label={t("contact.work")}>
-      <h3>{t("contact.work")}</h3>
-      <ul className={css.facts}>
-        {facts.map((fact) => (
-          <li key={fact.name}>
-            {fact.icon}
-            <div>
-              <bdi>{fact.value}</bdi>
-              <small>{fact.name}</small>
-            </div>
-          </li>
-        ))}
-      </ul>
-    </section>
-  );
-}
-
-function Sources({ card, source }: { card: PersonCard | null; source: string }) {
-  const { t, reason } = useTexts();
-  const [open, setOpen] = useState(false);
-  const lines = (card?.sources ?? []).map((one) => ({ said: reason(one) }));
-  if (!lines.length && !source) return null;
-  return (
-    <>
-      <p className={css.source}>
-        <Info16Regular aria-hidden />
-        <span>{lines[0]?.said ?? source}</span>
-        {lines.length > 1 && <WhyButton open={open} onToggle={() => setOpen(!open)} label={t("contact.whySources")} />}
-      </p>
-      {open && <WhyCard title={t("contact.whySources")} lines={lines} onClose={() => setOpen(false)} />}
-    </>
-  );
-}
-
 export function ContactCard({ id }: { id: string }) {
   const texts = useTexts();
   const { t, reason } = texts;
   const narrow = useNarrow();
-  const { store } = useEngine();
   const { card, problem } = useCard(id);
   const known = usePerson(id);
   // What comes by itself is newer than what was asked once; only the asked one knows people who are not contacts.
   const person = known ? { ...card?.person, ...known } : card?.person;
   const [why, setWhy] = useState(false);
-  const rooms = (card?.shared_rooms ?? []).map((room) => store.state.conversations.get(room)?.title ?? room);
   return (
     <main className={shell.main} id="main" tabIndex={-1} data-pane="main" aria-label={person?.name ?? t("place.contacts")}>
       {narrow && (
@@ -168,7 +75,8 @@ export function ContactCard({ id }: { id: string }) {
                 <h2>
                   <bdi>{person.name}</bdi>
                 </h2>
-                {person.title && <p>{[person.title, person.department].filter(Boolean).join(" · ")}</p>}
+                {person.full_name && person.full_name !== person.name && <p>{t("contact.fullName", { name: person.full_name })}</p>}
+                {person.title && <p>{[person.title, person.company || person.department, person.location].filter(Boolean).join(" · ")}</p>}
                 <div className={css.presence}>
                   <PresenceBadge show={person.presence.show} size={14} />
                   <PresenceWords presence={person.presence} />
@@ -178,7 +86,7 @@ export function ContactCard({ id }: { id: string }) {
               </div>
               <ContactMenu person={person} />
             </div>
-            <Actions person={person} />
+            <CardActions person={person} />
             {why && (
               <WhyCard
                 title={t("why.presence", { presence: showName(texts, person.presence.show) })}
@@ -193,7 +101,7 @@ export function ContactCard({ id }: { id: string }) {
               </section>
               <Work person={person} />
             </div>
-            {rooms.length > 0 && <p className={css.source}>{t("contact.rooms", { count: rooms.length, rooms: texts.list(rooms) })}</p>}
+            <Lately person={person} rooms={card?.shared_rooms ?? []} />
             <Sources card={card} source={person.source} />
           </article>
         )}

@@ -57,7 +57,7 @@ export function ContactMenu({ person }: { person: Person }) {
               ))}
             {person.in_list && <MenuItem onClick={() => setDialog("group")}>{t("contact.newGroup")}</MenuItem>}
             {person.in_list && <MenuItem onClick={() => setDialog("name")}>{t("contact.nickname")}</MenuItem>}
-            {!person.in_list && <MenuItem onClick={() => void engine.people.add(person.id, person.name, [])}>{t("contact.add")}</MenuItem>}
+            {!person.in_list && <MenuItem onClick={() => void engine.people.add(person.id, "", [])}>{t("contact.add")}</MenuItem>}
             <MenuDivider />
             <MenuItem onClick={() => (person.blocked ? void engine.people.setBlocked(person.id, false) : setDialog("block"))}>
               {t(person.blocked ? "contact.unblock" : "contact.block")}
@@ -67,7 +67,7 @@ export function ContactMenu({ person }: { person: Person }) {
         </MenuPopover>
       </Menu>
       {dialog === "name" && (
-        <TextDialog title={t("contact.nickname")} label={t("contact.name")} value={person.name} onClose={close} onDone={(name) => engine.people.rename(person.id, name)} />
+        <TextDialog title={t("contact.nickname")} label={t("contact.name")} value={person.nickname} optional onClose={close} onDone={(name) => engine.people.rename(person.id, name)} />
       )}
       {dialog === "group" && (
         <TextDialog title={t("contact.newGroup")} label={t("contact.groupName")} value="" onClose={close} onDone={(name) => engine.people.setGroups(person.id, [...person.groups, name])} />

@@ -1,6 +1,6 @@
 /** Numbers and addresses of a person, each to be copied, the numbers to be called. */
 import { Alert20Regular, Call20Regular, Chat20Regular, Copy20Regular, Home20Regular, Mail20Regular, Phone20Regular, Print20Regular } from "@fluentui/react-icons";
-import type { ReactElement } from "react";
+import type { ReactElement, ReactNode } from "react";
 
 import { useCanCall, useEngine } from "../engine/hooks";
 import { IconButton } from "../parts/IconButton";
@@ -18,7 +18,7 @@ const icons: Record<PhoneNumber["kind"], ReactElement> = {
   fax: <Print20Regular aria-hidden />,
 };
 
-function Line({ icon, value, kind, onCall }: { icon: ReactElement; value: string; kind: string; onCall?: () => void }) {
+function Line({ icon, value, kind, children }: { icon: ReactElement; value: string; kind: string; children?: ReactNode }) {
   const { t } = useTexts();
   const copy = useCopy();
   return (
@@ -31,7 +31,7 @@ function Line({ icon, value, kind, onCall }: { icon: ReactElement; value: string
         <small>{kind}</small>
       </div>
       <span className={css.lineTools}>
-        {onCall && <IconButton icon={<Call20Regular />} label={t("call.number", { number: value })} onClick={onCall} />}
+        {children}
         <IconButton icon={<Copy20Regular />} label={t("copyValue", { value })} onClick={() => copy(value)} />
       </span>
     </li>
@@ -42,13 +42,26 @@ export function NumberList({ person }: { person: Person }) {
   const { t } = useTexts();
   const engine = useEngine();
   const calls = useCanCall();
+  const chat = person.chat || (person.id.startsWith("~") ? "" : person.id);
   return (
     <ul className={css.facts}>
       {person.numbers.map((number) => (
-        <Line key={number.value} icon={icons[number.kind]} value={number.shown || number.value} kind={t(`number.${number.kind}`)} {...(calls ? { onCall: () => void engine.phone.start(number.value) } : {})} />
+        <Line key={`${number.kind}${number.value}`} icon={icons[number.kind]} value={number.shown || number.value} kind={t(`number.${number.kind}`)}>
+          {calls && number.kind !== "fax" && (
+            <button type="button" className={css.lineCall} aria-label={t("call.number", { number: number.shown || number.value })} onClick={() => void engine.phone.start(number.value)}>
+              {t("call.call")}
+            </button>
+          )}
+        </Line>
       ))}
-      {person.mail && <Line icon={<Mail20Regular aria-hidden />} value={person.mail} kind={t("contact.mail")} />}
-      <Line icon={<Chat20Regular aria-hidden />} value={person.id} kind={t("contact.address")} />
+      {[...new Set([person.mail, ...person.mails])].filter(Boolean).map((mail) => (
+        <Line key={mail} icon={<Mail20Regular aria-hidden />} value={mail} kind={t("contact.mail")}>
+          <a className={css.lineCall} href={`mailto:${mail}`} aria-label={t("search.writeTo", { address: mail })}>
+            {t("contact.mailTo")}
+          </a>
+        </Line>
+      ))}
+      {chat && <Line icon={<Chat20Regular aria-hidden />} value={chat} kind={t("contact.address")} />}
     </ul>
   );
 }

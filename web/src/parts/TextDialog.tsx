@@ -12,16 +12,19 @@ interface Props {
   title: string;
   label: string;
   value: string;
+  /** No text is an answer too. */
+  optional?: boolean;
   onDone: (text: string) => Promise<unknown>;
   onClose: () => void;
 }
 
-export function TextDialog({ title, label, value, onDone, onClose }: Props) {
+export function TextDialog({ title, label, value, optional = false, onDone, onClose }: Props) {
   const { t, refused } = useTexts();
   const [text, setText] = useState(value);
   const [problem, setProblem] = useState("");
   const submit = (event: FormEvent) => {
     event.preventDefault();
+    if (!optional && !text.trim()) return;
     onDone(text.trim()).then(onClose, (error: unknown) => setProblem(refused(error)));
   };
   return (
@@ -38,7 +41,7 @@ export function TextDialog({ title, label, value, onDone, onClose }: Props) {
             </DialogContent>
             <DialogActions>
               <Button onClick={onClose}>{t("cancel")}</Button>
-              <Button appearance="primary" type="submit" disabledFocusable={!text.trim()}>
+              <Button appearance="primary" type="submit" disabledFocusable={!optional && !text.trim()}>
                 {t("save")}
               </Button>
             </DialogActions>
