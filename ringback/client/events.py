@@ -33,6 +33,9 @@ class View(Protocol):
     def groups(self) -> list[str]:
         """The contact groups in order."""
 
+    def orders(self) -> dict[str, list[str]]:
+        """People put in order by hand, by group."""
+
     def me(self) -> Me | None:
         """The signed-in person."""
 
@@ -159,9 +162,10 @@ class Events:
         if self._people or self._groups:
             found = {person_id: self._view.person(person_id) for person_id in self._people}
             groups = self._view.groups() if self._groups else None
+            orders = self._view.orders() if self._groups else None
             people = [person for person in found.values() if person is not None]
             gone = [person_id for person_id, person in found.items() if person is None]
-            events.append(PeopleChanged(people=people, gone=gone, groups=groups))
+            events.append(PeopleChanged(people=people, gone=gone, groups=groups, orders=orders))
         for (conversation_id, live), messages in self._messages.items():
             ordered = sorted(messages.values(), key=lambda message: message.at)
             events.append(MessagesChanged(conversation=conversation_id, messages=ordered, live=live))

@@ -78,7 +78,7 @@ async def test_contacts_come_with_names_titles_and_photos(lab: RunningLab, tmp_p
         assert [number.kind for number in bruno.numbers] == ["work", "mobile"]
         photo = await anita.engine.photo(bruno.id)
         assert photo is not None
-        assert photo.kind in ("image/png", "image/jpeg")
+        assert photo.at_least(64).startswith(b"\x89PNG")
 
 
 async def test_search_finds_own_contacts_first_then_the_directory(lab: RunningLab, tmp_path: Path) -> None:

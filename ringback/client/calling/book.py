@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 from ringback.client.calling.call import LiveCall, Result
+from ringback.client.calling.parties import Parties
 from ringback.client.calling.recents import RecentBook
 from ringback.client.events import Events
 from ringback.client.host.wire_calls import Call, CallsChanged
@@ -42,6 +43,15 @@ class CallBook:
     def wire(self) -> list[Call]:
         """All of them as the page shows them."""
         return [call.wire() for call in self._calls.values()]
+
+    def known(self, parties: Parties) -> None:
+        """People became known: calls with them say so."""
+        for call in self.live():
+            party = call.party
+            if not party.person and party.number:
+                found = parties.of(party.number, party.name, emergency=party.emergency)
+                if found.person:
+                    call.change(party=found)
 
     def add(self, call: LiveCall) -> None:
         """A new call."""

@@ -9,6 +9,7 @@ from ringback.client.calling.errors import CallError
 from ringback.client.calling.numbers import DialEvidence, Dialled, plan_number, region_of
 from ringback.client.calling.parties import Parties
 from ringback.client.contacts.people import People
+from ringback.client.contacts.sources.base import Kind
 from ringback.client.host.wire_calls import NumberPlan
 from ringback.rules.addresses import Jid
 
@@ -33,9 +34,9 @@ class Planner:
     def plan(self, text: str) -> tuple[Dialled, str]:
         """What a text dials, and whom. A person's id dials the number at work, or the address where none is known."""
         text = text.strip()
-        person = text if text in self._people.known() else ""
+        person = text if self._people.known(text) else ""
         number = self._parties.number_of(person) if person else ""
-        dialled = plan_number(DialEvidence(number or text, self._rules().application, self._region()))
+        dialled = plan_number(DialEvidence(number or text, self._rules().application, self.region()))
         return dialled, person or (self._parties.of(dialled.dials).person if dialled.dials else "")
 
     def must_dial(self, text: str) -> tuple[Dialled, str]:
@@ -56,10 +57,10 @@ class Planner:
             why=list(dialled.reasons),
         )
 
-    def _region(self) -> str:
+    def region(self) -> str:
         """The country whose emergency numbers count: that of the line's outside number, else of the person's own."""
         devices = self._devices()
         outside = [one.config.external_number for one in devices if one.config is not None]
         facts = self._people.facts(str(self._own))
-        known = [facts.work, facts.mobile] if facts is not None else []
+        known = [facts.phone(Kind.WORK), facts.phone(Kind.MOBILE)] if facts is not None else []
         return region_of([*outside, *(one.number for one in devices), *known])

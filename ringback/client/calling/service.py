@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Awaitable, Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import structlog
 
 from ringback.client.calling import devices
@@ -24,7 +25,7 @@ from ringback.client.calling.features import Features
 from ringback.client.calling.line import Line, LineSettings
 from ringback.client.calling.measure import Meter
 from ringback.client.calling.media import MediaProfile
-from ringback.client.calling.parties import NumberSearch, Parties
+from ringback.client.calling.parties import Parties, Resolver
 from ringback.client.calling.phone import PhoneCard
 from ringback.client.calling.planner import Planner
 from ringback.client.calling.preferences import Preferences
@@ -62,7 +63,7 @@ class Calling:
         self._devices: list[OwnDevice] = []
         self._rules = Rules()
         self._plan: Plan | None = None
-        self._directory: NumberSearch | None = None
+        self._directory: Resolver | None = None
         self._line: Line | None = None
         self._phone: Softphone | None = None
         self._features: Features | None = None
@@ -212,6 +213,11 @@ class Calling:
         """The softphone's card."""
         return self._card.now
 
+    @property
+    def parties(self) -> Parties:
+        """Who is behind a number or address."""
+        return self._parties
+
     def calls(self) -> list[Call]:
         """Calls under way."""
         return self._book.wire()
@@ -245,12 +251,38 @@ class Calling:
             raise refused("calls.refused.no_recent")
         self._counted()
 
+    def partners(self) -> list[str]:
+        """The people of past calls."""
+        return list(dict.fromkeys(row.party.person for row in self._recents.newest() if row.party.person))
+
+    def unknown_recents(self) -> list[Recent]:
+        """Past calls with somebody of whom nothing is known."""
+        return [row for row in self._recents.newest() if not row.party.person and row.party.number]
+
+    async def people_known(self) -> None:
+        """Somebody became known: calls and past calls with them say so."""
+        self._book.known(self._parties)
+        for row in self.unknown_recents():
+            party = self._parties.of(row.party.number, row.party.name, emergency=row.party.emergency)
+            if party.person:
+                await self._recents.update(msgspec.structs.replace(row, party=party))
+
+    async def learn_recent(self, recent: Recent) -> None:
+        """Ask the directories about somebody of a past call."""
+        party = await self._parties.learn(recent.party)
+        if party is not None:
+            await self._recents.update(msgspec.structs.replace(recent, party=party))
+
+    def region(self) -> str:
+        """The country in which numbers are read, as an ISO 3166 code; empty: not known."""
+        return self.planner.region()
+
     def _counted(self) -> None:
         self._card.set(missed=self._recents.missed)
 
     # --- what the person asks for beside calls
 
-    def use_directory(self, directory: NumberSearch | None) -> None:
+    def use_directory(self, directory: Resolver | None) -> None:
         """Ask this directory who a caller is."""
         self._directory = directory
 

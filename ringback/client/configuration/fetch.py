@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from yarl import URL
 
-from ringback.client.configuration.plan import Plan, merged, presence_servers, truth
+from ringback.client.configuration.directory import directory_parameters
+from ringback.client.configuration.plan import Plan, merged, presence_servers, truth, voicemail_servers
 from ringback.client.discovery.ledger import Ledger
 from ringback.client.identity.callmanager import CallManager, CallManagerError
 from ringback.protocols.device_config import DeviceConfig, DeviceConfigError
@@ -123,6 +124,9 @@ class ConfigurationFetcher:
             watch_end=not truth(settings, "LegacyOAuthLogout", False),
             trust={name: settings[name].value for name in _TRUST if _given(settings, name)},
             refetch_hours=_hours(settings.get("ConfigRefetchInterval")),
+            directory=directory_parameters({name: setting.value for name, setting in settings.items()}, profile),
+            voicemail=voicemail_servers(profile, settings),
+            voicemail_credentials=profile.voicemail_credentials_source if profile is not None else "",
         )
         return Fetched(plan, decision, settings)
 

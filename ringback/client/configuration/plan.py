@@ -5,6 +5,8 @@ It is kept in the person's store, so that the next start connects everything at 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from ringback.protocols.jabber_config import JabberConfig
@@ -15,6 +17,17 @@ from ringback.rules.product_mode import ModeDecision
 from ringback.rules.reasons import Reason
 
 XMPP_PORT = 5222
+VOICEMAIL_PORT = 443
+_VOICEMAIL = ("VoicemailPrimaryServer", "VoicemailBackup1Server", "VoicemailBackup2Server")
+
+
+class Parameters(msgspec.Struct, frozen=True):
+    """Parameters by name; their values, a password among them, stand in no repr."""
+
+    values: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Parameters({sorted(self.values)})"
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +40,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     calls carry their code points. ``logout``: people whose sign-in is over are signed out (InvalidCredentialsLogout);
     ``watch_end``: the client looks itself for when a sign-in is over (LegacyOAuthLogout says not to); ``trust``: the
     switches that say how strict to be with certificates; ``refetch_hours``: ConfigRefetchInterval, 0: by chance.
+    ``directory``: the parameters of directories, under their CDI names.
+    ``voicemail``: ``host:port`` of the voicemail servers in the order to try; ``voicemail_credentials``: the word of the
+    service profile that says with which account one signs in there.
     """
 
     user: str
@@ -47,6 +63,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     watch_end: bool = True
     trust: dict[str, str] = msgspec.field(default_factory=dict)
     refetch_hours: float = 0.0
+    directory: Parameters = Parameters()
+    voicemail: list[str] = msgspec.field(default_factory=list)
+    voicemail_credentials: str = ""
 
     @property
     def servers(self) -> list[HostPort]:
@@ -68,6 +87,24 @@ def presence_servers(profile: ServiceProfile | None, named: tuple[str, ...]) -> 
     return found
 
 
+def voicemail_servers(profile: ServiceProfile | None, settings: Mapping[str, Setting]) -> list[str]:
+    """The voicemail servers in the order of fail-over: the profile's, else those of the configuration file. Those that
+    can't be read are left out; none where the company switched voicemail off."""
+    if not truth(settings, "Voicemail_Enabled", True):
+        return []
+    rows = profile.voicemail.in_order if profile is not None else ()
+    texts = [str(HostPort(row.address, row.port or VOICEMAIL_PORT)) for row in rows]
+    if not texts:
+        texts = [settings[name].value for name in _VOICEMAIL if name in settings and settings[name].value]
+    found = []
+    for text in texts:
+        try:
+            found.append(str(HostPort.parse(text, VOICEMAIL_PORT)))
+        except AddressError:
+            continue
+    return found
+
+
 def merged(
     profile: ServiceProfile | None, group: JabberConfig | None, common: JabberConfig | None
 ) -> dict[str, Setting]:
@@ -85,7 +122,7 @@ def values(file: JabberConfig | None) -> dict[str, str]:
     return {parameter.name: parameter.value for parameter in file.parameters} if file is not None else {}
 
 
-def truth(settings: dict[str, Setting], name: str, default: bool) -> bool:
+def truth(settings: Mapping[str, Setting], name: str, default: bool) -> bool:
     """A switch among the settings."""
     setting = settings.get(name)
     text = setting.value.strip().casefold() if setting is not None else ""

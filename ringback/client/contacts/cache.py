@@ -49,6 +49,11 @@ class PeopleCache:
         """Somebody by id."""
         return self._people.get(person_id)
 
+    def holder(self, source: str, key: str) -> Facts | None:
+        """Who is made of this record, among others."""
+        owner = self._owners.get((source, key))
+        return self._people.get(owner) if owner is not None else None
+
     def everybody(self) -> list[Facts]:
         """All who are known."""
         return list(self._people)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement
 
-from ringback.client.contacts.people import ROSTER, People, read_roster
+from ringback.client.contacts.people import People
+from ringback.client.contacts.roster import ROSTER, read_roster
 from ringback.client.messaging.errors import MessagingError
 from ringback.client.messaging.port import Port
 from ringback.client.messaging.stanzas import CLIENT, parse_jid

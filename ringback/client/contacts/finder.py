@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
@@ -100,7 +100,7 @@ class Finder:
     def __init__(
         self,
         cache: PeopleCache,
-        near: Callable[[str], Nearness] = lambda _: STRANGER,
+        near: Callable[[Facts], Nearness] = lambda _: STRANGER,
         learned: Callable[[Sequence[Record]], None] = lambda _: None,
         told: Callable[[str, Reason | None], None] = lambda _name, _why: None,
         pick: Callable[[], float] = random.random,
@@ -140,25 +140,25 @@ class Finder:
         """What is known without asking anybody."""
         return self._found(Search(query))
 
-    async def search(self, query: Query, *, pause: float = PAUSE_SECONDS) -> AsyncIterator[Found]:
+    async def search(self, query: Query, *, pause: float = PAUSE_SECONDS) -> AsyncGenerator[Found, None]:
         """The search growing: the first step at once, the last is complete."""
         search = Search(query)
         async for found in self._grow(search, list(self._sources.values()), pause):
             yield found
 
-    async def continued(self, search: Search, limit: int) -> AsyncIterator[Found]:
+    async def continued(self, search: Search, limit: int) -> AsyncGenerator[Found, None]:
         """Go on with a search: further pages of the sources that have some."""
         search.query = replace(search.query, limit=limit)
         wanting = [self._sources[name] for name, step in search.steps.items() if step.next and name in self._sources]
         async for found in self._grow(search, wanting, 0.0):
             yield found
 
-    async def begin(self, search: Search, *, pause: float = PAUSE_SECONDS) -> AsyncIterator[Found]:
+    async def begin(self, search: Search, *, pause: float = PAUSE_SECONDS) -> AsyncGenerator[Found, None]:
         """Like ``search``, with what is needed to go on later in ``search``."""
         async for found in self._grow(search, list(self._sources.values()), pause):
             yield found
 
-    async def _grow(self, search: Search, asked: list[ContactSource], pause: float) -> AsyncIterator[Found]:
+    async def _grow(self, search: Search, asked: list[ContactSource], pause: float) -> AsyncGenerator[Found, None]:
         if not search.query.text:
             yield self._found(search)
             return
@@ -250,7 +250,7 @@ class Finder:
         people = merge([*records, *old], self.priority, self.region) if old else fresh
         hits = []
         for facts in people:
-            near = self._near(facts.id)
+            near = self._near(facts)
             found = match(query, facts, near, self.region)
             if found is None and any(place in places for place in facts.places):
                 found = Match(7, "elsewhere")  # the source has its own idea of what fits

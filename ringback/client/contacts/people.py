@@ -1,87 +1,30 @@
-"""Everybody the signed-in person knows of: roster, presence of each device, and what the directory says, joined.
+"""Everybody the signed-in person knows of: contact list, presence, and what the directories say, joined.
 
-Roster and directory facts are kept in the local store, so that names and groups stand before any server answered;
-presence is not kept, since an old one would be a lie.
+Contact list and directory records are kept in the local store, so that names and groups stand before any server
+answered, and when none answers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from xml.etree.ElementTree import Element
 
-import msgspec
-
+from ringback.client.contacts.cache import CUSTOM, Change, PeopleCache
+from ringback.client.contacts.facts import NO_JID, Facts
 from ringback.client.contacts.numbers import shown_number
+from ringback.client.contacts.own_list import FAVOURITES, CustomContact, OwnList
+from ringback.client.contacts.presence_book import PresenceBook, wire_presence
+from ringback.client.contacts.ranking import Nearness
+from ringback.client.contacts.roster import RosterItem
+from ringback.client.contacts.sources.base import By, Record, Wanted
 from ringback.client.events import Events
-from ringback.client.host.wire_people import Number, Person, Presence, PresenceReason
-from ringback.client.messaging.stanzas import PresenceReceived, parse_jid
+from ringback.client.host.wire_people import Number, Person
+from ringback.client.messaging.stanzas import PresenceReceived
 from ringback.client.store.store import Store
 from ringback.rules.addresses import Jid
-from ringback.rules.reasons import Reason
-from ringback.rules.shown_presence import (
-    Activity,
-    DevicePresence,
-    PresenceEvidence,
-    Show,
-    ShownPresence,
-    shown_presence,
-)
+from ringback.rules.shown_presence import DevicePresence, Show, ShownPresence
 
-ROSTER = "jabber:iq:roster"
-FAVOURITES = "Favourites"
-_RESOURCE_LIMIT = 32  # devices of one person that are remembered; more are a fault or an attack
-
-
-class RosterItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the contact list as the server keeps it (RFC 6121 section 2.1.2)."""
-
-    jid: str
-    name: str = ""
-    subscription: str = "none"
-    pending: bool = False
-    groups: list[str] = msgspec.field(default_factory=list)
-
-
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the directory says of a person. ``source`` names the server; ``photo_uri`` where a picture is."""
-
-    jid: str
-    name: str = ""
-    user: str = ""
-    title: str = ""
-    department: str = ""
-    manager: str = ""
-    mail: str = ""
-    work: str = ""
-    mobile: str = ""
-    home: str = ""
-    photo_uri: str = ""
-    source: str = ""
-    at: str = ""
-
-
-def read_roster(query: Element) -> list[RosterItem]:
-    """The items of a roster result or push; rows that can't be read are left out."""
-    items = []
-    for row in query.findall(f"{{{ROSTER}}}item"):
-        jid = parse_jid(row.get("jid"))
-        subscription = row.get("subscription", "none")
-        if jid is None or subscription not in ("none", "to", "from", "both", "remove"):
-            continue
-        groups = [
-            group.text.strip() for group in row.findall(f"{{{ROSTER}}}group") if group.text and group.text.strip()
-        ]
-        items.append(
-            RosterItem(
-                jid=str(jid.bare),
-                name=row.get("name", ""),
-                subscription=subscription,
-                pending=row.get("ask") == "subscribe",
-                groups=sorted(set(groups)),
-            )
-        )
-    return items
+_RECORDS = "people-records"
 
 
 class People:
@@ -92,79 +35,139 @@ class People:
         self._store = store
         self._events = events
         self._now = now
+        self.cache = PeopleCache()
+        self.own_list = OwnList(store)
+        self._presence = PresenceBook(now)
         self._roster: dict[str, RosterItem] = {}
-        self._facts: dict[str, Facts] = {}
-        self._devices: dict[str, dict[str, DevicePresence]] = {}
-        self._on_phone: dict[str, dict[str, datetime]] = {}
-        self._seen: dict[str, tuple[datetime, str]] = {}
         self._asks: dict[str, None] = {}
         self._blocked: set[str] = set()
         self._photos: dict[str, str] = {}
-        self._lost: datetime | None = None
+        self._last: dict[str, float] = {}
         self.roster_version = ""
         self.own_choice: tuple[Show | None, datetime | None] = (None, None)
+        self.source_name: Callable[[str], str] = lambda name: name
 
     async def load(self) -> None:
         """Fill the book from the local store."""
         self._roster = await self._store.all("roster", RosterItem)
-        self._facts = await self._store.all("facts", Facts)
-        self._photos = await self._store.all("photo-version", str)
+        self._photos = await self._store.all("picture-version", str)
         self.roster_version = await self._store.get("meta", "roster-version", str) or ""
+        await self.own_list.load()
+        kept = await self._store.all(_RECORDS, list[Record])
+        custom = [contact.record for contact in self.own_list.all_custom()]
+        self.cache.load([*(record for rows in kept.values() for record in rows if record.source != CUSTOM), *custom])
 
     # --- reading
 
+    @property
+    def own_address(self) -> str:
+        """The Jabber identifier of the signed-in person."""
+        return str(self._own)
+
     def ids(self) -> list[str]:
         """Everybody who is shown: contacts, and people who ask."""
-        return list(dict.fromkeys([*self._roster, *self._asks]))
+        return list(dict.fromkeys([*self._roster, *(one.id for one in self.own_list.all_custom()), *self._asks]))
 
-    def known(self) -> list[str]:
-        """Everybody of whom at least the name is known."""
-        return list(dict.fromkeys([*self._roster, *self._asks, *self._facts]))
+    def known(self, person_id: str) -> bool:
+        """Whether at least the name of somebody is known."""
+        return person_id in self._roster or person_id in self._asks or self.facts(person_id) is not None
 
     def groups(self) -> list[str]:
-        """All contact groups, favourites first, then by name."""
-        names = {group for item in self._roster.values() for group in item.groups}
-        return sorted(names, key=lambda name: (name != FAVOURITES, name.casefold()))
+        """All contact groups in the order to show, favourites first."""
+        return self.own_list.groups(self.used_groups())
+
+    def used_groups(self) -> set[str]:
+        """The groups that have people."""
+        rows = [item.groups for item in self._roster.values()]
+        return {group for groups in (*rows, *(one.groups for one in self.own_list.all_custom())) for group in groups}
+
+    def orders(self) -> dict[str, list[str]]:
+        """People put in order by hand, by group."""
+        return dict(self.own_list.order.people)
 
     def item(self, person_id: str) -> RosterItem | None:
         """The row of the contact list."""
         return self._roster.get(person_id)
 
+    def roster(self) -> list[RosterItem]:
+        """All rows of the contact list."""
+        return list(self._roster.values())
+
     def facts(self, person_id: str) -> Facts | None:
-        """What the directory said."""
-        return self._facts.get(person_id)
+        """What the directories said."""
+        return self.cache.get(person_id) or self.cache.holder(CUSTOM, person_id)
+
+    def id_of(self, facts: Facts) -> str:
+        """Under which id somebody is shown: a contact made by hand keeps its own."""
+        if facts.id in self._roster:
+            return facts.id
+        return next((key for source, key in facts.places if source == CUSTOM and self.own_list.custom(key)), facts.id)
 
     def name(self, person_id: str) -> str:
         """The name to show: the person's own name for a contact, the directory's, else the address."""
-        item, facts = self._roster.get(person_id), self._facts.get(person_id)
-        return (item.name if item else "") or (facts.name if facts else "") or person_id.partition("@")[0]
+        facts = self.facts(person_id)
+        return self._nickname(person_id) or (facts.name if facts else "") or _plain(person_id)
+
+    def _nickname(self, person_id: str) -> str:
+        item, custom = self._roster.get(person_id), self.own_list.custom(person_id)
+        return (item.name if item else "") or (custom.nickname if custom else "")
 
     def is_contact(self, person_id: str) -> bool:
         """Whether the person is in the contact list."""
-        return person_id in self._roster
+        return person_id in self._roster or self.own_list.custom(person_id) is not None
 
-    def person(self, person_id: str) -> Person:
-        """All that is known now, also of somebody never heard of."""
-        item, facts = self._roster.get(person_id), self._facts.get(person_id)
+    def nearness(self, facts: Facts) -> Nearness:
+        """What the person is to us, for ranking."""
+        person_id = self.id_of(facts)
+        groups = self._groups(person_id)
+        return Nearness(
+            self._nickname(person_id), FAVOURITES in groups, self.is_contact(person_id),
+            bool(self._presence.devices(person_id)), self._last.get(person_id, 0.0),
+        )  # fmt: skip
+
+    def exchanged(self, person_id: str, at: float) -> None:
+        """Something was said between us at a time (seconds since 1970): searches name such people first."""
+        self._last[person_id] = max(at, self._last.get(person_id, 0.0))
+
+    def _groups(self, person_id: str) -> list[str]:
+        item, custom = self._roster.get(person_id), self.own_list.custom(person_id)
+        return item.groups if item is not None else (custom.groups if custom is not None else [])
+
+    def stranger(self, facts: Facts) -> Person:
+        """Somebody found, with what was just told of them."""
+        return self.person(self.id_of(facts), facts)
+
+    def person(self, person_id: str, told: Facts | None = None) -> Person:
+        """All that is known now, also of somebody never heard of. ``told``: what counts instead of the cache."""
+        item, facts = self._roster.get(person_id), told or self.facts(person_id)
         subscription = item.subscription if item else "none"
+        groups = self._groups(person_id)
         return Person(
             id=person_id,
-            name=self.name(person_id),
+            name=self._nickname(person_id) or (facts.name if facts else "") or _plain(person_id),
             presence=wire_presence(self.shown(person_id)),
             photo=self._photos.get(person_id, ""),
             title=facts.title if facts else "",
             department=facts.department if facts else "",
             manager=self._manager(facts) if facts else "",
+            manager_id=self._known_manager(facts) if facts else "",
             mail=facts.mail if facts else "",
-            numbers=_numbers(facts) if facts else [],
-            groups=item.groups if item else [],
-            in_list=item is not None,
-            favourite=item is not None and FAVOURITES in item.groups,
+            mails=list(facts.mails) if facts else [],
+            numbers=numbers_of(facts) if facts else [],
+            groups=groups,
+            in_list=self.is_contact(person_id),
+            favourite=FAVOURITES in groups,
             subscription=subscription if subscription in ("to", "from", "both") else "none",  # type: ignore[arg-type]
             pending=item.pending if item else False,
             asks=person_id in self._asks,
             blocked=person_id in self._blocked,
-            source=facts.source if facts else "",
+            source=", ".join(self.source_name(name) for name in facts.sources) if facts else "",
+            chat=(facts.jid if facts else "") if person_id.startswith(NO_JID) else person_id,
+            nickname=self._nickname(person_id),
+            full_name=facts.name if facts else "",
+            company=facts.company if facts else "",
+            location=facts.location if facts else "",
+            custom=self.own_list.custom(person_id) is not None,
         )
 
     def managers(self, people: Iterable[str]) -> list[str]:
@@ -172,44 +175,37 @@ class People:
         return [manager for manager in map(self._manager_id, people) if manager]
 
     def _manager_id(self, person_id: str) -> str:
-        """Directories give the manager's user id: the colleague of that name."""
-        facts = self._facts.get(person_id)
-        return f"{facts.manager}@{facts.jid.partition('@')[2]}" if facts is not None and facts.manager else ""
+        """Directories give the manager's user id or address: the colleague of that name."""
+        facts = self.facts(person_id)
+        if facts is None or not facts.manager:
+            return ""
+        known = self.cache.resolve(Wanted(By.USER, facts.manager)) or self.cache.resolve(Wanted(By.MAIL, facts.manager))
+        if len(known) == 1:
+            return known[0].id
+        if "@" in facts.manager:
+            return facts.manager
+        plain = facts.manager.replace(".", "").replace("-", "").isalnum()
+        return f"{facts.manager}@{facts.jid.partition('@')[2]}" if facts.jid and plain else ""
+
+    def _known_manager(self, facts: Facts) -> str:
+        colleague = self._manager_id(facts.id)
+        return colleague if colleague and self.cache.get(colleague) is not None else ""
 
     def _manager(self, facts: Facts) -> str:
-        colleague = self._manager_id(facts.jid)
-        return self.name(colleague) if colleague in self._facts else facts.manager
+        colleague = self._known_manager(facts)
+        return self.name(colleague) if colleague else facts.manager
 
     def shown(self, person_id: str) -> ShownPresence:
         """The decision about a person's availability."""
         item = self._roster.get(person_id)
-        devices = tuple(self._devices.get(person_id, {}).values())
-        seen = self._seen.get(person_id)
         is_own = person_id == str(self._own)
         chosen, chosen_at = self.own_choice if is_own else (None, None)
-        evidence = PresenceEvidence(
-            chosen=chosen,
-            chosen_at=chosen_at,
-            devices=devices,
-            activities=self._activities(person_id),
-            visible=bool(devices) or is_own or (item is not None and item.subscription in ("to", "both")),
-            last_seen=seen[0] if seen else None,
-            last_status=seen[1] if seen else "",
-            connected_until=self._lost,
-        )
-        return shown_presence(evidence, self._now())
-
-    def _activities(self, person_id: str) -> tuple[Activity, ...]:
-        """Calls that the person's clients tell of."""
-        calls = self._on_phone.get(person_id, {})
-        return tuple(
-            Activity("call", Reason.of("presence.source.device", name=resource), since)
-            for resource, since in calls.items()
-        )
+        visible = is_own or (item is not None and item.subscription in ("to", "both"))
+        return self._presence.shown(person_id, visible=visible, chosen=chosen, chosen_at=chosen_at)
 
     def devices(self, person_id: str) -> dict[str, DevicePresence]:
         """The live devices of a person by resource."""
-        return dict(self._devices.get(person_id, {}))
+        return self._presence.devices(person_id)
 
     # --- what the server tells
 
@@ -246,67 +242,23 @@ class People:
                 self._asks[person_id] = None
         elif presence.kind in ("unsubscribe", "unsubscribed"):
             self._asks.pop(person_id, None)
-        elif presence.kind == "available":
-            self._device_here(person_id, presence)
-        elif presence.kind in ("unavailable", "error"):
-            self._device_gone(person_id, presence)
-        else:
+        elif not self._presence.arrived(person_id, presence):
             return
         self._changed(person_id)
 
-    def _device_here(self, person_id: str, presence: PresenceReceived) -> None:
-        devices = self._devices.setdefault(person_id, {})
-        resource = presence.sender.resource
-        if resource not in devices and len(devices) >= _RESOURCE_LIMIT:
-            return
-        before = devices.get(resource)
-        same = before is not None and before.show == presence.show
-        since = presence.at or (before.at if same and before is not None else self._now())
-        devices[resource] = DevicePresence(
-            resource, presence.show, presence.status, presence.priority, since, presence.idle_since
-        )
-        self._seen.pop(person_id, None)
-        if presence.on_phone:
-            self._on_phone.setdefault(person_id, {}).setdefault(resource, presence.at or self._now())
-        else:
-            self._off_phone(person_id, resource)
-
-    def _off_phone(self, person_id: str, resource: str) -> None:
-        calls = self._on_phone.get(person_id, {})
-        calls.pop(resource, None)
-        if not calls:
-            self._on_phone.pop(person_id, None)
-
-    def _device_gone(self, person_id: str, presence: PresenceReceived) -> None:
-        devices = self._devices.get(person_id, {})
-        if presence.sender.resource:
-            devices.pop(presence.sender.resource, None)
-            self._off_phone(person_id, presence.sender.resource)
-        else:
-            devices.clear()
-            self._on_phone.pop(person_id, None)
-        if not devices:
-            self._devices.pop(person_id, None)
-            self._seen[person_id] = (presence.at or self._now(), presence.status)
-
     def session_began(self) -> None:
         """A new session: every presence of the old one is void until the server tells it again."""
-        changed = [*self._devices, *self._seen]
-        self._devices.clear()
-        self._on_phone.clear()
-        self._seen.clear()
-        self._lost = None
-        for person_id in dict.fromkeys([*changed, *self._roster]):
+        for person_id in dict.fromkeys([*self._presence.forget(), *self._roster]):
             self._changed(person_id)
 
     def connection_lost(self, at: datetime | None) -> None:
         """The connection went (at a time) or is back (None)."""
-        self._lost = at
+        self._presence.lost = at
         self.refresh()
 
     def refresh(self) -> None:
         """Show everybody again: time went on."""
-        for person_id in dict.fromkeys([*self._roster, *self._devices]):
+        for person_id in dict.fromkeys([*self._roster, *self._presence.here()]):
             self._changed(person_id)
 
     def blocked_arrived(self, blocked: Iterable[str], *, whole: bool = False, allowed: Iterable[str] = ()) -> None:
@@ -316,22 +268,49 @@ class People:
         for person_id in before ^ self._blocked:
             self._changed(person_id)
 
-    async def facts_arrived(self, facts: Iterable[Facts]) -> None:
-        """Take what a directory said over into book and store."""
-        changed = {row.jid: row for row in facts if self._facts.get(row.jid) != row}
-        self._facts.update(changed)
-        await self._store.put_all("facts", changed.items())
-        for person_id in self.ids():
-            if person_id in changed or self._manager_id(person_id) in changed:
-                self._changed(person_id)
+    # --- what directories tell
+
+    async def records_arrived(self, records: Iterable[Record]) -> Change:
+        """Take what directories said over into book and store."""
+        return await self.took(self.cache.take(records))
+
+    async def took(self, change: Change) -> Change:
+        """Keep and show what changed in the cache."""
+        await self._store.put_all(_RECORDS, [(one.id, self.cache.records(one.id)) for one in change.put])
+        await self._store.remove(_RECORDS, list(change.gone))
+        changed = {*change.gone, *(one.id for one in change.put)}
+        if changed:
+            for person_id in (*self.ids(), str(self._own)):
+                if person_id in changed or self._manager_id(person_id) in changed:
+                    self._changed(person_id)
+        return change
 
     async def photo_arrived(self, person_id: str, version: str) -> None:
         """A picture of this version is there to be got; empty: there is none."""
         if self._photos.get(person_id, "") == version:
             return
         self._photos[person_id] = version
-        await self._store.put("photo-version", person_id, version)
+        await self._store.put("picture-version", person_id, version)
         self._changed(person_id)
+
+    # --- what the person does
+
+    async def keep_custom(self, contact: CustomContact) -> None:
+        """Take a contact made by hand over, new or changed."""
+        await self.own_list.put(contact)
+        await self.took(self.cache.take([contact.record]))
+        self._changed(contact.id)
+        self._events.groups()
+
+    async def remove_custom(self, person_id: str) -> bool:
+        """Forget a contact made by hand; False where there is none."""
+        contact = self.own_list.custom(person_id)
+        if contact is None or not await self.own_list.remove(person_id):
+            return False
+        await self.took(self.cache.forget(CUSTOM, contact.record.key))
+        self._changed(person_id)
+        self._events.groups()
+        return True
 
     def answered(self, person_id: str) -> None:
         """A request to see our presence was answered."""
@@ -345,24 +324,13 @@ class People:
             self._events.person(person_id)
 
 
-def wire_presence(shown: ShownPresence) -> Presence:
-    """The decision in the form of the page's wire."""
-    return Presence(
-        show=shown.show,
-        status=shown.status,
-        since=shown.since.isoformat() if shown.since else None,
-        until=shown.until.isoformat() if shown.until else None,
-        reasons=[
-            PresenceReason(source=one.source, said=one.said, at=one.at.isoformat() if one.at else None)
-            for one in shown.reasons
-        ],
-    )
+def _plain(person_id: str) -> str:
+    """Something to read where no name is known."""
+    if person_id.startswith(NO_JID):
+        return person_id.partition(":")[2]
+    return person_id.partition("@")[0]
 
 
-def _numbers(facts: Facts) -> list[Number]:
-    rows = (("work", facts.work), ("mobile", facts.mobile), ("home", facts.home))
-    return [
-        Number(kind=kind, value=value, shown=shown_number(value))  # type: ignore[arg-type]
-        for kind, value in rows
-        if value
-    ]
+def numbers_of(facts: Facts) -> list[Number]:
+    """All numbers as they are shown."""
+    return [Number(kind=phone.kind.value, value=phone.value, shown=shown_number(phone.value)) for phone in facts.phones]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,13 +17,14 @@ import structlog
 
 from ringback.client.calling.line import LineSettings
 from ringback.client.configuration.plan import Plan
-from ringback.client.contacts.directory import Directory
-from ringback.client.contacts.people import Facts
+from ringback.client.contacts.sources.base import Record
+from ringback.client.contacts.sources.context import Login, SourceContext
+from ringback.client.contacts.sources.uds import UdsSource
 from ringback.client.engine.base import Attempt, EngineBase, Found
 from ringback.client.engine.by_hand import name_server
 from ringback.client.engine.connector import Connector, Told
-from ringback.client.engine.directory_service import DirectoryService
 from ringback.client.engine.errors import EngineError, SignInError
+from ringback.client.engine.people_service import PeopleService
 from ringback.client.engine.progress import Progress
 from ringback.client.engine.questions import QuestionBoard, certificate_question
 from ringback.client.engine.refetch import Refetch
@@ -43,6 +45,7 @@ from ringback.client.store.place import claim
 from ringback.client.store.store import Store
 from ringback.client.trust import CertificateStopError, Expected, Place, Purpose, TrustPolicy
 from ringback.net.tls import platform_fips
+from ringback.rules.address_scheme import OwnEvidence, decide_scheme
 from ringback.rules.addresses import Jid, UserAddress
 from ringback.rules.config_changes import Configured
 from ringback.rules.discovery_schedule import Occasion
@@ -143,15 +146,19 @@ class Arriving(EngineBase):
         self._plan = plan
         session = self.session = Session(own, store, self.events)
         await session.load()
+        people = self._people = PeopleService(session, self._ask_certificate)
+        people.sources.use_books(self._settings.address_books)
+        session.calling.use_directory(people)
         if self._key.warning is not None:
             session.board.set("configuration", "up", text=self._key.warning)
         if plan.name:
-            await session.learn([Facts(jid=str(own), name=plan.name)])
+            row = Record(source="account", key=plan.user, at=time.time(), jid=str(own), user=plan.user, name=plan.name)
+            await session.learn([row])
 
     async def _connect(self, attempt: Attempt) -> None:
         """Connect all services at once; returns when the first is up."""
-        session, plan, signed = self.session, attempt.proven.plan, attempt.signed
-        if session is None:
+        session, plan, signed, people = self.session, attempt.proven.plan, attempt.signed, self._people
+        if session is None or people is None:
             return
         self.progress.step("connecting", "active", *(server.host for server in plan.servers[:2]))
         self.judge.change_policy(TrustPolicy.of(self._switches, platform_fips()).tightened(plan.trust))
@@ -167,9 +174,11 @@ class Arriving(EngineBase):
         )
         connector.start(signed.credentials)
         if plan.call_managers:
-            self._spawn(self._run_directory(session, attempt), "directory")
+            self._spawn(self._run_directory(session, people, attempt), "directory")
         else:
             session.calling.stay_off(plan)
+            context = self._source_context(session, attempt, None)
+            self._spawn(people.run(context), "people")
         self._refetch = Refetch(
             session.board, self.questions, partial(self._fetch_anew, attempt),
             partial(self._use_plan, session, attempt.address),
@@ -247,6 +256,8 @@ class Arriving(EngineBase):
             self._connector.restart()
         session.try_now()
         session.calling.try_now()
+        if self._people is not None:
+            self._people.try_now()
 
     def _ask_certificate(self, stop: CertificateStopError, reason: Reason, service: str = "messages") -> None:
         """A server that a session needs shows a certificate that needs the person's word."""
@@ -318,20 +329,39 @@ class Arriving(EngineBase):
         await self._end_attempt()
         self._task = asyncio.create_task(self._attempt(self._find(self._parse(address), why)), name="sign-in")
 
-    async def _run_directory(self, session: Session, attempt: Attempt) -> None:
+    def _source_context(self, session: Session, attempt: Attempt, call_manager: CallManager | None) -> SourceContext:
+        """What directories are opened with."""
+        plan, user, credentials = attempt.proven.plan, attempt.proven.user, attempt.signed.credentials
+        person = user.person if user is not None else None
+        uris = (person.directory_uri, person.ms_uri, person.email) if person is not None else ()
+        people = self._people
+
+        def password() -> Login | None:
+            return Login(credentials.user, credentials.password) if credentials.password else None
+
+        return SourceContext(
+            names=attempt.names, judge=self.judge, own=session.own, user=plan.user, domain=plan.domain,
+            services_domain=attempt.address.domain, call_manager=call_manager,
+            parameters={**plan.directory.values, "UdsPhotoUriWithToken": plan.photo_template},
+            typed=people.typed_login if people is not None else lambda: None, call_manager_login=password,
+            scheme=decide_scheme(OwnEvidence(session.own, plan.user, uris)),
+        )  # fmt: skip
+
+    async def _run_directory(self, session: Session, people: PeopleService, attempt: Attempt) -> None:
         """Keep a connection to the call manager for as long as the person is signed in."""
         plan, credentials = attempt.proven.plan, attempt.signed.credentials
         bases = plan.call_managers
         async with CallManager(attempt.names, self.judge, bases, credentials) as call_manager:
-            directory = Directory(call_manager, plan.domain, plan.photo_template)
-            service = self._directory = DirectoryService(session, directory)
-            session.calling.use_directory(service)
+            context, user = self._source_context(session, attempt, call_manager), attempt.proven.user
+            own = UdsSource(context, call_manager).record(user.person) if user is not None else None
+            if own is not None:
+                own = replace(own, jid=str(session.own))
             settings = LineSettings(
                 attempt.names, lambda: self.judge.context(Expected(Purpose.SIP)), plan.name or plan.user,
                 credentials.token_now, self._look_at_phone_server, credentials.doubt,
             )  # fmt: skip
             async with asyncio.TaskGroup() as group:
-                group.create_task(service.run(attempt.proven.user), name="directory")
+                group.create_task(people.run(context, own), name="people")
                 group.create_task(session.calling.run(plan, settings, call_manager), name="phone")
 
     async def _finish(self, way: Way, pairs: Sequence[tuple[str, str]]) -> None:

@@ -12,8 +12,9 @@ import ringback
 from ringback.client.configuration.plan import Plan
 from ringback.client.discovery import Discovery
 from ringback.client.engine.connector import Connector
-from ringback.client.engine.directory_service import DirectoryService
 from ringback.client.engine.errors import EngineError, SignInError
+from ringback.client.engine.list_service import ListService
+from ringback.client.engine.people_service import PeopleService
 from ringback.client.engine.progress import Progress
 from ringback.client.engine.questions import QuestionBoard
 from ringback.client.engine.refetch import Refetch
@@ -82,7 +83,7 @@ class EngineBase:
         self._connector: Connector | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._goodbyes: set[asyncio.Task[None]] = set()
-        self._directory: DirectoryService | None = None
+        self._people: PeopleService | None = None
         self._claim: Claim | None = None
         self._key: MasterKey | None = None
         self._machine: Store | None = None
@@ -132,6 +133,8 @@ class EngineBase:
             features=self.features(),
             people=[session.people.person(name) for name in session.people.ids()],
             groups=session.people.groups(),
+            orders=session.people.orders(),
+            directories=self._people.directories() if self._people is not None else [],
             conversations=session.conversations(),
             services=session.board.all(),
             phone=session.calling.phone,
@@ -158,7 +161,7 @@ class EngineBase:
             chats=plan.messages,
             contacts=True,
             group_chats=plan.messages,
-            directory=bool(plan.call_managers),
+            directory=bool(plan.call_managers) or bool(self._settings.address_books),
             calls=plan.calls,
             video=plan.calls and plan.video,
             start_with_video=plan.calls and plan.video and plan.start_with_video,
@@ -190,6 +193,10 @@ class EngineBase:
         """The contact groups."""
         return self.session.people.groups() if self.session is not None else []
 
+    def orders(self) -> dict[str, list[str]]:
+        """People put in order by hand, by group."""
+        return self.session.people.orders() if self.session is not None else {}
+
     def me(self) -> Me | None:
         """The signed-in person."""
         return self.session.me() if self.session is not None else None
@@ -197,6 +204,16 @@ class EngineBase:
     def services(self) -> list[Service]:
         """The services' states."""
         return self.session.board.all() if self.session is not None else []
+
+    def people(self) -> PeopleService:
+        """Searches, cards and directories. Raises EngineError where nobody is signed in."""
+        if self.session is None or self._people is None:
+            raise EngineError(Reason.of("engine.not_signed_in"))
+        return self._people
+
+    def contact_list(self) -> ListService:
+        """Contacts, groups and files of them. Raises EngineError where nobody is signed in."""
+        return self.signed_in().contact_list
 
     def signed_in(self) -> Session:
         """The session. Raises EngineError where nobody is signed in."""
@@ -293,7 +310,7 @@ class EngineBase:
         for one in others:
             one.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-        self._directory = None
+        self._people = None
         self._plan = None
         self._refetch = None
         standing, self.standing = self.standing, None

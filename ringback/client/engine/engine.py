@@ -15,7 +15,7 @@ from typing import Self
 
 import structlog
 
-from ringback.client.engine import looking
+from ringback.client.contacts.photos import Photo
 from ringback.client.engine.arriving import Arriving, signed_of
 from ringback.client.engine.by_hand import file_places, manual_servers, name_server, voice_domain
 from ringback.client.engine.errors import EngineError, SignInError
@@ -30,7 +30,6 @@ from ringback.client.host.wire_sign_in import ManualSettings
 from ringback.client.identity.accounts import Accounts
 from ringback.client.identity.authorization import Authorization
 from ringback.client.identity.https import Https
-from ringback.client.messaging.photos import Photo
 from ringback.client.store.keys import load_master_key
 from ringback.client.store.place import claim
 from ringback.client.store.store import Store, delete_store
@@ -305,15 +304,18 @@ class Engine(Arriving):
 
     async def search(self, query: str, limit: int = 20) -> SearchResults:
         """People and rooms: own contacts first, then the directory."""
-        return await looking.search(self.signed_in(), self._directory, query, limit)
+        self.signed_in()
+        return await self.people().results(query, limit)
 
     async def person_card(self, person_id: str) -> PersonCard:
         """All that is known of a person, with where it comes from."""
-        return await looking.person_card(self.signed_in(), self._directory, person_id)
+        self.signed_in()
+        return await self.people().card(person_id)
 
     async def photo(self, person_id: str) -> Photo | None:
         """The picture of a person; None where there is none."""
-        return await looking.photo(self.signed_in(), self._directory, person_id)
+        self.signed_in()
+        return await self.people().photo(person_id)
 
     async def sign_out(self, forget: bool = False, *, by_person: bool = True) -> None:
         """End the session. What proves who the person is goes, here and at the call manager; with ``forget`` everything

@@ -21,7 +21,9 @@ import structlog
 
 from ringback.client.calling.service import Calling
 from ringback.client.contacts.contact_list import BLOCKING, ContactList
-from ringback.client.contacts.people import Facts, People
+from ringback.client.contacts.people import People
+from ringback.client.contacts.sources.base import Record
+from ringback.client.engine.list_service import ListService
 from ringback.client.engine.services import ServiceBoard
 from ringback.client.events import Events
 from ringback.client.host.wire import Me, Service
@@ -77,6 +79,7 @@ class Session:
         self.archives = Archives(own, self, store)
         self.photos = Photos(own, self, store, self.people)
         self.contacts = ContactList(self, self.people)
+        self.contact_list = ListService(self.people, self.contacts, self.events)
         self.own_presence = OwnPresence(self, store)
         self.calling = Calling(self)
         self._connection: Connection | None = None
@@ -124,6 +127,10 @@ class Session:
     def groups(self) -> list[str]:
         """The contact groups."""
         return self.people.groups()
+
+    def orders(self) -> dict[str, list[str]]:
+        """People put in order by hand, by group."""
+        return self.people.orders()
 
     def me(self) -> Me:
         """The signed-in person as the page shows it."""
@@ -584,12 +591,15 @@ class Session:
         await self.chats.all_arrived(page.messages, count_from=utc_now().isoformat())
         return page.complete
 
-    async def learn(self, facts: Sequence[Facts]) -> None:
-        """Take over what a directory said."""
-        await self.people.facts_arrived(facts)
-        for one in facts:
-            if self.chats.conversation(one.jid) is not None:  # its title is the person's name
-                self.events.conversation(one.jid)
+    async def learn(self, records: Sequence[Record]) -> None:
+        """Take over what directories said: in lists and cards, in the titles of chats, in calls that go on or were."""
+        change = await self.people.records_arrived(records)
+        if not change.put:
+            return
+        for one in change.put:
+            if self.chats.conversation(one.id) is not None:  # its title is the person's name
+                self.events.conversation(one.id)
+        await self.calling.people_known()
 
 
 def _read_elsewhere(batch: Sequence[stanzas.Received], own: Jid) -> str:

@@ -19,7 +19,8 @@ class EngineSettings:
     """``data``: the folder of the stores. ``name_server``: None asks the system's. ``cloud_url``: empty never asks.
 
     ``ca_file``: authorities to trust beside the system's. ``use_keyring``: False keeps the key in a file.
-    ``bootstrap``: the file that an installer left, read at the first launch only. ``addresses``: those of the machine
+    ``bootstrap``: the file that an installer left, read at the first launch only. ``address_books``: files and
+    folders of vCards or CSV that are searched too, only read. ``addresses``: those of the machine
     now, asked each ``addresses_every`` seconds; when they change, services are looked for again.
     """
 
@@ -29,5 +30,6 @@ class EngineSettings:
     cloud_url: str = DOCUMENTED_CLOUD_URL
     use_keyring: bool = True
     bootstrap: Path | None = None
+    address_books: tuple[Path, ...] = ()
     addresses: Callable[[], frozenset[str]] = own_addresses
     addresses_every: float = CHECK_SECONDS

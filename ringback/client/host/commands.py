@@ -10,6 +10,7 @@ from ringback.client.engine.engine import Engine
 from ringback.client.engine.errors import EngineError
 from ringback.client.host import wire, wire_chats, wire_people, wire_sign_in
 from ringback.client.host.call_commands import CALL_DOERS, CallValue
+from ringback.client.host.people_commands import PEOPLE_DOERS
 from ringback.client.messaging.errors import MessagingError
 from ringback.protocols.oauth.clients import RETURN_PATH
 from ringback.rules.reasons import Reason
@@ -51,6 +52,9 @@ async def perform(engine: Engine, command: wire.AnyCommand, tab: Tab) -> wire.Do
         about_calls = CALL_DOERS.get(type(command))
         if about_calls is not None:
             return wire.Done(n=command.n, value=await about_calls(engine.signed_in().calling, command))
+        about_people = PEOPLE_DOERS.get(type(command))
+        if about_people is not None:
+            return wire.Done(n=command.n, value=await about_people(engine, command))
         return wire.Done(n=command.n, value=await _DOERS[type(command)](engine, command))
     except (EngineError, MessagingError) as error:
         return wire.Refused(n=command.n, reason=error.reason)
@@ -151,40 +155,6 @@ async def _report_activity(engine: Engine, command: wire.ReportActivity) -> Valu
     return None
 
 
-async def _search(engine: Engine, command: wire_people.Search) -> Value:
-    return await engine.search(_short(command.query, 200, "query"), command.limit)
-
-
-async def _get_person(engine: Engine, command: wire_people.GetPerson) -> Value:
-    return await engine.person_card(command.person)
-
-
-async def _add_contact(engine: Engine, command: wire_people.AddContact) -> Value:
-    name = _short(command.name, TITLE_LIMIT, "name")
-    await engine.signed_in().contacts.add(command.person, name, command.groups[:PEOPLE_LIMIT])
-    return None
-
-
-async def _change_contact(engine: Engine, command: wire_people.ChangeContact) -> Value:
-    await engine.signed_in().contacts.change(command.person, command.name, command.groups)
-    return None
-
-
-async def _remove_contact(engine: Engine, command: wire_people.RemoveContact) -> Value:
-    await engine.signed_in().contacts.remove(command.person)
-    return None
-
-
-async def _answer_request(engine: Engine, command: wire_people.AnswerRequest) -> Value:
-    engine.signed_in().contacts.answer(command.person, allow=command.allow)
-    return None
-
-
-async def _set_blocked(engine: Engine, command: wire_people.SetBlocked) -> Value:
-    await engine.signed_in().contacts.set_blocked(command.person, command.blocked)
-    return None
-
-
 async def _open_chat(engine: Engine, command: wire_chats.OpenChat) -> Value:
     return await engine.signed_in().open_chat(command.person)
 
@@ -277,13 +247,6 @@ _DOERS: dict[type[wire.AnyCommand], _Doer] = {
     wire_sign_in.GetTrace: _get_trace,
     wire.SetPresence: _set_presence,
     wire.ReportActivity: _report_activity,
-    wire_people.Search: _search,
-    wire_people.GetPerson: _get_person,
-    wire_people.AddContact: _add_contact,
-    wire_people.ChangeContact: _change_contact,
-    wire_people.RemoveContact: _remove_contact,
-    wire_people.AnswerRequest: _answer_request,
-    wire_people.SetBlocked: _set_blocked,
     wire_chats.OpenChat: _open_chat,
     wire_chats.GetHistory: _get_history,
     wire_chats.SendMessage: _send_message,

@@ -268,11 +268,13 @@ class EngineHost:
             photo = None
         if photo is None:
             return web.Response(status=404, headers={"Cache-Control": "no-store"})
-        tag = f'"{photo.version}"'
+        size = request.query.get("size", "")
+        wanted = int(size) if size.isascii() and size.isdigit() and len(size) < 6 else max(photo.sizes)
+        tag = f'"{photo.version}-{wanted}"'
         caching = {"ETag": tag, "Cache-Control": "private, max-age=86400"}
         if request.headers.get("If-None-Match") == tag:
             return web.Response(status=304, headers=caching)
-        return web.Response(body=photo.data, content_type=photo.kind, headers=caching)
+        return web.Response(body=photo.at_least(wanted), content_type="image/png", headers=caching)
 
     async def _trace(self, request: web.Request) -> web.StreamResponse:
         session = await self._session_of(request)

@@ -20,7 +20,7 @@ from ringback.client.host import wire
 from ringback.client.host.commands import Tab, perform
 from ringback.rules.reasons import Reason
 
-MESSAGE_LIMIT = 512 * 1024
+MESSAGE_LIMIT = 3 * 1024 * 1024  # octets; a file of contacts of 2 MB in base64 is the largest
 COMMANDS_AT_ONCE = 32
 SEND_SECONDS = 20.0
 PING_SECONDS = 25.0

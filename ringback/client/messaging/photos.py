@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
+import time
 from typing import Protocol
 from xml.etree.ElementTree import Element, SubElement
 
 import msgspec
 import structlog
 
+from ringback.client.contacts.photos import BYTES_MOST, Photo, PhotoError, make_photo
 from ringback.client.messaging.errors import MessagingError
 from ringback.client.messaging.port import Port
 from ringback.client.messaging.room_requests import PUBSUB
@@ -17,26 +20,12 @@ from ringback.client.messaging.stanzas import PUBSUB_EVENT
 from ringback.client.store.store import Store
 from ringback.rules.addresses import Jid
 
-SIZE_LIMIT = 512 * 1024  # octets; a portrait is smaller
+_TEXT_LIMIT = BYTES_MOST * 3 // 2  # characters of base64
+_KIND = "picture"
 _METADATA = "urn:xmpp:avatar:metadata"
 _DATA = "urn:xmpp:avatar:data"
 _VCARD = "vcard-temp"
-_KINDS = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF8", "image/gif"),
-    (b"RIFF", "image/webp"),
-)
-
 log = structlog.get_logger(__name__)
-
-
-class Photo(msgspec.Struct, frozen=True, kw_only=True):
-    """A picture with its version."""
-
-    version: str
-    kind: str
-    data: bytes
 
 
 class Album(Protocol):
@@ -44,11 +33,6 @@ class Album(Protocol):
 
     async def photo_arrived(self, person_id: str, version: str) -> None:
         """A picture of this version is there to be got."""
-
-
-def image_kind(data: bytes) -> str:
-    """The media type of a picture by its first octets; empty where it is none that a page should show."""
-    return next((kind for start, kind in _KINDS if data.startswith(start)), "")
 
 
 class Photos:
@@ -61,33 +45,46 @@ class Photos:
         self._album = album
         self._announced: dict[str, tuple[str, str]] = {}
 
+    async def kept(self, person_id: str) -> Photo | None:
+        """The picture that is kept here."""
+        return await self._store.get(_KIND, person_id, Photo)
+
     async def get(self, person_id: str) -> Photo | None:
         """The picture of a person: kept, else got from where it was announced; None where there is none."""
-        kept = await self._store.get("photo", person_id, Photo)
+        kept = await self.kept(person_id)
         announced = self._announced.get(person_id)
         if announced is None or (kept is not None and kept.version == announced[1]):
             return kept
         if not self._port.ready:
             return kept
         try:
-            photo = await self._fetch(person_id, *announced)
+            data = await self._fetch(person_id, *announced)
         except MessagingError as error:
             log.info("photos.not_got", reason=error.reason.id)
             return kept
+        photo = await self._made(data, announced[0], announced[1]) if data is not None else None
         if photo is None:
             return kept
-        await self._store.put("photo", person_id, photo)
+        await self._store.put(_KIND, person_id, photo)
         return photo
 
-    async def keep(self, person_id: str, data: bytes, version: str) -> Photo | None:
-        """Keep a picture that came another way (the directory); None where it is none."""
-        kind = image_kind(data)
-        if not kind or len(data) > SIZE_LIMIT:
-            return None
-        photo = Photo(version=version, kind=kind, data=data)
-        await self._store.put("photo", person_id, photo)
-        await self._album.photo_arrived(person_id, version)
+    async def keep(self, person_id: str, data: bytes, source: str) -> Photo | None:
+        """Keep a picture that came another way (a directory); None where it is none. The person's own avatar, where one
+        was announced, is shown instead."""
+        photo = await self._made(data, source)
+        if photo is None or person_id in self._announced:
+            return photo
+        await self._store.put(_KIND, person_id, photo)
+        await self._album.photo_arrived(person_id, photo.version)
         return photo
+
+    async def _made(self, data: bytes, source: str, version: str = "") -> Photo | None:
+        try:
+            photo = await asyncio.to_thread(make_photo, data, source, time.time())
+        except PhotoError as error:
+            log.info("photos.refused", source=source, reason=error.reason.id)
+            return None
+        return msgspec.structs.replace(photo, version=version) if version else photo
 
     async def announced(self, person_id: str, source: str, version: str) -> None:
         """A picture exists; empty version: the person has none."""
@@ -106,7 +103,7 @@ class Photos:
             version = info.get("id", "") if info is not None else ""
             await self.announced(str(sender.bare), "pep", version)
 
-    async def _fetch(self, person_id: str, source: str, version: str) -> Photo | None:
+    async def _fetch(self, person_id: str, source: str, version: str) -> bytes | None:
         to = Jid.parse(person_id)
         if source == "pep":
             query = Element(f"{{{PUBSUB}}}pubsub")
@@ -117,11 +114,9 @@ class Photos:
         else:
             answer = await self._port.request("get", Element(f"{{{_VCARD}}}vCard"), to)
             text = answer.findtext(f"{{{_VCARD}}}vCard/{{{_VCARD}}}PHOTO/{{{_VCARD}}}BINVAL")
-        if not text or len(text) > SIZE_LIMIT * 2:
+        if not text or len(text) > _TEXT_LIMIT:
             return None
         try:
-            data = base64.b64decode("".join(text.split()), validate=True)
+            return base64.b64decode("".join(text.split()), validate=True)
         except (binascii.Error, ValueError):
             return None
-        kind = image_kind(data)
-        return Photo(version=version, kind=kind, data=data) if kind and len(data) <= SIZE_LIMIT else None
