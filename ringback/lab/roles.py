@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -283,7 +283,7 @@ class Context:
         made = _servers(ServerRow(hosts=[node.name for node in presence][:3])) if has_presence else ServiceServers()
         servers = {name: _servers(row) for name, row in profile.services.items()}
         return ServiceProfile(
-            voicemail=servers.get("Voicemail", _servers(ServerRow(hosts=[node.name for node in mailboxes][:3]))),
+            voicemail=servers.get("Voicemail", _voicemail(mailboxes)),
             mail_store=servers.get("MailStore", ServiceServers()),
             conferencing=servers.get("Conferencing", ServiceServers()),
             directory=servers.get("Directory", ServiceServers()),
@@ -315,6 +315,12 @@ def with_ports(deployment: Deployment, choose: Callable[[str, int], int]) -> Dep
         ports = {name: choose(node.address, getattr(node.ports, name)) for name in names}
         nodes.append(msgspec.structs.replace(node, ports=msgspec.structs.replace(node.ports, **ports)))
     return msgspec.structs.replace(deployment, node=nodes)
+
+
+def _voicemail(nodes: Sequence[Node]) -> ServiceServers:
+    """The voicemail servers; a port only where it is not the documented one."""
+    rows = [(node.name, node.ports.vmrest) for node in nodes]
+    return ServiceServers(*(ServiceAddress(name, 0 if port == 443 else port, "HTTPS") for name, port in rows[:3]))
 
 
 def _servers(row: ServerRow) -> ServiceServers:

@@ -79,35 +79,41 @@ class Https:
         *,
         body: bytes | None = None,
         form: Mapping[str, str] | None = None,
+        seconds: float = REQUEST_SECONDS,
+        limit: int = _LIMIT,
     ) -> Answer:
-        """Ask once. Raises HttpsError; CertificateProblemError where the certificate is not good."""
+        """Ask once. Raises HttpsError; CertificateProblemError where the certificate is not good. ``seconds``: for all
+        of it; ``limit``: octets of an answer."""
         host = f"{url.host}:{url.port}"
         session = self._session
         if session is None:
             raise HttpsError(host, "the connection is closed")
         data = aiohttp.FormData(dict(form)) if form is not None else body
+        timeout = aiohttp.ClientTimeout(total=seconds)
 
         async def ask() -> Answer:
             async with session.request(
-                method, url, headers=dict(headers or {}), data=data, allow_redirects=False
+                method, url, headers=dict(headers or {}), data=data, allow_redirects=False, timeout=timeout
             ) as response:
-                return await _read(host, response)
+                return await _read(host, response, limit)
 
         try:
             return await self._judge.reach(Place(url.host or "", url.port or 443), ask)
         except CertificateStopError as error:
             raise CertificateProblemError(host, error) from error
         except TimeoutError as error:
-            raise HttpsError(host, f"no answer within {REQUEST_SECONDS:g} s") from error
+            raise HttpsError(host, f"no answer within {seconds:g} s") from error
         except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
             raise HttpsError(host, str(error) or type(error).__name__) from error
 
 
-async def _read(host: str, response: aiohttp.ClientResponse) -> Answer:
-    read = await response.content.read(_LIMIT + 1)
-    while len(read) <= _LIMIT and (more := await response.content.read(_LIMIT)):
-        read += more
-    if len(read) > _LIMIT:
+async def _read(host: str, response: aiohttp.ClientResponse, limit: int) -> Answer:
+    parts, size = [], 0
+    while size <= limit and (more := await response.content.read(_LIMIT)):
+        parts.append(more)
+        size += len(more)
+    read = b"".join(parts)
+    if size > limit:
         raise HttpsError(host, "the answer is too long")
     location = response.headers.get("Location", "")
     return Answer(
