@@ -161,7 +161,7 @@ class DirectoryLookup:
             ("first_name", criteria.first), ("last_name", criteria.last), ("display_name", criteria.display_name),
             ("user_name", criteria.user_name), ("email", criteria.email),
         )  # fmt: skip
-        parts = [self._starts(field, " ".join(text.split())) for field, text in pairs if text.strip()]
+        parts = [self._starts(field, _shown(text)) for field, text in pairs if text.strip()]
         if criteria.name.strip():
             parts.append(self._named(criteria.name))
         if criteria.uri:
@@ -183,14 +183,16 @@ class DirectoryLookup:
         return any_of(*ways) if ways else None
 
     def _starts(self, field: str, text: str) -> LDAPFilter | None:
-        texts = dict.fromkeys((text, fold(text)))  # few directories fold accents themselves
+        if not text:
+            return None
+        texts = dict.fromkeys((text, fold(text) or text))  # few directories fold accents themselves
         return self._any(starts(name, one) for name in self._attributes(field) for one in texts)
 
     def _named(self, name: str) -> LDAPFilter | None:
         """As ``rules.name_search.alternatives``: one word begins first name, last name or mail; more are both names in
         one of two orders."""
         ways: list[LDAPFilter | None] = []
-        words = name.split()[:_WORDS]
+        words = _shown(name).split()[:_WORDS]
         if len(words) == 1:
             ways = [self._starts(field, words[0]) for field in ("first_name", "last_name", "email")]
         for cut in range(1, len(words)):
@@ -225,3 +227,9 @@ class DirectoryLookup:
             ways += [starts(name, start) for start in beginnings(number, self._country)]
             ways += [ends(name, end) for end in wanted.ends]
         return self._any(ways)
+
+
+def _shown(text: str) -> str:
+    """What of a text can be seen, with single spaces. Directories map other signs to nothing (RFC 4518 section 2.2), so
+    that a text of them alone would begin every value."""
+    return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
