@@ -11,7 +11,7 @@ import contextlib
 import random
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -19,8 +19,10 @@ import structlog
 
 from ringback.net.tls import client_context
 from ringback.protocols.traversal import Channel, Opening
+from ringback.protocols.traversal.control import KeepOut, Word
 from ringback.protocols.traversal.opening import Service
-from ringback.services.edge.linkend import LinkEnd
+from ringback.services.edge.control import Control
+from ringback.services.edge.linkend import LinkEnd, Receiver
 from ringback.services.edge.settings import InnerSettings, OuterPeer
 from ringback.services.edge.splice import Splice
 
@@ -46,9 +48,13 @@ class InnerLinks:
     """Links to all outer proxies, kept up for as long as it runs."""
 
     def __init__(
-        self, settings: InnerSettings, receptions: Mapping[Service, Reception], reached: asyncio.Event
+        self,
+        settings: InnerSettings,
+        receptions: Mapping[Service, Reception],
+        reached: asyncio.Event,
+        blocks: Callable[[], Iterable[KeepOut]],
     ) -> None:
-        """``reached`` is set while any outer proxy is reached."""
+        """``reached`` is set while any outer proxy is reached; ``blocks`` gives those that stand."""
         self._settings = settings
         self._receptions = receptions
         self._links: dict[str, LinkEnd] = {}
@@ -56,6 +62,8 @@ class InnerLinks:
         self._tasks: set[asyncio.Task[None]] = set()
         self._running: AsyncExitStack | None = None
         self._reached = reached
+        self._blocks = blocks
+        self._controls: set[Control] = set()
 
     @property
     def links(self) -> tuple[str, ...]:
@@ -75,6 +83,11 @@ class InnerLinks:
         running, self._running = self._running, None
         if running is not None:
             await running.aclose()
+
+    def tell(self, *words: Word) -> None:
+        """Tell all outer proxies."""
+        for control in list(self._controls):
+            control.say(*words)
 
     def _begin(self, work: object, name: str) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work, name=name)  # type: ignore[arg-type]
@@ -126,7 +139,7 @@ class InnerLinks:
             if not over.done():
                 over.set_result(why)
 
-        def opened(channel: Channel, opening: Opening) -> Splice | None:
+        def opened(channel: Channel, opening: Opening) -> Receiver | None:
             return self._take(end, channel, opening)
 
         end = LinkEnd(most=self._settings.most, opened=opened, ready=ready, gone=gone)
@@ -136,7 +149,13 @@ class InnerLinks:
 
     # --- connections of the world
 
-    def _take(self, end: LinkEnd, channel: Channel, opening: Opening) -> Splice | None:
+    def _take(self, end: LinkEnd, channel: Channel, opening: Opening) -> Receiver | None:
+        if opening.service == "control":
+            control = Control(end, lambda _: None, self._controls.discard)
+            self._controls.add(control)
+            control.join(channel)
+            asyncio.get_running_loop().call_soon(lambda: control.say(*self._blocks()))
+            return control
         reception = self._receptions.get(opening.service)
         if reception is None:
             return None

@@ -15,10 +15,12 @@ from ringback.net.closing import abort
 from ringback.net.service import Endpoint
 from ringback.net.tls import server_context
 from ringback.protocols.traversal import LinkError, Opening
+from ringback.protocols.traversal.control import KeepOut, Word
 from ringback.protocols.traversal.opening import Service
 from ringback.rules.addresses import HostPort
 from ringback.rules.edge_protection import household_of
 from ringback.rules.throttle import Throttle
+from ringback.services.edge.control import Control
 from ringback.services.edge.linkend import LinkEnd
 from ringback.services.edge.settings import OuterSettings
 from ringback.services.edge.splice import Splice
@@ -39,6 +41,7 @@ class OuterProxy:
         self._connections: dict[Splice, str] = {}
         self._by_address: Counter[str] = Counter()
         self._throttle = Throttle(settings.limits.burst, settings.limits.seconds)
+        self._kept_out: dict[str, float] = {}  # household to the loop's time until which
         self._endpoints: tuple[Endpoint, ...] = ()
         self._running: AsyncExitStack | None = None
         self.refused = 0
@@ -107,12 +110,28 @@ class OuterProxy:
             return
         end.name = known[0]
         self._links.append(end)
+        control = Control(end, self._told, lambda _: end.close("the inner proxy does not talk"))
+        here = HostPort(self._settings.node, 1)
+        control.join(end.open(Opening("control", here, HostPort("0.0.0.0", 1)), control))
         _log.info("inner proxy is there", inner=end.name, links=len(self._links))
 
     def _link_gone(self, end: LinkEnd, why: str) -> None:
         if end in self._links:
             self._links.remove(end)
             _log.warning("inner proxy is gone", inner=end.name, why=why, links=len(self._links))
+
+    def _told(self, word: Word) -> None:
+        """An inner proxy says whom to keep out, or to let in again."""
+        if not isinstance(word, KeepOut):
+            return
+        now = asyncio.get_running_loop().time()
+        self._kept_out = {who: until for who, until in self._kept_out.items() if until > now}
+        if word.seconds <= 0:
+            self._kept_out.pop(word.who, None)
+            return
+        # Connections that stand go on: behind one address there are people who signed in rightly, and the inner proxy
+        # answers every request of the others with the reason.
+        self._kept_out[word.who] = now + word.seconds
 
     # --- connections of the world
 
@@ -124,6 +143,7 @@ class OuterProxy:
         if (
             len(self._connections) >= limits.in_all
             or self._by_address[household] >= limits.an_address
+            or self._kept_out.get(household, 0.0) > now
             or self._throttle.wait(household, now)
         ):
             self.refused += 1

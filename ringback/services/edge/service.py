@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 
 import structlog
@@ -12,6 +13,7 @@ from ringback.net.names import NameClient
 from ringback.net.service import Endpoint
 from ringback.net.tls import client_context, server_context
 from ringback.net.token_keys import TokenKeys, TokenKeySettings
+from ringback.protocols.traversal.control import KeepOut
 from ringback.protocols.traversal.opening import Service
 from ringback.rules.edge_protection import Block, Protection
 from ringback.services.edge.door import Door
@@ -85,10 +87,17 @@ class InnerProxy:
         await front.start()
         stack.push_async_callback(front.stop)
         receptions: dict[Service, Reception] = {"https": Reception(front.serve, server_context(settings.public))}
-        self._links = InnerLinks(settings, receptions, self.reached)
+        self._links = InnerLinks(settings, receptions, self.reached, self._standing)
         await self._links.start()
         stack.push_async_callback(self._links.stop)
         _log.info("inner proxy serves", node=settings.node, outers=len(settings.outers))
 
     def _blocked(self, block: Block) -> None:
-        _log.info("edge.block_begins", who=block.who, until=block.until)
+        if block.kind == "address" and self._links is not None:
+            self._links.tell(KeepOut(block.who, block.until - time.time()))
+
+    def _standing(self) -> list[KeepOut]:
+        now = time.time()
+        return [
+            KeepOut(block.who, block.until - now) for block in self.protection.blocks(now) if block.kind == "address"
+        ]

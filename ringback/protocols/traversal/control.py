@@ -1,0 +1,73 @@
+"""What the two proxies say to each other in the channel ``control``: lines of JSON.
+
+The inner one knows who failed to sign in, since only it can read; the outer one can keep them out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+_LONGEST: Final = 4096  # octets of a line
+
+
+class ControlError(ValueError):
+    """A line is not one of ours; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepOut:
+    """From inside: no connection of this household (an address, or a /64) for so many ``seconds`` from now; 0 lets it
+    in again. Seconds and no date, since the two clocks may differ."""
+
+    who: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """From outside, every few seconds: ``connections`` open now, ``refused`` since the start."""
+
+    connections: int
+    refused: int
+
+
+Word = KeepOut | Figures
+
+
+class _Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=False):
+    keep_out: tuple[str, float] | None = None
+    figures: tuple[int, int] | None = None
+
+
+class Lines:
+    """Reads words from the bytes of a channel."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[Word]:
+        """The words that are complete. Raises ControlError."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > _LONGEST:
+            raise ControlError("a line that does not end")
+        return [word for line in lines if (word := _read(line)) is not None]
+
+
+def line(word: Word) -> bytes:
+    """A word to send."""
+    if isinstance(word, KeepOut):
+        return msgspec.json.encode(_Line(keep_out=(word.who, word.seconds))) + b"\n"
+    return msgspec.json.encode(_Line(figures=(word.connections, word.refused))) + b"\n"
+
+
+def _read(text: bytes) -> Word | None:
+    try:
+        found = msgspec.json.decode(text, type=_Line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ControlError(f"a line that can't be read: {error}") from error
+    if found.keep_out is not None:
+        return KeepOut(*found.keep_out)
+    return None if found.figures is None else Figures(*found.figures)  # later versions may say more
