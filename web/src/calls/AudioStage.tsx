@@ -1,6 +1,7 @@
 /** A call without pictures: who, the word of its state or how long, how loud they are, what else is on hold, the keys. */
-import { useTexts } from "../texts/texts";
+import { KeepNumber } from "../contacts/KeepNumber";
 import { usePerson } from "../engine/hooks";
+import { useTexts } from "../texts/texts";
 import type { Call } from "../wire";
 import { Keypad } from "./Keypad";
 import type { MediaView } from "./media";
@@ -44,6 +45,7 @@ export function AudioStage({ call, others, media, keypad, digits, onDigit }: Sta
             <bdi>{partyNumber(call.party)}</bdi>
           </p>
         )}
+        {!call.conference && <KeepNumber party={call.party} className={css.keep} />}
         {state && !call.parked && (
           <p className={css.state} role="status">
             {state}

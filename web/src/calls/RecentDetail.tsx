@@ -2,6 +2,7 @@
 import { Button } from "@fluentui/react-button";
 import { ArrowLeft20Regular, Call20Regular, Chat20Regular, Person20Regular, Video20Regular } from "@fluentui/react-icons";
 
+import { KeepNumber } from "../contacts/KeepNumber";
 import { useCanCall, useEngine, useFeatures, usePerson, useSoftphone } from "../engine/hooks";
 import { go } from "../engine/place";
 import { IconButton } from "../parts/IconButton";
@@ -36,6 +37,7 @@ function Actions({ recent }: { recent: Recent }) {
           {t("contact.card")}
         </Button>
       )}
+      <KeepNumber party={party} />
       {can && to && features?.video && (
         <Button icon={<Video20Regular />} onClick={() => void engine.phone.start(to, true)}>
           {t("call.video")}

@@ -1,8 +1,9 @@
 /** A past call in the list: who, what came of it with a glyph and a word, when. */
 import { Menu, MenuItem, MenuList, MenuPopover, MenuTrigger } from "@fluentui/react-menu";
 import type { MouseEvent } from "react";
-import { memo } from "react";
+import { memo, useState } from "react";
 
+import { isStranger, KeepDialog } from "../contacts/KeepNumber";
 import { useCanCall, useEngine, useFeatures, usePerson } from "../engine/hooks";
 import { go, placePath } from "../engine/place";
 import { presenceSentence } from "../parts/presenceWords";
@@ -16,7 +17,7 @@ import { glyphOf } from "./glyphs";
 import { PartyFace } from "./PartyFace";
 import { partyName, resultOf } from "./words";
 
-function Actions({ recent }: { recent: Recent }) {
+function Actions({ recent, onKeep }: { recent: Recent; onKeep: () => void }) {
   const texts = useTexts();
   const { t } = texts;
   const engine = useEngine();
@@ -33,6 +34,7 @@ function Actions({ recent }: { recent: Recent }) {
         {can && to && features?.video && <MenuItem onClick={() => void engine.phone.start(to, true)}>{t("call.video.long")}</MenuItem>}
         {party.person && features?.chats && <MenuItem onClick={() => void chat()}>{t("contact.chat")}</MenuItem>}
         {party.person && <MenuItem onClick={() => go("contacts", party.person)}>{t("contact.show")}</MenuItem>}
+        {isStranger(party) && <MenuItem onClick={onKeep}>{t("contact.keepShort")}</MenuItem>}
         {to && <MenuItem onClick={() => copy(party.shown || to)}>{t("copyValue", { value: party.shown || to })}</MenuItem>}
         <MenuItem onClick={() => void engine.phone.remove(recent.id)}>{t("recent.remove")}</MenuItem>
       </MenuList>
@@ -43,6 +45,7 @@ function Actions({ recent }: { recent: Recent }) {
 export const RecentRow = memo(function RecentRow({ fold, current }: { fold: Fold; current: boolean }) {
   const texts = useTexts();
   const { newest } = fold;
+  const [keep, setKeep] = useState(false);
   const person = usePerson(newest.party.person);
   const name = person?.name ?? partyName(texts, newest.party);
   const result = resultOf(texts, newest, fold.times);
@@ -53,32 +56,35 @@ export const RecentRow = memo(function RecentRow({ fold, current }: { fold: Fold
     go("calls", newest.id);
   };
   return (
-    <Menu openOnContext>
-      <MenuTrigger disableButtonEnhancement>
-        <a
-          href={placePath("calls", newest.id)}
-          className={shell.row}
-          aria-current={current || undefined}
-          aria-label={[name, person ? presenceSentence(texts, person.presence) : "", result, texts.moment(newest.at)].filter(Boolean).join(", ")}
-          data-unread={fold.unseen || undefined}
-          onClick={open}
-        >
-          <PartyFace party={newest.party} presence />
-          <span className={shell.lines}>
-            <span className={`${shell.name ?? ""} ${(missed && css.missed) || ""}`}>
-              <bdi title={name}>{name}</bdi>
+    <>
+      <Menu openOnContext>
+        <MenuTrigger disableButtonEnhancement>
+          <a
+            href={placePath("calls", newest.id)}
+            className={shell.row}
+            aria-current={current || undefined}
+            aria-label={[name, person ? presenceSentence(texts, person.presence) : "", result, texts.moment(newest.at)].filter(Boolean).join(", ")}
+            data-unread={fold.unseen || undefined}
+            onClick={open}
+          >
+            <PartyFace party={newest.party} presence />
+            <span className={shell.lines}>
+              <span className={`${shell.name ?? ""} ${(missed && css.missed) || ""}`}>
+                <bdi title={name}>{name}</bdi>
+              </span>
+              <span className={`${shell.second ?? ""} ${css.result ?? ""}`} data-missed={missed || undefined}>
+                {glyphOf(newest)}
+                <span>{result}</span>
+              </span>
             </span>
-            <span className={`${shell.second ?? ""} ${css.result ?? ""}`} data-missed={missed || undefined}>
-              {glyphOf(newest)}
-              <span>{result}</span>
+            <span className={shell.ends}>
+              <time dateTime={newest.at}>{texts.clock(newest.at)}</time>
             </span>
-          </span>
-          <span className={shell.ends}>
-            <time dateTime={newest.at}>{texts.clock(newest.at)}</time>
-          </span>
-        </a>
-      </MenuTrigger>
-      <Actions recent={newest} />
-    </Menu>
+          </a>
+        </MenuTrigger>
+        <Actions recent={newest} onKeep={() => setKeep(true)} />
+      </Menu>
+      {keep && <KeepDialog party={newest.party} onClose={() => setKeep(false)} />}
+    </>
   );
 });

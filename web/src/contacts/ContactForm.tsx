@@ -28,6 +28,8 @@ export interface FormStart {
   person?: Person;
   name?: string;
   number?: string;
+  /** The place stays: the person becomes known where he or she is seen. */
+  stay?: boolean;
 }
 
 const KINDS: readonly Kind[] = ["work", "mobile", "home", "other", "pager", "fax"];
@@ -89,7 +91,7 @@ export default function ContactForm({ start, onClose }: { start: FormStart; onCl
       });
       announce(t("form.saved", { name: card.person.name }));
       onClose();
-      go("contacts", card.person.id);
+      if (!start.stay) go("contacts", card.person.id);
     } catch (error) {
       setProblem(refused(error));
       setBusy(false);

@@ -1,7 +1,5 @@
 /** Where one is connected: every service with its server, its state, and why this one; the trace behind it. */
 import { Button } from "@fluentui/react-button";
-import { CheckmarkCircle20Filled, ErrorCircle20Filled, SubtractCircle20Regular, Warning20Filled } from "@fluentui/react-icons";
-import { Spinner } from "@fluentui/react-spinner";
 import { useState } from "react";
 
 import { useEngine, useServices, useSignIn, useTrace } from "../engine/hooks";
@@ -13,15 +11,9 @@ import { makeReport, saveFile } from "../signin/report";
 import { TraceLines } from "../signin/TraceLines";
 import { useTexts } from "../texts/texts";
 import type { Entry, Service } from "../wire";
+import { Directories } from "./Directories";
 import css from "./settings.module.css";
-
-const glyphs: Record<Service["state"], React.ReactElement> = {
-  up: <CheckmarkCircle20Filled aria-hidden className={css.up} />,
-  connecting: <Spinner size="extra-tiny" />,
-  waiting: <Warning20Filled aria-hidden className={css.waiting} />,
-  failed: <ErrorCircle20Filled aria-hidden className={css.failed} />,
-  off: <SubtractCircle20Regular aria-hidden />,
-};
+import { stateGlyphs } from "./stateGlyphs";
 
 function ServiceRow({ service }: { service: Service }) {
   const texts = useTexts();
@@ -32,7 +24,7 @@ function ServiceRow({ service }: { service: Service }) {
   const since = service.since ? t("service.since", { state, time: short(service.since) }) : state;
   return (
     <li data-state={service.state}>
-      {glyphs[service.state]}
+      {stateGlyphs[service.state]}
       <b>{name}</b>
       <div>
         {service.server && <code>{service.server}</code>}
@@ -76,6 +68,7 @@ export function ConnectionPage() {
           <ServiceRow key={service.id} service={service} />
         ))}
       </ul>
+      <Directories />
       <div className={css.pair}>
         <section className={css.box}>
           <h3>{t("connection.found")}</h3>
