@@ -177,17 +177,18 @@ def _facts(group: Group, ranks: Mapping[str, int], region: str) -> Facts:
 
 
 def _phones(rows: Iterable[Record], region: str, origins: dict[str, str]) -> tuple[Phone, ...]:
-    """Each number once, as the source that counts first writes it; a kind that says more than "other" wins."""
+    """Each number once: as the source that counts first writes it, but with its country where one does (``+``); a kind
+    that says more than "other" wins."""
     found: dict[str, Phone] = {}
     for row in rows:
         for phone in row.phones:
             key = number_key(phone.value, region) or phone.value
-            kept = found.get(key)
-            if kept is None:
+            kept = found.setdefault(key, phone)
+            kind = phone.kind if kept.kind is Kind.OTHER else kept.kind
+            better = phone.value.startswith("+") and not kept.value.startswith("+")
+            found[key] = Phone(kind, phone.value if better else kept.value)
+            if better or kept is phone:
                 origins[f"number:{phone.value}"] = row.source
-                found[key] = phone
-            elif kept.kind is Kind.OTHER and phone.kind is not Kind.OTHER:
-                found[key] = Phone(phone.kind, kept.value)
     return tuple(sorted(found.values(), key=lambda phone: _KINDS[phone.kind]))
 
 

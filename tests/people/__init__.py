@@ -1,0 +1,1 @@
+"""People in the client: merging, ranking, cache, files, pictures, sources, contact list."""
