@@ -48,6 +48,7 @@ class _Client:
     channels: set[str] = field(default_factory=set)
     waiting: deque[Packet] = field(default_factory=deque)
     overrun: bool = False
+    connected: bool = False
 
 
 def parse(body: bytes) -> list[Packet]:
@@ -102,8 +103,10 @@ class Bayeux:
         for packet in packets:
             channel = packet["channel"]
             if channel == CONNECT:
+                # The first one is answered at once, as CometD's own server does: clients wait for it before they go on.
+                first = self._is_first(packet)
                 answer = self._connect(packet, now)
-                if answer["successful"] and len(packets) == 1 and not _wants_no_wait(packet):
+                if answer["successful"] and len(packets) == 1 and not first and not _wants_no_wait(packet):
                     hold = packet["clientId"]
             elif channel in handlers:
                 answer = handlers[channel](packet, now)
@@ -185,7 +188,13 @@ class Bayeux:
         if client.overrun:
             self._forget(packet["clientId"])
             return _unknown(packet)
+        client.connected = True
         return _granted(packet) | {"clientId": packet["clientId"], "advice": self._advice()}
+
+    def _is_first(self, packet: Packet) -> bool:
+        name = packet.get("clientId")
+        client = self._clients.get(name) if isinstance(name, str) else None
+        return client is not None and not client.connected
 
     def _subscribe(self, packet: Packet, now: float) -> Packet:
         client = self._known(packet, now)

@@ -7,7 +7,6 @@ import wave
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -19,15 +18,20 @@ import pytest_asyncio
 from ringback.deployment.authority import Authority
 from ringback.net.node_resolver import NodeResolver
 from ringback.net.tls import client_context
+from ringback.protocols.vmrest.messages import FOLDERS
 from ringback.rules.addresses import HostPort
 from ringback.services.callmanager.service import CallManager
 from ringback.services.callmanager.settings import CallManagerSettings, PasswordHashing, PersonRecord
 from ringback.services.voicemail.service import VoicemailService
 from ringback.services.voicemail.settings import MailboxSettings, VoicemailSettings
+from ringback.storage.voicemail.greetings import GreetingStore
+from ringback.storage.voicemail.store import VoicemailStore
 
 VOICEMAIL, CALL_MANAGER = "vm1.example.com", "cm1.example.com"
 PASSWORDS = {"anita": "anita's password", "bram": "bram's pässword", "chidi": "chidi-pw"}
 OWN_PASSWORD = "chidi's own password for voicemail"
+SECRETS = PASSWORDS | {"chidi": OWN_PASSWORD}
+"""What opens each mailbox."""
 
 
 def recorded(seconds: float = 1.0, rate: int = 8000) -> bytes:
@@ -50,6 +54,7 @@ class Running:
     service: VoicemailService
     session: aiohttp.ClientSession
     settings: VoicemailSettings
+    store: VoicemailStore
 
     def port(self, service: str) -> int:
         return next(endpoint.port for endpoint in self.service.endpoints if endpoint.service == service)
@@ -61,7 +66,7 @@ class Running:
         self, method: str, path: str, user: str = "anita", *, password: str | None = None, **more: Any
     ) -> tuple[int, str, bytes]:
         """Status, type and body of an answer to this person."""
-        given = PASSWORDS[user] if password is None else password
+        given = SECRETS[user] if password is None else password
         headers = {"Authorization": aiohttp.encode_basic_auth(user, given)} | dict(more.pop("headers", {}))
         async with self.session.request(method, self.url(path), headers=headers, **more) as response:
             return response.status, response.content_type, await response.read()
@@ -70,6 +75,10 @@ class Running:
         status, kind, body = await self.ask("GET", path, user, headers={"Accept": "application/json"})
         assert (status, kind) == (200, "application/json"), body
         return msgspec.json.decode(body)
+
+    async def count(self, user: str, folder: str = "inbox") -> int:
+        """How many messages a folder has."""
+        return int((await self.json(f"/vmrest/mailbox/folders/{folder}", user))["MessageCount"])
 
     async def send(
         self, user: str, to: list[str], sound: bytes, subject: str = "", **message: Any
@@ -119,16 +128,18 @@ async def call_manager(
         await manager.stop()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def running(tmp_path: Path, authority: Authority, call_manager: tuple[str, HostPort]) -> AsyncIterator[Running]:
-    """A voicemail service with empty mailboxes."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def node(
+    tmp_path_factory: pytest.TempPathFactory, authority: Authority, call_manager: tuple[str, HostPort]
+) -> AsyncIterator[Running]:
+    """A voicemail service for all tests of a file."""
     async with AsyncExitStack() as stack:
         settings = VoicemailSettings(
             node=VOICEMAIL,
             address="127.0.0.1",
             identity=authority.issue(VOICEMAIL, [VOICEMAIL], ["127.0.0.1"]),
             ca_file=authority.ca_file,
-            database_url=f"sqlite+aiosqlite:///{tmp_path}/voicemail.db",
+            database_url=f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('mail')}/voicemail.db",
             rest_port=0,
             notify_port=0,
             notify_tls_port=0,
@@ -150,4 +161,21 @@ async def running(tmp_path: Path, authority: Authority, call_manager: tuple[str,
         connector = aiohttp.TCPConnector(ssl=client_context(authority.ca_file), resolver=resolver)
         session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=20))
         stack.push_async_callback(session.close)
-        yield Running(service, session, settings)
+        store = await VoicemailStore.open(settings.database_url)
+        stack.push_async_callback(store.close)
+        yield Running(service, session, settings, store)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def running(node: Running) -> Running:
+    """The service, its mailboxes empty and with the standard greetings."""
+    greetings = GreetingStore(node.store.engine)
+    for user in PASSWORDS:
+        for folder in FOLDERS:
+            await node.store.remove(user, await node.store.ids(user, folder))
+        await node.store.set_limit(user, node.settings.size_limit)
+        for kind, now in (await greetings.all(user)).items():
+            if now.recorded or (now.enabled and kind != "Standard"):
+                await greetings.record(user, kind, None)
+                await greetings.switch(user, kind, enabled=kind == "Standard", until=0)
+    return node

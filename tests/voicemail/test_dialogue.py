@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.services.voicemail.telephone import events as it
+from ringback.services.voicemail.telephone import prompts
 from ringback.services.voicemail.telephone.dialogue import Dialogue, is_good_pin
 from ringback.services.voicemail.telephone.prompts import language_of, languages, prompt, words
 
@@ -325,7 +327,9 @@ def test_every_language_says_everything() -> None:
     assert languages() == {"en", "de"}
     assert words("de").keys() == words("en").keys()
     for language in languages():
-        for name in (*words(language), "number-0", "number-99"):
+        folder = Path(prompts.__file__).parent / language
+        assert {file.stem for file in folder.glob("*.ogg")} == {*words(language), *(f"number-{n}" for n in range(100))}
+        for name in ("good-bye", "number-0", "number-99"):
             assert prompt(language, name).seconds > 0.1
     assert [language_of(locale) for locale in ("de_AT", "de-DE", "fr_FR", "")] == ["de", "de", "en", "en"]
     with pytest.raises(KeyError):

@@ -10,7 +10,7 @@ import pytest
 
 from ringback.protocols import markup
 from ringback.protocols.vmrest.messages import MessageList
-from tests.voicemail.conftest import OWN_PASSWORD, VOICEMAIL, Running, recorded
+from tests.voicemail.conftest import OWN_PASSWORD, PASSWORDS, VOICEMAIL, Running, recorded
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -83,18 +83,8 @@ async def test_nobody_sees_the_messages_of_others(running: Running) -> None:
     assert (await running.json("/vmrest/messages", "bram"))["@total"] == "1"
 
 
-async def test_wrong_credentials_are_refused_and_slowed_down(running: Running) -> None:
-    async with running.session.get(running.url("/vmrest/mailbox")) as response:
-        assert response.status == 401
-        asked = response.headers.getall("WWW-Authenticate")
-        assert [one.split()[0] for one in asked] == ["Bearer", "Basic"]
-    answers = [(await running.ask("GET", "/vmrest/mailbox", password="wrong"))[0] for _ in range(10)]
-    assert answers == [401] * 8 + [429] * 2
-    assert (await running.ask("GET", "/vmrest/mailbox", "bram"))[0] == 200
-
-
 async def test_a_mailbox_with_its_own_password_opens_by_that_only(running: Running) -> None:
-    assert (await running.ask("GET", "/vmrest/mailbox", "chidi"))[0] == 401
+    assert (await running.ask("GET", "/vmrest/mailbox", "chidi", password=PASSWORDS["chidi"]))[0] == 401
     assert (await running.ask("GET", "/vmrest/mailbox", "chidi", password=OWN_PASSWORD))[0] == 200
 
 

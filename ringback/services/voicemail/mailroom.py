@@ -67,11 +67,17 @@ class Mailroom:
         return int(self._wall() * 1000)
 
     async def deliver(
-        self, users: Sequence[str], new: NewVoiceMessage, *, sent_by: str = "", names: Sequence[str] = ()
+        self,
+        users: Sequence[str],
+        new: NewVoiceMessage,
+        *,
+        sent_by: str = "",
+        names: Sequence[str] = (),
+        anyway: bool = False,
     ) -> Delivered:
         """Put a message into mailboxes; when this returns, it is saved. Raises UnknownMailboxError and
-        MailboxFullError of the store: then nobody got it."""
-        kept = await self._store.deliver(users, new, sent_by=sent_by, names=names)
+        MailboxFullError of the store (not with ``anyway``): then nobody got it."""
+        kept = await self._store.deliver(users, new, sent_by=sent_by, names=names, anyway=anyway)
         for one in kept:
             if one.folder == "inbox":
                 await self._tell([Kind.NEW], one)

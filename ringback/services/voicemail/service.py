@@ -43,12 +43,18 @@ class VoicemailService:
     def __init__(self, settings: VoicemailSettings) -> None:
         self._settings = settings
         self._endpoints: tuple[Endpoint, ...] = ()
+        self._applications: list[web.Application] = []
         self._running: AsyncExitStack | None = None
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """As ``net.service.Service``: vmrest, notify, notify-tls, sip and sip-tls."""
         return self._endpoints
+
+    @property
+    def applications(self) -> tuple[web.Application, ...]:
+        """What is served over HTTP while it runs, for lists of the routes."""
+        return tuple(self._applications)
 
     async def start(self) -> None:
         """As ``net.service.Service``. Raises also sqlalchemy.exc.SQLAlchemyError and ssl.SSLError."""
@@ -60,6 +66,7 @@ class VoicemailService:
         """As ``net.service.Service``."""
         running, self._running = self._running, None
         self._endpoints = ()
+        self._applications.clear()
         if running is not None:
             await running.aclose()
 
@@ -125,6 +132,7 @@ class VoicemailService:
         name, scheme, port = where
         application = web.Application(client_max_size=_BODY_LIMIT)
         application.add_routes(routes)
+        self._applications.append(application)
         runner = web.AppRunner(
             application, access_log=None, handle_signals=False, keepalive_timeout=60.0, shutdown_timeout=0.5
         )

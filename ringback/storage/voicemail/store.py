@@ -139,11 +139,18 @@ class VoicemailStore:
     # --- messages
 
     async def deliver(
-        self, users: Sequence[str], new: NewVoiceMessage, *, sent_by: str = "", names: Sequence[str] = ()
+        self,
+        users: Sequence[str],
+        new: NewVoiceMessage,
+        *,
+        sent_by: str = "",
+        names: Sequence[str] = (),
+        anyway: bool = False,
     ) -> list[Kept]:
         """Put a message into the inboxes of users, and into the sent items of whom it is by: all or none.
 
-        ``names``: the addresses shown as recipients. Raises UnknownMailboxError and MailboxFullError."""
+        ``names``: the addresses shown as recipients; ``anyway``: also into a full mailbox. Raises
+        UnknownMailboxError and MailboxFullError."""
         sound_id = str(uuid.uuid4())
         done = []
         async with exclusive(self.engine, LOCK) as connection:
@@ -152,7 +159,7 @@ class VoicemailStore:
             if sent_by:
                 places.append((fold(sent_by), "sent"))
             for user, folder in places:
-                if folder == "inbox":
+                if folder == "inbox" and not anyway:
                     await _check_room(connection, user, len(new.sound))
                 number, changed = await _next(connection, user, folder)
                 kept = rows.new_message(new, user, folder, number, changed, names)

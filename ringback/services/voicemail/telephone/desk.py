@@ -121,7 +121,7 @@ class Desk:
             priority="Urgent",
         )
         try:
-            await self._mailroom.deliver([row.user], new)
+            await self._mailroom.deliver([row.user], new, anyway=True)
         except (SQLAlchemyError, VoicemailStoreError) as error:
             _log.warning("telephone.owner_not_told", mailbox=row.user, error=type(error).__name__)
 
