@@ -3,12 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.lab import RunningLab, running_lab
 from tests.support.nursery import nursery
 from tests.support.postgres import Postgres, running_postgres
+
+# By the share of work that they have, as measured: what takes long begins first, lest one worker end long after others.
+LONGEST_FIRST = (
+    "browser/test_calls.py",
+    "peers/test_sip_phones.py",
+    "browser/test_devices.py",
+    "fuzz/test_fuzz.py",
+    "browser/test_call_failures.py",
+    "peers/test_sipp.py",
+    "browser/test_views.py",
+    "softphone/test_failures.py",
+    "browser/test_conversations.py",
+    "cli/test_commands.py",
+    "browser/test_people.py",
+    "softphone/test_features.py",
+    "browser/test_single_sign_on.py",
+    "voicemail/test_telephone.py",
+    "benchmark/test_short.py",
+    "browser/test_questions.py",
+    "engine/test_tokens.py",
+    "rooms/test_running.py",
+    "presence/test_session_routing.py",
+    "presence/test_login.py",
+    "browser/test_power_cut.py",
+    "engine/test_exactly_once.py",
+    "lab/test_lab.py",
+    "lab/test_call_nodes.py",
+    "browser/test_accounts.py",
+    "hostile/test_streams.py",
+    "hostile/test_floods.py",
+    "presence_features/test_running.py",
+    "media_transport/test_conference.py",
+    "oauth/test_foreign_client.py",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take long come first; the others, and the tests of a file, stay in order."""
+    here = Path(__file__).parent
+    place = {here / file: number for number, file in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -236,6 +236,7 @@ class Callers:
     lab: RunningLab
     folder: Path
     path: str
+    paths: dict[str, str] = field(default_factory=dict)  # of those who need another browser
     errors: list[str] = field(default_factory=list)
     _here: dict[str, tuple[Caller, ExitStack]] = field(default_factory=dict)
 
@@ -249,16 +250,17 @@ class Callers:
             one.start_anew()
             return one
         stack = ExitStack()
-        one = stack.enter_context(caller(self.chromium, self.lab, self.folder, user, self.path))
+        one = stack.enter_context(caller(self.chromium, self.lab, self.folder, user, self.paths.get(user, self.path)))
         one.page.context.on("weberror", lambda error: self.errors.append(f"{user}: {error.error}"))
         self._here[user] = one, stack
         one.get_ready()
         return one
 
     def let_go(self, user: str) -> None:
-        """Sign out and close the browser: whatever is wrong with it is not the next one's."""
-        _, stack = self._here.pop(user)
-        stack.close()
+        """Sign out and close the browser, if there is one: whatever is wrong with it is not the next one's."""
+        if user in self._here:
+            _, stack = self._here.pop(user)
+            stack.close()
 
     def close(self) -> None:
         """Everybody leaves."""

@@ -13,7 +13,9 @@ from tests.browser.people import MODIFIED, Person, arrive
 from tests.support.lab import RunningLab, running_lab
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = "/usr/bin/chromium"
+# Chromium without the windows, menus and settings around its pages: the same engine for half the work.
+CHROMIUM = "/usr/bin/chromium-headless-shell"
+WHOLE_CHROMIUM = "/usr/bin/chromium"  # for notifications, and where a person refuses what a page asks for
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

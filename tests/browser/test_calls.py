@@ -11,12 +11,19 @@ import pytest
 from playwright.sync_api import Playwright, expect, sync_playwright
 
 from tests.browser.callers import CONNECTED, Caller, Callers, caller
-from tests.browser.conftest import CHROMIUM
+from tests.browser.conftest import CHROMIUM, WHOLE_CHROMIUM
 from tests.browser.people import MODIFIED
 from tests.browser.test_views import violations
 from tests.support.lab import RunningLab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def lab(own_lab: RunningLab) -> RunningLab:
+    """Nobody called anybody yet."""
+    return own_lab
+
 
 Call = Callable[..., list[Caller]]
 
@@ -400,7 +407,8 @@ def test_whoever_refuses_the_microphone_still_hears_and_reads_how_to_help_it(
     people: Call, callers: Callers, tmp_path: Path
 ) -> None:
     (bruno,) = people("bruno")
-    with caller(callers.chromium, callers.lab, tmp_path, "dolores", CHROMIUM, allowed=False) as dolores:
+    callers.let_go("dolores")
+    with caller(callers.chromium, callers.lab, tmp_path, "dolores", WHOLE_CHROMIUM, allowed=False) as dolores:
         dolores.get_ready()
         dolores.call(bruno)
         bruno.answer(dolores)

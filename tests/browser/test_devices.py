@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Playwright, expect, sync_playwright
 
 from tests.browser.callers import CONNECTED, Caller, Callers
-from tests.browser.conftest import CHROMIUM
+from tests.browser.conftest import CHROMIUM, WHOLE_CHROMIUM
 from tests.browser.desk import Desk, desk_phone
 from tests.browser.people import MODIFIED
 from tests.softphone.test_modes import deployment
@@ -46,7 +46,8 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="module")
 def callers(playwright: Playwright, lab: RunningLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
     """Everybody with a browser of their own, for all tests of this file."""
-    everybody = Callers(playwright.chromium, lab, tmp_path_factory.mktemp("tones"), CHROMIUM)
+    folder = tmp_path_factory.mktemp("tones")
+    everybody = Callers(playwright.chromium, lab, folder, CHROMIUM, paths={"bruno": WHOLE_CHROMIUM})
     yield everybody
     everybody.close()
 

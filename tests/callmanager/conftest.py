@@ -28,7 +28,7 @@ from ringback.services.callmanager.settings import (
     PersonRecord,
 )
 from ringback.storage.callmanager.store import Store
-from tests.support.postgres import Postgres, running_postgres
+from tests.support.postgres import Postgres
 
 JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
 CHEAP = PasswordHashing(time_cost=1, memory=8 * 1024, scram_iterations=4096)
@@ -184,12 +184,6 @@ async def launch(tmp_path: Path, authority: Authority) -> AsyncIterator[Launch]:
 async def running(launch: Launch) -> Running:
     """A node with everybody in it."""
     return await launch()
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    with running_postgres() as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

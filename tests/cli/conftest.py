@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.support.lab import RunningLab, ringback, running_lab
+from tests.support.lab import RunningLab, ringback
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    """A running lab with the built-in deployment."""
-    with running_lab(tmp_path_factory.mktemp("lab")) as running:
-        yield running
+def lab(shared_lab: RunningLab) -> RunningLab:
+    """The worker's lab."""
+    return shared_lab
 
 
 @pytest.fixture

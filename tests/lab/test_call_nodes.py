@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 import signal
 import sqlite3
-import subprocess
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -24,8 +22,8 @@ import pytest
 from ringback.net.sip import streams
 from ringback.protocols.call_records import parse
 from ringback.protocols.sip.session import Session
-from tests.support.lab import built_in, loopback_range, ringback, start_until, stop
-from tests.support.postgres import running_postgres
+from tests.support.lab import built_in, loopback_range, start_until, stop
+from tests.support.nursery import Process, start_ringback
 from tests.support.sip_phone import Accepted, Bell, Ended, Failed, Invited, SipPhone, sip_phone
 from tests.support.soak import often
 from tests.support.strangers import RATE, strangers
@@ -44,17 +42,13 @@ class Nodes:
     file: Path
     data: Path
     loopback: str
-    processes: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
+    processes: dict[str, Process] = field(default_factory=dict)
 
     def start(self, name: str) -> None:
         """Start a node (again); returns when it serves."""
         (self.data / "lab.json").unlink(missing_ok=True)
         output = self.data / f"{name}.txt"
-        with output.open("a") as out:
-            process = subprocess.Popen(
-                ringback("serve", str(self.file), "--node", name, "--data", str(self.data)),
-                stdout=out, stderr=subprocess.STDOUT, text=True, env=dict(os.environ),
-            )  # fmt: skip
+        process = start_ringback(["serve", str(self.file), "--node", name, "--data", str(self.data)], output)
         self.processes[name] = process
         start_until(process, self.data / "lab.json", output)
 
@@ -100,7 +94,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     with loopback_range() as loopback, contextlib.ExitStack() as stack:
         text = built_in()
         if request.param == "postgresql":
-            url = stack.enter_context(running_postgres()).fresh_url()
+            url = request.getfixturevalue("postgres").fresh_url()
             head_office = 'cluster = "head-office"\n'
             text = text.replace(
                 f'roles = ["call-manager"]\n{head_office}',

@@ -33,10 +33,9 @@ from tests.callmanager.conftest import (
     Running,
     authority,
     launch,
-    postgres,
 )
 
-__all__ = ["authority", "launch", "postgres"]
+__all__ = ["authority", "launch"]
 
 BACK = "http://127.0.0.1:8080/signed-in"
 OTHER = Client(client_id_of("other"), "Other", ("https://other.example.com/back",), implicit=True)

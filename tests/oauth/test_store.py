@@ -13,9 +13,9 @@ from ringback.storage.callmanager.seed import Seed, sow
 from ringback.storage.callmanager.sign_in_rows import CodeRow, KeyRow, SignInRow
 from ringback.storage.callmanager.sign_ins import REMEMBERED_SECONDS, SignInStore
 from ringback.storage.callmanager.store import Store
-from tests.callmanager.conftest import database_url, postgres, store, threads
+from tests.callmanager.conftest import database_url, store, threads
 
-__all__ = ["database_url", "postgres", "store", "threads"]
+__all__ = ["database_url", "store", "threads"]
 
 CHEAP = Cost(time_cost=1, memory=8 * 1024, parallelism=1, scram_iterations=4096)
 NOW = 1_800_000_000.25

@@ -8,18 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.people import Person, sign_in
-from tests.support.postgres import Postgres, running_postgres
+from tests.support.postgres import Postgres
 from tests.support.services import OwnServer, running_presence
 
 PEOPLE = {name: f"{name} has a pass phrase" for name in ("anita", "adam", "ben", "eve")}
 SignIn = Callable[..., Awaitable[Person]]
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """One PostgreSQL server for the session."""
-    with running_postgres() as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

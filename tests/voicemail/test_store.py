@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from ringback.protocols.vmrest.messages import MessageChange, Query, Sender
 from ringback.storage.voicemail.errors import MailboxFullError, UnknownMailboxError
 from ringback.storage.voicemail.records import Counts, Entry, MailboxRow, NewVoiceMessage
 from ringback.storage.voicemail.store import VoicemailStore
-from tests.support.postgres import Postgres, running_postgres
 
 _PEOPLE = (
     MailboxRow("Anita", "Anita Perez", "anita@example.com", "2001"),
@@ -20,12 +19,6 @@ _PEOPLE = (
     MailboxRow("chidi", "Chidi Okafor", "chidi@example.com", "2003", size_limit=300),
 )
 _SOUND = b"RIFF" + bytes(96)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    with running_postgres() as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
