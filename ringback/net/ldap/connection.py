@@ -210,8 +210,8 @@ class LdapConnection:
             found, answered = await self._search(search, [control], left)
             pages = [one for one in answered if isinstance(one, PagedResultControl)]
             cookie = pages[0].cookie if pages and not found.code else b""
-            left -= len(found.entries)
-            over = not cookie or (search.most > 0 and left <= 0)
+            left = max(0, left - len(found.entries))
+            over = not cookie or (search.most > 0 and not left)
             yield Found(found.entries, found.complete and not cookie, found.code, found.references) if over else found
             if over:
                 return
