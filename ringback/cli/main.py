@@ -23,6 +23,7 @@ _VERBS: Final = {
     "keys": "ringback.cli.keys",
     "people": "ringback.cli.people",
     "certificates": "ringback.cli.certificates",
+    "voicemail": "ringback.cli.voicemail",
 }
 
 
