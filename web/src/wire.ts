@@ -20,6 +20,8 @@ export interface Snapshot {
   phone: Phone;
   calls: Call[];
   recents: Recent[];
+  mailbox: Mailbox;
+  voice_messages: VoiceMessage[];
   questions: Questions;
   account: Account | null;
   security: Security;
@@ -406,6 +408,54 @@ export interface StoryLine {
   text: Reason;
 }
 
+/** The person's mailbox. ``new``: unheard messages in the inbox; ``totals``: of each folder, by the service. */
+export interface Mailbox {
+  state: "off" | "connecting" | "up" | "waiting" | "failed";
+  server: string;
+  text: Reason | null;
+  reasons: Reason[];
+  next_try: string | null;
+  looked: string | null;
+  told: boolean;
+  new: number;
+  totals: Record<string, number>;
+  used: number;
+  limit: number;
+  warned: boolean;
+  may_send: boolean;
+  asks: boolean;
+  user: string;
+  longest: number;
+  longest_greeting: number;
+  dial: string;
+  playing: PhonePlay | null;
+  speech: "absent" | "off" | "on" | "loading";
+}
+
+/** A message that is played on a phone, which the service called. */
+export interface PhonePlay {
+  message: string;
+  number: string;
+  state: "calling" | "playing" | "paused";
+}
+
+/** A voice message. ``party``: who left it; ``to``: who got it (sent ones). ``new``: not heard yet. ``kept``: its */
+export interface VoiceMessage {
+  id: string;
+  folder: "inbox" | "sent" | "deleted";
+  party: Party;
+  at: string;
+  seconds: number;
+  new: boolean;
+  urgent: boolean;
+  private: boolean;
+  secure: boolean;
+  subject: string;
+  to: Party[];
+  kept: boolean;
+  transcript: string;
+}
+
 /** What waits for the person while signed in; all null: nothing. */
 export interface Questions {
   again: SignInAgain | null;
@@ -599,11 +649,25 @@ export interface RecentsChanged {
   gone: string[];
 }
 
+/** The mailbox changed. */
+export interface MailboxChanged {
+  event: "MailboxChanged";
+  mailbox: Mailbox;
+}
+
+/** Messages that came or changed, and ids that are gone. ``arrived``: ids of new ones worth a notification. */
+export interface VoiceMessagesChanged {
+  event: "VoiceMessagesChanged";
+  messages: VoiceMessage[];
+  gone: string[];
+  arrived: string[];
+}
+
 /** The answer to a command. ``value``: what that command documents, else null. */
 export interface Done {
   event: "Done";
   n: number;
-  value: SearchResults | Findings | ImportPlan | ImportDone | ExportedContacts | DirectoryReport | History | PersonCard | Conversation | Message | TraceLines | CallMade | MediaAnswer | NumberPlan | RecentCalls | BrowserSignIn | null;
+  value: SearchResults | Findings | ImportPlan | ImportDone | ExportedContacts | DirectoryReport | History | PersonCard | Conversation | Message | TraceLines | CallMade | MediaAnswer | NumberPlan | RecentCalls | BrowserSignIn | VoiceMessages | VoiceSound | VoiceAddresses | Greetings | null;
 }
 
 /** People found: own contacts first, then the directory. ``total``: how many it knows; None: it did not answer. */
@@ -737,6 +801,49 @@ export interface RecentCalls {
 export interface BrowserSignIn {
   type: "BrowserSignIn";
   url: string;
+}
+
+/** A page of a folder, newest first; ``complete``: nothing older is known. */
+export interface VoiceMessages {
+  type: "VoiceMessages";
+  messages: VoiceMessage[];
+  complete: boolean;
+}
+
+/** The shape of a sound: its loudness in equal steps (0 to 100), its length, and the format it is kept in. */
+export interface VoiceSound {
+  type: "VoiceSound";
+  peaks: number[];
+  seconds: number;
+  format: string;
+}
+
+/** People who can be sent a message. */
+export interface VoiceAddresses {
+  type: "VoiceAddresses";
+  people: VoiceAddress[];
+}
+
+/** Somebody who can be sent a message; ``address`` names them to the service. */
+export interface VoiceAddress {
+  name: string;
+  address: string;
+  number: string;
+  person: string;
+}
+
+/** The greetings that the service has. */
+export interface Greetings {
+  type: "Greetings";
+  greetings: Greeting[];
+}
+
+/** A greeting. ``on``: it counts; ``recorded``: the own recording is played instead of the standard words; */
+export interface Greeting {
+  kind: "standard" | "alternate" | "busy" | "closed" | "internal" | "holiday";
+  on: boolean;
+  recorded: boolean;
+  until: string | null;
 }
 
 /** The command could not be done, with the reason. */
@@ -1348,6 +1455,139 @@ export interface RemoveRecent {
   recent: string;
 }
 
+/** Pause, go on or end what is played on a phone. */
+export interface ControlPhonePlay {
+  do: "ControlPhonePlay";
+  n: number;
+  op: "pause" | "resume" | "stop";
+}
+
+/** To the deleted ones; with ``hard``, or where it lies there already, for good. */
+export interface DeleteVoiceMessage {
+  do: "DeleteVoiceMessage";
+  n: number;
+  message: string;
+  hard?: boolean;
+}
+
+/** A recording is not wanted any more. */
+export interface DropRecording {
+  do: "DropRecording";
+  n: number;
+  recording: string;
+}
+
+/** Delete the deleted ones for good. */
+export interface EmptyDeletedVoice {
+  do: "EmptyDeletedVoice";
+  n: number;
+}
+
+/** Who can be sent a message, by the beginning of a name. Answer: VoiceAddresses. */
+export interface FindVoicePeople {
+  do: "FindVoicePeople";
+  n: number;
+  query: string;
+}
+
+/** Answer: Greetings. */
+export interface GetGreetings {
+  do: "GetGreetings";
+  n: number;
+}
+
+/** Messages of a folder before one of them, or the newest. Answer: VoiceMessages. */
+export interface GetVoiceMessages {
+  do: "GetVoiceMessages";
+  n: number;
+  folder: "inbox" | "sent" | "deleted";
+  before?: string;
+  limit?: number;
+}
+
+/** The shape of a message's sound, which is fetched and kept. Answer: VoiceSound. */
+export interface GetVoiceSound {
+  do: "GetVoiceSound";
+  n: number;
+  message: string;
+}
+
+/** Look now instead of waiting. */
+export interface LookAtVoicemail {
+  do: "LookAtVoicemail";
+  n: number;
+}
+
+/** Heard, or new again. */
+export interface MarkVoiceMessage {
+  do: "MarkVoiceMessage";
+  n: number;
+  message: string;
+  new: boolean;
+}
+
+/** Have a phone called and the message played there. ``number`` empty: the own line. */
+export interface PlayOnPhone {
+  do: "PlayOnPhone";
+  n: number;
+  message: string;
+  number?: string;
+  start?: number;
+}
+
+/** Keep a recording as a greeting; it counts from then on. */
+export interface RecordGreeting {
+  do: "RecordGreeting";
+  n: number;
+  kind: "standard" | "alternate" | "busy" | "closed" | "internal" | "holiday";
+  recording: string;
+}
+
+/** Back to the inbox. */
+export interface RestoreVoiceMessage {
+  do: "RestoreVoiceMessage";
+  n: number;
+  message: string;
+}
+
+/** Send a recording. ``about``: the message it replies to or forwards (a forward may be without a recording). */
+export interface SendVoiceMessage {
+  do: "SendVoiceMessage";
+  n: number;
+  recording?: string;
+  to?: string[];
+  subject?: string;
+  urgent?: boolean;
+  private?: boolean;
+  about?: string;
+  how?: "new" | "reply" | "replyall" | "forward";
+}
+
+/** Switch a greeting. ``until``: an ISO time, empty: until it is switched off, null: as it is. */
+export interface SetGreeting {
+  do: "SetGreeting";
+  n: number;
+  kind: "standard" | "alternate" | "busy" | "closed" | "internal" | "holiday";
+  on?: boolean | null;
+  recorded?: boolean | null;
+  until?: string | null;
+}
+
+/** Have a speech model of this machine write down what is said, or not any more. */
+export interface SetTranscription {
+  do: "SetTranscription";
+  n: number;
+  on: boolean;
+}
+
+/** The voicemail service's own account. */
+export interface SignInToVoicemail {
+  do: "SignInToVoicemail";
+  n: number;
+  user: string;
+  password: string;
+}
+
 export type AnyEvent =
   | Welcome
   | SignInChanged
@@ -1364,6 +1604,8 @@ export type AnyEvent =
   | PhoneChanged
   | CallsChanged
   | RecentsChanged
+  | MailboxChanged
+  | VoiceMessagesChanged
   | Done
   | Refused;
 
@@ -1444,4 +1686,21 @@ export type AnyCommand =
   | PlanNumber
   | GetRecents
   | SeeRecents
-  | RemoveRecent;
+  | RemoveRecent
+  | ControlPhonePlay
+  | DeleteVoiceMessage
+  | DropRecording
+  | EmptyDeletedVoice
+  | FindVoicePeople
+  | GetGreetings
+  | GetVoiceMessages
+  | GetVoiceSound
+  | LookAtVoicemail
+  | MarkVoiceMessage
+  | PlayOnPhone
+  | RecordGreeting
+  | RestoreVoiceMessage
+  | SendVoiceMessage
+  | SetGreeting
+  | SetTranscription
+  | SignInToVoicemail;

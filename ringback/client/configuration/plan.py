@@ -41,8 +41,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     ``watch_end``: the client looks itself for when a sign-in is over (LegacyOAuthLogout says not to); ``trust``: the
     switches that say how strict to be with certificates; ``refetch_hours``: ConfigRefetchInterval, 0: by chance.
     ``directory``: the parameters of directories, under their CDI names.
-    ``voicemail``: ``host:port`` of the voicemail servers in the order to try; ``voicemail_credentials``: the word of the
-    service profile that says with which account one signs in there.
+    ``voicemail``: ``host:port`` of the voicemail servers in the order to try; ``voicemail_credentials``: the word of
+    the service profile that says with which account one signs in there.
     """
 
     user: str

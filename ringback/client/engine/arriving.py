@@ -21,7 +21,7 @@ from ringback.client.contacts.sources.base import Record
 from ringback.client.contacts.sources.context import Login, SourceContext
 from ringback.client.contacts.sources.uds import UdsSource
 from ringback.client.engine.base import Attempt, EngineBase, Found
-from ringback.client.engine.by_hand import name_server
+from ringback.client.engine.by_hand import name_server, voicemail_servers
 from ringback.client.engine.connector import Connector, Told
 from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.people_service import PeopleService
@@ -44,6 +44,8 @@ from ringback.client.names import ChosenNames
 from ringback.client.store.place import claim
 from ringback.client.store.store import Store
 from ringback.client.trust import CertificateStopError, Expected, Place, Purpose, TrustPolicy
+from ringback.client.voicemail.errors import UnreachableError
+from ringback.client.voicemail.service import VoicemailMeans
 from ringback.net.tls import platform_fips
 from ringback.rules.address_scheme import OwnEvidence, decide_scheme
 from ringback.rules.addresses import Jid, UserAddress
@@ -179,6 +181,7 @@ class Arriving(EngineBase):
             session.calling.stay_off(plan)
             context = self._source_context(session, attempt, None)
             self._spawn(people.run(context), "people")
+        self._spawn(self._run_voicemail(session, attempt), "voicemail")
         self._refetch = Refetch(
             session.board, self.questions, partial(self._fetch_anew, attempt),
             partial(self._use_plan, session, attempt.address),
@@ -256,6 +259,7 @@ class Arriving(EngineBase):
             self._connector.restart()
         session.try_now()
         session.calling.try_now()
+        session.voicemail.try_now()
         if self._people is not None:
             self._people.try_now()
 
@@ -363,6 +367,21 @@ class Arriving(EngineBase):
             async with asyncio.TaskGroup() as group:
                 group.create_task(people.run(context, own), name="people")
                 group.create_task(session.calling.run(plan, settings, call_manager), name="phone")
+
+    async def _run_voicemail(self, session: Session, attempt: Attempt) -> None:
+        """Keep the voicemail in step for as long as the person is signed in."""
+        plan = attempt.proven.plan
+
+        def certificate(error: UnreachableError) -> None:
+            facts = error.stop.considered.facts if error.stop is not None else None
+            if error.stop is not None and facts is not None and facts.fingerprint not in self._declined:
+                self._ask_certificate(error.stop, error.reason, "voicemail")
+
+        means = VoicemailMeans(
+            voicemail_servers(self._manual, plan.voicemail), attempt.names, self.judge,
+            attempt.signed.credentials, plan.voicemail_credentials, certificate,
+        )  # fmt: skip
+        await session.voicemail.run(means)
 
     async def _finish(self, way: Way, pairs: Sequence[tuple[str, str]]) -> None:
         found = self._found

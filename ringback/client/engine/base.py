@@ -140,6 +140,8 @@ class EngineBase:
             phone=session.calling.phone,
             calls=session.calling.calls(),
             recents=session.calling.recents(),
+            mailbox=session.voicemail.mailbox,
+            voice_messages=session.voicemail.newest(),
             questions=self.questions.now,
             account=self.account(),
             security=self._security(),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from yarl import URL
 
-from ringback.client.configuration.plan import XMPP_PORT
+from ringback.client.configuration.plan import VOICEMAIL_PORT, XMPP_PORT
 from ringback.client.engine.errors import EngineError
 from ringback.client.engine.settings import EngineSettings
 from ringback.client.host.wire_sign_in import ManualSettings
@@ -47,6 +49,12 @@ def file_places(manual: ManualSettings) -> list[URL]:
     if server.port == UDS_PORT:  # that of the user data service, which has no files
         return [secure, plain]
     return [plain] if server.port == FILES_PORT else [secure.with_port(server.port)]
+
+
+def voicemail_servers(manual: ManualSettings, company: Sequence[str]) -> list[HostPort]:
+    """The voicemail servers in the order to try: the one entered by hand alone, else those of the company."""
+    entered = _server("voicemail", manual.voicemail, VOICEMAIL_PORT)
+    return [entered] if entered is not None else [HostPort.parse(text, VOICEMAIL_PORT) for text in company]
 
 
 def name_server(settings: EngineSettings, manual: ManualSettings) -> HostPort | None:

@@ -17,7 +17,7 @@ import structlog
 
 from ringback.client.contacts.photos import Photo
 from ringback.client.engine.arriving import Arriving, signed_of
-from ringback.client.engine.by_hand import file_places, manual_servers, name_server, voice_domain
+from ringback.client.engine.by_hand import file_places, manual_servers, name_server, voice_domain, voicemail_servers
 from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.progress import Progress
 from ringback.client.engine.settings import IDENTITY_FILE
@@ -225,6 +225,7 @@ class Engine(Arriving):
         manual_servers(settings)
         voice_domain(settings)
         file_places(settings)
+        voicemail_servers(settings, [])
         name_server(self._settings, settings)
         self._manual = settings
         await self.accounts.set_manual(settings)
@@ -321,6 +322,8 @@ class Engine(Arriving):
         """End the session. What proves who the person is goes, here and at the call manager; with ``forget`` everything
         that was kept here goes."""
         address, last = self.progress.now.address, self._last
+        if self.session is not None:
+            await self.session.voicemail.forget_account()
         await self._end_attempt()
         await self._end_session()
         if last is not None:

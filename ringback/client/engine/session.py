@@ -39,6 +39,7 @@ from ringback.client.messaging.own_presence import Chosen, OwnPresence
 from ringback.client.messaging.photos import Photos
 from ringback.client.messaging.rooms import RoomBook
 from ringback.client.store.store import Store
+from ringback.client.voicemail.service import Voicemail
 from ringback.rules.addresses import Jid
 from ringback.rules.reasons import Reason
 
@@ -82,6 +83,7 @@ class Session:
         self.contact_list = ListService(self.people, self.contacts, self.events)
         self.own_presence = OwnPresence(self, store)
         self.calling = Calling(self)
+        self.voicemail = Voicemail(self)
         self._connection: Connection | None = None
         self._work: set[asyncio.Task[None]] = set()
         self._beginning: asyncio.Task[None] | None = None
@@ -97,6 +99,7 @@ class Session:
         await self.chats.load()
         await self.own_presence.load()
         await self.calling.load()
+        await self.voicemail.load()
         self._own_choice_changed()
         self.people.connection_lost(datetime.fromtimestamp(0, UTC))
 

@@ -11,6 +11,7 @@ from ringback.client.engine.errors import EngineError
 from ringback.client.host import wire, wire_chats, wire_people, wire_sign_in
 from ringback.client.host.call_commands import CALL_DOERS, CallValue
 from ringback.client.host.people_commands import PEOPLE_DOERS
+from ringback.client.host.voicemail_commands import VOICEMAIL_DOERS, VoicemailValue
 from ringback.client.messaging.errors import MessagingError
 from ringback.protocols.oauth.clients import RETURN_PATH
 from ringback.rules.reasons import Reason
@@ -31,6 +32,7 @@ Value: TypeAlias = (
     | wire.TraceLines
     | wire_sign_in.BrowserSignIn
     | CallValue
+    | VoicemailValue
 )
 _Doer = Callable[[Engine, Any], Awaitable[Value]]
 
@@ -55,6 +57,9 @@ async def perform(engine: Engine, command: wire.AnyCommand, tab: Tab) -> wire.Do
         about_people = PEOPLE_DOERS.get(type(command))
         if about_people is not None:
             return wire.Done(n=command.n, value=await about_people(engine, command))
+        about_voicemail = VOICEMAIL_DOERS.get(type(command))
+        if about_voicemail is not None:
+            return wire.Done(n=command.n, value=await about_voicemail(engine.signed_in().voicemail, command))
         return wire.Done(n=command.n, value=await _DOERS[type(command)](engine, command))
     except (EngineError, MessagingError) as error:
         return wire.Refused(n=command.n, reason=error.reason)

@@ -30,6 +30,7 @@ from ringback.client.host.security import (
 from ringback.client.host.sessions import BrowserSession, BrowserSessions, TooManySessionsError
 from ringback.client.host.settings import HostSettings
 from ringback.client.host.socket import TabSocket
+from ringback.client.host.voice_sounds import VoiceSounds
 from ringback.client.store.errors import StoreError
 from ringback.protocols.oauth.clients import RETURN_PATH
 from ringback.rules.catalogue import render
@@ -43,7 +44,8 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 log = structlog.get_logger(__name__)
 
-_PLACES = ("/chats", "/contacts", "/calls", "/settings")  # addresses inside the page: /chats/<id> and the like
+# Addresses inside the page: /chats/<id> and the like.
+_PLACES = ("/chats", "/contacts", "/calls", "/voicemail", "/settings")
 
 
 class EngineHost:
@@ -86,6 +88,7 @@ class EngineHost:
         app.router.add_get("/api/socket", self._socket)
         app.router.add_get("/api/photo/{person}", self._photo)
         app.router.add_get("/api/trace.json", self._trace)
+        app.router.add_routes(VoiceSounds(self._session_of).routes())
         app.router.add_get(LEAVE_PATH, self._leave)
         app.router.add_get(RETURN_PATH, self._return)
         app.router.add_get("/{path:.*}", self._page)

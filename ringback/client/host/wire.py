@@ -135,6 +135,33 @@ from ringback.client.host.wire_sign_in import (
     TryAgain,
     UseKnown,
 )
+from ringback.client.host.wire_voicemail import (
+    ControlPhonePlay,
+    DeleteVoiceMessage,
+    DropRecording,
+    EmptyDeletedVoice,
+    FindVoicePeople,
+    GetGreetings,
+    GetVoiceMessages,
+    GetVoiceSound,
+    Greetings,
+    LookAtVoicemail,
+    Mailbox,
+    MailboxChanged,
+    MarkVoiceMessage,
+    PlayOnPhone,
+    RecordGreeting,
+    RestoreVoiceMessage,
+    SendVoiceMessage,
+    SetGreeting,
+    SetTranscription,
+    SignInToVoicemail,
+    VoiceAddresses,
+    VoiceMessage,
+    VoiceMessages,
+    VoiceMessagesChanged,
+    VoiceSound,
+)
 from ringback.rules.reasons import Reason
 from ringback.rules.trace import Entry
 
@@ -202,6 +229,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     phone: Phone = field(default_factory=Phone)
     calls: list[Call] = field(default_factory=list)
     recents: list[Recent] = field(default_factory=list)
+    mailbox: Mailbox = field(default_factory=Mailbox)
+    voice_messages: list[VoiceMessage] = field(default_factory=list)
     questions: Questions = field(default_factory=Questions)
     account: Account | None = None
     security: Security = field(default_factory=Security)
@@ -257,6 +286,10 @@ class Done(Event, frozen=True, kw_only=True):
         | NumberPlan
         | RecentCalls
         | BrowserSignIn
+        | VoiceMessages
+        | VoiceSound
+        | VoiceAddresses
+        | Greetings
         | None
     ) = None
 
@@ -368,6 +401,23 @@ AnyCommand = (
     | GetRecents
     | SeeRecents
     | RemoveRecent
+    | ControlPhonePlay
+    | DeleteVoiceMessage
+    | DropRecording
+    | EmptyDeletedVoice
+    | FindVoicePeople
+    | GetGreetings
+    | GetVoiceMessages
+    | GetVoiceSound
+    | LookAtVoicemail
+    | MarkVoiceMessage
+    | PlayOnPhone
+    | RecordGreeting
+    | RestoreVoiceMessage
+    | SendVoiceMessage
+    | SetGreeting
+    | SetTranscription
+    | SignInToVoicemail
 )
 AnyEvent = (
     Welcome
@@ -385,6 +435,8 @@ AnyEvent = (
     | PhoneChanged
     | CallsChanged
     | RecentsChanged
+    | MailboxChanged
+    | VoiceMessagesChanged
     | Done
     | Refused
 )
