@@ -95,10 +95,8 @@ class PeopleCache:
         new = {(record.source, record.key): record for record in records}
         if not new:
             return Change()
-        touched = {owner for place in new if (owner := self._owners.get(place)) is not None}
-        for record in new.values():
-            touched |= {facts.id for wanted in _ways(record) for facts in self._people.resolve(wanted)}
-        known = {place: record for name in touched for place, record in self._records[name].items()}
+        known = self._about(new.values())
+        touched = {owner for place in (*new, *known) if (owner := self._owners.get(place)) is not None}
         before = {name: self._people.get(name) for name in touched}
         for name in touched:
             self._drop(name)
@@ -112,6 +110,22 @@ class PeopleCache:
             if before.get(facts.id) != facts:
                 put.append(facts)
         return Change(tuple(put), tuple(name for name in touched if name not in self._records))
+
+    def _about(self, records: Iterable[Record]) -> dict[_Place, Record]:
+        """All records that could be of the same people as these: whoever shares an address or a number with one of
+        them, and with those again, since a new record can join or part others."""
+        found: dict[_Place, Record] = {}
+        seen: set[str] = set()
+        waiting = list(records)
+        while waiting:
+            record = waiting.pop()
+            owner = self._owners.get((record.source, record.key))
+            sharing = {facts.id for wanted in _ways(record) for facts in self._people.resolve(wanted)}
+            for name in (sharing | {owner} if owner is not None else sharing) - seen:
+                seen.add(name)
+                found.update(self._records[name])
+                waiting.extend(self._records[name].values())
+        return found
 
     def forget(self, source: str, key: str) -> Change:
         """A record is no more (a contact made by hand was deleted, a file lost it)."""
