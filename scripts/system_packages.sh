@@ -9,7 +9,7 @@ run_packages=(python3-venv ca-certificates)
 test_packages=("${run_packages[@]}" prosody lua-sec ejabberd go-sendxmpp profanity poezio tmux postgresql chromium
   fonts-noto-core fonts-noto-color-emoji procps libatomic1 sip-tester sipsak baresip-core linphone-cli kamailio
   kamailio-tls-modules slapd ldap-utils samba samba-dsdb-modules samba-ad-provision samba-vfs-modules tshark
-  rtpengine-daemon janus pulseaudio pulseaudio-utils espeak-ng gcc python3-dev
+  rtpengine-daemon janus pulseaudio pulseaudio-utils espeak-ng gcc python3-dev chromium-headless-shell
   openssl simplesamlphp php-cli php-xml xmlsec1 krb5-kdc krb5-admin-server krb5-user libkrb5-dev curl)
 
 case ${1:-} in
