@@ -42,7 +42,6 @@ export function NumberList({ person }: { person: Person }) {
   const { t } = useTexts();
   const engine = useEngine();
   const calls = useCanCall();
-  const chat = person.chat || (person.id.startsWith("~") ? "" : person.id);
   return (
     <ul className={css.facts}>
       {person.numbers.map((number) => (
@@ -61,7 +60,7 @@ export function NumberList({ person }: { person: Person }) {
           </a>
         </Line>
       ))}
-      {chat && <Line icon={<Chat20Regular aria-hidden />} value={chat} kind={t("contact.address")} />}
+      {person.chat && <Line icon={<Chat20Regular aria-hidden />} value={person.chat} kind={t("contact.address")} />}
     </ul>
   );
 }

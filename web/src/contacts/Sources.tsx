@@ -26,16 +26,20 @@ const FIELDS: Readonly<Record<string, MessageId>> = {
   other: "number.other",
   pager: "number.pager",
   fax: "number.fax",
+  sip_uri: "contact.callAddress",
+  user: "directories.user",
 };
 
 export function Sources({ card, source }: { card: PersonCard | null; source: string }) {
   const { t, reason, moment } = useTexts();
   const [open, setOpen] = useState(false);
   const from = (card?.sources ?? []).map((one) => reason(one));
-  const facts = (card?.facts ?? []).map((fact) => {
+  const rows = (card?.facts ?? []).map((fact) => {
     const name = FIELDS[fact.field];
-    return { source: name ? t(name) : fact.field, said: t("contact.fact", { value: fact.value, source: reason(fact.source) }), at: fact.at };
+    return { from: reason(fact.source), source: name ? t(name) : fact.field, said: fact.value, at: fact.at };
   });
+  // Each directory once, and under it what it said.
+  const facts = [...new Set(rows.map((row) => row.from))].flatMap((one) => [{ said: one }, ...rows.filter((row) => row.from === one)]);
   const photo = card?.photo_from ? [{ source: t("contact.photo"), said: reason(card.photo_from), at: card.photo_at }] : [];
   const merged = (card?.merged ?? []).map((one) => ({ said: reason(one) }));
   const lines = [...(facts.length ? [] : from.map((said) => ({ said }))), ...facts, ...photo, ...merged];

@@ -8,7 +8,6 @@ import type {
   ImportPlan,
   PersonCard,
   SaveContact,
-  SearchResults,
 } from "../wire";
 import type { Order } from "./link";
 import { beginFindings, keepFindings } from "./state";
@@ -28,14 +27,7 @@ export class People {
   /** Begin a search of this name, or another one in its place; what it finds comes into the store, step by step. */
   find = async (search: string, query: string, limit: number): Promise<void> => {
     this.store.touch(beginFindings(this.store.state, search, query));
-    try {
-      this.keep(await this.ask({ do: "FindPeople", search, query, limit }));
-    } catch {
-      const old = await this.search(query, limit);
-      const people = old.people.map((person) => ({ person, matched: "name" as const, value: "", sources: [] }));
-      const step = { id: "uds", kind: "uds" as const, name: "uds", state: old.problem ? ("failed" as const) : ("done" as const), found: people.length, total: old.total, ms: 1, problem: old.problem };
-      this.keep({ type: "Findings", search, query, people, rooms: old.conversations, sources: [step], number: null, more: false, complete: true });
-    }
+    this.keep(await this.ask({ do: "FindPeople", search, query, limit }));
   };
 
   findMore = async (search: string, limit: number): Promise<void> => this.keep(await this.ask({ do: "FindMore", search, limit }));
@@ -46,7 +38,6 @@ export class People {
     await this.ask({ do: "StopFinding", search });
   };
 
-  search = async (query: string, limit = 20) => (await this.ask({ do: "Search", query, limit })) as SearchResults;
   card = async (person: string) => (await this.ask({ do: "GetPerson", person })) as PersonCard;
 
   // --- the contact list

@@ -11,7 +11,7 @@ export interface Ways {
 }
 
 /** Some are known by a number or a mail address only. */
-export const canChat = (person: Person): boolean => Boolean(person.chat) || !person.id.startsWith("~");
+export const canChat = (person: Person): boolean => person.chat !== "";
 
 export function useWays(person: Person): Ways {
   const engine = useEngine();

@@ -15,7 +15,7 @@ const domainOf = (address: string) => address.split("@")[1] ?? "";
 function useElsewhere(person: Person): string {
   const { t } = useTexts();
   const own = domainOf(useMe()?.id ?? "");
-  const domain = domainOf(person.chat || (person.id.startsWith("~") ? "" : person.id));
+  const domain = domainOf(person.chat);
   if (!domain || !own || domain === own) return "";
   return person.company || t("search.otherCompany");
 }
