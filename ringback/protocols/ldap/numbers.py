@@ -44,16 +44,32 @@ def beginnings(number: str, region: str) -> tuple[str, ...]:
     if not bare:
         return ()
     found = [number.strip(), bare]
+    world = bare if bare.startswith("+") else _abroad(bare, region)
+    if world != bare:
+        found.append(world)
     if not bare.startswith("+"):
         found.append(f"+{bare}")
-    for start, where in ((bare, region), (f"+{bare.lstrip('+')}", "")):
+    for start, where in ((bare, region), (world, "")):
         if where or start.startswith("+"):
-            formatter = AsYouTypeFormatter(where or "ZZ")
-            written = ""
-            for sign in start:
-                written = formatter.input_digit(sign)
-            found.append(written.strip())
+            found.append(_as_typed(start, where))
     return tuple(dict.fromkeys(text for text in found if text))
+
+
+def _abroad(bare: str, region: str) -> str:
+    """The beginning of a national number as it is from abroad; as it is where it is none."""
+    code = phonenumbers.country_code_for_region(region) if region else 0
+    prefix = phonenumbers.ndd_prefix_for_region(region, True) if code else None
+    if not code or not prefix or not bare.startswith(prefix) or len(bare) < _INNER:
+        return bare
+    return f"+{code}{bare.removeprefix(prefix)}"
+
+
+def _as_typed(start: str, region: str) -> str:
+    formatter = AsYouTypeFormatter(region or "ZZ")
+    written = ""
+    for sign in start:
+        written = formatter.input_digit(sign)
+    return written.strip()
 
 
 def any_notation(number: str) -> tuple[str, ...]:

@@ -112,9 +112,8 @@ class LdapSource:
         self._attributes = wanted_attributes(settings)
         self._questions: PeopleQuestions | None = None
         means = SignInMeans(self._credentials, certificate=context.judge.has_identity)
-        self._directory = LdapDirectory(
-            LdapDirectorySettings(choice.servers, settings, self._connect, means),
-        )
+        self.directory = LdapDirectory(LdapDirectorySettings(choice.servers, settings, self._connect, means))
+        """The connection, for those who look deeper."""
 
     @property
     def name(self) -> str:
@@ -124,7 +123,7 @@ class LdapSource:
     @property
     def server(self) -> str:
         """Whom it asks."""
-        server = self._directory.server or self._choice.servers[0]
+        server = self.directory.server or self._choice.servers[0]
         return server.host
 
     @property
@@ -184,7 +183,7 @@ class LdapSource:
             return None
         search = LdapSearch(record.key, present("objectClass"), (record.photo,), 1, "base", self._settings.seconds)
         try:
-            found = (await self._directory.find(search)).found
+            found = (await self.directory.find(search)).found
         except LdapRefusedError:
             return None  # the person is not there any more
         except (LdapError, CertificateStopError) as error:
@@ -202,7 +201,7 @@ class LdapSource:
             search = LdapSearch(
                 "", wanted, (names.common_name, names.display_name, "member"), limit, "tree", self._settings.seconds
             )
-            found = await self._directory.find_below(await self._directory.group_bases(), search)
+            found = await self.directory.find_below(await self.directory.group_bases(), search)
         except (LdapError, CertificateStopError) as error:
             raise self._told(error) from error
         return tuple(
@@ -216,7 +215,7 @@ class LdapSource:
         """The people in a group, the first 500. Raises SourceError."""
         try:
             listed = LdapSearch(group.key, present("objectClass"), ("member", "uniqueMember"), 1, "base")
-            found = (await self._directory.find(listed)).found
+            found = (await self.directory.find(listed)).found
             names = [name for one in found.entries for name in (*one.texts("member"), *one.texts("uniqueMember"))]
             answers = await asyncio.gather(*(self._one(name) for name in names[:_MEMBERS]))
         except (LdapError, CertificateStopError) as error:
@@ -225,14 +224,14 @@ class LdapSource:
 
     async def close(self) -> None:
         """Let go of the connections."""
-        await self._directory.close()
+        await self.directory.close()
 
     # --- inside: asking
 
     async def _ask(self) -> PeopleQuestions:
         """The questions for the directory as it is."""
         if self._questions is None:
-            bound = await self._directory.bound()
+            bound = await self.directory.bound()
             self._questions = PeopleQuestions(
                 self._settings, bound.root.is_active_directory, self._context.domain, self._context.region
             )
@@ -240,14 +239,14 @@ class LdapSource:
 
     async def _people(self, wanted: LDAPFilter, most: int) -> Chased:
         search = LdapSearch("", wanted, self._attributes, most, "tree", self._settings.seconds)
-        return await self._directory.find_below(await self._directory.bases(), search)
+        return await self.directory.find_below(await self.directory.bases(), search)
 
     async def _one(self, name: str) -> list[Record]:
         """A member of a group, where it is a person that still exists."""
         questions = await self._ask()
         search = LdapSearch(name, questions.people, self._attributes, 1, "base", self._settings.seconds)
         try:
-            return self._records((await self._directory.find(search)).found.entries)
+            return self._records((await self.directory.find(search)).found.entries)
         except LdapRefusedError:
             return []
 
@@ -370,7 +369,7 @@ class LdapSource:
     @property
     def _is_anonymous(self) -> bool:
         """Whether we ask as nobody, and somebody's credentials would help."""
-        return self._directory.could_ask
+        return self.directory.could_ask
 
 
 def _question(asked: PeopleQuestions, wanted: Wanted) -> LDAPFilter | None:
