@@ -28,12 +28,21 @@ from ringback.services.callmanager.settings import (
 )
 from ringback.services.edge.outer import OuterProxy
 from ringback.services.edge.service import InnerProxy
-from ringback.services.edge.settings import HttpsSettings, InnerSettings, OuterPeer, OuterSettings, OwnSettings
+from ringback.services.edge.settings import (
+    HttpsSettings,
+    InnerSettings,
+    OuterPeer,
+    OuterSettings,
+    OwnSettings,
+    XmppSettings,
+)
 from ringback.services.names.service import NamesService
 from ringback.services.names.settings import NamesSettings, Record, Zone
+from ringback.services.presence.service import PresenceService
+from ringback.services.presence.settings import PresenceSettings
 
 DOMAIN, EDGE, CALL_MANAGER = "example.com", "edge.example.com", "cm1.example.com"
-OUTER, INNER = "outer.example.com", "inner.example.com"
+OUTER, INNER, PRESENCE = "outer.example.com", "inner.example.com", "im.example.com"
 WORLD = "127.0.60.1"
 PASSWORDS = {"anita": "anita's password", "bram": "bram's pässword"}
 _APPLICATION = ("edge", "application pass phrase")
@@ -50,7 +59,10 @@ class Edge:
 
     @property
     def port(self) -> int:
-        return next(row.port for row in self.outer.endpoints if row.service == "https")
+        return self.port_of("https")
+
+    def port_of(self, service: str) -> int:
+        return next(row.port for row in self.outer.endpoints if row.service == service)
 
     def url(self, path: str, server: HostPort | None = None) -> str:
         """An address as a client outside writes it; without a server it is the edge's own."""
@@ -93,7 +105,7 @@ async def start_edge(folder: Path, stack: AsyncExitStack) -> Edge:
             files_port=0,
             files_tls_port=0,
             people=tuple(PersonRecord(user=user, password=word) for user, word in PASSWORDS.items()),
-            application_users=(ApplicationUser(*_APPLICATION, frozenset({"token-keys"})),),
+            application_users=(ApplicationUser(*_APPLICATION, frozenset({"token-keys", "credentials"})),),
             sign_in=SignInSettings(b"k" * 32, poll_seconds=0.2),
             hashing=PasswordHashing(time_cost=1, memory=1024, parallelism=1, scram_iterations=4096),
         )
@@ -101,6 +113,27 @@ async def start_edge(folder: Path, stack: AsyncExitStack) -> Edge:
     await manager.start()
     stack.push_async_callback(manager.stop)
     port = next(row.port for row in manager.endpoints if row.service == "uds")
+    presence = PresenceService(
+        PresenceSettings(
+            node=PRESENCE,
+            address="127.0.0.1",
+            domain=DOMAIN,
+            conference_domain=f"conference.{DOMAIN}",
+            identity=authority.issue(PRESENCE, [PRESENCE, DOMAIN], ["127.0.0.1"]),
+            database_url=f"sqlite+aiosqlite:///{folder}/presence.db",
+            call_managers=((CALL_MANAGER, HostPort("127.0.0.1", port)),),
+            application_user=_APPLICATION[0],
+            application_password=_APPLICATION[1],
+            ca_file=authority.ca_file,
+            xmpp_port=0,
+            xmpps_port=0,
+            login_port=0,
+            edges=frozenset({"127.0.0.1"}),
+        )
+    )
+    await presence.start()
+    stack.push_async_callback(presence.stop)
+    xmpp = next(row.port for row in presence.endpoints if row.service == "xmpp")
     records = (
         Record(CALL_MANAGER.removesuffix(f".{DOMAIN}"), "A", ("127.0.0.1",)),
         Record("_cisco-uds._tcp", "SRV", (f"10 50 {port} {CALL_MANAGER}.",)),
@@ -117,7 +150,7 @@ async def start_edge(folder: Path, stack: AsyncExitStack) -> Edge:
             ca_file=authority.ca_file,
             link=HostPort("127.0.60.2", 0),
             inner_names=frozenset({INNER}),
-            listeners=(("https", HostPort(WORLD, 0)),),
+            listeners=(("https", HostPort(WORLD, 0)), ("xmpp", HostPort(WORLD, 0))),
         )
     )
     await outer.start()
@@ -151,6 +184,7 @@ async def start_edge(folder: Path, stack: AsyncExitStack) -> Edge:
                 tls=inside,
                 resolver=NameResolver(NameClient(name_server)),
             ),
+            xmpp=XmppSettings(DOMAIN, ((PRESENCE, HostPort("127.0.0.1", xmpp)),), inside),
         )
     )
     await inner.start()

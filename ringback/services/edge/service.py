@@ -21,6 +21,7 @@ from ringback.services.edge.https import HttpsFront
 from ringback.services.edge.inner import InnerLinks, Reception
 from ringback.services.edge.own import OwnAnswers
 from ringback.services.edge.settings import InnerSettings
+from ringback.services.edge.xmpp import XmppFront
 
 _log = structlog.get_logger("ringback.edge")
 
@@ -86,11 +87,24 @@ class InnerProxy:
         )
         await front.start()
         stack.push_async_callback(front.stop)
-        receptions: dict[Service, Reception] = {"https": Reception(front.serve, server_context(settings.public))}
+        public = server_context(settings.public)
+        receptions: dict[Service, Reception] = {"https": Reception(front.serve, public)}
+        if settings.xmpp is not None:
+            xmpp = XmppFront(settings.xmpp, public, self._failed, self._kept_out)
+            stack.push_async_callback(xmpp.stop)
+            receptions["xmpp"] = Reception(xmpp.serve, None)
         self._links = InnerLinks(settings, receptions, self.reached, self._standing)
         await self._links.start()
         stack.push_async_callback(self._links.stop)
         _log.info("inner proxy serves", node=settings.node, outers=len(settings.outers))
+
+    def _failed(self, address: str) -> None:
+        for block in self.protection.failed(address, "", time.time()):
+            _log.warning("edge.blocked", who=block.who, kind=block.kind, failures=block.failures)
+            self._blocked(block)
+
+    def _kept_out(self, address: str) -> bool:
+        return self.protection.block_of(address, "", time.time()) is not None
 
     def _blocked(self, block: Block) -> None:
         if block.kind == "address" and self._links is not None:

@@ -63,6 +63,16 @@ class HttpsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class XmppSettings:
+    """Where XMPP goes: the presence services of ``domain`` by name, in order, with the addresses to reach them at;
+    certificates are checked for the name with ``tls``."""
+
+    domain: str
+    nodes: tuple[tuple[str, HostPort], ...]
+    tls: ssl.SSLContext = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class OwnSettings:
     """What the edge says of itself: ``call_managers`` by name, with the addresses to reach them at; ``files``: servers
     of configuration files; ``places``: where the world reaches each service; ``route``: of SIP requests."""
@@ -89,5 +99,6 @@ class InnerSettings:
     application_password: str = field(repr=False)
     own: OwnSettings
     https: HttpsSettings
+    xmpp: XmppSettings | None = None
     protection: ProtectionRules = field(default_factory=ProtectionRules)
     most: int = 20_000

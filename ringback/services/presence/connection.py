@@ -52,8 +52,10 @@ class Node(Protocol):
     """What a connection needs of the service."""
 
     limits: Limits
-    stream_settings: StreamSettings
     flusher: Flusher
+
+    def stream_settings_for(self, address: str) -> StreamSettings:
+        """How streams of clients at an address are opened."""
 
     def make_tls(self) -> TlsPipe:
         """A new server-side TLS connection."""
@@ -162,7 +164,8 @@ class Connection(asyncio.BufferedProtocol):
         self.session: ClientSession | None = None
         self.active = True
         """Whether anything arrived since the service last looked."""
-        self.stream = ServerStream(node.stream_settings, loop.time())
+        self.stream: ServerStream
+        """From the moment on that the connection is made."""
 
     # The loop calls.
 
@@ -171,6 +174,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass of it
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
+        self.stream = ServerStream(self._node.stream_settings_for(self.address), self._loop.time())
         if not self._node.opened(self):
             self._abort()
             return

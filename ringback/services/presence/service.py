@@ -8,6 +8,7 @@ import secrets
 import socket
 import ssl
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -109,7 +110,7 @@ class PresenceService:
             self.router = Router(settings, self.storage, self._credentials, modules, components)
             await self._start_features(modules, components)
             await self._access.start(self._taken_back)
-            self.stream_settings = self._stream_settings()
+            self._set_stream_settings()
             self._buffer = shared_buffer()
             await self._listen()
         except BaseException:
@@ -155,6 +156,16 @@ class PresenceService:
             requests.register(module.handlers())
         for component in components:
             await component.start(self.router)
+
+    def stream_settings_for(self, address: str) -> StreamSettings:
+        """What streams from an address are opened with."""
+        return self._through_edges if address in self.settings.edges else self._direct
+
+    def _set_stream_settings(self) -> None:
+        self._direct = self._stream_settings()
+        # The TLS of a client outside ends at the edge, so it has no channel binding in common with us.
+        unbound = tuple(name for name in self._direct.mechanisms if name != SCRAM_PLUS)
+        self._through_edges = replace(self._direct, mechanisms=unbound)
 
     def _stream_settings(self) -> StreamSettings:
         limits = self.limits
@@ -210,6 +221,8 @@ class PresenceService:
         address = connection.address
         self._by_address[address] = self._by_address.get(address, 0) + 1
         self._unauthenticated[address] = self._unauthenticated.get(address, 0) + 1
+        if address in self.settings.edges:
+            return True  # it counts its clients by itself
         return (
             self._by_address[address] <= self.limits.connections_per_address
             and self._unauthenticated[address] <= self.limits.unauthenticated_per_address
@@ -288,7 +301,7 @@ class PresenceService:
         """Keys, revocations or deactivations changed: sign out who may not stay."""
         if not self._servers:
             return
-        self.stream_settings = self._stream_settings()
+        self._set_stream_settings()
         for session in list(self.router.by_full.values()):
             if session.proof is not None and (why := self._access.refuses(session.jid.local, session.proof)):
                 _log.info("presence.signed_out", user=session.jid.local, resource=session.resource, why=why)
@@ -460,7 +473,7 @@ class PresenceService:
                 self.router.accounts.unload_idle(lambda account: account.offline_busy)
             if not self._credentials.scram_known and count % _ASK_AGAIN == 0:
                 await self._credentials.find_out()
-                self.stream_settings = self._stream_settings()
+                self._set_stream_settings()
             await asyncio.sleep(_TICK)
 
 

@@ -52,8 +52,9 @@ class PresenceSettings:
     ``call_managers`` are names with the addresses to reach them at, asked in order; certificates are checked for the
     name. ``application_user`` may ask for SCRAM verifiers there, and for the keys of access tokens, which is done every
     ``token_poll`` seconds. ``tls_required`` False allows SCRAM and tokens
-    without TLS: only for measurements on a loopback address. ``archive`` False keeps no messages. A port of 0 takes a
-    free one.
+    without TLS: only for measurements on a loopback address. ``archive`` False keeps no messages. ``edges`` are the
+    addresses of inner edge proxies, through which people outside come: many from one address, and without a channel
+    binding. A port of 0 takes a free one.
     """
 
     node: str
@@ -73,6 +74,7 @@ class PresenceSettings:
     tls_required: bool = True
     archive: bool = True
     token_poll: float = 2.0
+    edges: frozenset[str] = frozenset()
     limits: Limits = _LIMITS
 
     def __repr__(self) -> str:

@@ -1,0 +1,177 @@
+"""XMPP of the world: TLS ends here (RFC 6120 section 5); the stream goes on to a presence service, over TLS again.
+
+Nothing of the stream is changed. Only what comes back is looked at until the client has signed in: failures count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from ringback.net.certificates import NoStartTlsError, open_stream
+from ringback.protocols.traversal import Opening
+from ringback.protocols.xmpp.server_stream import ServerStream, StreamSettings
+from ringback.protocols.xmpp.stream_events import Ended, SecureNow
+from ringback.services.edge.settings import XmppSettings
+
+_PIECE: Final = 64 * 1024
+_BEFORE_TLS: Final = 10.0  # seconds
+_CONNECT: Final = 5.0  # seconds
+_FAILURE: Final = b"<failure"
+_SUCCESS: Final = b"<success"
+_LONGEST_WORD: Final = max(len(_FAILURE), len(_SUCCESS)) - 1
+
+_log = structlog.get_logger("ringback.edge.xmpp")
+
+
+class XmppFront:
+    """Serves the connections of the listener ``xmpp``. ``failed`` is called with the address of whoever could not sign
+    in; ``kept_out`` tells whether an address is served at all."""
+
+    def __init__(
+        self,
+        settings: XmppSettings,
+        public: ssl.SSLContext,
+        failed: Callable[[str], None],
+        kept_out: Callable[[str], bool],
+    ) -> None:
+        self._settings = settings
+        self._public = public
+        self._failed = failed
+        self._kept_out = kept_out
+        self._before = StreamSettings(domain=settings.domain, mechanisms=(), negotiation_time=_BEFORE_TLS)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def stop(self) -> None:
+        """End all streams."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def serve(self, opening: Opening, ours: socket.socket) -> asyncio.Protocol:
+        """The protocol of a new connection."""
+        loop = asyncio.get_running_loop()
+
+        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = loop.create_task(self._serve(opening, reader, writer), name=f"XMPP of {opening.peer}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(limit=_PIECE, loop=loop), connected, loop=loop)
+
+    async def _serve(self, opening: Opening, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            if self._kept_out(opening.peer.host):
+                return
+            async with asyncio.timeout(_BEFORE_TLS):
+                if not await self._negotiate(reader, writer):
+                    return
+                await writer.start_tls(self._public)
+            inner = await self._reach()
+            if inner is None:
+                writer.write(_unavailable(self._settings.domain))
+                return
+            await self._pass(opening.peer.host, (reader, writer), inner)
+        except (OSError, ssl.SSLError, TimeoutError, asyncio.IncompleteReadError) as error:
+            _log.info("edge.xmpp_ended", peer=opening.peer.host, why=type(error).__name__)
+        finally:
+            await _close(writer)
+
+    async def _negotiate(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Up to the point where TLS begins. Every octet after the client's wish is ciphertext, so anything that came
+        with it in clear ends the connection (RFC 6120 section 5.4.3.3)."""
+        stream = ServerStream(self._before, asyncio.get_running_loop().time())
+        while True:
+            data = await reader.read(_PIECE)
+            if not data:
+                return False
+            events = stream.receive_data(data)
+            for piece in stream.data_to_send():
+                writer.write(piece)
+            await writer.drain()
+            if any(isinstance(event, SecureNow) for event in events):
+                return True
+            if any(isinstance(event, Ended) for event in events):
+                return False
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """The first presence service that answers: always the same one while it does, so that resumed streams come
+        back to where they were."""
+        for name, address in self._settings.nodes:
+            try:
+                async with asyncio.timeout(_CONNECT):
+                    reader, writer = await open_stream(address.host, address.port, self._settings.domain)
+                    try:
+                        await writer.start_tls(self._settings.tls, server_hostname=name)
+                    except BaseException:
+                        writer.close()
+                        raise
+                    return reader, writer
+            except (OSError, ssl.SSLError, TimeoutError, NoStartTlsError, asyncio.IncompleteReadError) as error:
+                _log.warning("edge.next_hop", server=name, error=type(error).__name__)
+        return None
+
+    async def _pass(
+        self,
+        address: str,
+        outer: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        inner: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+    ) -> None:
+        """Both directions, until one of them ends."""
+        pumps = (
+            asyncio.create_task(_pump(outer[0], inner[1]), name="XMPP inwards"),
+            asyncio.create_task(self._watch(address, inner[0], outer[1]), name="XMPP outwards"),
+        )
+        try:
+            done, _ = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            for pump in done:
+                pump.result()
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+            await _close(inner[1])
+
+    async def _watch(self, address: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Outwards, counting failures until there is success. A server's own words come first in the stream and it
+        escapes what others say, so they can't be forged."""
+        tail = b""
+        while data := await reader.read(_PIECE):
+            seen = tail + data
+            for _ in range(seen.count(_FAILURE)):
+                self._failed(address)
+            writer.write(data)
+            await writer.drain()
+            if _SUCCESS in seen:
+                await _pump(reader, writer)
+                return
+            tail = seen[-_LONGEST_WORD:]
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(_PIECE):
+        writer.write(data)
+        await writer.drain()
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError, ssl.SSLError, TimeoutError):
+        async with asyncio.timeout(0.5):
+            await writer.wait_closed()
+
+
+def _unavailable(domain: str) -> bytes:
+    """RFC 6120 section 4.9.3.22: no presence service answers now."""
+    return (
+        f"<?xml version='1.0'?><stream:stream from='{domain}' version='1.0' xmlns='jabber:client' "
+        "xmlns:stream='http://etherx.jabber.org/streams'><stream:error>"
+        "<remote-connection-failed xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>"
+    ).encode()
