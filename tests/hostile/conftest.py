@@ -71,13 +71,16 @@ class Bystanders:
     waits: list[float] = field(default_factory=list)
     failure: str = ""
     stop: threading.Event = field(default_factory=threading.Event)
+    attacked: threading.Event = field(default_factory=threading.Event)
 
     def chat(self, server: Server) -> None:
-        """Ask and answer until told to stop."""
+        """Ask and answer while there are attacks, until told to stop."""
         try:
             with Person(server, "ute", source="127.0.0.2") as ute, Person(server, "uwe", source="127.0.0.3") as uwe:
                 number = 0
                 while not self.stop.wait(0.02):
+                    if not self.attacked.wait(0.2):
+                        continue
                     number += 1
                     for sender, receiver in ((ute, uwe), (uwe, ute)):
                         began = time.monotonic()
@@ -106,9 +109,11 @@ def _nobody_else_notices(bystanders: Bystanders) -> Iterator[None]:
     """Whatever a test does, the two keep chatting and never wait more than a second."""
     deadline = time.monotonic() + 10
     before = len(bystanders.waits)
+    bystanders.attacked.set()
     yield
     while len(bystanders.waits) < before + 2 and not bystanders.failure and time.monotonic() < deadline:
         bystanders.stop.wait(0.01)
+    bystanders.attacked.clear()  # later tests need the time that talking takes
     assert not bystanders.failure
     waits = bystanders.waits[before:]
     assert waits, "the bystanders could not chat"
