@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from ringback.client.calling.script import Talk, begin, next_call
+from ringback.client.contacts.sources.base import By, Wanted
 from ringback.client.engine.engine import Engine
 from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.settings import EngineSettings
@@ -109,6 +110,28 @@ class Me:
     ) -> Talk:
         """Wait until it rings; take the call with ``Talk.answer``. Raises TimeoutError, CallError."""
         return await next_call(self.engine, play, record, seconds)
+
+    async def search(self, text: str, *, limit: int = 20) -> list[Person]:
+        """People by name, mail, number or anything a card says, in all directories, the best first.
+
+        Raises EngineError where a directory failed and nobody was found.
+        """
+        found, problem = await self.engine.people().search(text, limit)
+        if problem is not None and not found.hits:
+            raise EngineError(problem)
+        people = self.engine.signed_in().people
+        return [people.stranger(hit.facts) for hit in found.hits]
+
+    async def resolve(self, who: str) -> Person | None:
+        """Who is behind a Jabber identifier, a SIP URI, a mail address or a number; None: nobody knows."""
+        session = self.engine.signed_in()
+        parties = session.calling.parties
+        wanted = parties.wanted(who.removeprefix("sip:").removeprefix("tel:"))
+        if "@" in who:
+            wanted = [Wanted(By.JID, who), *wanted, Wanted(By.MAIL, who)]
+        known = await self.engine.people().resolve(wanted)
+        facts = next((known[one] for one in wanted if one in known), None)
+        return session.people.stranger(facts) if facts is not None else None
 
     async def settled(self, seconds: float = CONFIRM_SECONDS) -> None:
         """Wait until contact list and archive are read; nothing to wait for without messages. Raises TimeoutError."""

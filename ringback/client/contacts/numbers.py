@@ -13,14 +13,18 @@ _INTERNATIONAL = re.compile(r"\s*\+[1-9][0-9 ./-]{5,18}\Z")  # nothing in it tha
 
 
 @lru_cache(maxsize=4096)
-def shown_number(value: str) -> str:
-    """A number as people of its country write it; what is no number of the world stays as it is."""
-    if not value.startswith("+"):
+def shown_number(value: str, region: str = "") -> str:
+    """A number as people of its country write it; what is no number of the world stays as it is. ``region``: ISO 3166
+    code in which national numbers are read."""
+    if not value.startswith("+") and not region:
         return value
     try:
-        number = phonenumbers.parse(value, None)
+        number = phonenumbers.parse(value, region or None)
     except phonenumbers.NumberParseException:
         return value
+    if not value.startswith("+"):
+        valid = phonenumbers.is_valid_number(number)
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL) if valid else value
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 

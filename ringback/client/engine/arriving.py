@@ -24,7 +24,7 @@ from ringback.client.engine.base import Attempt, EngineBase, Found
 from ringback.client.engine.by_hand import name_server, voicemail_servers
 from ringback.client.engine.connector import Connector, Told
 from ringback.client.engine.errors import EngineError, SignInError
-from ringback.client.engine.people_service import PeopleService
+from ringback.client.engine.people_service import ACCOUNT, PeopleService
 from ringback.client.engine.progress import Progress
 from ringback.client.engine.questions import QuestionBoard, certificate_question
 from ringback.client.engine.refetch import Refetch
@@ -154,7 +154,7 @@ class Arriving(EngineBase):
         if self._key.warning is not None:
             session.board.set("configuration", "up", text=self._key.warning)
         if plan.name:
-            row = Record(source="account", key=plan.user, at=time.time(), jid=str(own), user=plan.user, name=plan.name)
+            row = Record(source=ACCOUNT, key=plan.user, at=time.time(), jid=str(own), user=plan.user, name=plan.name)
             await session.learn([row])
 
     async def _connect(self, attempt: Attempt) -> None:

@@ -38,9 +38,10 @@ async def check_directory(name: str, finder: Finder, sources: PeopleSources, own
         line = CheckLine(state="warning", text=Reason.of("contacts.check.not_found", address=own), ms=line.ms)
     lines.append(line)
     text = (found[0].last or found[0].shown_name or own)[:3] if found else own[:3]
-    page, line = await _step(source.search(Query.of(text, 10)), Reason.of("contacts.check.search", text=text))
+    page, line = await _step(source.search(Query.of(text, 10)), Reason.of("contacts.check.search", text=text, count=0))
     if page is not None:
-        line = CheckLine(state=line.state, text=line.text, detail=str(len(page.records)), ms=line.ms)
+        counted = Reason.of("contacts.check.search", text=text, count=page.total or len(page.records))
+        line = CheckLine(state=line.state, text=counted, ms=line.ms)
     lines.append(line)
     if found and found[0].photo:
         photo, line = await _step(source.photo(found[0]), Reason.of("contacts.check.photo"))

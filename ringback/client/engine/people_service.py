@@ -44,6 +44,7 @@ PRUNE_SECONDS = 60.0
 SEARCH_LIMIT = 500
 SEARCHES_MOST = 32  # searches of all pages of one person that are kept for going on
 _BATCH = 20
+ACCOUNT = "account"  # the source of what the plan tells of the person
 _LOGIN = ("meta", "directory-login")
 
 log = structlog.get_logger(__name__)
@@ -93,6 +94,8 @@ class PeopleService:
         """Open the directories and learn about people until cancelled. ``own``: what the cluster says of the person."""
         if own is not None:
             await self._session.learn([own])
+            people = self._session.people  # what the plan told of the person for the time until now
+            await people.took(people.cache.forget(ACCOUNT, context.user))
         kept = await self._session.store.get(*_LOGIN, _KeptLogin)
         self._login = Login(kept.user, kept.password) if kept is not None else None
         region = self._session.calling.region()
@@ -194,7 +197,7 @@ class PeopleService:
             batch = [one for one in sorted(self._pinned()) if self._is_due(one, now)][:_BATCH]
             await self.learn(batch)
             self._asked.update(dict.fromkeys(batch, now))
-        for name in people.ids():
+        for name in (str(self._session.own), *people.ids(), *self._partners()):
             facts = people.facts(name)
             if facts is not None and facts.photos and now - self._pictured.get(name, -FRESH_SECONDS) >= FRESH_SECONDS:
                 self._pictured[name] = now
@@ -273,7 +276,9 @@ class PeopleService:
 
     def _findings(self, search: str, found: Found) -> Findings:
         rooms = find_rooms(found.query.text, self._session.conversations(), found.query.limit)
-        return findings(search, found, self._session.people, rooms)
+        own = str(self._session.own)
+        found = replace(found, hits=tuple(hit for hit in found.hits if hit.facts.id != own))
+        return findings(search, found, self._session.people, rooms, self.finder.region)
 
     async def search(self, query: str, limit: int) -> tuple[Found, Reason | None]:
         """A whole search, after everybody answered, and what is wrong with a directory, if anything."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from ringback.client.contacts.cache import CUSTOM
 from ringback.client.contacts.facts import Facts
 from ringback.client.contacts.finder import Found
 from ringback.client.contacts.numbers import digits, shown_number
@@ -22,7 +23,7 @@ def kind_of(source: str) -> DirectoryKind:
     return kinds.get(source, "local" if source.startswith("local") else "custom")
 
 
-def findings(search: str, found: Found, people: People, rooms: Iterable[Conversation]) -> Findings:
+def findings(search: str, found: Found, people: People, rooms: Iterable[Conversation], region: str = "") -> Findings:
     """A search so far."""
     number = digits(found.query.text)
     return Findings(
@@ -45,7 +46,7 @@ def findings(search: str, found: Found, people: People, rooms: Iterable[Conversa
             )
             for step in found.steps
         ],
-        number=Number(kind="other", value=number, shown=shown_number(number)) if number else None,
+        number=Number(kind="other", value=number, shown=shown_number(number, region)) if number else None,
         more=found.more,
         complete=found.complete,
     )  # fmt: skip
@@ -56,8 +57,11 @@ def facts_of(facts: Facts, people: People) -> list[Fact]:
     at = moment(facts.at)
 
     def line(field: str, value: str, origin: str) -> Fact:
-        name = people.source_name(facts.origins.get(origin, facts.sources[0] if facts.sources else ""))
-        return Fact(field=field, value=value, source=Reason.of("engine.source.directory", server=name), at=at)
+        source = facts.origins.get(origin, facts.sources[0] if facts.sources else "")
+        where = Reason.of("contacts.fact.from", server=people.source_name(source))
+        return Fact(
+            field=field, value=value, source=Reason.of("contacts.fact.own") if source == CUSTOM else where, at=at
+        )
 
     lines = [line(name, value, name) for name in _FIELDS if (value := getattr(facts, name))]
     lines += [line("mail", mail, f"mail:{mail}") for mail in facts.mails]

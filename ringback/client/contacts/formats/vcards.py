@@ -3,8 +3,6 @@ itself."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
@@ -18,6 +16,8 @@ from ringback.rules.reasons import Reason
 
 _BEGIN = re.compile(r"^[ \t]*BEGIN:VCARD[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _END = re.compile(r"^[ \t]*END:VCARD[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_LINE = re.compile(r"[ \t]*[A-Za-z0-9.-]+[ \t]*(?:;[^:]*(?:\"[^\"]*\"[^:]*)*)?:")
+_DATA = re.compile(r"(?i)^PHOTO[^:]*:data:[a-z/+.-]*;base64,")  # as version 4.0 writes what 3.0 wrote otherwise
 _Contents: TypeAlias = dict[str, list[Any]]  # the lines of a card by their names in lower case
 _CARD_MOST = 8 * 1024 * 1024
 _JABBER = ("impp", "x-jabber", "x-jabber-id")
@@ -40,7 +40,7 @@ def read_vcards(text: str) -> ContactFile:
             lost.append(Lost(line, Reason.of("contacts.file.too_many", limit=ENTRIES_MOST)))
             break
         try:
-            component = next(iter(vobject.readComponents(card, ignoreUnreadable=True, allowQP=True)), None)
+            component = next(iter(vobject.readComponents(_readable(line, card, lost), allowQP=True)), None)
             if component is None:
                 raise ValueError("nothing in it")
             entry = _entry(line, component, lost)
@@ -60,10 +60,11 @@ def _cards(text: str, lost: list[Lost]) -> Iterator[tuple[int, str]]:
     line, place = 1, 0
     while (begin := _BEGIN.search(text, place)) is not None:
         line += text.count("\n", place, begin.start())
-        end = _END.search(text, begin.end())
-        if end is None or end.end() - begin.start() > _CARD_MOST:
+        end, following = _END.search(text, begin.end()), _BEGIN.search(text, begin.end())
+        cut = end is None or (following is not None and following.start() < end.start())
+        if end is None or cut or end.end() - begin.start() > _CARD_MOST:
             lost.append(Lost(line, Reason.of("contacts.file.card_broken", why="END:VCARD")))
-            stop = begin.end() if end is not None else len(text)
+            stop = following.start() if following is not None else len(text)
         else:
             stop = end.end()
             yield line, text[begin.start() : stop]
@@ -71,6 +72,22 @@ def _cards(text: str, lost: list[Lost]) -> Iterator[tuple[int, str]]:
         place = stop
     if place == 0:
         lost.append(Lost(1, Reason.of("contacts.file.nothing")))
+
+
+def _readable(line: int, card: str, lost: list[Lost]) -> str:
+    """The card without lines that are none of a card, which would make the reader refuse all of it."""
+    kept: list[str] = []
+    begun = False
+    for number, row in enumerate(card.splitlines()):
+        goes_on = row[:1] in (" ", "\t") or (
+            begun and bool(kept) and kept[-1].endswith("=") and "QUOTED" in card.upper()
+        )
+        if goes_on or not row.strip() or _LINE.match(row):
+            kept.append(_DATA.sub(r"PHOTO;ENCODING=b:", row))
+            begun = True
+        else:
+            lost.append(Lost(line + number, Reason.of("contacts.file.line", text=short(row)[:40])))
+    return "\r\n".join(kept) + "\r\n"
 
 
 def _entry(line: int, card: Component, lost: list[Lost]) -> Entry:
@@ -169,14 +186,6 @@ def _photo(contents: _Contents) -> bytes:
         value: Any = row.value
         if isinstance(value, bytes):
             return value if len(value) <= PHOTO_LIMIT else b""
-        text = str(value)
-        head, comma, rest = text.partition(",")
-        if text.startswith("data:") and comma and head.endswith(";base64"):
-            try:
-                data = base64.b64decode(rest, validate=False)
-            except (binascii.Error, ValueError):
-                continue
-            return data if len(data) <= PHOTO_LIMIT else b""
     return b""
 
 
