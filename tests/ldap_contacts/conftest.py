@@ -99,7 +99,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         await service.stop()
 
 
-def parameters(port: int, *, account: bool = True, **others: str) -> dict[str, str]:
+def parameters(port: int, account: bool = True, /, **others: str) -> dict[str, str]:
     """The configuration for OpenLDAP at a port; the service account is used unless said otherwise."""
     credentials = {"ConnectionUsername": READER, "ConnectionPassword": READER_PASSWORD} if account else {}
     return {

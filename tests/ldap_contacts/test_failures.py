@@ -39,6 +39,12 @@ SEARCH = LdapSearch("dc=x", present("uid"), ("uid",), 20, seconds=1)
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
+def two_ports() -> tuple[int, int]:
+    """Ports for StartTLS and for TLS."""
+    clear, secure = free_ports(2)
+    return clear, secure
+
+
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
@@ -110,9 +116,8 @@ def directory_at(authority: Authority, *ports: int, secure: bool = True) -> Ldap
 
 async def test_it_dies_and_comes_back(world: World, tmp_path: Path) -> None:
     authority = Authority(tmp_path / "authority")
-    ports = free_ports(2)
-    first, second = (ports[0], ports[1]), free_ports(2)
-    given = parameters(ports[0], SecondaryServerName="ldap.example.com", ServerPort2=str(second[0]), SearchTimeout="1")
+    first, second = two_ports(), two_ports()
+    given = parameters(first[0], SecondaryServerName="ldap.example.com", ServerPort2=str(second[0]), SearchTimeout="1")
     with contextlib.ExitStack() as other:
         other.enter_context(running_directory(tmp_path / "two", 2, ports=second, authority=authority))
         with running_directory(tmp_path / "one", 3, ports=first, authority=authority) as directory:
@@ -263,7 +268,7 @@ async def test_without_tls_nothing_is_said(authority: Authority) -> None:
 
 async def test_another_certificate(world: World, tmp_path: Path) -> None:
     """The directory comes back with a certificate of nobody known: nothing is sent, the person is asked."""
-    ports = free_ports(2)
+    ports = two_ports()
     given = parameters(ports[0], SearchTimeout="1")
     ours = Authority(tmp_path / "authority")
     with running_directory(tmp_path / "one", 3, ports=ports, authority=ours):

@@ -146,7 +146,7 @@ async def test_the_ways_to_secure(world: World, directory: CompanyDirectory) -> 
 
 
 async def test_the_persons_certificate_signs_in(world: World, directory: CompanyDirectory) -> None:
-    given = parameters(directory.clear, account=False, LdapSupportedMechanisms="EXTERNAL")
+    given = parameters(directory.clear, False, LdapSupportedMechanisms="EXTERNAL")
     async with world.source(directory.ca, given, identity=directory.identity) as source:
         assert (await source.search(Query.of("p1@example"))).records
     with pytest.raises(SourceError) as caught:
@@ -156,7 +156,7 @@ async def test_the_persons_certificate_signs_in(world: World, directory: Company
 
 
 async def test_who_is_asked_for_a_password(world: World, directory: CompanyDirectory) -> None:
-    given = parameters(directory.clear, account=False, LdapSupportedMechanisms="PLAIN")
+    given = parameters(directory.clear, False, LdapSupportedMechanisms="PLAIN")
     async with world.source(directory.ca, given) as source:
         with pytest.raises(SourceError) as caught:
             await source.search(Query.of("Anna"))

@@ -161,6 +161,8 @@ def test_too_short_is_not_asked() -> None:
     assert questions.typed("an") is None
     assert questions.typed("  an  ") is None
     assert questions.typed("ann") is not None
+    for nothing in ("\x00\x01\x02", "\u200b" * 5, "\u00ad\ufeff\ufffc", "an\u200b", "\ufe0f\x1b \u2060"):
+        assert questions.typed(nothing) is None, "directories compare it as nothing, and everybody begins so"
 
 
 def test_numbers_in_every_notation() -> None:

@@ -6,8 +6,10 @@ of names, in both orders of first and last name.
 
 from __future__ import annotations
 
+import stringprep
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from unicodedata import category
 
 from sansldap import LDAPFilter
 
@@ -62,7 +64,7 @@ class PeopleQuestions:
 
     def typed(self, text: str) -> LDAPFilter | None:
         """People whom somebody begins to type; None where that is too short or nothing (MinimumCharacterQuery)."""
-        words = text[:_LONGEST].split()[:_MOST_WORDS]
+        words = _said(text)[:_MOST_WORDS]
         whole = " ".join(words)
         if len(whole) < self.settings.minimum_characters:
             return None
@@ -111,7 +113,7 @@ class PeopleQuestions:
 
     def group_typed(self, text: str) -> LDAPFilter | None:
         """Groups whose name begins so; None for nothing."""
-        whole = " ".join(text[:_LONGEST].split())
+        whole = " ".join(_said(text))
         attributes = self.settings.attributes
         if len(whole) < self.settings.minimum_characters:
             return None
@@ -168,3 +170,14 @@ class PeopleQuestions:
         if self.active_directory:
             ways.append(equals("proxyAddresses", f"sip:{address}"))
         return any_of(*ways)
+
+
+def _said(text: str) -> list[str]:
+    """The words of a typed text without what directories compare as nothing (RFC 4518 section 2.2): a prefix of such
+    signs alone would fit everybody."""
+    kept = (
+        " " if sign.isspace() else sign
+        for sign in text[:_LONGEST]
+        if sign.isspace() or not (stringprep.in_table_b1(sign) or sign == "\ufffc" or category(sign) in ("Cc", "Cf"))
+    )
+    return "".join(kept).split()
