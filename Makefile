@@ -17,7 +17,7 @@ run: $(STAMP)/product page
 	@exec $(BIN)/ringback lab $(ARGS)
 
 test: $(STAMP)/dev
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check
+	@$(MAKE) --no-print-directory --jobs 2 check
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: check-python check-page
