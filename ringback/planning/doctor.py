@@ -7,6 +7,8 @@ the client would stop at the first server that works, so that a dead second serv
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,13 +24,16 @@ from ringback.net.tls import platform_fips
 from ringback.net.xmpp_probe import probe_xmpp
 from ringback.planning.doctor_calls import CallChecks
 from ringback.planning.doctor_certificates import CertificateChecks, TlsPlace, skew_of
+from ringback.planning.doctor_directory import DirectoryChecks
 from ringback.protocols.jabber_config import GLOBAL_FILE, JabberConfig, JabberConfigError
+from ringback.protocols.ldap.profile import directory_parameters
 from ringback.protocols.service_profile import Product, ServiceProfile, ServiceProfileError
 from ringback.protocols.uds import Devices, UdsError, User, Version, home
 from ringback.rules import faults
 from ringback.rules.addresses import HostPort, UserAddress
 from ringback.rules.authenticator import Authenticator, AuthenticatorDecision, ProductType, decide_by_profile
 from ringback.rules.certificates import Strictness, fips_mode
+from ringback.rules.directory_settings import uses_ldap
 from ringback.rules.faults import ServerFailure
 from ringback.rules.product_mode import ModeDecision, ModeEvidence, decide_mode
 from ringback.rules.reasons import Reason
@@ -41,13 +46,15 @@ _LOGIN_PATH = "/EPASSoap/service/v80"
 
 @dataclass(frozen=True, slots=True)
 class DoctorSettings:
-    """How to look, the documented ports of services that no record names, and how strict the clients are."""
+    """How to look, the documented ports of services that no record names, how strict the clients are, and the variables
+    of the environment that name a forest, domain or site."""
 
     discovery: DiscoverySettings = field(default_factory=DiscoverySettings)
     files_port: int = 6970
     files_tls_port: int = 6972
     xmpp_port: int = 5222
     login_port: int = 8443
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     strictness: Strictness = field(default_factory=lambda: fips_mode(None, platform=platform_fips()))
 
 
@@ -147,11 +154,12 @@ class _Examination:
             self._fault,
             self._places.add,
         )
-        _, profile, _ = await asyncio.gather(
+        configuration, profile, _ = await asyncio.gather(
             self._configuration(cluster),
             self._profile(cluster, profile_name or _DEFAULT_PROFILE),
             calls.run(devices, password),
         )
+        await self._directory(configuration, profile, password)
         if profile is None:
             return decision, None
         decision, mode = self._decide(profile, person, devices)
@@ -234,26 +242,45 @@ class _Examination:
 
     # files
 
-    async def _configuration(self, cluster: HomeCluster) -> None:
+    async def _configuration(self, cluster: HomeCluster) -> JabberConfig | None:
         """The global configuration file over both ways; that there is none is no fault."""
-        await asyncio.gather(
+        secure, clear = await asyncio.gather(
             self._configuration_file("https", cluster, self._settings.files_tls_port),
             self._configuration_file("http", cluster, self._settings.files_port),
         )
+        return secure or clear
 
-    async def _configuration_file(self, scheme: str, cluster: HomeCluster, port: int) -> None:
+    async def _configuration_file(self, scheme: str, cluster: HomeCluster, port: int) -> JabberConfig | None:
         fetched, line, where = await self._file(scheme, cluster, port, GLOBAL_FILE)
         if fetched.status == 404:
             self._ledger.answer(line, Outcome.NONE, "HTTP 404")
-            return
+            return None
         if self._file_failed(fetched, line, where, GLOBAL_FILE):
-            return
+            return None
         try:
             configuration = JabberConfig.parse(fetched.body)
         except JabberConfigError as error:
             self._unreadable(line, GLOBAL_FILE, where, str(error))
-            return
+            return None
         self._ledger.answer(line, Outcome.OK, f"{len(configuration.parameters)} parameters")
+        return configuration
+
+    async def _directory(
+        self, configuration: JabberConfig | None, profile: ServiceProfile | None, password: str
+    ) -> None:
+        """Where people are searched over LDAP: everything about that directory. Outside it is not asked."""
+        read = configuration.parameters if configuration is not None else ()
+        given = {parameter.name: parameter.value for parameter in read}
+        parameters, reasons = directory_parameters(given, profile)
+        if not uses_ldap(parameters) or self._found.decision.through_edge:
+            self._ledger.note(Kind.DECIDED, Reason.of("trace.decided.directory-uds"), reasons=reasons)
+            return
+        checks = DirectoryChecks(
+            self._found.address, parameters, self._ledger, self._fetcher,
+            self._settings.discovery.request_timeout, self._fault, self._places.add, password,
+            self._settings.environment,
+        )  # fmt: skip
+        await checks.run()
 
     async def _profile(self, cluster: HomeCluster, name: str) -> ServiceProfile | None:
         fetched, line, where = await self._file("https", cluster, self._settings.files_tls_port, name)

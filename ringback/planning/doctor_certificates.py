@@ -37,10 +37,12 @@ from ringback.rules.trace import Fault, Kind, Outcome
 
 @dataclass(frozen=True, slots=True)
 class TlsPlace:
-    """A port that speaks TLS. ``domain``: it is a message service of this XMPP domain; TLS begins within the stream."""
+    """A port that speaks TLS. ``domain``: it is a message service of this XMPP domain; TLS begins within the stream.
+    ``ldap``: TLS begins within LDAP."""
 
     server: HostPort
     domain: str = ""
+    ldap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,10 @@ class CertificateChecks:
             narrow(authorities, mode)
             load_authorities(authorities, self.ca_file)
             name = place.domain or place.server.host
-            shown = await look(address, place.server.port, name, authorities, domain=place.domain, seconds=self.seconds)
+            shown = await look(
+                address, place.server.port, name, authorities,
+                domain=place.domain, ldap=place.ldap, seconds=self.seconds,
+            )  # fmt: skip
             if shown is not None:
                 return shown
         return None

@@ -1,7 +1,7 @@
 """The sentences of all reasons: one catalogue for page, doctor and scripts.
 
-A language is a folder of JSON files, each a flat object from reason id to message. Messages hold plain arguments only,
-``{name}``; a brace is never needed as such.
+A language is a folder of JSON files, each a flat object from reason id to message. Messages hold arguments, ``plural``
+and ``select`` (``icu``); a brace is never needed as such.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
 
+from ringback.rules.catalogue.icu import arguments, written
 from ringback.rules.reasons import Reason
-
-_ARGUMENT = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 
 
 class CatalogueError(ValueError):
@@ -45,7 +44,7 @@ def catalogue(language: str = "en") -> MappingProxyType[str, str]:
 
 def arguments_of(message: str) -> frozenset[str]:
     """The names that a message wants values for."""
-    return frozenset(_ARGUMENT.findall(message))
+    return frozenset(arguments(message))
 
 
 def render(reason: Reason, language: str = "en") -> str:
@@ -54,4 +53,4 @@ def render(reason: Reason, language: str = "en") -> str:
     if message is None:
         values = ", ".join(f"{name} {value}" for name, value in reason.values.items())
         return f"{reason.id} ({values})" if values else reason.id
-    return _ARGUMENT.sub(lambda found: reason.values.get(found[1], found[0]), message)
+    return written(message, reason.values)
