@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import bridge, single_sign_on, sound, starts, targets, tokens, workloads
+from bench import bridge, people, single_sign_on, sound, starts, targets, tokens, voicemail, workloads
 from bench.media import workloads as media
 from bench.report import Result, machine, save, show
 from bench.session import Mechanism
@@ -167,7 +167,16 @@ def _single_sign_on(folder: Path, rounds: int, wanted: Sequence[str], short: boo
     return single_sign_on.results(folder / "single-sign-on", rounds, list(wanted), short=short)
 
 
+def _people(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> list[Result]:
+    return people.results(folder / "people", rounds, wanted, short=short)
+
+
+def _voicemail(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> list[Result]:
+    return [] if wanted and "ringback" not in wanted else voicemail.results(folder / "voicemail", rounds, short=short)
+
+
 _PARTS = (
+    Part("people: searches among 1,000, 16,000 and 160,000", _people),
     Part("tokens: checked, given, fetched by code, refreshed", _tokens),
     Part("starts: client, first and later start", _client_starts),
     Part("saml: answers checked and given, whole ways", _single_sign_on),
@@ -175,6 +184,7 @@ _PARTS = (
     Part("media: relayed calls, conference", _media),
     Part("engine: forwarded audio call, delay", _engine),
     Part("sound: codecs, play-out", _sound),
+    Part("voicemail: recordings at once, messages listed, hang-up to badge", _voicemail),
 )
 
 
