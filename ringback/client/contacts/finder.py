@@ -18,7 +18,7 @@ from typing import Literal, TypeVar
 
 import structlog
 
-from ringback.client.contacts.cache import PeopleCache
+from ringback.client.contacts.cache import CUSTOM, PeopleCache
 from ringback.client.contacts.facts import Facts
 from ringback.client.contacts.merge import merge
 from ringback.client.contacts.ranking import STRANGER, Match, Nearness, match, order
@@ -104,16 +104,18 @@ class Finder:
         learned: Callable[[Sequence[Record]], None] = lambda _: None,
         told: Callable[[str, Reason | None], None] = lambda _name, _why: None,
         pick: Callable[[], float] = random.random,
+        search_seconds: float = SEARCH_SECONDS,
     ) -> None:
         self._cache = cache
         self._near = near
         self._learned = learned
         self._told = told
         self._pick = pick
+        self._search_seconds = search_seconds
         self._sources: dict[str, ContactSource] = {}
         self._health: dict[str, Health] = {}
         self.region = ""
-        self.priority: tuple[str, ...] = ()
+        self.priority: tuple[str, ...] = (CUSTOM,)
 
     @property
     def sources(self) -> Mapping[str, ContactSource]:
@@ -191,7 +193,7 @@ class Finder:
     async def _ask(self, source: ContactSource, search: Search) -> None:
         before, began = search.steps[source.name], time.monotonic()
         query = replace(search.query, cursor=before.next)
-        page = await self._answer(source, source.search(query), SEARCH_SECONDS)
+        page = await self._answer(source, source.search(query), self._search_seconds)
         seconds = time.monotonic() - began
         if isinstance(page, Reason):
             search.steps[source.name] = replace(before, state="failed", seconds=seconds, problem=page, next="")

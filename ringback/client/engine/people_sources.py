@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from ringback.client.contacts.cache import CUSTOM
 from ringback.client.contacts.finder import Finder
 from ringback.client.contacts.sources.base import ContactSource, SourceError
 from ringback.client.contacts.sources.context import SourceContext
@@ -82,7 +83,7 @@ class PeopleSources:
 
     def priority(self, context: SourceContext) -> tuple[str, ...]:
         """Whose word counts first."""
-        return ("account", *COMPANY, "custom-directory", "cloud", *(_book_name(path) for path in self._books))
+        return (CUSTOM, "account", *COMPANY, "custom-directory", "cloud", *(_book_name(path) for path in self._books))
 
     def choose(self, context: SourceContext, *, ldap_fails: bool = False) -> SourceChoice:
         """Which directories the configuration asks for."""

@@ -123,9 +123,10 @@ class RemoteSource:
         """The picture, if it lies on the same server. Raises SourceError."""
         try:
             target = self._base.join(URL(record.photo)) if record.photo else None
+            ours = target is not None and target.origin() == self._base.origin()
         except ValueError:
-            target = None
-        if target is None or target.origin() != self._base.origin():
+            return None
+        if target is None or not ours:
             return None  # a directory must not make us ask any server of the world
         answer = await self._get(target, missing=True)
         return answer.body if answer.status == 200 and len(answer.body) <= PHOTO_LIMIT else None
