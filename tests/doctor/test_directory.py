@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,7 +124,7 @@ async def test_the_records_of_forest_and_site_are_asked_in_order(company: Compan
     ],
 )  # fmt: skip
 async def test_what_is_wrong_is_named(
-    company: Company, directory: Directory, parameters: dict[str, str], fault: str, words: str
+    company: Company, directory: Directory, parameters: dict[str, Any], fault: str, words: str
 ) -> None:
     report = await report_of(company, directory, **parameters)
     found = {one.id: one for one in report.faults if one.id != "directory-slow"}
