@@ -66,12 +66,15 @@ async def _read(connection: LdapConnection, agreement: Agreement) -> list[Entry]
         wanted = FilterAnd([wanted, _of_groups(agreement.groups)])
     elif agreement.groups:
         members = await _members(connection, agreement.groups)
-    search = LdapSearch(agreement.base, wanted, attributes_of(agreement), most=MOST, seconds=access.timeout)
+    # No limit is sent: OpenLDAP counts the pages before against it.
+    search = LdapSearch(agreement.base, wanted, attributes_of(agreement), seconds=access.timeout)
     entries: list[Entry] = []
     last = Found()
     async for page in connection.pages(search, _PAGE):
         entries += [entry_of(row, agreement) for row in page.entries]
         last = page
+        if len(entries) > MOST:
+            raise IncompleteError(MOST, 0)
     if not last.complete:  # who is not among them would be taken for somebody who left
         raise IncompleteError(len(entries), last.code)
     return entries if members is None else [entry for entry in entries if members.has(entry, agreement)]
