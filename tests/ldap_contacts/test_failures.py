@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from os import kill
 from pathlib import Path
 
 import pytest
@@ -124,17 +124,18 @@ async def test_it_dies_and_comes_back(world: World, tmp_path: Path) -> None:
             async with world.source(directory.ca, given) as source:
                 assert len((await source.search(Query.of("example", 9))).records) == 0
                 assert len((await source.search(Query.of("p2@ex", 9))).records) == 1
-                kill(directory.pid, signal.SIGSTOP)
+                os.kill(directory.pid, signal.SIGSTOP)
+                os.waitid(os.P_PID, directory.pid, os.WSTOPPED | os.WNOWAIT)
                 try:  # it hangs: the search waits its second and a half out and the next server has the answer
                     began = asyncio.get_running_loop().time()
                     assert [one.user for one in (await source.search(Query.of("p1@ex"))).records] == ["p1"]
                     assert asyncio.get_running_loop().time() - began < 15
                     assert (await source.search(Query.of("p2@ex"))).records == (), "the second one knows two only"
                 finally:
-                    kill(directory.pid, signal.SIGCONT)
+                    os.kill(directory.pid, signal.SIGCONT)
                 other.close()  # the second one dies: the first one answers again
                 assert [one.user for one in (await source.search(Query.of("p2@ex"))).records] == ["p2"]
-                kill(directory.pid, signal.SIGKILL)
+                os.kill(directory.pid, signal.SIGKILL)
                 with pytest.raises(SourceError) as caught:
                     await source.search(Query.of("p1@ex"))
                 assert caught.value.reason.id == "ldap.source.unreachable"

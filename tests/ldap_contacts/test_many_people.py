@@ -49,7 +49,7 @@ async def test_first_results_among_all(world: World, many: CompanyDirectory) -> 
         took = []
         for index in range(7, last, last // 40):
             name = f"{first_name(index)} {last_name(index)}"
-            for typed in (name[: len(first_name(index)) + 3], last_name(index)[:4], number(index)[:9]):
+            for typed in (name[: len(first_name(index)) + 3], last_name(index).ljust(3, "1")[:4], number(index)[:9]):
                 began = time.perf_counter()
                 page = await source.search(Query.of(typed, 20))
                 took.append(time.perf_counter() - began)

@@ -288,7 +288,6 @@ class LdapConnection:
     async def _search(
         self, search: LdapSearch, controls: list[LDAPControl], most: int
     ) -> tuple[Found, list[LDAPControl]]:
-        began = asyncio.get_running_loop().time()
         number = self._put(
             lambda: self._client.search_request(
                 search.base,
@@ -307,8 +306,8 @@ class LdapConnection:
                     return await _collected(answers, most)
             except TimeoutError:
                 late = LdapUnavailableError("it took too long")
-                if self.heard <= began:  # not one octet: it is not the question, the server is gone
-                    self._end(late)
+                if asyncio.get_running_loop().time() - self.heard >= search.seconds:
+                    self._end(late)  # not one octet all the while: it is not the question, the server is gone
                 raise late from None
 
     def _put(self, make: Callable[[], int]) -> int:
