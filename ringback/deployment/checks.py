@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ringback.deployment.call_checks import check_calls
 from ringback.deployment.directory_checks import check_directories
+from ringback.deployment.edge import check_edge
 from ringback.deployment.identity_provider import check_identity_provider
 from ringback.deployment.ldap_authentication import check_ldap_authentication
 from ringback.deployment.lines import Path
@@ -24,6 +25,8 @@ ROLE_PORTS: dict[str, tuple[str, ...]] = {
     "presence": ("xmpp", "xmpp_tls", "login"),
     "voicemail": ("vmrest", "notify", "notify_tls", "sip", "sip_tls"),
     "messenger": ("cas",),
+    "edge-outer": ("https", "xmpp", "link"),
+    "edge-inner": (),
     "web": ("web",),
 }
 
@@ -44,6 +47,7 @@ def check(deployment: Deployment) -> Iterator[Found]:
     yield from check_ldap_authentication(deployment)
     yield from check_identity_provider(deployment)
     yield from check_directories(deployment)
+    yield from check_edge(deployment)
 
 
 def _domain(path: Path, name: str) -> Iterator[Found]:

@@ -8,6 +8,7 @@ from msgspec import field
 
 from ringback.deployment.calls import CallOptions, DeviceRow, DialPlanRows, PickupGroupRow, TrunkRow
 from ringback.deployment.directory_sync import DirectorySearch, FeatureGroup, LdapDirectory, UserSearch
+from ringback.deployment.edge import Edge
 from ringback.deployment.entity import Entity
 from ringback.deployment.identity_provider import IdentityProviderRows, SingleSignOnRows
 from ringback.deployment.ldap_authentication import LdapAuthentication
@@ -15,7 +16,17 @@ from ringback.deployment.security import SecurityOptions
 from ringback.deployment.sign_in import SignIn
 from ringback.deployment.voicemail import VoicemailOptions
 
-Role = Literal["names", "call-manager", "identity-provider", "presence", "voicemail", "messenger", "web"]
+Role = Literal[
+    "names",
+    "call-manager",
+    "identity-provider",
+    "presence",
+    "voicemail",
+    "messenger",
+    "edge-outer",
+    "edge-inner",
+    "web",
+]
 Network = Literal["office", "internet", "cloud"]
 View = Literal["inside", "outside"]
 
@@ -51,6 +62,7 @@ class Ports(Entity, frozen=True, kw_only=True):
     vmrest: int = 443
     notify: int = 7080
     notify_tls: int = 7443
+    link: int = 7001
     web: int = 8080
 
 
@@ -59,7 +71,8 @@ class Node(Entity, frozen=True, kw_only=True):
 
     ``name`` is the full host name, ``aliases`` are further ones; its certificate carries all of them. ``view`` tells
     which zones a names role answers and which name server a web role asks; ``database`` is a SQLAlchemy URL in place
-    of a file in the data folder.
+    of a file in the data folder. An outer edge proxy awaits the links of inner ones at ``link_address``, which the
+    world should not reach; none: at its ``address``.
     """
 
     name: str
@@ -71,6 +84,7 @@ class Node(Entity, frozen=True, kw_only=True):
     view: View = "inside"
     ports: Ports = field(default_factory=Ports)
     database: str = ""
+    link_address: str = ""
 
 
 class Zone(Entity, frozen=True, kw_only=True):
@@ -82,7 +96,7 @@ class Zone(Entity, frozen=True, kw_only=True):
 
     name: str
     view: View = "inside"
-    publish: list[Literal["call-manager", "presence", "addresses"]] = field(default_factory=list)
+    publish: list[Literal["call-manager", "presence", "edge", "addresses"]] = field(default_factory=list)
     records: list[str] = field(default_factory=list)
     ttl: int = 300
 
@@ -202,6 +216,7 @@ class Deployment(Entity, frozen=True, kw_only=True):
     calls: CallOptions = field(default_factory=CallOptions)
     presence: PresenceOptions = field(default_factory=PresenceOptions)
     voicemail: VoicemailOptions = field(default_factory=VoicemailOptions)
+    edge: Edge = field(default_factory=Edge)
     sign_in: SignIn = field(default_factory=SignIn)
     ldap_authentication: LdapAuthentication = field(default_factory=LdapAuthentication)
     ldap_directory: list[LdapDirectory] = field(default_factory=list)

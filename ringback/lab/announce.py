@@ -28,6 +28,8 @@ _ROLES = {
     "identity-provider": "Sign-in",
     "presence": "Presence",
     "voicemail": "Voicemail",
+    "edge-outer": "Edge (outer)",
+    "edge-inner": "Edge (inner)",
     "messenger": "Cloud look-up",
     "web": "Web client",
 }

@@ -24,7 +24,8 @@ from ringback.net.service import Endpoint, Service
 _WAVES: tuple[tuple[str, ...], ...] = (
     ("names", "messenger", "identity-provider"),
     ("call-manager",),
-    ("presence", "voicemail"),
+    ("presence", "voicemail", "edge-outer"),
+    ("edge-inner",),
     ("web",),
 )
 
@@ -77,6 +78,8 @@ def compose(
         "voicemail": context.voicemail,
         "call-manager": context.call_manager,
         "presence": context.presence,
+        "edge-outer": context.edge_outer,
+        "edge-inner": context.edge_inner,
         "web": context.web,
     }
     chosen = [node for node in context.deployment.node if not only or node.name in only]

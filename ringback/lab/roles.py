@@ -14,7 +14,7 @@ from ringback.deployment.certificate_plan import need_of
 from ringback.deployment.checks import ROLE_PORTS
 from ringback.deployment.ldap_authentication import uses_directory
 from ringback.deployment.model import Profile, ServerRow
-from ringback.lab import calls, directory_sync, portraits, sign_in, voicemail
+from ringback.lab import calls, directory_sync, edge, portraits, sign_in, voicemail
 from ringback.lab.presence import PresenceRole
 from ringback.lab.single_sign_on import SingleSignOnParts
 from ringback.lab.state import DataFolder
@@ -27,6 +27,8 @@ from ringback.rules.addresses import HostPort
 from ringback.rules.session_routing import DeliveryRule
 from ringback.services.callmanager import settings as cm
 from ringback.services.callmanager.service import CallManager
+from ringback.services.edge.outer import OuterProxy
+from ringback.services.edge.service import InnerProxy
 from ringback.services.messenger.service import MessengerService
 from ringback.services.messenger.settings import MessengerSettings
 from ringback.services.names.errors import RecordError, ZoneError
@@ -125,6 +127,11 @@ class Context:
                         self._folder.secret(voicemail.APPLICATION),
                         frozenset({"token-keys"}),
                     ),
+                    cm.ApplicationUser(
+                        edge.APPLICATION,
+                        self._folder.secret(edge.APPLICATION),
+                        frozenset({"token-keys"}),
+                    ),
                     sign_in.administrator(self._folder),
                 ),
                 directory=directory_sync.passwords(self.deployment, self._base),
@@ -166,6 +173,7 @@ class Context:
                 ),
                 application_user=_PRESENCE_APPLICATION,
                 application_password=self._folder.secret(_PRESENCE_APPLICATION),
+                edges=frozenset(proxy.address for proxy in self.deployment.nodes("edge-inner")),
                 delivery_rule=_DELIVERY_RULES[self.deployment.presence.several_clients],
                 archive=self.deployment.presence.archive,
             ),
@@ -187,6 +195,29 @@ class Context:
                 database_url=node.database or self._folder.database(node.name, "voicemail"),
                 password=self._folder.secret(voicemail.APPLICATION),
                 single_sign_on=self._single_sign_on.service(node, node.ports.vmrest, node.cluster, always=True),
+            )
+        )
+
+    def edge_outer(self, node: Node) -> Service:
+        """An outer edge proxy."""
+        identity = self._identity(node)
+        return OuterProxy(
+            edge.outer_settings(self.deployment, node, identity=identity, ca_file=self._authority.ca_file)
+        )
+
+    def edge_inner(self, node: Node) -> Service:
+        """An inner edge proxy."""
+        server = self.name_servers.get(node.view)
+        public = self._authority.issue(edge.PUBLIC, edge.public_names(self.deployment), ())
+        return InnerProxy(
+            edge.inner_settings(
+                self.deployment,
+                node,
+                identity=self._identity(node),
+                public=replace(public, mode=self.deployment.security.tls),
+                ca_file=self._authority.ca_file,
+                name_server=HostPort.parse(server) if server else None,
+                password=self._folder.secret(edge.APPLICATION),
             )
         )
 

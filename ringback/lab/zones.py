@@ -15,6 +15,7 @@ _SERVICES: tuple[tuple[str, str, str], ...] = (
     ("call-manager", "_sips._tcp", "sip_tls"),
     ("presence", "_xmpp-client._tcp", "xmpp"),
     ("presence", "_xmpps-client._tcp", "xmpp_tls"),
+    ("edge", "_collab-edge._tls", "https"),
 )
 
 
@@ -44,10 +45,11 @@ def _published(deployment: Deployment, zone: Zone) -> Iterator[names.Record]:
             continue
         # Who looks for SIP takes the first cluster if it can: nodes of the others know the way as well.
         first = deployment.cluster[0].name if deployment.cluster and service.startswith("_sip") else ""
+        wanted = "edge-outer" if role == "edge" else role
         values = tuple(
             f"{10 if first and node.cluster != first else 0} 10 {getattr(node.ports, port)} {node.name}."
             for node in deployment.node
-            if role in node.roles
+            if wanted in node.roles
         )
         if values:
             yield names.Record(service, "SRV", values, zone.ttl)

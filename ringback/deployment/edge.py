@@ -1,0 +1,70 @@
+"""The edge in a deployment file: nodes with the roles ``edge-outer`` and ``edge-inner``, and the table ``[edge]``."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import field
+
+from ringback.deployment.entity import Entity
+from ringback.deployment.lines import Path
+
+if TYPE_CHECKING:
+    from ringback.deployment.model import Deployment
+
+
+class EdgeAllowed(Entity, frozen=True, kw_only=True):
+    """A server inside that the edge leads to, beside those of the deployment: for photos, updates or pages.
+
+    ``paths``: only at or below them; ``methods``: read only, unless said otherwise; ``open``: also for people who have
+    yet to sign in; ``sockets``: WebSockets too.
+    """
+
+    host: str
+    port: int = 443
+    scheme: Literal["http", "https"] = "https"
+    paths: list[str] = field(default_factory=lambda: ["/"])
+    methods: list[Literal["GET", "HEAD", "POST", "PUT", "DELETE"]] = field(default_factory=lambda: ["GET", "HEAD"])
+    open: bool = False
+    sockets: bool = False
+
+
+class Edge(Entity, frozen=True, kw_only=True):
+    """Rules of the edge.
+
+    More than ``failures`` failed sign-ins within ``window_seconds`` keep an address, and a person, out for
+    ``block_minutes``, but for the networks in ``exempt`` (``203.0.113.0/24``).
+    """
+
+    failures: int = 5
+    window_seconds: int = 60
+    block_minutes: int = 10
+    exempt: list[str] = field(default_factory=list)
+    allow: list[EdgeAllowed] = field(default_factory=list)
+
+
+def check_edge(deployment: Deployment) -> Iterator[tuple[Path, str]]:
+    """Yield where and what is wrong."""
+    outers, inners = deployment.nodes("edge-outer"), deployment.nodes("edge-inner")
+    if outers and not inners:
+        yield ("node",), "There is an outer edge proxy, but no inner one: give a node the role edge-inner"
+    if inners and not outers:
+        yield ("node",), "There is an inner edge proxy, but no outer one: give a node the role edge-outer"
+    if {node.name for node in outers} & {node.name for node in inners}:
+        yield ("node",), "The two edge proxies must be different nodes: the outer one stands where attackers come first"
+    for index, node in enumerate(deployment.node):
+        if node.link_address:
+            try:
+                ipaddress.ip_address(node.link_address)
+            except ValueError:
+                yield ("node", index, "link-address"), f"{node.link_address!r} is not an IP address"
+    for index, text in enumerate(deployment.edge.exempt):
+        try:
+            ipaddress.ip_network(text)
+        except ValueError as error:
+            yield ("edge", "exempt", index), str(error)
+    for name in ("failures", "window_seconds", "block_minutes"):
+        if getattr(deployment.edge, name) < 1:
+            yield ("edge", name.replace("_", "-")), "This must be 1 or more"

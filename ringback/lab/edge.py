@@ -1,0 +1,133 @@
+"""The proxies of a deployment's edge: what they are told, and what may pass."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from ringback.deployment import Deployment, Node
+from ringback.net.names import NameClient, NameResolver
+from ringback.net.tls import Identity, client_context
+from ringback.protocols.ccmcip import PATH as CCMCIP_PATH
+from ringback.protocols.oauth.grants import AUTHORIZE_PATH, REVOKE_PATH, TOKEN_PATH
+from ringback.protocols.oauth.probe import PATH as PROBE_PATH
+from ringback.protocols.soap_login import PATHS as LOGIN_PATHS
+from ringback.rules.addresses import HostPort
+from ringback.rules.edge_paths import Allowed
+from ringback.rules.edge_protection import ProtectionRules
+from ringback.services.edge.settings import (
+    HttpsSettings,
+    InnerSettings,
+    OuterPeer,
+    OuterSettings,
+    OwnSettings,
+    XmppSettings,
+)
+
+APPLICATION: Final = "edge-service"
+"""The application user as which the edge fetches the keys of tokens from the call managers."""
+PUBLIC: Final = "edge-public"
+"""The stem of the files of the certificate that clients outside see."""
+_READ: Final = frozenset({"GET", "HEAD"})
+_ALL: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
+_SIGN_IN: Final = (PROBE_PATH, AUTHORIZE_PATH, TOKEN_PATH, REVOKE_PATH, "/ssosp/saml")
+
+
+def public_names(deployment: Deployment) -> tuple[str, ...]:
+    """What the certificate for clients outside must hold: the outer proxies' names and the domain of the records."""
+    outers = deployment.nodes("edge-outer")
+    return tuple(dict.fromkeys((*(name for node in outers for name in (node.name, *node.aliases)), deployment.domain)))
+
+
+def outer_settings(deployment: Deployment, node: Node, *, identity: Identity, ca_file: Path) -> OuterSettings:
+    """What an outer proxy is told."""
+    return OuterSettings(
+        node=node.name,
+        address=node.address,
+        identity=identity,
+        ca_file=ca_file,
+        link=_link(node),
+        inner_names=frozenset(inner.name for inner in deployment.nodes("edge-inner")),
+        listeners=(
+            ("https", HostPort(node.address, node.ports.https)),
+            ("xmpp", HostPort(node.address, node.ports.xmpp)),
+        ),
+    )
+
+
+def inner_settings(
+    deployment: Deployment,
+    node: Node,
+    *,
+    identity: Identity,
+    public: Identity,
+    ca_file: Path,
+    name_server: HostPort | None,
+    password: str,
+) -> InnerSettings:
+    """What an inner proxy is told; ``password`` is that of its application user."""
+    inside = client_context(ca_file, mode=identity.mode)
+    outers = deployment.nodes("edge-outer")
+    managers = tuple((one.name, HostPort(one.address, one.ports.https)) for one in deployment.nodes("call-manager"))
+    presence = tuple((one.name, HostPort(one.address, one.ports.xmpp)) for one in deployment.nodes("presence"))
+    rules = deployment.edge
+    return InnerSettings(
+        node=node.name,
+        identity=identity,
+        public=public,
+        ca_file=ca_file,
+        outers=tuple(OuterPeer(outer.name, _link(outer)) for outer in outers),
+        name_server=name_server,
+        application_user=APPLICATION,
+        application_password=password,
+        own=OwnSettings(
+            call_managers=managers,
+            files=tuple(name for name, _ in managers),
+            places={
+                "https": tuple(HostPort(outer.name, outer.ports.https) for outer in outers),
+                "xmpp": tuple(HostPort(outer.name, outer.ports.xmpp) for outer in outers),
+            },
+            route="",
+            tls=inside,
+        ),
+        https=HttpsSettings(
+            domains=frozenset({deployment.domain}),
+            allowed=tuple(_allowed(deployment)),
+            tls=inside,
+            resolver=NameResolver(NameClient(name_server)),
+        ),
+        xmpp=XmppSettings(deployment.domain, presence, inside) if presence else None,
+        protection=ProtectionRules(
+            failures=rules.failures,
+            window=float(rules.window_seconds),
+            block=rules.block_minutes * 60.0,
+            exempt=tuple(ipaddress.ip_network(one) for one in rules.exempt),
+        ),
+    )
+
+
+def _link(node: Node) -> HostPort:
+    return HostPort(node.link_address or node.address, node.ports.link)
+
+
+def _allowed(deployment: Deployment) -> Iterator[Allowed]:
+    """What clients need of each role, and no more: what only services and administrators ask for stays inside."""
+    for node in deployment.nodes("call-manager"):
+        https = HostPort(node.name, node.ports.https)
+        yield Allowed("https", https, _READ | {"PUT"}, ("/cucm-uds",))
+        yield Allowed("https", https, _READ, (CCMCIP_PATH, "/photos"))
+        yield Allowed("https", https, _READ | {"POST"}, _SIGN_IN, _SIGN_IN)
+        yield Allowed("https", HostPort(node.name, node.ports.files_tls), _READ)
+        yield Allowed("http", HostPort(node.name, node.ports.files), _READ)
+    for node in deployment.nodes("presence"):
+        yield Allowed("https", HostPort(node.name, node.ports.login), frozenset({"POST"}), LOGIN_PATHS)
+    for node in deployment.nodes("voicemail"):
+        yield Allowed("https", HostPort(node.name, node.ports.vmrest), _ALL, ("/vmrest",))
+        notify = HostPort(node.name, node.ports.notify_tls)
+        yield Allowed("https", notify, _READ | {"POST"}, ("/vmrest", "/cometd"), sockets=True)
+    for row in deployment.edge.allow:
+        paths = tuple(row.paths)
+        server = HostPort(row.host, row.port)
+        yield Allowed(row.scheme, server, frozenset(row.methods), paths, paths if row.open else (), row.sockets)
