@@ -45,6 +45,12 @@ def two_ports() -> tuple[int, int]:
     return clear, secure
 
 
+def halt(pid: int) -> None:
+    """Stop a process of ours where it is."""
+    os.kill(pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
+
+
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
@@ -124,8 +130,7 @@ async def test_it_dies_and_comes_back(world: World, tmp_path: Path) -> None:
             async with world.source(directory.ca, given) as source:
                 assert len((await source.search(Query.of("example", 9))).records) == 0
                 assert len((await source.search(Query.of("p2@ex", 9))).records) == 1
-                os.kill(directory.pid, signal.SIGSTOP)
-                os.waitid(os.P_PID, directory.pid, os.WSTOPPED | os.WNOWAIT)
+                halt(directory.pid)
                 try:  # it hangs: the search waits its second and a half out and the next server has the answer
                     began = asyncio.get_running_loop().time()
                     assert [one.user for one in (await source.search(Query.of("p1@ex"))).records] == ["p1"]
