@@ -6,6 +6,7 @@ import { People } from "./people";
 import { Phone } from "./phone";
 import { dropMessage, emptyThread, mergeMessages } from "./state";
 import { Store } from "./store";
+import { Voicemail } from "./voicemail";
 
 const HISTORY_PAGE = 50;
 
@@ -24,6 +25,7 @@ export class Engine {
   });
   readonly people = new People(this.store, (order) => this.do(order));
   readonly phone = new Phone(this.store, (order) => this.do(order));
+  readonly voicemail = new Voicemail(this.store, (order) => this.do(order));
   private readonly loading = new Set<string>();
 
   start(): void {

@@ -1,7 +1,7 @@
 /** How views read the store: each hook subscribes to one key, so that a change paints one row. */
 import { createContext, useCallback, useContext, useMemo, useSyncExternalStore } from "react";
 
-import type { Call, Conversation, Person, Recent } from "../wire";
+import type { Call, Conversation, Person, Recent, VoiceMessage } from "../wire";
 import type { Engine } from "./engine";
 import { emptyThread } from "./state";
 
@@ -38,6 +38,7 @@ export const useOrders = () => useKey("people", (engine) => engine.store.state.o
 export const useDirectories = () => useKey("directories", (engine) => engine.store.state.directories);
 export const useSoftphone = () => useKey("phone", (engine) => engine.store.state.phone);
 export const useCall = (id: string) => useKey(`call:${id}`, (engine) => engine.store.state.calls.get(id));
+export const useMailbox = () => useKey("mailbox", (engine) => engine.store.state.mailbox);
 export const usePhoneProblem = () => useKey("problem", (engine) => engine.phone.problem);
 export const useAppVersion = () => useKey("version", (engine) => engine.store.state.version);
 
@@ -83,6 +84,20 @@ export function useRecents(): readonly Recent[] {
   const version = useVersion("recents");
   // eslint-disable-next-line react-hooks/exhaustive-deps -- the version stands for the map
   return useMemo(() => [...store.state.recents.values()], [store, version]);
+}
+
+/** Voice messages of all folders, newest first. */
+export function useVoice(): readonly VoiceMessage[] {
+  const { store } = useEngine();
+  const version = useVersion("voice");
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- the version stands for the map
+  return useMemo(() => [...store.state.voice.values()].sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0)), [store, version]);
+}
+
+/** Whether there is a voicemail at all: one to be seen here, or at least one to be called. */
+export function useHasVoicemail(): boolean {
+  const mailbox = useMailbox();
+  return mailbox !== null && (mailbox.state !== "off" || mailbox.dial !== "");
 }
 
 /** Whether this person has a phone here: only then calls are offered. */

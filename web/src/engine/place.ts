@@ -1,15 +1,15 @@
 /** Where in the page a person is, as the URL says it: reload, back and links work. */
 import { useMemo, useSyncExternalStore } from "react";
 
-export type PlaceName = "chats" | "contacts" | "calls" | "settings";
+export type PlaceName = "chats" | "contacts" | "calls" | "voicemail" | "settings";
 
 export interface Place {
   name: PlaceName;
-  /** A conversation, a person, a call, a past call or a settings page; null: none chosen. */
+  /** A conversation, a person, a call, a past call, a voice message or a settings page; null: none chosen. */
   id: string | null;
 }
 
-const names: readonly string[] = ["chats", "contacts", "calls", "settings"];
+const names: readonly string[] = ["chats", "contacts", "calls", "voicemail", "settings"];
 const listeners = new Set<() => void>();
 const tell = () => listeners.forEach((listener) => listener());
 

@@ -23,6 +23,8 @@ export interface Preferences {
   rings: boolean;
   /** Per cent. */
   ringVolume: number;
+  /** How fast voice messages are played: 1 as they were spoken. */
+  voiceSpeed: number;
 }
 
 const KEY = "ringback.preferences";
@@ -44,6 +46,7 @@ const standard: Preferences = {
   ringDevice: "",
   rings: true,
   ringVolume: 70,
+  voiceSpeed: 1,
 };
 
 function read(): Preferences {

@@ -49,7 +49,7 @@ test("a new connection keeps what is shown and asks for what came meanwhile", ()
   mergeMessages(state, "c", [message("1", "10:01")], { loaded: true });
   const questions = { again: null, configuration: null, certificate: null };
   const features = { chats: true, contacts: true, group_chats: true, directory: true, calls: true, video: true, start_with_video: false, product_mode: "", reasons: [] };
-  const lists = { people: [], groups: [], orders: {}, directories: [], conversations: [], services: [], calls: [], recents: [], phone, questions, account: null };
+  const lists = { people: [], groups: [], orders: {}, directories: [], conversations: [], services: [], calls: [], recents: [], voice_messages: [], mailbox: {} as never, phone, questions, account: null };
   const snapshot = { ...lists, sign_in: {} as never, me: null, account: null, security: { mode: "usual" as const, reasons: [] }, features, version: "1" };
   expect(apply(state, { event: "Welcome", snapshot })).toContain("me");
   expect(state.threads.get("c")).toMatchObject({ loaded: false, messages: [{ id: "1" }] });

@@ -1,5 +1,5 @@
 /** What the page knows, and how each event of the host changes it. Pure: no socket, no clock, no React. */
-import type { Account, AnyEvent, Call, Conversation, Directory, Entry, Features, Findings, Me, Message, Person, Phone, Questions, Recent, Security, Service, SignIn, Snapshot } from "../wire";
+import type { Account, AnyEvent, Call, Conversation, Directory, Entry, Features, Findings, Mailbox, Me, Message, Person, Phone, Questions, Recent, Security, Service, SignIn, Snapshot, VoiceMessage } from "../wire";
 
 /** The messages of a conversation that the page has, oldest first. */
 export interface Thread {
@@ -34,6 +34,9 @@ export interface State {
   /** Calls that go on, and those that ended until a view has shown how. */
   calls: Map<string, Call>;
   recents: Map<string, Recent>;
+  mailbox: Mailbox | null;
+  /** Voice messages of all folders, as far as they were got. */
+  voice: Map<string, VoiceMessage>;
   trace: readonly Entry[];
   version: string;
 }
@@ -60,6 +63,8 @@ export function emptyState(): State {
     phone: null,
     calls: new Map(),
     recents: new Map(),
+    mailbox: null,
+    voice: new Map(),
     trace: [],
     version: "",
   };
@@ -119,9 +124,21 @@ export function apply(state: State, event: AnyEvent): string[] {
       mergeRecents(state, event.recents);
       for (const id of event.gone) state.recents.delete(id);
       return ["recents"];
+    case "MailboxChanged":
+      state.mailbox = event.mailbox;
+      return ["mailbox"];
+    case "VoiceMessagesChanged":
+      for (const id of event.gone) state.voice.delete(id);
+      return mergeVoice(state, event.messages);
     default:
       return [];
   }
+}
+
+/** Voice messages that came or changed. */
+export function mergeVoice(state: State, messages: readonly VoiceMessage[]): string[] {
+  for (const message of messages) state.voice.set(message.id, message);
+  return ["voice"];
 }
 
 const answered = (findings: Findings) => findings.sources.filter((source) => source.state !== "asking").length;
@@ -190,12 +207,14 @@ function welcome(state: State, snapshot: Snapshot): string[] {
   state.calls = new Map(snapshot.calls.map((call) => [call.id, call]));
   state.recents = new Map();
   mergeRecents(state, snapshot.recents);
+  state.mailbox = snapshot.mailbox;
+  state.voice = new Map(snapshot.voice_messages.map((message) => [message.id, message]));
   state.version = snapshot.version;
   // Messages shown stay shown, but what came meanwhile is still to be got.
   if (another) state.threads = new Map();
   else for (const [id, thread] of state.threads) state.threads.set(id, { ...thread, loaded: false });
   return [
-    ...["signIn", "questions", "account", "security", "me", "features", "people", "directories", "conversations", "services", "phone", "calls", "recents", "version"],
+    ...["signIn", "questions", "account", "security", "me", "features", "people", "directories", "conversations", "services", "phone", "calls", "recents", "mailbox", "voice", "version"],
     ...touched,
     ...calls.map((id) => `call:${id}`),
     ...chats.flatMap((id) => [`conversation:${id}`, `thread:${id}`]),

@@ -1,5 +1,5 @@
 /** Holds the state and tells subscribers, one row at a time and at most once a frame, however fast events come. */
-import type { AnyEvent, MessagesChanged } from "../wire";
+import type { AnyEvent, MessagesChanged, VoiceMessagesChanged } from "../wire";
 import type { LinkState } from "./link";
 import { apply, emptyState } from "./state";
 
@@ -11,12 +11,14 @@ export class Store {
   private readonly listeners = new Map<string, Set<Listener>>();
   private readonly versions = new Map<string, number>();
   private readonly arrivals = new Set<(event: MessagesChanged) => void>();
+  private readonly voices = new Set<(event: VoiceMessagesChanged) => void>();
   private changed = new Set<string>();
   private scheduled = false;
 
   take = (event: AnyEvent): void => {
     this.touch(apply(this.state, event));
     if (event.event === "MessagesChanged" && event.live) for (const listener of this.arrivals) listener(event);
+    if (event.event === "VoiceMessagesChanged" && event.arrived.length) for (const listener of this.voices) listener(event);
   };
 
   setLink = (link: LinkState): void => {
@@ -49,6 +51,12 @@ export class Store {
   onArrival(listener: (event: MessagesChanged) => void): () => void {
     this.arrivals.add(listener);
     return () => this.arrivals.delete(listener);
+  }
+
+  /** Be told of voice messages that are worth a notification. */
+  onVoice(listener: (event: VoiceMessagesChanged) => void): () => void {
+    this.voices.add(listener);
+    return () => this.voices.delete(listener);
   }
 
   version(key: string): number {

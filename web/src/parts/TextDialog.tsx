@@ -12,13 +12,15 @@ interface Props {
   title: string;
   label: string;
   value: string;
+  /** What the button says; else Save. */
+  action?: string;
   /** No text is an answer too. */
   optional?: boolean;
   onDone: (text: string) => Promise<unknown>;
   onClose: () => void;
 }
 
-export function TextDialog({ title, label, value, optional = false, onDone, onClose }: Props) {
+export function TextDialog({ title, label, value, action, optional = false, onDone, onClose }: Props) {
   const { t, refused } = useTexts();
   const [text, setText] = useState(value);
   const [problem, setProblem] = useState("");
@@ -42,7 +44,7 @@ export function TextDialog({ title, label, value, optional = false, onDone, onCl
             <DialogActions>
               <Button onClick={onClose}>{t("cancel")}</Button>
               <Button appearance="primary" type="submit" disabledFocusable={!optional && !text.trim()}>
-                {t("save")}
+                {action ?? t("save")}
               </Button>
             </DialogActions>
           </DialogBody>

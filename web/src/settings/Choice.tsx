@@ -1,4 +1,6 @@
 /** A setting of which one of a few holds. */
+import { useId } from "react";
+
 import css from "./settings.module.css";
 
 interface Props<Id extends string> {
@@ -10,6 +12,7 @@ interface Props<Id extends string> {
 }
 
 export function Choice<Id extends string>({ title, help, options, chosen, onChoose }: Props<Id>) {
+  const name = useId();
   return (
     <fieldset className={css.choice}>
       <legend>{title}</legend>
@@ -17,7 +20,7 @@ export function Choice<Id extends string>({ title, help, options, chosen, onChoo
       <div className={css.options}>
         {options.map((option) => (
           <label key={option.id}>
-            <input type="radio" name={title} checked={option.id === chosen} onChange={() => onChoose(option.id)} />
+            <input type="radio" name={name} checked={option.id === chosen} onChange={() => onChoose(option.id)} />
             {option.text}
           </label>
         ))}

@@ -8,10 +8,11 @@ import {
   LocalLanguage20Regular,
   Person20Regular,
   Server20Regular,
+  Voicemail20Regular,
 } from "@fluentui/react-icons";
 import type { MouseEvent, ReactElement } from "react";
 
-import { useFeatures } from "../engine/hooks";
+import { useFeatures, useHasVoicemail } from "../engine/hooks";
 import { go, placePath } from "../engine/place";
 import { IconButton } from "../parts/IconButton";
 import { useNarrow } from "../parts/useMedia";
@@ -27,11 +28,13 @@ import { ConnectionPage } from "./ConnectionPage";
 import { KeyboardPage } from "./KeyboardPage";
 import { LanguagePage } from "./LanguagePage";
 import { NotificationsPage } from "./NotificationsPage";
+import { VoicemailPage } from "./VoicemailPage";
 import css from "./settings.module.css";
 
 const pages: readonly { id: string; title: MessageId; icon: ReactElement; view: () => ReactElement }[] = [
   { id: "account", title: "settings.account", icon: <Person20Regular aria-hidden />, view: () => <AccountPage /> },
   { id: "calls", title: "settings.calls", icon: <Call20Regular aria-hidden />, view: () => <CallsPage /> },
+  { id: "voicemail", title: "settings.voicemail", icon: <Voicemail20Regular aria-hidden />, view: () => <VoicemailPage /> },
   { id: "notifications", title: "settings.notifications", icon: <Alert20Regular aria-hidden />, view: () => <NotificationsPage /> },
   { id: "appearance", title: "settings.appearance", icon: <DarkTheme20Regular aria-hidden />, view: () => <AppearancePage /> },
   { id: "keyboard", title: "settings.keyboard", icon: <Keyboard20Regular aria-hidden />, view: () => <KeyboardPage /> },
@@ -43,7 +46,8 @@ export default function SettingsPlace({ id }: { id: string | null; onKeyboard: (
   const { t } = useTexts();
   const narrow = useNarrow();
   const features = useFeatures();
-  const shown = pages.filter((one) => one.id !== "calls" || features?.calls);
+  const voicemail = useHasVoicemail();
+  const shown = pages.filter((one) => (one.id !== "calls" || features?.calls) && (one.id !== "voicemail" || voicemail));
   const page = shown.find((one) => one.id === id) ?? (narrow ? null : shown.find((one) => one.id === "appearance"));
   const open = (to: string) => (event: MouseEvent) => {
     event.preventDefault();

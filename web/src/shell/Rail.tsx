@@ -9,10 +9,12 @@ import {
   People24Regular,
   Settings24Filled,
   Settings24Regular,
+  Voicemail24Filled,
+  Voicemail24Regular,
 } from "@fluentui/react-icons";
 import type { MouseEvent } from "react";
 
-import { useConversations, useFeatures, useSoftphone } from "../engine/hooks";
+import { useConversations, useFeatures, useHasVoicemail, useMailbox, useSoftphone } from "../engine/hooks";
 import type { Place, PlaceName } from "../engine/place";
 import { go, placePath } from "../engine/place";
 import type { MessageId } from "../texts/catalogue";
@@ -23,6 +25,7 @@ const icons = {
   contacts: bundleIcon(People24Filled, People24Regular),
   chats: bundleIcon(Chat24Filled, Chat24Regular),
   calls: bundleIcon(Call24Filled, Call24Regular),
+  voicemail: bundleIcon(Voicemail24Filled, Voicemail24Regular),
   settings: bundleIcon(Settings24Filled, Settings24Regular),
 };
 
@@ -31,8 +34,11 @@ export function Rail({ place }: { place: Place }) {
   const features = useFeatures();
   const unread = useConversations().filter((chat) => chat.unread > 0 && !chat.muted).length;
   const missed = useSoftphone()?.missed ?? 0;
-  const counts: Partial<Record<PlaceName, readonly [number, MessageId]>> = { chats: [unread, "rail.unread"], calls: [missed, "rail.missed"] };
+  const unheard = useMailbox()?.new ?? 0;
+  const voicemail = useHasVoicemail();
+  const counts: Partial<Record<PlaceName, readonly [number, MessageId]>> = { chats: [unread, "rail.unread"], calls: [missed, "rail.missed"], voicemail: [unheard, "rail.voicemail"] };
   const names: PlaceName[] = ["settings"];
+  if (voicemail) names.unshift("voicemail");
   if (features?.calls) names.unshift("calls");
   if (features?.chats) names.unshift("chats");
   if (features?.contacts) names.unshift("contacts");

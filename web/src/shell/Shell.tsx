@@ -16,6 +16,7 @@ import { Rail } from "./Rail";
 import css from "./shell.module.css";
 import { TopBar } from "./TopBar";
 import { useArrivals } from "./useArrivals";
+import { useVoiceArrivals } from "./useVoiceArrivals";
 import { useActivity } from "./useActivity";
 import { useLanding } from "./useLanding";
 import { useKeys } from "./useKeys";
@@ -28,6 +29,7 @@ const ContactsPlace = lazy(() => import("../contacts/ContactsPlace"));
 const CallsPlace = lazy(() => import("../calls/CallsPlace"));
 const CallLayer = lazy(() => import("../calls/CallLayer"));
 const CallBar = lazy(() => import("../calls/CallBar"));
+const VoicemailPlace = lazy(() => import("../voicemail/VoicemailPlace"));
 const SettingsPlace = lazy(() => import("../settings/SettingsPlace"));
 
 export default function Shell({ dark }: { dark: boolean }) {
@@ -48,6 +50,7 @@ function Window() {
   const close = () => setDialog("");
   useTitle(place);
   useArrivals(place);
+  useVoiceArrivals(place);
   useActivity();
   useKeys({ onHelp: () => setDialog("keyboard"), onNewChat: () => setDialog("newChat") });
   // Loaded with the first view: who calls must not wait for a chunk.
@@ -76,6 +79,7 @@ function Window() {
         <Suspense fallback={null}>
           {place.name === "contacts" && <ContactsPlace id={place.id} />}
           {place.name === "calls" && <CallsPlace id={place.id} />}
+          {place.name === "voicemail" && <VoicemailPlace id={place.id} />}
           {place.name === "settings" && <SettingsPlace id={place.id} onKeyboard={() => setDialog("keyboard")} />}
         </Suspense>
       </div>

@@ -1,6 +1,6 @@
 import { useEffect } from "react";
 
-import { useCalls, useConversation, useConversations, usePerson, useSoftphone } from "../engine/hooks";
+import { useCalls, useConversation, useConversations, useMailbox, usePerson, useSoftphone } from "../engine/hooks";
 import type { Place } from "../engine/place";
 import { useTexts } from "../texts/texts";
 
@@ -22,7 +22,8 @@ export function useTitle(place: Place): void {
   const caller = who && (who.name || who.shown || who.number || who.uri || t("call.unknown"));
   const here = (place.name === "chats" ? conversation?.title : place.name === "contacts" ? person?.name : null) ?? t(`place.${place.name}`);
   const name = caller === undefined ? here : t(rings ? "incoming.from" : "call.with", { name: caller });
-  const count = unread + missed;
+  const unheard = useMailbox()?.new ?? 0;
+  const count = unread + missed + unheard;
   useEffect(() => {
     document.title = `${count ? `(${count}) ` : ""}${name} · Ringback`;
     // Browsers that show no badge on an installed page say so by refusing: the title tells it all the same.

@@ -1,0 +1,126 @@
+/** A voice message: who left it and when, its sound, and how to go on with it. */
+import { ArrowForward20Regular, ArrowLeft20Regular, ArrowReply20Regular, ArrowUndo20Regular, Call20Regular, Chat20Regular, Delete20Regular, EyeOff20Regular, Info16Regular } from "@fluentui/react-icons";
+import type { ReactElement } from "react";
+import { useState } from "react";
+
+import { PartyFace } from "../calls/PartyFace";
+import { partyNumber } from "../calls/words";
+import { useCanCall, useEngine, useFeatures, useMailbox, usePerson } from "../engine/hooks";
+import { go } from "../engine/place";
+import { ConfirmDialog } from "../parts/ConfirmDialog";
+import { IconButton } from "../parts/IconButton";
+import { Notice } from "../parts/Notice";
+import { useNarrow } from "../parts/useMedia";
+import shell from "../shell/shell.module.css";
+import { useTexts } from "../texts/texts";
+import type { VoiceMessage } from "../wire";
+import { PlayerBar } from "./PlayerBar";
+import css from "./voicemail.module.css";
+import { whoOf } from "./words";
+
+function Action({ icon, text, onClick, bad = false }: { icon: ReactElement; text: string; onClick: () => void; bad?: boolean }) {
+  return (
+    <button type="button" onClick={onClick} data-bad={bad || undefined}>
+      {icon}
+      {text}
+    </button>
+  );
+}
+
+interface Props {
+  message: VoiceMessage;
+  onReply: () => void;
+  onForward: () => void;
+  onDelete: () => void;
+}
+
+function Actions({ message, onReply, onForward, onDelete, onProblem }: Props & { onProblem: (error: unknown) => void }) {
+  const { t } = useTexts();
+  const engine = useEngine();
+  const can = useCanCall();
+  const features = useFeatures();
+  const online = useMailbox()?.state === "up";
+  const [sure, setSure] = useState(false);
+  const { party, folder, id } = message;
+  const to = party.number || party.uri || party.person;
+  const chat = async () => go("chats", (await engine.openChat(party.person)).id);
+  return (
+    <div className={css.actions} role="group" aria-label={t("voicemail.actions")}>
+      {can && to && <Action icon={<Call20Regular aria-hidden />} text={t(folder === "sent" ? "call.call" : "call.back")} onClick={() => void engine.phone.start(to)} />}
+      {party.person && features?.chats && <Action icon={<Chat20Regular aria-hidden />} text={t("contact.chat")} onClick={() => void chat().catch(onProblem)} />}
+      {folder !== "sent" && party.person && online && <Action icon={<ArrowReply20Regular className="flip" aria-hidden />} text={t("voicemail.reply")} onClick={onReply} />}
+      {!message.private && online && <Action icon={<ArrowForward20Regular className="flip" aria-hidden />} text={t("voicemail.forward")} onClick={onForward} />}
+      {folder === "inbox" && !message.new && (
+        <Action icon={<EyeOff20Regular aria-hidden />} text={t("voicemail.markNew")} onClick={() => void engine.voicemail.mark(id, true).catch(onProblem)} />
+      )}
+      {folder === "deleted" && <Action icon={<ArrowUndo20Regular aria-hidden />} text={t("voicemail.restore")} onClick={() => void engine.voicemail.restore(id).catch(onProblem)} />}
+      <Action icon={<Delete20Regular aria-hidden />} text={t(folder === "inbox" ? "voicemail.delete" : "voicemail.forGood")} bad onClick={folder === "inbox" ? onDelete : () => setSure(true)} />
+      {sure && (
+        <ConfirmDialog
+          title={t("voicemail.forGood.title")}
+          text={t("voicemail.empty.text")}
+          yes={t("voicemail.forGood")}
+          no={t("keep")}
+          onDone={async () => {
+            await engine.voicemail.remove(id, true);
+            go("voicemail", null, true);
+          }}
+          onClose={() => setSure(false)}
+        />
+      )}
+    </div>
+  );
+}
+
+export function VoiceDetail(props: Props) {
+  const { message } = props;
+  const texts = useTexts();
+  const { t, moment, refused } = texts;
+  const narrow = useNarrow();
+  const Title = narrow ? "h1" : "h2";
+  const person = usePerson(message.party.person);
+  const mailbox = useMailbox();
+  const [problem, setProblem] = useState("");
+  const name = whoOf(texts, message);
+  const work = [person?.title, person?.department, partyNumber(message.party)].filter(Boolean);
+  const facts = [moment(message.at), message.urgent ? t("voicemail.urgent") : "", message.private ? t("voicemail.private") : "", message.subject].filter(Boolean);
+  return (
+    <main className={shell.main} id="main" tabIndex={-1} data-pane="main" aria-label={t("voicemail.from", { name })}>
+      {narrow && (
+        <div className={css.top}>
+          <IconButton icon={<ArrowLeft20Regular className="flip" />} label={t("back")} onClick={() => go("voicemail")} />
+        </div>
+      )}
+      <div className={css.scroll}>
+        <article className={css.message}>
+          <div className={css.who}>
+            <PartyFace party={message.party} size={narrow ? 56 : 80} presence />
+            <div>
+              <Title>
+                <bdi>{name}</bdi>
+              </Title>
+              {work.length > 0 && <p>{work.join(" · ")}</p>}
+              <p className={css.when}>{facts.join(" · ")}</p>
+            </div>
+          </div>
+          <PlayerBar message={message} />
+          <Actions {...props} onProblem={(error) => setProblem(refused(error))} />
+          {problem && <Notice kind="bad" title={problem} />}
+          {message.transcript && (
+            <section className={css.transcript} aria-label={t("voicemail.transcript")}>
+              <h3>{t("voicemail.transcript")}</h3>
+              <p lang="en">{message.transcript}</p>
+              <p className={css.note}>{t("voicemail.transcript.note")}</p>
+            </section>
+          )}
+          {message.kept && mailbox?.state !== "up" && (
+            <p className={css.note}>
+              <Info16Regular aria-hidden />
+              {t("voicemail.keptHere")}
+            </p>
+          )}
+        </article>
+      </div>
+    </main>
+  );
+}
