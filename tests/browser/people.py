@@ -133,8 +133,8 @@ class Person:
         self.page.screenshot(path=ARTEFACTS / f"{name}.png")
 
     def fits(self) -> None:
-        """Nothing is wider than the window."""
-        assert self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        """Nothing is wider than the window, once what follows a change of the window has been drawn."""
+        self.page.wait_for_function("() => document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def arrive(browser: Browser, lab: RunningLab, user: str, **context: object) -> Person:

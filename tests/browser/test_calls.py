@@ -95,7 +95,7 @@ def test_two_people_hear_each_other_hold_and_mute(people: Call) -> None:
     for one, words in ((anita, "Outgoing"), (bruno, "Incoming")):
         one.see("Calls")
         expect(one.page.get_by_role("link", name=re.compile(f"{words} · \\d+ s")).first).to_be_visible(timeout=MODIFIED)
-        assert one.page.evaluate("document.querySelectorAll('audio[data-call]').length") == 0
+        expect(one.page.locator("audio[data-call]")).to_have_count(0)
         one.picture(f"calls-after-{one.user}")
 
 
