@@ -13,7 +13,7 @@ import contextlib
 import re
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
@@ -62,6 +62,7 @@ from ringback.storage.voicemail.store import VoicemailStore
 _AGAIN_SECONDS: Final = 10.0
 _SIGNAL: Final = re.compile(rb"(?im)^\s*Signal\s*=\s*([0-9*#A-D])")
 _AT_ONCE: Final = 50  # lamps told together at a start
+_EARLY_KEYS: Final = 32
 
 _log = structlog.get_logger("ringback.voicemail.telephone")
 
@@ -73,6 +74,14 @@ class _Running:
     live: LiveCall | None = None
     task: asyncio.Task[None] | None = None
     gone: bool = False
+    early: list[str] = field(default_factory=list)
+
+    def press(self, digit: str) -> None:
+        """A key, which waits where the dialogue has not begun."""
+        if self.live is not None:
+            self.live.key(digit)
+        elif len(self.early) < _EARLY_KEYS:
+            self.early.append(digit)
 
 
 @dataclass(slots=True)
@@ -240,8 +249,7 @@ class Telephone:
             raise OSError("the telephone is not running")
 
         def key(digit: str) -> None:
-            if (live := self._calls[session].live) is not None:
-                live.key(digit)
+            self._calls[session].press(digit)
 
         def recorded() -> None:
             if (live := self._calls[session].live) is not None:
@@ -266,6 +274,8 @@ class Telephone:
         session = running.session
         try:
             running.live = await self._live(session, request)
+            for digit in running.early:
+                running.live.key(digit)
             if running.gone:
                 running.live.hang_up()
             await running.live.run(running.line)
@@ -313,8 +323,8 @@ class Telephone:
         """Keys of phones that have no telephone events (application/dtmf-relay)."""
         running = self._calls.get(event.session)
         found = _SIGNAL.search(event.body) if "dtmf" in event.content_type.lower() else None
-        if running is not None and running.live is not None and found is not None:
-            running.live.key(found[1].decode())
+        if running is not None and found is not None:
+            running.press(found[1].decode())
 
     def call(self, user: str, number: str, rings: int) -> PhoneCall:
         """Let a phone ring for the owner of a mailbox; how it goes is told by what is given back. Raises CallError
