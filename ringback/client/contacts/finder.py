@@ -115,6 +115,7 @@ class Finder:
         self._sources: dict[str, ContactSource] = {}
         self._health: dict[str, Health] = {}
         self.region = ""
+        self.hidden: frozenset[str] = frozenset()  # ids of people who are not shown among those found
         self.priority: tuple[str, ...] = (CUSTOM,)
 
     @property
@@ -192,7 +193,7 @@ class Finder:
 
     async def _ask(self, source: ContactSource, search: Search) -> None:
         before, began = search.steps[source.name], time.monotonic()
-        query = replace(search.query, cursor=before.next)
+        query = replace(search.query, cursor=before.next, limit=search.query.limit + len(self.hidden))
         page = await self._answer(source, source.search(query), self._search_seconds)
         seconds = time.monotonic() - began
         if isinstance(page, Reason):
@@ -252,6 +253,8 @@ class Finder:
         people = merge([*records, *old], self.priority, self.region) if old else fresh
         hits = []
         for facts in people:
+            if facts.id in self.hidden:
+                continue
             near = self._near(facts)
             found = match(query, facts, near, self.region)
             if found is None and any(place in places for place in facts.places):

@@ -81,6 +81,7 @@ class PeopleService:
         people = session.people
         self.finder = Finder(people.cache, people.nearness, self._learned, self._told)
         self.sources = PeopleSources(self.finder, session.board, self._changed, certificate)
+        self.finder.hidden = frozenset({str(session.own)})
         people.source_name = self.sources.shown_name
         self._running: dict[str, _Running] = {}
         self._asked: dict[str, float] = {}
@@ -219,8 +220,18 @@ class PeopleService:
 
     async def learn(self, people: Sequence[str]) -> None:
         """Ask about people; who is silent or knows nobody changes nothing."""
-        wanted = [one for one in map(_wanted, people) if one is not None]
-        await self.finder.resolve(wanted)
+        await self.finder.resolve([wanted for person in people for wanted in self._wanted(person)])
+
+    def _wanted(self, person_id: str) -> list[Wanted]:
+        """By what to look for somebody of this id."""
+        if not person_id.startswith(NO_JID):
+            return [Wanted(By.JID, person_id)]
+        facts = self._session.people.facts(person_id)
+        if facts is None:
+            return []
+        if facts.jid:
+            return [Wanted(By.JID, facts.jid)]
+        return [Wanted(By.MAIL, facts.mail)] if facts.mail else [Wanted(By.NUMBER, one.value) for one in facts.phones]
 
     async def resolve(self, wanted: Sequence[Wanted]) -> Mapping[Wanted, Facts]:
         """Who is behind addresses and numbers: the cache while what it says is fresh, then the directories, then what
@@ -276,8 +287,6 @@ class PeopleService:
 
     def _findings(self, search: str, found: Found) -> Findings:
         rooms = find_rooms(found.query.text, self._session.conversations(), found.query.limit)
-        own = str(self._session.own)
-        found = replace(found, hits=tuple(hit for hit in found.hits if hit.facts.id != own))
         return findings(search, found, self._session.people, rooms, self.finder.region)
 
     async def search(self, query: str, limit: int) -> tuple[Found, Reason | None]:
@@ -292,8 +301,7 @@ class PeopleService:
         """A whole search as the page's older command has it."""
         found, problem = await self.search(query, max(1, min(limit, SEARCH_LIMIT)))
         rooms = find_rooms(query, self._session.conversations(), limit)
-        own = str(self._session.own)
-        people = [self._session.people.stranger(hit.facts) for hit in found.hits if hit.facts.id != own]
+        people = [self._session.people.stranger(hit.facts) for hit in found.hits]
         totals = [step.total for step in found.steps if step.state == "done" and step.total is not None]
         return SearchResults(
             query=query, people=people, conversations=rooms, total=max(totals, default=None), problem=problem
@@ -347,12 +355,3 @@ def _photo_from(photo: Photo | None, shown_name: Callable[[str], str]) -> Reason
     if photo.source in ("pep", "vcard"):
         return Reason.of("contacts.photo.from_person")
     return Reason.of("engine.source.directory", server=shown_name(photo.source))
-
-
-def _wanted(person_id: str) -> Wanted | None:
-    """By what to look for somebody of this id."""
-    if not person_id.startswith(NO_JID):
-        return Wanted(By.JID, person_id)
-    kind, _, value = person_id.removeprefix(NO_JID).partition(":")
-    kinds = {"mail": By.MAIL, "tel": By.NUMBER}
-    return Wanted(kinds[kind], value) if kind in kinds and value else None
