@@ -32,7 +32,6 @@ from sansldap import (
     SearchScope,
 )
 
-from ringback.net.closing import abort
 from ringback.net.ldap.answers import Answers
 from ringback.net.ldap.errors import (
     LdapCertificateError,
@@ -41,7 +40,8 @@ from ringback.net.ldap.errors import (
     LdapSettingsError,
     LdapUnavailableError,
 )
-from ringback.protocols.ldap.client import Client, body_length, head_length
+from ringback.net.ldap.wire import Layer, Wire
+from ringback.protocols.ldap.client import Client
 from ringback.protocols.ldap.errors import LdapFormatError
 from ringback.protocols.ldap.filters import present
 from ringback.protocols.ldap.search import ROOT_ATTRIBUTES, Found, LdapEntry, LdapSearch, RootDse
@@ -105,9 +105,8 @@ class LdapConnection:
     """Made by ``open``. Methods raise LdapUnavailableError, after which the connection may be of no use any more
     (``is_over``), and LdapRefusedError. Searches may run side by side; a bind must be alone."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, timeout: float) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, wire: Wire, timeout: float) -> None:
+        self._wire = wire
         self._timeout = timeout
         self._client = Client()
         self._waiting: dict[int, Answers] = {}
@@ -117,27 +116,36 @@ class LdapConnection:
         """When something came last, by the loop's clock."""
 
     @classmethod
-    async def open(cls, server: LdapServer, tls: ssl.SSLContext, timeout: float) -> LdapConnection:  # noqa: ASYNC109
+    async def open(
+        cls,
+        server: LdapServer,
+        tls: ssl.SSLContext | None,
+        timeout: float,  # noqa: ASYNC109
+    ) -> LdapConnection:
         """Connect and secure. ``timeout`` is in seconds: for the connection with its TLS, and for each operation.
 
-        Raises LdapUnavailableError: LdapCertificateError for a certificate, LdapInsecureError for a server that does
-        no TLS.
+        Without ``tls`` the connection is open to everybody, until ``seal`` ends that: nothing may be sent before that
+        but what is no secret. Raises LdapUnavailableError: LdapCertificateError for a certificate, LdapInsecureError
+        for a server that does no TLS.
         """
-        writer: asyncio.StreamWriter | None = None
+        wire: Wire | None = None
+        at_once = tls if server.secure else None
         try:
             async with asyncio.timeout(timeout):
-                reader, writer = await asyncio.open_connection(
-                    server.address or server.host,
-                    server.port,
-                    ssl=tls if server.secure else None,
-                    server_hostname=server.host if server.secure else None,
+                wire = Wire(
+                    *await asyncio.open_connection(
+                        server.address or server.host,
+                        server.port,
+                        ssl=at_once,
+                        server_hostname=server.host if at_once else None,
+                    )
                 )
-                connection = cls(reader, writer, timeout)
-                if not server.secure:
+                connection = cls(wire, timeout)
+                if tls is not None and not server.secure:
                     await connection._start_tls(server, tls)
         except BaseException as error:
-            if writer is not None:
-                abort(writer.transport)
+            if wire is not None:
+                wire.abort()
             if isinstance(error, ssl.SSLCertVerificationError):
                 raise LdapCertificateError(f"{server}: {_words(error)}") from error
             if isinstance(error, OSError | TimeoutError | ValueError):  # ssl.SSLError is an OSError
@@ -168,11 +176,14 @@ class LdapConnection:
             raise _refusal(response.result)
         return response.result.result_code == LDAPResultCode.SUCCESS, response.server_sasl_creds or b""
 
+    def seal(self, layer: Layer) -> None:
+        """Seal everything from now on, as was agreed by a bind. Raises LdapUnavailableError."""
+        self._wire.use(layer)
+
     @property
     def certificate(self) -> bytes:
-        """The server's certificate (DER)."""
-        tls = self._writer.get_extra_info("ssl_object")
-        return (tls.getpeercert(binary_form=True) or b"") if isinstance(tls, ssl.SSLObject) else b""
+        """The server's certificate (DER); empty where the connection has no TLS."""
+        return self._wire.certificate
 
     # --- what is there
 
@@ -223,10 +234,9 @@ class LdapConnection:
         """Say goodbye and close."""
         with contextlib.suppress(LDAPError, OSError, TimeoutError):
             self._client.unbind()
-            self._writer.write(self._client.data_to_send())
-            self._writer.close()
+            self._flush()
             async with asyncio.timeout(_CLOSING):
-                await self._writer.wait_closed()
+                await self._wire.close()
         self._end(LdapUnavailableError("The connection is closed"))
         if self._listener is not None:
             await asyncio.gather(self._listener, return_exceptions=True)
@@ -234,14 +244,14 @@ class LdapConnection:
     @property
     def is_over(self) -> bool:
         """Whether it is closed, by whomever."""
-        return self._failure is not None or self._writer.is_closing() or self._reader.at_eof()
+        return self._failure is not None or self._wire.is_over
 
     # --- inside: securing
 
     async def _start_tls(self, server: LdapServer, tls: ssl.SSLContext) -> None:
         self._client.extended_request(ExtendedOperations.LDAP_START_TLS.value)
-        self._writer.write(self._client.data_to_send())
-        await self._writer.drain()
+        self._flush()
+        await self._wire.drain()
         try:
             message = await self._message()
         except (LdapFormatError, EOFError) as error:
@@ -250,19 +260,7 @@ class LdapConnection:
             raise LdapUnavailableError(f"{server} answered something else than was asked")
         if message.result.result_code != LDAPResultCode.SUCCESS:
             raise LdapInsecureError(f"{server} does not do StartTLS ({message.result.result_code})")
-        if await self._has_more():
-            # What came unprotected behind the answer would be taken for protected afterwards.
-            raise LdapUnavailableError(f"{server} sent something before TLS began")
-        await self._writer.start_tls(tls, server_hostname=server.host)
-
-    async def _has_more(self) -> bool:
-        """Whether octets have arrived that nobody asked for yet."""
-        more = asyncio.ensure_future(self._reader.read(1))
-        await asyncio.sleep(0)
-        done = more.done()
-        more.cancel()
-        await asyncio.gather(more, return_exceptions=True)
-        return done
+        await self._wire.start_tls(tls, server.host)
 
     async def _bind(self, name: str, password: str) -> None:
         with self._operation(self._put(lambda: self._client.bind_simple(name, password))) as answers:
@@ -335,11 +333,11 @@ class LdapConnection:
                     self._flush()
 
     def _flush(self) -> None:
-        self._writer.write(self._client.data_to_send())
+        self._wire.send(self._client.data_to_send())
 
     async def _drain(self) -> None:
         try:
-            await self._writer.drain()
+            await self._wire.drain()
         except OSError as error:
             raise self._end(LdapUnavailableError(_words(error))) from error
 
@@ -362,22 +360,16 @@ class LdapConnection:
                 if read % _BREATH == 0:
                     await asyncio.sleep(0)
         except (OSError, EOFError, LdapFormatError) as error:
-            words = "The directory closed the connection" if isinstance(error, EOFError) else _words(error)
-            self._end(LdapUnavailableError(words))
+            self._end(LdapUnavailableError(_words(error)))
 
     async def _message(self) -> LDAPMessage:
-        """The next message: framed here, so that none is read that is too long."""
-        head = await self._reader.readexactly(2)
-        more = head_length(head)
-        if more:
-            head += await self._reader.readexactly(more)
-        return self._client.read(head + await self._reader.readexactly(body_length(head)))
+        return self._client.read(await self._wire.message())
 
     def _end(self, error: LdapUnavailableError) -> LdapUnavailableError:
         """The connection is of no use any more, for everybody who waits."""
         if self._failure is None:
             self._failure = error
-            abort(self._writer.transport)
+            self._wire.abort()
             for answers in self._waiting.values():
                 answers.fail(LdapUnavailableError(str(error)))
             if self._listener is not None and self._listener is not asyncio.current_task():
