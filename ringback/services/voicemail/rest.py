@@ -11,6 +11,7 @@ import structlog
 from aiohttp import hdrs, web
 from sqlalchemy.exc import SQLAlchemyError
 
+from ringback.media.players.sound import SoundFileError
 from ringback.protocols.markup import Element
 from ringback.protocols.vmrest import documents
 from ringback.protocols.vmrest.documents import DocumentError, text
@@ -19,6 +20,7 @@ from ringback.protocols.vmrest.messages import FOLDERS, FolderName, MessageChang
 from ringback.rules.name_search import fold
 from ringback.services.voicemail import answers, sounds
 from ringback.services.voicemail.door import Door, Owner
+from ringback.services.voicemail.errors import BadSoundError
 from ringback.services.voicemail.mailroom import Mailroom
 from ringback.services.voicemail.own import Own
 from ringback.services.voicemail.phones import Phones
@@ -149,7 +151,12 @@ class Rest:
         if sound is None:
             return answers.not_found()
         tag = _notation(request.headers.get(hdrs.ACCEPT, ""))
-        return answers.sound(sound if tag is None else await asyncio.to_thread(sounds.as_kept, sound, tag))
+        try:
+            return answers.sound(sound if tag is None else await asyncio.to_thread(sounds.as_kept, sound, tag))
+        except (SoundFileError, BadSoundError) as error:
+            return answers.refusal(
+                422, "DAMAGED", f"The sound is kept, but can't be written in another notation: {error}"
+            )
 
     async def _addresses(self, _owner: Owner, request: web.Request) -> web.Response:
         words = request.query.get("name", "").strip()

@@ -54,6 +54,7 @@ class Sending:
         self._mailroom = mailroom
         self._store = store
         self._stream = stream
+        self._longest = settings.longest_seconds
         self._sound_limit = int(settings.longest_seconds * _OCTETS_PER_SECOND) + 4096
 
     async def post(self, owner: Owner, request: web.Request) -> web.Response:
@@ -74,6 +75,8 @@ class Sending:
             parts = await self._parts(await request.multipart())
         except errors.BadSoundError as error:
             return answers.refusal(415, "UNSUPPORTED_MEDIA_TYPE", str(error))
+        except errors.TooLongError as error:
+            return answers.refusal(413, "MESSAGE_TOO_LONG", str(error))
         except (ValueError, web.HTTPException) as error:
             raise DocumentError(f"The multipart body can't be read: {error}") from error
         return await self._answer(owner, about, method, parts)
@@ -144,22 +147,23 @@ class Sending:
             if kind not in allowed:
                 wanted = documents.JSON if not found else "audio/wav"
                 raise DocumentError(f"Part {len(found) + 1} must be {wanted}, not {kind[:40] or 'nothing'}")
-            limit = _DOCUMENT_LIMIT if kind in _DOCUMENTS else self._sound_limit
-            found.append(_Part(kind, await _read(part, limit)))
+            found.append(_Part(kind, await self._read(part, document=kind in _DOCUMENTS)))
         if len(found) < 2:
             raise DocumentError("A message has three parts: message, recipients, sound")
         return found
+
+    async def _read(self, part: BodyPartReader, *, document: bool) -> bytes:
+        limit = _DOCUMENT_LIMIT if document else self._sound_limit
+        body = bytearray()
+        while chunk := await part.read_chunk(65_536):
+            body += chunk
+            if len(body) > limit and document:
+                raise DocumentError(f"A part is longer than {limit} octets")
+            if len(body) > limit:
+                raise errors.TooLongError(f"A message may last {self._longest:g} seconds at most")
+        return bytes(body)
 
 
 def _is_control(part: _Part) -> bool:
     """Whether a document names a recording rather than recipients."""
     return b"resourceType" in part.body
-
-
-async def _read(part: BodyPartReader, limit: int) -> bytes:
-    body = bytearray()
-    while chunk := await part.read_chunk(65_536):
-        body += chunk
-        if len(body) > limit:
-            raise DocumentError(f"A part is longer than {limit} octets")
-    return bytes(body)
