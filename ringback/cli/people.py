@@ -1,4 +1,4 @@
-"""``ringback people``: who may sign in, what they were given, and lock-outs."""
+"""``ringback people``: who is who, who may sign in, what they were given, lock-outs, and where people come from."""
 
 from __future__ import annotations
 
@@ -11,21 +11,46 @@ from typing import Annotated
 import typer
 
 from ringback.cli.check import fail
+from ringback.cli.people_look import JsonOption, export, search, show_person
 from ringback.cli.people_sync import changes, sync
 from ringback.cli.stores import DataOption, FileArgument, OpenStore, home_of, opened, read
+from ringback.cli.talk import CaOption, NameServerOption
 from ringback.rules.name_search import fold
 from ringback.storage.callmanager.records import PERSON
 
-people = typer.Typer(no_args_is_help=True, help="People of a deployment: who may sign in, and what they were given.")
+people = typer.Typer(no_args_is_help=True, help="People: search and show them; of a deployment: who may sign in.")
 
 UserArgument = Annotated[str, typer.Argument(help="A user name.")]
 
+people.command("search")(search)
+people.command("export")(export)
 people.command("sync")(sync)
 people.command("changes")(changes)
 
 
 @people.command("show")
-def show(file: FileArgument, user: UserArgument, data: DataOption) -> None:
+def show(
+    who: Annotated[str, typer.Argument(help="With --as: an address, number or name. Else a deployment file.")],
+    user: Annotated[str, typer.Argument(help="A user name of the deployment file.")] = "",
+    data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="The data folder.")] = None,
+    own: Annotated[str, typer.Option("--as", metavar="ADDRESS", help="Who you are: your work address.")] = "",
+    as_json: JsonOption = False,
+    nameserver: NameServerOption = "",
+    ca: CaOption = None,
+) -> None:
+    """With --as: print all that your directories know of somebody. With a deployment file: whether they may sign in,
+    and where they are signed in with tokens."""
+    if own:
+        if user:
+            fail("With --as there is one person to show")
+        show_person(who, own, as_json, nameserver, ca, data)
+        return
+    if not user or data is None:
+        fail("Either name somebody of a deployment, FILE USER --data DIR, or look as yourself with --as ADDRESS")
+    _show_account(Path(who), user, data)
+
+
+def _show_account(file: Path, user: str, data: Path) -> None:
     """Print whether somebody may sign in, and where they are signed in with tokens."""
 
     async def act(store: OpenStore, name: str, now: float) -> None:

@@ -155,7 +155,7 @@ async def test_attributes_without_an_index_are_named(company: Company, tmp_path:
         "an index for whole values is none for beginnings"
     )
     assert "olcDbIndex: mobile eq,sub" in report.faults[0].change
-    more = "".join(one.ldif for one in crowd(9000)[CROWD:])
+    more = "".join(one.ldif for one in crowd(6000)[CROWD:])
     indexes = "index objectClass eq\nindex uid,sn,givenName,cn,displayName,telephoneNumber,homePhone,mail eq,sub\n"
     with running_slapd(tmp_path / "measured", {}, ldif=content(more), indexes=indexes, size=2**28) as silent:
         report = await report_of(company, silent)

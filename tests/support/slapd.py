@@ -101,7 +101,7 @@ def running_slapd(
         ["/usr/sbin/slapadd", "-q", "-f", str(configuration), "-l", str(content)],
         check=True,
         capture_output=True,
-        timeout=30,
+        timeout=600 if size > 2**28 else 30,
     )
     clear, secure = free_ports(2)
     listen = f"ldap://127.0.0.1:{clear} ldaps://127.0.0.1:{secure}"
