@@ -11,7 +11,7 @@ import asyncio
 import base64
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -69,7 +69,11 @@ class _Before:
 class ListService:
     """Methods raise EngineError or MessagingError with a reason."""
 
-    def __init__(self, people: People, roster: ContactList, events: Events) -> None:
+    def __init__(
+        self, people: People, roster: ContactList, events: Events, known: Callable[[], Awaitable[None]]
+    ) -> None:
+        """``known`` is called after somebody was made a contact by hand: calls and past calls may be with them."""
+        self._known = known
         self._people = people
         self._own = people.own_list
         self._roster = roster
@@ -156,6 +160,7 @@ class ListService:
 
     async def _keep(self, contact: CustomContact) -> None:
         await self._people.keep_custom(contact)
+        await self._known()
 
     # --- groups and order
 

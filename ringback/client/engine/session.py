@@ -80,9 +80,9 @@ class Session:
         self.archives = Archives(own, self, store)
         self.photos = Photos(own, self, store, self.people)
         self.contacts = ContactList(self, self.people)
-        self.contact_list = ListService(self.people, self.contacts, self.events)
         self.own_presence = OwnPresence(self, store)
         self.calling = Calling(self)
+        self.contact_list = ListService(self.people, self.contacts, self.events, self.calling.people_known)
         self.voicemail = Voicemail(self)
         self._connection: Connection | None = None
         self._work: set[asyncio.Task[None]] = set()
