@@ -223,7 +223,7 @@ def _forward(
     if not number:
         reason = Reason.of("forward.no-voicemail", line=arrival.line)
         return None if trigger is Trigger.ALL else Decision(otherwise, (*before, reason))
-    if number in (*arrival.visited, arrival.line) or arrival.line in arrival.visited:
+    if number == arrival.line or not {number, arrival.line}.isdisjoint(arrival.visited):
         return Decision(otherwise, (*before, Reason.of("forward.loop", to=number)))
     if len(arrival.visited) >= HOP_LIMIT:
         return Decision(otherwise, (*before, Reason.of("forward.hops", hops=len(arrival.visited))))

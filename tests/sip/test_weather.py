@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from ringback.protocols.sip.events import (
@@ -157,7 +157,8 @@ def test_a_call_comes_about_over_a_bad_link(seed: int) -> None:
     bob.handler = answer
     way = link.way(alice, bob)
     out = alice.agent.invite(link.now, "sip:bob@127.0.0.1:5062", way, from_="<sip:a@example.com>", sdp=OFFER)
-    link.run_until(lambda: bool(alice.told(Accepted)), 40)
+    link.run_until(lambda: bool(alice.told(Accepted) or alice.told(Failed)), 40)
+    assume(bob.told(Invited))  # once in some thousand times each repetition of the INVITE is lost or comes too late
     link.run_until(lambda: bob.last(Invited).session.state == "confirmed", 40)
     assert alice.last(Accepted).sdp == ANSWER
     out.bye(link.now)

@@ -27,7 +27,7 @@ from ringback.net.names import NameClient
 from ringback.net.sip.connecting import SecondLook
 from ringback.net.sip.locate import Locator
 from ringback.net.sip.node import Listen, SipNode
-from ringback.net.sip.streams import StreamFlow
+from ringback.net.sip.peers import StreamFlow
 from ringback.protocols.device_config import DeviceConfig, SecurityMode, Transport
 from ringback.protocols.sip import events
 from ringback.protocols.sip.agent import Agent

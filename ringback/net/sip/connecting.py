@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING
 
 from ringback.net.sip.locate import Locator
-from ringback.net.sip.streams import StreamConnection, StreamFlow
+from ringback.net.sip.peers import StreamFlow
+from ringback.net.sip.streams import StreamConnection
 from ringback.protocols.sip.events import FlowWanted
 from ringback.protocols.sip.flows import Flow, Outgoing, Target
 from ringback.protocols.sip.location import Wanted, default_port

@@ -8,13 +8,13 @@ theirs are handled first.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 from typing import TYPE_CHECKING
 
+from ringback.net.sip.loops import Cancellable, Loop
+from ringback.net.sip.peers import DatagramFlow
 from ringback.protocols.sip.errors import MalformedMessage
-from ringback.protocols.sip.flows import Flow
 from ringback.protocols.sip.message import parse
 from ringback.protocols.stun import BINDING, REQUEST, StunError, StunMessage, binding_response
 
@@ -32,17 +32,6 @@ _PAUSE = 0.004  # seconds between these looks
 _WINDOW = 0.1  # seconds over which messages are counted
 
 
-class DatagramFlow(Flow):
-    """A UDP peer as seen from one socket."""
-
-    __slots__ = ("asked", "endpoint", "peer")
-
-    endpoint: DatagramEndpoint
-    peer: tuple[str, int]
-    asked: bool
-    """Whether we sent it a request: what comes back is no stranger's."""
-
-
 class DatagramEndpoint:
     """One UDP socket of a node."""
 
@@ -58,19 +47,19 @@ class DatagramEndpoint:
         self._any = host in ("0.0.0.0", "::")
         self._locals: dict[str, tuple[str, int]] = {}
         self._flows: dict[tuple[str, int], DatagramFlow] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._look: asyncio.TimerHandle | None = None
+        self._loop: Loop | None = None
+        self._look: Cancellable | None = None
         self._counted = 0
         self._counted_from = 0.0
         self.dropped = 0
         """Datagrams that the system did not take."""
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+    def start(self, loop: Loop) -> None:
         """Begin to read."""
         self._loop = loop
         loop.add_reader(self._socket.fileno(), self._ready)
 
-    def stop(self, loop: asyncio.AbstractEventLoop) -> None:
+    def stop(self, loop: Loop) -> None:
         """Stop reading and close."""
         self._loop = None
         if self._look is not None:

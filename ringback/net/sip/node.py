@@ -17,10 +17,12 @@ from dataclasses import dataclass, field
 import structlog
 
 from ringback.net.sip.connecting import ConnectError, Connector, SecondLook
-from ringback.net.sip.datagrams import DatagramEndpoint, DatagramFlow
+from ringback.net.sip.datagrams import DatagramEndpoint
 from ringback.net.sip.limits import Buckets, Limits
 from ringback.net.sip.locate import Locator
-from ringback.net.sip.streams import StreamConnection, StreamFlow
+from ringback.net.sip.loops import Cancellable, Loop
+from ringback.net.sip.peers import DatagramFlow, StreamFlow
+from ringback.net.sip.streams import StreamConnection
 from ringback.protocols.sip.agent import Agent
 from ringback.protocols.sip.events import Event, FlowWanted
 from ringback.protocols.sip.flows import Flow, Outgoing, Target, Transport
@@ -86,10 +88,10 @@ class SipNode:
         self._all = Buckets(limits.all_rate, limits.all_burst, 1)
         self._connector = Connector(self, client_context, locator, second_look)
         self._number = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._loop: Loop | None = None
+        self._timer: Cancellable | None = None
         self._timer_at = 0.0
-        self._sweep: asyncio.TimerHandle | None = None
+        self._sweep: Cancellable | None = None
         self._flushing = False
         self._stopped = False
 

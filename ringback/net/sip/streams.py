@@ -9,8 +9,9 @@ import ssl
 from typing import TYPE_CHECKING, cast
 
 from ringback.net.closing import abort
+from ringback.net.sip.peers import StreamFlow
 from ringback.protocols.sip.errors import MalformedMessage
-from ringback.protocols.sip.flows import Flow, Transport
+from ringback.protocols.sip.flows import Transport
 from ringback.protocols.sip.reader import KeepAlive, Reader
 
 if TYPE_CHECKING:
@@ -20,14 +21,6 @@ _PING = b"\r\n\r\n"
 _PONG = b"\r\n"
 _PONG_WITHIN = 10.0  # seconds, RFC 5626 section 4.4.1
 _UNSENT = 30_000  # milliseconds that sent bytes may stay unacknowledged before the system gives the connection up
-
-
-class StreamFlow(Flow):
-    """A connection as the agent sees it."""
-
-    __slots__ = ("connection",)
-
-    connection: StreamConnection
 
 
 class StreamConnection(asyncio.Protocol):

@@ -12,6 +12,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import os
 import re
 import secrets
 import struct
@@ -32,6 +33,7 @@ _PARAM = re.compile(r'[ \t]*([A-Za-z0-9*_.-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)
 _STAMP = struct.Struct(">Q12s")  # milliseconds, noise
 _MAC_SIZE = 16
 _PLACE = "\0"
+_POOL = 1536  # bytes
 
 
 class Algorithm(Enum):
@@ -219,6 +221,25 @@ def ha1(username: str, realm: str, password: str, algorithm: Algorithm) -> str:
     return algorithm.digest(f"{username}:{realm}:{password}")
 
 
+class Noise:
+    """Random bytes, of which the system is asked for 1,536 at a time: each question costs more than what it gives."""
+
+    __slots__ = ("_pool", "_used")
+
+    def __init__(self) -> None:
+        self._pool = b""
+        self._used = 0
+
+    def __call__(self, size: int) -> bytes:
+        """That many of them, never the same ones again."""
+        used = self._used
+        if used + size > len(self._pool):
+            self._pool = os.urandom(max(size, _POOL))
+            used = 0
+        self._used = used + size
+        return self._pool[used : used + size]
+
+
 class Guard:
     """The server's side for one realm. Times are Unix seconds, so that nodes with the same key accept each other's."""
 
@@ -230,15 +251,16 @@ class Guard:
         algorithms: Sequence[Algorithm] = (Algorithm.SHA_256, Algorithm.MD5),
         lifetime: float = LIFETIME,
         remembered: int = REMEMBERED,
-        noise: Callable[[int], bytes] = secrets.token_bytes,
+        noise: Callable[[int], bytes] | None = None,
     ) -> None:
-        """``key`` signs the nonces (32 bytes or more of randomness); the first algorithm is the one preferred."""
+        """``key`` signs the nonces (32 bytes or more of randomness); the first algorithm is the one preferred.
+        ``noise`` gives that many random bytes."""
         self.realm = realm
         self.algorithms = tuple(algorithms)
         self._key = key
         self._lifetime = lifetime
         self._remembered = remembered
-        self._noise = noise
+        self._noise = noise or Noise()
         self._challenges = {
             stale: [str(Challenge(realm, _PLACE, each, stale=stale)).rsplit(_PLACE, 1) for each in self.algorithms]
             for stale in (False, True)

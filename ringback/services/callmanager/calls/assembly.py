@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from ringback.protocols.oauth.known_keys import KnownKeys
 from ringback.protocols.sip.agent import Agent
-from ringback.protocols.sip.flows import Flow
 from ringback.rules.dial_plan import RouteKind
 from ringback.services.callmanager.calls.access import Access
 from ringback.services.callmanager.calls.bearer import Bearer
@@ -51,7 +50,7 @@ class Parts:
 def assemble(parts: Parts) -> CallControl:
     """Call control, ready for events; the gate of the agent is set."""
     settings = parts.settings
-    registrar: Registrar[Flow] = Registrar(Limits(settings.keep_alive_seconds, settings.register_seconds))
+    registrar: Registrar = Registrar(Limits(settings.keep_alive_seconds, settings.register_seconds))
     core = Core(
         settings=settings,
         node=parts.node,

@@ -10,7 +10,6 @@ import structlog
 
 from ringback.protocols.sip.agent import Agent
 from ringback.protocols.sip.errors import SipError
-from ringback.protocols.sip.flows import Flow
 from ringback.protocols.sip.session import Session
 from ringback.protocols.sip.timers import Timer, TimerQueue
 from ringback.rules.call_forwarding import Forwarding, Quiet
@@ -27,7 +26,7 @@ from ringback.storage.callmanager.call_rows import DigestHashes, Line, MessageCo
 
 _CALL_NUMBERS = 0xFFFFFF  # the id of a call has 24 bits in records; the node's number stands above them
 _ROUTES = 10_000  # remembered at most
-PhoneBinding = Binding[Flow]
+PhoneBinding = Binding
 
 _log = structlog.get_logger("ringback.callmanager.calls")
 
@@ -87,7 +86,7 @@ class Core:
     agent: Agent
     lines: Lines
     peers: Peers
-    registrar: Registrar[Flow]
+    registrar: Registrar
     desk: Desk
     records: Records
     changes: Changes

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
 
+from ringback.protocols.sip.flows import Flow
 from ringback.rules.reasons import Reason
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 CONTACT_LIMIT = 8
-
-FlowT = TypeVar("FlowT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Binding(Generic[FlowT]):
+class Binding:
     """A contact of a device that holds until ``expires_at`` (the driver's clock). ``flow`` is how it is reached: the
     connection that it registered over, or None after that one closed. ``is_natted``: its contact names another address
     than it is seen from, so that only the way it came leads back."""
@@ -75,7 +73,7 @@ class Binding(Generic[FlowT]):
     device: str
     contact: str
     lines: tuple[str, ...]
-    flow: FlowT | None
+    flow: Flow | None
     received: str
     transport: str
     expires_at: float
@@ -98,34 +96,34 @@ class Binding(Generic[FlowT]):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome(Generic[FlowT]):
+class Outcome:
     """What becomes of a REGISTER. ``status`` 200, 400, 403, 423 or 500; ``new``: the device was not registered before;
     ``ended``: bindings that another client took over."""
 
     status: int
     reason: Reason
-    bindings: tuple[Binding[FlowT], ...] = ()
+    bindings: tuple[Binding, ...] = ()
     granted: int = 0
     new: bool = False
     warning: str = ""
-    ended: tuple[Binding[FlowT], ...] = ()
+    ended: tuple[Binding, ...] = ()
 
 
 @dataclass(slots=True)
-class Changes(Generic[FlowT]):
+class Changes:
     """What the store does not know yet: changed bindings, and device and contact of removed ones."""
 
-    changed: dict[tuple[str, str], Binding[FlowT]] = field(default_factory=dict)
+    changed: dict[tuple[str, str], Binding] = field(default_factory=dict)
     removed: set[tuple[str, str]] = field(default_factory=set)
 
 
-class Registrar(Generic[FlowT]):
+class Registrar:
     """All bindings of a node, by device."""
 
     def __init__(self, limits: Limits = Limits()) -> None:
         self._limits = limits
-        self._devices: dict[str, dict[tuple[str, str], Binding[FlowT]]] = {}
-        self._changes: Changes[FlowT] = Changes()
+        self._devices: dict[str, dict[tuple[str, str], Binding]] = {}
+        self._changes: Changes = Changes()
 
     @property
     def limits(self) -> Limits:
@@ -135,11 +133,11 @@ class Registrar(Generic[FlowT]):
     def __len__(self) -> int:
         return sum(len(bound) for bound in self._devices.values())
 
-    def __iter__(self) -> Iterator[Binding[FlowT]]:
+    def __iter__(self) -> Iterator[Binding]:
         for bound in self._devices.values():
             yield from bound.values()
 
-    def register(self, asked: Asked, flow: FlowT, received: str, transport: str, now: float) -> Outcome[FlowT]:
+    def register(self, asked: Asked, flow: Flow, received: str, transport: str, now: float) -> Outcome:
         """Decide and remember."""
         bound = self._live(asked.device, now)
         if any(contact.keep_alive for contact in asked.contacts):
@@ -160,7 +158,7 @@ class Registrar(Generic[FlowT]):
         reason = Reason.of("calls.register.done" if bound else "calls.register.removed", device=asked.device)
         return self._answer(asked, bound, now, reason, new=was_new and bool(bound), ended=ended)
 
-    def bindings(self, device: str, now: float) -> list[Binding[FlowT]]:
+    def bindings(self, device: str, now: float) -> list[Binding]:
         """How a device is reached now, the best first."""
         bound = self._devices.get(device)
         if not bound:
@@ -180,12 +178,12 @@ class Registrar(Generic[FlowT]):
         """Whether a device has a contact."""
         return bool(self.bindings(device, now))
 
-    def restore(self, bindings: Iterable[Binding[FlowT]]) -> None:
+    def restore(self, bindings: Iterable[Binding]) -> None:
         """Take over what the store kept from before a restart."""
         for one in bindings:
             self._devices.setdefault(one.device, {})[one.key] = one
 
-    def flow_closed(self, flow: FlowT) -> list[Binding[FlowT]]:
+    def flow_closed(self, flow: Flow) -> list[Binding]:
         """A connection is gone. Bindings that stand on it alone are ended (RFC 5626 section 4.4), and told; others
         stay and are reached by their contact."""
         lost = [one for one in self if one.flow == flow]
@@ -194,34 +192,34 @@ class Registrar(Generic[FlowT]):
                 self._forget(one.device, [one])
         return lost
 
-    def expired(self, now: float) -> list[Binding[FlowT]]:
+    def expired(self, now: float) -> list[Binding]:
         """Take away and tell what has run out."""
         late = [one for one in self if one.expires_at <= now]
         for one in late:
             self._forget(one.device, [one])
         return late
 
-    def remove(self, device: str) -> list[Binding[FlowT]]:
+    def remove(self, device: str) -> list[Binding]:
         """End a device's registration (it was deleted)."""
         bound = list(self._devices.get(device, {}).values())
         self._forget(device, bound)
         return bound
 
-    def take_changes(self) -> Changes[FlowT] | None:
+    def take_changes(self) -> Changes | None:
         """What the store does not know yet; None where it knows all."""
         if not self._changes.changed and not self._changes.removed:
             return None
         taken, self._changes = self._changes, Changes()
         return taken
 
-    def put_back(self, taken: Changes[FlowT]) -> None:
+    def put_back(self, taken: Changes) -> None:
         """Changes that the store did not take after all; what changed meanwhile counts more."""
         newer = self._changes
         older = {key: one for key, one in taken.changed.items() if key not in newer.removed}
         gone = {key for key in taken.removed if key not in newer.changed}
         self._changes = Changes(older | newer.changed, newer.removed | gone)
 
-    def _live(self, device: str, now: float) -> dict[tuple[str, str], Binding[FlowT]]:
+    def _live(self, device: str, now: float) -> dict[tuple[str, str], Binding]:
         bound = self._devices.get(device, {})
         late = [one for one in bound.values() if one.expires_at <= now]
         if late:
@@ -229,7 +227,7 @@ class Registrar(Generic[FlowT]):
             bound = self._devices.get(device, {})
         return bound
 
-    def _refusal(self, asked: Asked, bound: dict[tuple[str, str], Binding[FlowT]], now: float) -> Outcome[FlowT] | None:
+    def _refusal(self, asked: Asked, bound: dict[tuple[str, str], Binding], now: float) -> Outcome | None:
         if asked.every and (asked.contacts or asked.seconds != 0):
             return Outcome(400, Reason.of("calls.register.star", device=asked.device))
         asked_for = [self._seconds(asked, contact) for contact in asked.contacts]
@@ -246,7 +244,7 @@ class Registrar(Generic[FlowT]):
             )
         return None
 
-    def _taken_over(self, asked: Asked, bound: dict[tuple[str, str], Binding[FlowT]]) -> tuple[Binding[FlowT], ...]:
+    def _taken_over(self, asked: Asked, bound: dict[tuple[str, str], Binding]) -> tuple[Binding, ...]:
         """What a single client replaces: its own earlier contacts without a word, another client's with one."""
         if not asked.single or not asked.contacts:
             return ()
@@ -257,7 +255,7 @@ class Registrar(Generic[FlowT]):
         return tuple(others)
 
     def _place(
-        self, asked: Asked, contact: AskedContact, flow: FlowT, received: str, transport: str, now: float
+        self, asked: Asked, contact: AskedContact, flow: Flow, received: str, transport: str, now: float
     ) -> None:
         seconds = self._seconds(asked, contact)
         bound = self._devices.setdefault(asked.device, {})
@@ -302,7 +300,7 @@ class Registrar(Generic[FlowT]):
             oldest = sorted(bound.values(), key=lambda one: one.expires_at)[: len(bound) - CONTACT_LIMIT]
             self._forget(device, oldest)
 
-    def _forget(self, device: str, gone: Iterable[Binding[FlowT]]) -> None:
+    def _forget(self, device: str, gone: Iterable[Binding]) -> None:
         bound = self._devices.get(device)
         for one in gone:
             if bound is not None:
@@ -315,13 +313,13 @@ class Registrar(Generic[FlowT]):
     def _answer(
         self,
         asked: Asked,
-        bound: dict[tuple[str, str], Binding[FlowT]],
+        bound: dict[tuple[str, str], Binding],
         now: float,
         reason: Reason,
         *,
         new: bool = False,
-        ended: tuple[Binding[FlowT], ...] = (),
-    ) -> Outcome[FlowT]:
+        ended: tuple[Binding, ...] = (),
+    ) -> Outcome:
         left = [int(one.expires_at - now + 0.5) for one in bound.values()]
         granted = min(left) if left else self._limits.keep_alive
         return Outcome(200, reason, tuple(bound.values()), granted, new=new, ended=ended)
@@ -338,7 +336,7 @@ def _key(instance: str, reg_id: int, contact: str) -> tuple[str, str]:
     return (instance, str(reg_id)) if instance and reg_id else ("", contact)
 
 
-def _same_client(asked: Asked, bound: Binding[FlowT]) -> bool:
+def _same_client(asked: Asked, bound: Binding) -> bool:
     """Whether a REGISTER comes from the client that holds a binding: by instance id, else by contact or Call-ID."""
     if bound.call_id == asked.call_id:
         return True
@@ -348,7 +346,7 @@ def _same_client(asked: Asked, bound: Binding[FlowT]) -> bool:
     return bound.contact in {contact.uri for contact in asked.contacts}
 
 
-def _other_client(asked: Asked, bound: dict[tuple[str, str], Binding[FlowT]]) -> bool:
+def _other_client(asked: Asked, bound: dict[tuple[str, str], Binding]) -> bool:
     return any(not _same_client(asked, one) for one in bound.values())
 
 

@@ -26,7 +26,7 @@ class Registered:
     """A registration that was accepted: the phone, and whether it is new, or a stranger's that it ended."""
 
     phone: Phone
-    outcome: Outcome[Flow]
+    outcome: Outcome
     request: Request
     flow: Flow
 
@@ -113,7 +113,7 @@ class Registering:
             return False
         return _DESTROY in (request.get("Reason") or "")
 
-    def _headers(self, asked: Asked, outcome: Outcome[Flow], request: Request, now: float) -> list[tuple[str, str]]:
+    def _headers(self, asked: Asked, outcome: Outcome, request: Request, now: float) -> list[tuple[str, str]]:
         if outcome.status == 423:
             return [("Min-Expires", outcome.reason.values["seconds"])]
         if outcome.warning:

@@ -23,6 +23,7 @@ from ringback.services.callmanager.calls.passing import refused
 
 _KEYS = ("crypto", "fingerprint", "setup", "tls-id", "rtcp", "rtcp-mux", "rtcp-mux-only")
 _ICE = ("candidate", "end-of-candidates", "ice-ufrag", "ice-pwd", "ice-options", "ice-lite", "remote-candidates")
+_OF_TRANSPORT = frozenset((*_KEYS, *_ICE, "group"))
 
 
 @dataclass(slots=True)
@@ -121,7 +122,7 @@ class SdpRelay:
         return _Stream(offering, answering)
 
     def _ours(self, theirs: Description, sections: list[MediaSection]) -> Description:
-        kept = tuple(one for one in theirs.attributes if one.name not in (*_KEYS, *_ICE, "group"))
+        kept = tuple(one for one in theirs.attributes if one.name not in _OF_TRANSPORT)
         address = self._host.pool.address
         return replace(theirs, media=tuple(sections), connection=Connection.of(address), attributes=kept)
 
