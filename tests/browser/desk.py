@@ -89,8 +89,15 @@ class Desk:
     far: FarEnd
     _loop: asyncio.AbstractEventLoop
 
+    def call(self, number: str) -> None:
+        """Ring another phone."""
+        asyncio.run_coroutine_threadsafe(self._call(number), self._loop).result(SECONDS)
+
+    async def _call(self, number: str) -> None:
+        self.phone.talking = self.phone.call(number)
+
     def hang_up(self) -> None:
-        """End the call that it took."""
+        """End the call that it took or made."""
         asyncio.run_coroutine_threadsafe(self._hang_up(), self._loop).result(SECONDS)
 
     async def _hang_up(self) -> None:

@@ -43,6 +43,10 @@ SIGN_OUT = """() => new Promise((done) => {
 })"""
 
 
+STILL = """() => Promise.allSettled(
+  document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime < 2000).map((one) => one.finished))"""
+
+
 @dataclass(slots=True)
 class Person:
     """Somebody with a browser window of their own."""
@@ -131,6 +135,10 @@ class Person:
         """Keep what is on the screen as an artefact."""
         ARTEFACTS.mkdir(exist_ok=True)
         self.page.screenshot(path=ARTEFACTS / f"{name}.png")
+
+    def still(self) -> None:
+        """Wait until nothing moves that comes to an end: what is half faded in has no colour yet."""
+        self.page.evaluate(STILL)
 
     def fits(self) -> None:
         """Nothing is wider than the window, once what follows a change of the window has been drawn."""
