@@ -124,6 +124,11 @@ def secure_form(server: DirectoryServer) -> DirectoryServer | None:
     return None if server.secure or port is None else DirectoryServer(server.host, port, True, server.catalogue)
 
 
+def clear_form(server: DirectoryServer) -> DirectoryServer:
+    """The same server at the port where a connection begins without TLS."""
+    return DirectoryServer(server.host, _CLEAR_PORT.get(server.port, server.port), False, server.catalogue)
+
+
 def _server(
     host: str, port: int, settings: DirectorySettings, catalogue: Catalogue, *, at_port: bool = False
 ) -> DirectoryServer:

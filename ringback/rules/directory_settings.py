@@ -131,7 +131,7 @@ class DirectorySettings:
     seconds: float = 5.0
     minimum_characters: int = 3
     bases: tuple[str, ...] = ()
-    first_base_recursive: bool = True
+    recursive: bool = True
     group_bases: tuple[str, ...] = ()
     sip_uri_resolves: bool = False
     uri_prefix: str = ""
@@ -229,7 +229,7 @@ def read_directory_settings(parameters: Mapping[str, str]) -> DirectorySettings:
         seconds=float(reader.number("SearchTimeout", 5, 1, 600)),
         minimum_characters=reader.number("MinimumCharacterQuery", 3, 1, 100),
         bases=_several(reader, "SearchBase"),
-        first_base_recursive=reader.flag("RecursiveSearch1", default=True),
+        recursive=reader.flag("RecursiveSearch1", default=True),
         group_bases=_several(reader, "GroupSearchBase"),
         sip_uri_resolves=reader.flag("UseSIPURIToResolveContacts", default=False),
         uri_prefix=reader.text("UriPrefix"),

@@ -35,11 +35,24 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CompanyDirec
 
 
 @pytest.fixture(scope="session")
-def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[samba.Samba]:
-    """A domain controller of Active Directory."""
+def company_domain(tmp_path_factory: pytest.TempPathFactory) -> samba.Samba:
+    """A domain of Active Directory."""
     people = {"anna": (PASSWORD, ANNA), "bernd": (PASSWORD, {"givenName": "Bernd", "sn": "Anders"})}
-    with samba.running_samba(tmp_path_factory.mktemp("samba"), people) as made:
-        yield made
+    return samba.provisioned(tmp_path_factory.mktemp("samba"), people)
+
+
+@pytest.fixture(scope="class")
+def controller(company_domain: samba.Samba) -> Iterator[samba.Samba]:
+    """Its controller, with Kerberos within TLS."""
+    with company_domain.serving(sasl_over_tls=True):
+        yield company_domain
+
+
+@pytest.fixture(scope="class")
+def strict_controller(company_domain: samba.Samba) -> Iterator[samba.Samba]:
+    """Its controller as Samba comes: Kerberos without TLS only."""
+    with company_domain.serving():
+        yield company_domain
 
 
 @dataclass

@@ -151,7 +151,7 @@ def test_the_profile_counts_before_the_files() -> None:
     assert settings.servers == (NamedServer("p", 636), NamedServer("q", 0), NamedServer("r", 3268))
     assert (settings.bases, settings.seconds, settings.use_ssl) == (("ou=p", "ou=g"), 7.0, True)
     assert (settings.username, settings.call_manager_credentials) == ("cn=x", True)
-    assert not settings.first_base_recursive
+    assert not settings.recursive
     assert found["Other"] == "1"
     assert {one.values["name"] for one in reasons} == {"PrimaryServerName", "ServerPort2", "SearchBase1"}
     assert directory_parameters(files, None)[0] == files

@@ -39,7 +39,7 @@ pid directory = {folder}
 ncalrpc dir = {folder}/ncalrpc
 binddns dir = {folder}/bind-dns
 log file = {folder}/samba.log
-ldap server require strong auth = allow_sasl_over_tls
+ldap server require strong auth = {strong}
 tls enabled = yes
 tls keyfile = {key}
 tls certfile = {certificate}
@@ -82,11 +82,24 @@ for user, password, attributes in json.load(sys.stdin):
 
 @dataclass(frozen=True, slots=True)
 class Samba:
-    """A running domain controller at ``address``."""
+    """A domain controller for ``address``."""
 
     address: str
     ca: Path
     folder: Path
+
+    @contextlib.contextmanager
+    def serving(self, *, sasl_over_tls: bool = False) -> Iterator[None]:
+        """Run. As Samba comes it takes Kerberos without TLS only, or (``sasl_over_tls``) as Active Directory does."""
+        configuration = self.folder / "etc" / "smb.conf"
+        usual, wanted = "strong auth = yes\n", "strong auth = allow_sasl_over_tls\n"
+        text = configuration.read_text().replace(wanted, usual)
+        configuration.write_text(text.replace(usual, wanted) if sasl_over_tls else text)
+        arguments = ("/usr/sbin/samba", "--foreground", "--no-process-group", "-M", "single", "-s", str(configuration))
+        with running(arguments, folder=self.folder) as process:
+            for port in (389, 636, 3268, 3269, 88):
+                wait_for_port(self.address, port, process)
+            yield
 
     def ticket(self, user: str, password: str) -> Mapping[str, str]:
         """The environment with a ticket of somebody."""
@@ -104,9 +117,8 @@ def own_address() -> str:
     return f"127.0.88.{10 + int(worker)}"
 
 
-@contextlib.contextmanager
-def running_samba(folder: Path, people: Mapping[str, tuple[str, Mapping[str, str]]]) -> Iterator[Samba]:
-    """A domain controller with these people: user name to password and attributes (givenName and sn at least)."""
+def provisioned(folder: Path, people: Mapping[str, tuple[str, Mapping[str, str]]]) -> Samba:
+    """A domain with these people: user name to password and attributes (givenName and sn at least)."""
     address = own_address()
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(
@@ -123,16 +135,12 @@ def running_samba(folder: Path, people: Mapping[str, tuple[str, Mapping[str, str
     configuration.write_text(
         _CONFIGURATION.format(
             folder=folder, address=address, realm=REALM, key=identity.key, certificate=identity.certificate,
-            ca=authority.ca_file,
+            ca=authority.ca_file, strong="yes",
         )
     )  # fmt: skip
     _add(folder, configuration, people)
     (folder / "krb5.conf").write_text(_KERBEROS.format(realm=REALM, domain=DOMAIN, address=address))
-    arguments = ("/usr/sbin/samba", "--foreground", "--no-process-group", "-M", "single", "-s", str(configuration))
-    with running(arguments, folder=folder) as process:
-        for port in (389, 636, 3268, 3269, 88):
-            wait_for_port(address, port, process)
-        yield Samba(address, authority.ca_file, folder)
+    return Samba(address, authority.ca_file, folder)
 
 
 def _add(folder: Path, configuration: Path, people: Mapping[str, tuple[str, Mapping[str, str]]]) -> None:

@@ -17,12 +17,25 @@ from typing import Final
 import structlog
 
 from ringback.net.ldap.connection import PAGE, LdapConnection, LdapServer
-from ringback.net.ldap.errors import LdapBusyError, LdapInsecureError, LdapRefusedError, LdapUnavailableError
+from ringback.net.ldap.errors import (
+    LdapBusyError,
+    LdapCertificateError,
+    LdapInsecureError,
+    LdapRefusedError,
+    LdapUnavailableError,
+)
 from ringback.net.ldap.referrals import Chased, Place, chase
-from ringback.net.ldap.signing_in import SignedIn, SignInMeans, sign_in
+from ringback.net.ldap.signing_in import (
+    LdapSealingError,
+    SignedIn,
+    SignInMeans,
+    may_be_sealed,
+    sign_in,
+    sign_in_sealed,
+)
 from ringback.protocols.ldap import names
 from ringback.protocols.ldap.search import Found, LdapEntry, LdapSearch, RootDse
-from ringback.rules.directory_discovery import DirectoryServer, secure_form
+from ringback.rules.directory_discovery import DirectoryServer, clear_form, secure_form
 from ringback.rules.directory_settings import DirectorySettings
 from ringback.rules.reasons import Reason
 
@@ -44,11 +57,13 @@ _log = structlog.get_logger("ringback.ldap")
 
 @dataclass(frozen=True, slots=True)
 class LdapDirectorySettings:
-    """``servers`` in the order to try."""
+    """``servers`` in the order to try. ``connect_clear`` opens a connection without TLS, which is used for nothing but
+    to have Kerberos seal it; None: that is never done."""
 
     servers: Sequence[DirectoryServer]
     directory: DirectorySettings
     connect: Connect
+    connect_clear: Connect | None = None
     means: SignInMeans = field(default_factory=SignInMeans)
 
 
@@ -129,8 +144,8 @@ class LdapDirectory:
     async def find_below(self, bases: Sequence[str], search: LdapSearch) -> Chased:
         """The same search below several bases at once, in their order, each entry once. A base that does not exist is
         told in the notes; where none exists, LdapRefusedError is raised."""
-        alone = self.settings.directory.bases[:1] if not self.settings.directory.first_base_recursive else ()
-        searches = [replace(search, base=base, scope="one" if (base,) == alone else search.scope) for base in bases]
+        flat = not self.settings.directory.recursive and bool(self.settings.directory.bases)
+        searches = [replace(search, base=base, scope="one" if flat else search.scope) for base in bases]
         answers = await asyncio.gather(*(self._below(one) for one in searches))
         refused = [answer for answer in answers if isinstance(answer, LdapRefusedError)]
         good = [answer for answer in answers if isinstance(answer, Chased)]
@@ -272,23 +287,58 @@ class LdapDirectory:
         self._spare[server] = self._clock() + _SPARE
 
     async def _open(self, server: DirectoryServer) -> LdapBound:
+        sealing = self.settings.connect_clear is not None and may_be_sealed(self.settings.directory)
+        try:
+            return await self._open_with_tls(server, may_seal=sealing)
+        except (LdapInsecureError, LdapSealingError):
+            if not sealing:
+                raise
+        try:
+            return await self._open_sealed(clear_form(server))
+        except (LdapRefusedError, LdapUnavailableError) as error:
+            _log.info("ldap.not_sealed", server=server.host, why=str(error))
+        return await self._open_with_tls(server)
+
+    async def _open_with_tls(self, server: DirectoryServer, *, may_seal: bool = False) -> LdapBound:
         try:
             connection = await self.settings.connect(LdapServer(server.host, server.port, server.secure))
-        except LdapInsecureError:
+        except LdapInsecureError as insecure:
             secure = secure_form(server)
             if secure is None:
                 raise
             server = secure  # its other port may have what this one lacks
-            connection = await self.settings.connect(LdapServer(server.host, server.port, server.secure))
+            try:
+                connection = await self.settings.connect(LdapServer(server.host, server.port, server.secure))
+            except LdapCertificateError:
+                raise
+            except LdapUnavailableError:
+                raise insecure from None
         try:
             root = await connection.root()
             signed_in = await sign_in(
-                connection, server.host, root.mechanisms, self.settings.directory, self.settings.means
+                connection,
+                server.host,
+                root.mechanisms,
+                self.settings.directory,
+                self.settings.means,
+                may_seal=may_seal,
             )
         except BaseException:
             await connection.close()
             raise
         return LdapBound(connection, server, root, signed_in)
+
+    async def _open_sealed(self, server: DirectoryServer) -> LdapBound:
+        """By Kerberos alone. What the server said of itself before is asked again once it is proved to be the one."""
+        if self.settings.connect_clear is None:
+            raise LdapUnavailableError("Connections without TLS are not made")
+        connection = await self.settings.connect_clear(LdapServer(server.host, server.port, secure=False))
+        try:
+            signed_in = await sign_in_sealed(connection, server.host, self.settings.directory, self.settings.means)
+            return LdapBound(connection, server, await connection.root(), signed_in)
+        except BaseException:
+            await connection.close()
+            raise
 
 
 def _better(before: Exception | None, now: Exception) -> Exception:

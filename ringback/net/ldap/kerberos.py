@@ -1,8 +1,9 @@
 """Signing in at a directory with a Kerberos ticket: SASL GSSAPI (RFC 4752), by the system's Kerberos.
 
-The library is an extra (``ringback[kerberos]``); without it, or without a ticket, this way does not exist. The
-directory's certificate is bound to the exchange (RFC 5929, tls-server-end-point), so that a ticket can't be passed on
-to another server. No layer of SASL is asked for: TLS is there already, and Active Directory takes no second one.
+The library is an extra (``ringback[kerberos]``); without it, or without a ticket, this way does not exist. Within TLS
+the directory's certificate is bound to the exchange (RFC 5929, tls-server-end-point), so that a ticket can't be passed
+on to another server, and no layer of SASL is asked for: Active Directory takes no second one. Without TLS both sides
+prove who they are by the ticket, and everything after that is encrypted with its key; nothing less is agreed to.
 """
 
 from __future__ import annotations
@@ -18,11 +19,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from ringback.net.ldap.errors import LdapRefusedError, LdapUnavailableError
+from ringback.net.ldap.wire import SEALED_MOST
+from ringback.protocols.ldap.errors import LdapFormatError
 
 if TYPE_CHECKING:
     from ringback.net.ldap.connection import LdapConnection
 
 _NO_LAYER: Final = 1  # RFC 4752 section 3.3
+_ENCRYPTION: Final = 4
+_MOST: Final = 0xFFFFFF  # octets of a piece that three octets can tell
 _STEPS: Final = 10
 _Result = TypeVar("_Result")
 _OWN_FAULT: Final = 49  # told as "invalid credentials", which is what it comes to
@@ -47,8 +52,8 @@ async def has_ticket(settings: KerberosSettings) -> bool:
 
 
 async def bind(connection: LdapConnection, host: str, settings: KerberosSettings) -> None:
-    """Bind with the ticket, at the server of this name. Raises LdapRefusedError, also where no ticket for the server
-    can be had, and LdapUnavailableError."""
+    """Bind with the ticket, at the server of this name; a connection without TLS is sealed with it. Raises
+    LdapRefusedError, also where no ticket for the server can be had, and LdapUnavailableError."""
     exchange = await _in_time(settings, lambda: _Exchange(host, connection.certificate, settings))
     answer: bytes | None = None
     for _ in range(_STEPS):
@@ -57,6 +62,8 @@ async def bind(connection: LdapConnection, host: str, settings: KerberosSettings
         if done:
             if not exchange.agreed:
                 raise LdapRefusedError(_OWN_FAULT, "the server did not prove who it is")
+            if exchange.seals:
+                connection.seal(exchange)
             return
     raise LdapUnavailableError("The exchange of tickets does not end")
 
@@ -79,13 +86,20 @@ class _Exchange:
 
         self._error = GSSError
         self.agreed = False
+        self.seals = not certificate
+        self.most = 0
+        flags = gssapi.RequirementFlag.mutual_authentication | gssapi.RequirementFlag.integrity
+        self._confidentiality = gssapi.RequirementFlag.confidentiality
+        if self.seals:
+            flags |= gssapi.RequirementFlag.confidentiality | gssapi.RequirementFlag.replay_detection
+            flags |= gssapi.RequirementFlag.out_of_sequence_detection
         try:
             credentials = gssapi.Credentials(usage="initiate", store=_store(settings))
             self._context = gssapi.SecurityContext(
                 name=gssapi.Name(f"ldap@{host}", gssapi.NameType.hostbased_service),
                 creds=credentials,
                 mech=gssapi.MechType.kerberos,
-                flags=gssapi.RequirementFlag.mutual_authentication | gssapi.RequirementFlag.integrity,
+                flags=flags,
                 usage="initiate",
                 channel_bindings=ChannelBindings(application_data=binding_of(certificate)) if certificate else None,
             )
@@ -104,13 +118,35 @@ class _Exchange:
         except (self._error, ValueError) as error:
             raise LdapRefusedError(_OWN_FAULT, _words(error)) from error
 
+    def seal(self, data: bytes) -> bytes:
+        """A sealed piece."""
+        return bytes(self._context.wrap(data, True).message)
+
+    def unseal(self, piece: bytes) -> bytes:
+        """What was sealed. Raises LdapFormatError."""
+        try:
+            opened = self._context.unwrap(piece)
+        except self._error as error:
+            raise LdapFormatError(f"A sealed piece does not open: {_words(error)}") from error
+        if not opened.encrypted:
+            raise LdapFormatError("A piece came that is not encrypted")
+        return bytes(opened.message)
+
     def _layer(self, answer: bytes) -> bytes:
-        """The server says which layers it can do and how much it takes; we say none, and nobody else's name."""
+        """The server says which layers it can do and how much it takes; we say which one we want, and nobody else's
+        name."""
         offer = bytes(self._context.unwrap(answer).message)
-        if len(offer) != 4 or not offer[0] & _NO_LAYER:
-            raise ValueError("the server wants a layer of its own within TLS")
+        wanted = _ENCRYPTION if self.seals else _NO_LAYER
+        if len(offer) != 4 or not offer[0] & wanted:
+            raise ValueError("the server does not encrypt" if self.seals else "the server wants a layer within TLS")
+        if self.seals and not self._context.actual_flags & self._confidentiality:
+            raise ValueError("the ticket does not encrypt")
+        most = int.from_bytes(offer[1:], "big")
+        # The limit is for sealed pieces; sealing adds less than this to one.
+        self.most = max(1, min(most, SEALED_MOST) - 256)
         self.agreed = True
-        return bytes(self._context.wrap(struct.pack("!I", _NO_LAYER << 24), False).message)
+        mine = min(SEALED_MOST, _MOST) if self.seals else 0
+        return bytes(self._context.wrap(struct.pack("!I", wanted << 24 | mine), False).message)
 
 
 def binding_of(certificate: bytes) -> bytes:

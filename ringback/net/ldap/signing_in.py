@@ -17,10 +17,11 @@ from ringback.rules.directory_authentication import (
     attempts,
     bind_name,
 )
-from ringback.rules.directory_settings import DirectorySettings
+from ringback.rules.directory_settings import DirectorySettings, Mechanism
 from ringback.rules.reasons import Reason
 
 _INVALID_CREDENTIALS: Final = 49
+_STRONG_AUTH_REQUIRED: Final = 8
 _WORDS: Final = {"simple": "The user name and password", "gssapi": "Kerberos", "external": "The client certificate",
                  "anonymous": "Asking anonymously"}  # fmt: skip
 
@@ -33,6 +34,10 @@ class LdapSignInError(LdapRefusedError):
         super().__init__(code, text)
         self.reasons = reasons
         self.ask = ask
+
+
+class LdapSealingError(LdapRefusedError):
+    """The server wants Kerberos to seal the connection itself, in place of TLS (as Samba does)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +73,16 @@ class SignedIn:
 
 
 async def sign_in(
-    connection: LdapConnection, host: str, mechanisms: tuple[str, ...], settings: DirectorySettings, means: SignInMeans
+    connection: LdapConnection,
+    host: str,
+    mechanisms: tuple[str, ...],
+    settings: DirectorySettings,
+    means: SignInMeans,
+    *,
+    may_seal: bool = False,
 ) -> SignedIn:
-    """Bind at the server of this name, which has these mechanisms. Raises LdapSignInError and LdapUnavailableError."""
+    """Bind at the server of this name, which has these mechanisms. Raises LdapSignInError and LdapUnavailableError;
+    LdapSealingError where the server would take the ticket without TLS, and ``may_seal`` says that this is possible."""
     configured = bool(settings.username and settings.password)
     evidence = AuthenticationEvidence(
         settings,
@@ -92,12 +104,32 @@ async def sign_in(
         try:
             await ways[way.way](way)
         except LdapRefusedError as error:
+            if way.way == "gssapi" and error.code == _STRONG_AUTH_REQUIRED and may_seal:
+                raise LdapSealingError(error.code, error.text) from error
             refusal = error
             reasons.append(Reason.of("ldap.sign_in.refused", way=_WORDS[way.way], why=error.text or error.code))
         else:
             return SignedIn(way, tuple(reasons), found.ask and way.way == "anonymous")
     ask = found.ask and not configured
     raise LdapSignInError(refusal, tuple(reasons), ask=ask)
+
+
+async def sign_in_sealed(
+    connection: LdapConnection, host: str, settings: DirectorySettings, means: SignInMeans
+) -> SignedIn:
+    """Bind on a connection without TLS: by Kerberos, which seals it, or not at all. Raises LdapRefusedError and
+    LdapUnavailableError."""
+    if not may_be_sealed(settings) or not await kerberos.has_ticket(means.kerberos):
+        raise LdapRefusedError(_STRONG_AUTH_REQUIRED, "there is neither TLS nor a Kerberos ticket")
+    await kerberos.bind(connection, host, means.kerberos)
+    return SignedIn(Attempt("gssapi"), (Reason.of("ldap.sign_in.sealed"),))
+
+
+def may_be_sealed(settings: DirectorySettings) -> bool:
+    """Whether the configuration leaves it to Kerberos to encrypt: it asks for no TLS at once and names no account, and
+    its mechanisms have Kerberos."""
+    by_ticket = not settings.mechanisms or Mechanism.GSSAPI in settings.mechanisms
+    return by_ticket and not settings.use_ssl and not (settings.username and settings.password)
 
 
 async def _simple(

@@ -112,7 +112,9 @@ class LdapSource:
         self._attributes = wanted_attributes(settings)
         self._questions: PeopleQuestions | None = None
         means = SignInMeans(self._credentials, certificate=context.judge.has_identity)
-        self.directory = LdapDirectory(LdapDirectorySettings(choice.servers, settings, self._connect, means))
+        self.directory = LdapDirectory(
+            LdapDirectorySettings(choice.servers, settings, self._connect, self._connect_clear, means)
+        )
         """The connection, for those who look deeper."""
 
     @property
@@ -291,6 +293,17 @@ class LdapSource:
                 failure = error
             except (ssl.SSLError, OSError) as error:  # the files of the judge, or a certificate that changed again
                 failure = LdapUnavailableError(str(error))
+        raise failure
+
+    async def _connect_clear(self, server: LdapServer) -> LdapConnection:
+        """Without TLS: for Kerberos, which seals it. Raises LdapUnavailableError."""
+        answer = await self._context.names.addresses(server.host)
+        failure = LdapUnavailableError(f"{server.host} has no address ({answer.outcome.value})")
+        for address in answer.addresses[:_ADDRESSES]:
+            try:
+                return await LdapConnection.open(replace(server, address=address), None, _CONNECT_SECONDS)
+            except LdapUnavailableError as error:
+                failure = error
         raise failure
 
     # --- inside: reading and telling
