@@ -79,6 +79,27 @@ class Baresip:
         files = sorted(self.folder.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_mtime)
         return read_wave(files[-1])
 
+    async def speaks(self, seconds: float) -> None:
+        """Wait until it has sent so many seconds of sound more in its last call."""
+        before: float | None = None
+        async with asyncio.timeout(seconds + _SECONDS):
+            while True:
+                files = sorted(self.folder.glob("dump-*-enc.wav"), key=lambda path: path.stat().st_mtime)
+                with contextlib.suppress(IndexError, EOFError):
+                    samples, rate = read_wave(files[-1])
+                    sent = len(samples) / rate
+                    before = sent if before is None else before
+                    if sent >= before + seconds:
+                        return
+                await asyncio.sleep(0.05)
+
+    async def lamp(self, *, lit: bool) -> str:
+        """Wait until it was told that messages wait, or that none do; the counts."""
+        while True:
+            told = str((await self.expect("MWI_NOTIFY", "NOTIFY", "MWI")).get("param", ""))
+            if f"Messages-Waiting: {'yes' if lit else 'no'}".lower() in told.lower():
+                return told
+
     async def hears(self, frequency: float, *, seconds: float = _SECONDS, window: float = 0.5) -> Heard:
         """Wait until the last half second was this tone. Raises TimeoutError with what was heard instead."""
         last: Heard | None = None

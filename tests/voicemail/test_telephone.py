@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +20,10 @@ from ringback.net.tls import client_context
 from ringback.rules.addresses import HostPort
 from tests.support.baresip import Account, Baresip, running_baresip
 from tests.support.foreign import free_ports
-from tests.support.lab import ringback, start_until, stop
+from tests.support.lab import start_until, stop
+from tests.support.nursery import Process, start_ringback
 from tests.support.tones import heard
+from tests.voicemail.conftest import recorded
 
 pytestmark = pytest.mark.peer
 
@@ -32,13 +32,38 @@ _PIN = "82640"
 _MAIL = "127.0.0.9"  # call managers know whom they speak with by the address
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _House:
     """A call manager and a voicemail service in one process, as a deployment file describes them."""
 
     registrar: str
     rest: str
-    ca: Path
+    folder: Path
+    process: Process | None = None
+
+    @property
+    def ca(self) -> Path:
+        return Path(json.loads((self.folder / "data" / "lab.json").read_text())["ca"])
+
+    def start(self) -> None:
+        (self.folder / "data" / "lab.json").unlink(missing_ok=True)
+        output = self.folder / "output.txt"
+        self.process = start_ringback(
+            ["serve", str(self.folder / "deployment.toml"), "--data", f"{self.folder}/data"], output
+        )
+        start_until(self.process, self.folder / "data" / "lab.json", output)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            stop(self.process)
+
+    def command(self, *words: str) -> tuple[int, str]:
+        """``ringback voicemail`` beside the running deployment: its status, and what it printed."""
+        verb, *rest = words
+        given = ["voicemail", verb, str(self.folder / "deployment.toml"), *rest, "--data", f"{self.folder}/data"]
+        output = self.folder / "command.txt"
+        output.unlink(missing_ok=True)
+        return start_ringback(given, output).wait(60), output.read_text()
 
     def account(self, number: int) -> Account:
         return Account(str(number), self.registrar, f"phone{number}", _PASSWORD)
@@ -49,7 +74,7 @@ class _House:
             while True:
                 page = msgspec.json.decode(await self.get(user, "/vmrest/messages"))
                 if int(page["@total"]) >= least:
-                    found = page["Message"]
+                    found = page.get("Message", [])
                     return found if isinstance(found, list) else [found]
                 await asyncio.sleep(0.1)
 
@@ -57,15 +82,31 @@ class _House:
         """How many messages the inbox has."""
         return int(msgspec.json.decode(await self.get(user, "/vmrest/messages"))["@total"])
 
+    async def reply(self, user: str, message: str, stream: str) -> None:
+        """Send what was recorded on a phone as a reply."""
+        control = {"op": "PLAY", "resourceType": "STREAM", "resourceId": stream}
+        with aiohttp.MultipartWriter("form-data", "limit") as parts:
+            for part in ({}, control):
+                parts.append(json.dumps(part).encode(), {"Content-Type": "application/json"})
+        await self.ask(user, "POST", f"/vmrest/messages?messageid={message}&method=reply", parts, status=201)
+
     async def get(self, user: str, path: str) -> bytes:
+        return await self.ask(user, "GET", path)
+
+    async def ask(self, user: str, method: str, path: str, body: object = None, *, status: int = 0) -> bytes:
+        """The body of an answer; ``status`` 0: any good one."""
         host, port = self.rest.rsplit(":", 1)
         resolver = NodeResolver({"vm.mail.example": HostPort(host, int(port))})
         connector = aiohttp.TCPConnector(ssl=client_context(self.ca), resolver=resolver)
         async with aiohttp.ClientSession(connector=connector) as session:
             headers = {"Accept": "application/json", "Authorization": aiohttp.encode_basic_auth(user, _PASSWORD)}
-            async with session.get(f"https://vm.mail.example:{port}{path}", headers=headers) as response:
-                assert response.status == 200
-                return await response.read()
+            if isinstance(body, dict):
+                body, headers["Content-Type"] = json.dumps(body), "application/json"
+            url = f"https://vm.mail.example:{port}{path}"
+            async with session.request(method, url, headers=headers, data=body) as response:
+                answer = await response.read()
+                assert response.status == status or (not status and response.ok), (response.status, answer)
+                return answer
 
 
 @pytest.fixture(scope="module")
@@ -74,24 +115,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_House]:
     ports = free_ports(10)
     file = folder / "deployment.toml"
     file.write_text(_deployment(ports))
-    data = folder / "data"
-    data.mkdir()
-    output = folder / "output.txt"
-    with output.open("a") as out:
-        process = subprocess.Popen(
-            ringback("serve", str(file), "--data", str(data)),
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"},
-        )
+    (folder / "data").mkdir()
+    running = _House(f"127.0.0.1:{ports[3]}", f"{_MAIL}:{ports[5]}", folder)
+    running.start()
     try:
-        start_until(process, data / "lab.json", output)
-        info = json.loads((data / "lab.json").read_text())
-        yield _House(f"127.0.0.1:{ports[3]}", f"{_MAIL}:{ports[5]}", Path(info["ca"]))
+        yield running
     finally:
-        stop(process)
-        assert "Traceback" not in output.read_text(), output.read_text()
+        running.stop()
+        output = (folder / "output.txt").read_text()
+        assert "Traceback" not in output, output
 
 
 def _deployment(ports: tuple[int, ...]) -> str:
@@ -125,54 +157,135 @@ ports = {{ vmrest = {rest}, notify = {notify}, notify-tls = {notify_tls}, sip = 
 @contextlib.asynccontextmanager
 async def _phone(house: _House, folder: Path, number: int, tone: int = 700) -> AsyncIterator[Baresip]:
     place = folder / str(number)
-    place.mkdir()
+    place.mkdir(parents=True, exist_ok=True)
     async with running_baresip(place, house.account(number), tone=tone) as phone:
         yield phone
 
 
-async def test_a_call_that_nobody_takes_leaves_its_message(house: _House, tmp_path: Path) -> None:
+async def _leaves_a_message(house: _House, anita: Baresip, bram: Baresip | None = None) -> dict[str, Any]:
+    """Anita calls Bram, who is not there or declines, cuts the greeting short, speaks, hangs up: the message."""
     before = await house.count("bram")
+    await anita.command("dial", f"sip:2002@{house.registrar}")
+    if bram is not None:
+        await bram.expect("CALL_INCOMING")
+        await bram.command("hangup")
+    await anita.expect("CALL_ESTABLISHED")
+    await anita.command("sndcode", "#")
+    await anita.hears(1000.0, window=0.2)
+    await anita.speaks(1.5)
+    await anita.command("hangup")
+    return (await house.messages("bram", before + 1))[0]
+
+
+async def test_a_call_that_nobody_takes_leaves_its_message(house: _House, tmp_path: Path) -> None:
     async with _phone(house, tmp_path, 2001, tone=700) as anita:
-        await anita.command("dial", f"sip:2002@{house.registrar}")
-        await anita.expect("CALL_ESTABLISHED")
-        await asyncio.sleep(1.0)  # a moment of the greeting, as a person has it
-        await anita.command("sndcode", "#")
-        await anita.hears(1000.0, window=0.2)
-        await asyncio.sleep(3.0)  # what is spoken
-        await anita.command("hangup")
-        message = (await house.messages("bram", before + 1))[0]
+        message = await _leaves_a_message(house, anita)
     assert message["From"]["DisplayName"] == "Anita Example"
     assert message["CallerId"]["CallerNumber"] == "2001"
-    assert 2000 <= int(message["Duration"]) <= 6000
-    wav = await house.get("bram", f"{message['URI']}/attachments/0")
-    sound = parse_sound(wav)
-    found = heard(sound.pcm[sound.rate :] / 32768, sound.rate)
+    assert 1200 <= int(message["Duration"]) <= 4000
+    sound = parse_sound(await house.get("bram", f"{message['URI']}/attachments/0"))
+    found = heard(sound.pcm[sound.rate // 2 :] / 32768, sound.rate)
     assert abs(found.frequency - 700) < 12
     assert found.share > 0.8
 
 
-async def test_the_owner_hears_and_deletes_it_by_keypad(house: _House, tmp_path: Path) -> None:
-    before = await house.count("bram")
+async def test_the_owner_hears_answers_and_deletes_it_by_keypad(house: _House, tmp_path: Path) -> None:
+    """Keys of a foreign phone: PIN, play, reply with a message of one's own, delete."""
     async with _phone(house, tmp_path, 2001, tone=900) as anita:
-        await anita.command("dial", f"sip:2002@{house.registrar}")
-        await anita.expect("CALL_ESTABLISHED")
-        await anita.command("sndcode", "#")
-        await anita.hears(1000.0, window=0.2)
-        await asyncio.sleep(3.0)  # what is spoken
-        await anita.command("hangup")
-        newest = (await house.messages("bram", before + 1))[0]
-    async with _phone(house, tmp_path, 2002) as bram:
+        newest = await _leaves_a_message(house, anita)
+    before = await house.count("anita")
+    async with _phone(house, tmp_path, 2002, tone=1300) as bram:
         await bram.command("dial", f"sip:2999@{house.registrar}")
         await bram.expect("CALL_ESTABLISHED")
         for key in f"{_PIN}#1":
             await bram.command("sndcode", key)
         await bram.hears(900.0)
+        await bram.command("sndcode", "6")  # reply: words, the tone, what is spoken, done, send
+        await bram.hears(1000.0, window=0.2)
+        await bram.speaks(1.2)
+        for key in "#1":
+            await bram.command("sndcode", key)
+        answer = (await house.messages("anita", before + 1))[0]
+        assert answer["From"]["DisplayName"] == "Bram Example"
+        assert answer["Subject"] == "Re: Message from Anita Example"
         await bram.command("sndcode", "3")
         async with asyncio.timeout(10):
             while newest["URI"] in await _uris(house, "inbox"):
                 continue  # each question takes its time
         assert newest["URI"] in await _uris(house, "deleted")
         await bram.command("hangup")
+
+
+async def test_a_message_is_heard_on_a_phone_that_the_service_calls(house: _House, tmp_path: Path) -> None:
+    """The interface lets the phone ring, plays the message there, records an answer and sends it."""
+    async with _phone(house, tmp_path, 2001, tone=1100) as anita:
+        message = await _leaves_a_message(house, anita)
+    before = await house.count("anita")
+    async with _phone(house, tmp_path, 2002, tone=1500) as bram:
+        call = (await house.ask("bram", "POST", "/vmrest/calls", {"number": "2002"})).decode()
+        assert (await house.ask("anita", "GET", call, status=404)) != b""
+        await bram.expect("CALL_INCOMING")
+        await bram.command("accept")
+        async with asyncio.timeout(15):
+            while json.loads(await house.get("bram", call))["connected"] != "true":
+                continue
+        play = {"op": "PLAY", "resourceType": "MESSAGE", "resourceId": message["MsgId"]}
+        assert json.loads(await house.ask("bram", "POST", call, play))["lastResult"] == "0"
+        await bram.hears(1100.0)
+        stream = json.loads(await house.ask("bram", "POST", call, {"op": "RECORD"}))["resourceId"]
+        await bram.hears(1000.0, window=0.2)
+        await bram.speaks(1.2)
+        await house.ask("bram", "POST", call, {"op": "STOP"})
+        await house.reply("bram", message["MsgId"], stream)
+        answer = (await house.messages("anita", before + 1))[0]
+        sound = parse_sound(await house.get("anita", f"{answer['URI']}/attachments/0"))
+        assert abs(heard(sound.pcm[sound.rate // 2 :] / 32768, sound.rate).frequency - 1500) < 12
+        await house.ask("bram", "DELETE", call, status=204)
+        await bram.expect("CALL_CLOSED")
+        refused = await house.ask("bram", "POST", "/vmrest/calls", {"number": "0900123456"}, status=403)
+        assert b"RESTRICTED" in refused
+
+
+async def test_the_lamp_of_a_foreign_phone_goes_on_and_off_and_is_right_after_a_restart(
+    house: _House, tmp_path: Path
+) -> None:
+    for row in await house.messages("bram", 0):
+        await house.ask("bram", "DELETE", row["URI"], status=204)
+    async with _phone(house, tmp_path, 2002) as bram, _phone(house, tmp_path, 2001) as anita:
+        await bram.lamp(lit=False)
+        message = await _leaves_a_message(house, anita, bram)
+        assert "1/0" in await bram.lamp(lit=True)
+        await house.ask("bram", "PUT", message["URI"], {"Read": "true"}, status=204)
+        assert "0/1" in await bram.lamp(lit=False)
+        await house.ask("bram", "PUT", message["URI"], {"Read": "false"}, status=204)
+        await bram.lamp(lit=True)
+    house.stop()
+    house.start()
+    async with _phone(house, tmp_path / "again", 2002) as bram:
+        await bram.lamp(lit=True)
+        await house.ask("bram", "DELETE", message["URI"], status=204)
+        await bram.lamp(lit=False)
+
+
+def test_mailboxes_are_administered_by_command(house: _House, tmp_path: Path) -> None:
+    status, listed = house.command("mailboxes")
+    assert status == 0, listed
+    assert "Bram Example" in listed
+    assert house.command("reset-pin", "bram")[1].strip().isdigit()
+    assert house.command("show", "2002")[1].count("must be changed") == 1
+    assert "A PIN has 4 to 16 digits" in house.command("reset-pin", "bram", "--pin", "1234")[1]
+    assert house.command("reset-pin", "bram", "--pin", _PIN, "--keep")[0] == 0
+    file, saved = tmp_path / "greeting.wav", tmp_path / "saved.wav"
+    file.write_bytes(recorded(1.0))
+    assert house.command("greeting", "bram", "alternate", "--sound", str(file), "--on")[0] == 0
+    assert house.command("greeting", "bram", "Alternate", "--off", "--save", str(saved))[0] == 0
+    assert saved.read_bytes() == file.read_bytes()
+    assert house.command("quota", "bram", "7")[0] == 0
+    assert "of 7.0 MB" in house.command("show", "bram")[1]
+    _, log = house.command("audit", "--user", "bram")
+    for what in ("PIN reset", "Alternate greeting recorded", "Alternate greeting on", "quota set"):
+        assert what in log
+    assert house.command("show", "nobody")[0] != 0
 
 
 async def _uris(house: _House, folder: str) -> str:
