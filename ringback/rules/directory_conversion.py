@@ -115,6 +115,8 @@ def convert(parameters: Mapping[str, str]) -> Conversion:
         today = _BDI.get(folded)
         if folded in GONE:
             report.append(Reason.of(GONE[folded], name=name, value=value.strip()[:80]))
+        elif not value.strip() and (today or name) in found:
+            continue  # a blank value counts as absent
         elif today is None:
             found[name] = _today_type(name, value, report)
         elif today.casefold() in present:

@@ -125,9 +125,16 @@ def test_nothing_is_lost_without_a_word(parameters: dict[str, str]) -> None:
     done = convert(parameters)
     told = {one.values.get("name") for one in done.report}
     for name, value in parameters.items():
+        if not value.strip():
+            continue  # counts as absent
         assert name in told or (name in done.parameters and done.parameters[name] in (value, "CDI"))
     assert not any(name.startswith("BDI") for name in done.parameters)
     assert convert(done.parameters).parameters == done.parameters, "done twice it is the same"
+
+
+def test_a_blank_value_covers_nothing() -> None:
+    for given in ({"BDIBaseFilter": "(a=b)", "BaseFilter": " "}, {"BaseFilter": " ", "BDIBaseFilter": "(a=b)"}):
+        assert convert(given).parameters["BaseFilter"] == "(a=b)"
 
 
 def test_todays_name_counts_before_the_old_one() -> None:
@@ -142,7 +149,6 @@ def test_the_profile_counts_before_the_files() -> None:
         directory=ServiceServers(ServiceAddress("p", 636, "TLS"), ServiceAddress("q"), ServiceAddress("r", 3268)),
         directory_options=DirectoryOptions(
             dn="cn=x", password="y", search_context1="ou=p", search_timeout=7, recursive_search1=False,
-            use_user_credential=True,
         ),
     )  # fmt: skip
     files = {"primaryservername": "f", "ServerPort2": "1", "SearchBase1": "ou=f", "SearchBase2": "ou=g", "Other": "1"}
@@ -150,11 +156,26 @@ def test_the_profile_counts_before_the_files() -> None:
     settings = read_directory_settings(found)
     assert settings.servers == (NamedServer("p", 636), NamedServer("q", 0), NamedServer("r", 3268))
     assert (settings.bases, settings.seconds, settings.use_ssl) == (("ou=p", "ou=g"), 7.0, True)
-    assert (settings.username, settings.call_manager_credentials) == ("cn=x", True)
+    assert (settings.username, settings.password, settings.call_manager_credentials) == ("cn=x", "y", False)
     assert not settings.recursive
     assert found["Other"] == "1"
     assert {one.values["name"] for one in reasons} == {"PrimaryServerName", "ServerPort2", "SearchBase1"}
     assert directory_parameters(files, None)[0] == files
+
+
+def test_servers_and_accounts_are_taken_whole() -> None:
+    """Never a port or a password of another source."""
+    files = {
+        "PrimaryServerName": "f", "ServerPort1": "1", "SecondaryServerName": "g", "ServerPort2": "2",
+        "ConnectionUsername": "theirs", "ConnectionPassword": "their password",
+    }  # fmt: skip
+    one = ServiceProfile(directory=ServiceServers(ServiceAddress("p")), directory_options=DirectoryOptions(dn="cn=x"))
+    settings = read_directory_settings(directory_parameters(files, one)[0])
+    assert settings.servers == (NamedServer("p", 0),)
+    assert (settings.username, settings.password) == ("theirs", "their password")
+    own = ServiceProfile(directory_options=DirectoryOptions(dn="cn=x", password="y", use_user_credential=True))
+    found, _ = directory_parameters({}, own)
+    assert found == {"LDAP_UseCredentialsFrom": "CUCM"}
 
 
 # Masks

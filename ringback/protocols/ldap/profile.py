@@ -1,7 +1,8 @@
 """The directory's parameters of a person: configuration files and service profile together, under CDI names.
 
-What the profile's ``Directory`` section sets counts before the files (``rules.precedence``); its servers are the ones
-to use where no file names any. Older integrations are converted (``rules.directory_conversion``).
+What the profile's ``Directory`` section sets counts before the files (planning guide 12.5, chapter 5, "Configuration
+Priorities"). Servers and accounts are taken whole: never a port, or a password, of another source. Older integrations
+are converted (``rules.directory_conversion``).
 """
 
 from __future__ import annotations
@@ -35,22 +36,22 @@ def directory_parameters(
             reasons.append(Reason.of("precedence.profile", name=name))
         for given in same:
             del found[given]
-        found[name] = value
+        if value:
+            found[name] = value
     return found, tuple(reasons)
 
 
 def _of_profile(profile: ServiceProfile) -> dict[str, str]:
     options, servers = profile.directory_options, profile.directory.in_order
     found: dict[str, str] = {}
+    if servers:
+        found |= {name: "" for pair in _SERVERS for name in pair}  # nothing is left of the files' servers
     for (name, port), server in zip(_SERVERS, servers, strict=False):
         found[name] = server.address
-        # A port of the files belongs to the server of the files.
         found[port] = str(server.port) if server.port else ""
     if servers and servers[0].protocol:
         found["UseSSL"] = str(servers[0].protocol.upper() in _SECURE).lower()
     texts = {
-        "ConnectionUsername": options.dn,
-        "ConnectionPassword": options.password,
         "SearchBase1": options.search_context1,
         "SearchBase2": options.search_context2,
         "SearchBase3": options.search_context3,
@@ -59,6 +60,8 @@ def _of_profile(profile: ServiceProfile) -> dict[str, str]:
         "PredictiveSearchFilter": options.predictive_search_filter,
     }
     found |= {name: value for name, value in texts.items() if value.strip()}
+    if options.dn and options.password and not options.use_user_credential:
+        found |= {"ConnectionUsername": options.dn, "ConnectionPassword": options.password}
     if options.recursive_search1 is not None:
         found["RecursiveSearch1"] = str(options.recursive_search1).lower()
     if options.use_uds:
