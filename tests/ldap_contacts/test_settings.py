@@ -133,8 +133,8 @@ def test_nothing_is_lost_without_a_word(parameters: dict[str, str]) -> None:
 
 
 def test_a_blank_value_covers_nothing() -> None:
-    for given in ({"BDIBaseFilter": "(a=b)", "BaseFilter": " "}, {"BaseFilter": " ", "BDIBaseFilter": "(a=b)"}):
-        assert convert(given).parameters["BaseFilter"] == "(a=b)"
+    for blank in ({"BDIBaseFilter": "(a=b)", "BaseFilter": " "}, {"BaseFilter": " ", "BDIBaseFilter": "(a=b)"}):
+        assert convert(blank).parameters["BaseFilter"] == "(a=b)"
 
 
 def test_todays_name_counts_before_the_old_one() -> None:
