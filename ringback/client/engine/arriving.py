@@ -380,6 +380,7 @@ class Arriving(EngineBase):
         means = VoicemailMeans(
             voicemail_servers(self._manual, plan.voicemail), attempt.names, self.judge,
             attempt.signed.credentials, plan.voicemail_credentials, certificate,
+            data=self._settings.data,
         )  # fmt: skip
         await session.voicemail.run(means)
 

@@ -23,6 +23,7 @@ from ringback.client.contacts.sources.base import By, Query, Record, Wanted
 from ringback.client.contacts.sources.context import Login, SourceContext
 from ringback.client.engine.directory_check import check_directory
 from ringback.client.engine.errors import EngineError
+from ringback.client.engine.following import Following
 from ringback.client.engine.people_sources import PeopleSources
 from ringback.client.engine.people_wire import facts_of, findings, moment
 from ringback.client.engine.session import Session
@@ -83,6 +84,7 @@ class PeopleService:
         self.sources = PeopleSources(self.finder, session.board, self._changed, certificate)
         self.finder.hidden = frozenset({str(session.own)})
         people.source_name = self.sources.shown_name
+        self._following = Following(session, self.finder)
         self._running: dict[str, _Running] = {}
         self._asked: dict[str, float] = {}
         self._pictured: dict[str, float] = {}
@@ -97,6 +99,7 @@ class PeopleService:
             await self._session.learn([own])
             people = self._session.people  # what the plan told of the person for the time until now
             await people.took(people.cache.forget(ACCOUNT, context.user))
+        await self._following.begin()
         kept = await self._session.store.get(*_LOGIN, _KeptLogin)
         self._login = Login(kept.user, kept.password) if kept is not None else None
         region = self._session.calling.region()
@@ -203,6 +206,7 @@ class PeopleService:
             if facts is not None and facts.photos and now - self._pictured.get(name, -FRESH_SECONDS) >= FRESH_SECONDS:
                 self._pictured[name] = now
                 await self._learn_photo(name, facts)
+        await self._following.look(set(self._asked))
         await self._learn_callers(now)
 
     def _is_due(self, name: str, now: float) -> bool:
