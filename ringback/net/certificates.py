@@ -220,7 +220,7 @@ async def _shown(
     *,
     trusted: bool,
     why_not: str,
-    ldap: bool,
+    ldap: bool = False,
 ) -> Shown | None:
     if ldap:
         _, writer = await open_for_tls(address, port)
