@@ -24,7 +24,7 @@ from ringback.net.tls import platform_fips
 from ringback.net.xmpp_probe import probe_xmpp
 from ringback.planning.doctor_calls import CallChecks
 from ringback.planning.doctor_certificates import CertificateChecks, TlsPlace, skew_of
-from ringback.planning.doctor_directory import DirectoryChecks
+from ringback.planning.doctor_directory import DirectoryChecks, check_user_data
 from ringback.protocols.jabber_config import GLOBAL_FILE, JabberConfig, JabberConfigError
 from ringback.protocols.ldap.profile import directory_parameters
 from ringback.protocols.service_profile import Product, ServiceProfile, ServiceProfileError
@@ -159,7 +159,7 @@ class _Examination:
             self._profile(cluster, profile_name or _DEFAULT_PROFILE),
             calls.run(devices, password),
         )
-        await self._directory(configuration, profile, password)
+        await self._directory(cluster, configuration, profile, password)
         if profile is None:
             return decision, None
         decision, mode = self._decide(profile, person, devices)
@@ -266,14 +266,18 @@ class _Examination:
         return configuration
 
     async def _directory(
-        self, configuration: JabberConfig | None, profile: ServiceProfile | None, password: str
+        self, cluster: HomeCluster, configuration: JabberConfig | None, profile: ServiceProfile | None, password: str
     ) -> None:
-        """Where people are searched over LDAP: everything about that directory. Outside it is not asked."""
+        """Where people are searched over LDAP: everything about that directory. Outside it is the user data service."""
         read = configuration.parameters if configuration is not None else ()
         given = {parameter.name: parameter.value for parameter in read}
         parameters, reasons = directory_parameters(given, profile)
         if not uses_ldap(parameters) or self._found.decision.through_edge:
             self._ledger.note(Kind.DECIDED, Reason.of("trace.decided.directory-uds"), reasons=reasons)
+            await check_user_data(
+                cluster.base, UserAddress(cluster.user, self._found.address.domain), parameters, self._ledger,
+                self._fetcher, self._fault, password,
+            )  # fmt: skip
             return
         checks = DirectoryChecks(
             self._found.address, parameters, self._ledger, self._fetcher,

@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from ringback.client.discovery.evidence import outcome_of, text_of
 from ringback.client.discovery.ledger import Ledger
@@ -32,6 +33,7 @@ from ringback.planning.doctor_certificates import TlsPlace
 from ringback.protocols.ldap.persons import read_person, wanted_attributes
 from ringback.protocols.ldap.questions import PeopleQuestions
 from ringback.protocols.ldap.search import LdapEntry, LdapSearch, RootDse
+from ringback.protocols.uds import Person, UdsError, Users
 from ringback.rules import directory_faults as faults
 from ringback.rules.addresses import HostPort, UserAddress
 from ringback.rules.catalogue import render
@@ -46,6 +48,8 @@ from ringback.rules.trace import Fault, Kind, Outcome
 
 _LATE = 1000.0  # milliseconds; people expect the first results within a tenth of it
 _PAGE = 20
+_SIGN_IN = 401
+_PHOTO_PARAMETER = "UdsPhotoUriWithToken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +271,47 @@ class DirectoryChecks:
         return self.ledger.ask(
             Reason.of(f"trace.checked.{what}", subject=subject), question, server=server, kind=Kind.CHECKED
         )
+
+
+async def check_user_data(
+    base: str, address: UserAddress, parameters: Mapping[str, str], ledger: Ledger, fetcher: Fetcher,
+    told: Callable[[Fault], None], password: str = "",
+) -> None:  # fmt: skip
+    """Where people are looked for by the user data service at ``base``: a search for the person, how long it takes, and
+    whether the picture can be had."""
+    user = address.user
+    url = f"{base}/users?username={quote(user)}&start=0&max=1"
+    line = ledger.ask(
+        Reason.of("trace.checked.directory-search", subject=user), f"GET {url}", server=base, kind=Kind.CHECKED
+    )
+    fetched = await fetcher.get(url)
+    if fetched.status == _SIGN_IN and password:
+        fetched = await fetcher.get(url, basic=(user, password))
+    if fetched.status == _SIGN_IN:
+        ledger.answer(line, Outcome.NONE, "it needs a sign-in: run the doctor with --password")
+        return
+    people: tuple[Person, ...] = ()
+    problem = "" if fetched.ok else fetched.detail or f"HTTP {fetched.status}"
+    if not problem:
+        try:
+            people = Users.parse(fetched.body).people
+        except UdsError as error:
+            problem = str(error)
+    if problem:
+        ledger.answer(line, Outcome.FAILED, problem)
+        told(faults.directory_search(base, problem))
+        return
+    took = fetched.took * 1000
+    ledger.answer(line, Outcome.OK if people else Outcome.NONE, f"{len(people)} people in {took:.0f} ms")
+    if took > _LATE:
+        told(faults.directory_search(base, user, took))
+    template = next((value for name, value in parameters.items() if name.lower() == _PHOTO_PARAMETER.lower()), "")
+    if template:
+        uri = template.replace("%%uid%%", quote(user))
+        where = ledger.ask(
+            Reason.of("trace.checked.directory-photo", subject=user), f"GET {uri}", server=base, kind=Kind.CHECKED
+        )
+        await check_photo(fetcher, ledger, where, user, uri, told)
 
 
 async def check_photo(

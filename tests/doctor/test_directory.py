@@ -10,7 +10,7 @@ import pytest
 
 from ringback.planning.doctor import DoctorReport, DoctorSettings
 from ringback.rules.catalogue import render
-from ringback.services.callmanager.settings import ConfigurationFile
+from ringback.services.callmanager.settings import ConfigurationFile, SearchPolicy
 from tests.directory_sync.company import ANITA as ANITA_BERG
 from tests.directory_sync.company import CROWD, content, crowd
 from tests.doctor.company import Company, port_of, srv
@@ -155,7 +155,7 @@ async def test_attributes_without_an_index_are_named(company: Company, tmp_path:
         "an index for whole values is none for beginnings"
     )
     assert "olcDbIndex: mobile eq,sub" in report.faults[0].change
-    more = "".join(one.ldif for one in crowd(6000)[CROWD:])
+    more = "".join(one.ldif for one in crowd(12000)[CROWD:])
     indexes = "index objectClass eq\nindex uid,sn,givenName,cn,displayName,telephoneNumber,homePhone,mail eq,sub\n"
     with running_slapd(tmp_path / "measured", {}, ldif=content(more), indexes=indexes, size=2**28) as silent:
         report = await report_of(company, silent)
@@ -163,3 +163,31 @@ async def test_attributes_without_an_index_are_named(company: Company, tmp_path:
     assert report.faults[0].why.id == "fault.directory-slow.why.measured"
     assert "mobile" in report.faults[0].why.values["attributes"]
     assert "telephoneNumber" not in report.faults[0].why.values["attributes"]
+
+
+@pytest.mark.parametrize(
+    ("template", "fault"),
+    [("", ""), ("http://dead.example.com/%%uid%%", "directory-photo")],
+)
+async def test_the_user_data_service_is_searched_where_there_is_no_ldap(
+    company: Company, template: str, fault: str
+) -> None:
+    """A picture that nobody has is no fault; a server of pictures that does not answer is one."""
+    directory = {"Directory": {"UdsPhotoUriWithToken": template}} if template else {}
+    file = ConfigurationFile("jabber-config.xml", directory)
+    service = await company.call_manager(configuration=file)
+    names = await company.names(srv(port_of(service, "uds")))
+    report = await examine(names, company.settings(service))
+    assert [one.id for one in report.faults] == ([fault] if fault else [])
+    told = answers(report)
+    assert told["search"].startswith("1 people in ")
+    assert "photo" in told
+
+
+async def test_a_search_that_needs_a_sign_in_is_made_as_the_person(company: Company) -> None:
+    service = await company.call_manager(search=SearchPolicy(needs_sign_in=True))
+    names = await company.names(srv(port_of(service, "uds")))
+    report = await examine(names, company.settings(service))
+    assert "--password" in answers(report)["search"]
+    report = await examine(names, company.settings(service), password="Rain-Over-Bergen-7")
+    assert answers(report)["search"].startswith("1 people in ")
