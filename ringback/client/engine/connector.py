@@ -15,7 +15,8 @@ import structlog
 from ringback.client.configuration.plan import Plan
 from ringback.client.engine.errors import SignInError
 from ringback.client.engine.progress import Progress
-from ringback.client.engine.session import Session, SessionSettings
+from ringback.client.engine.session import Session
+from ringback.client.engine.session_base import SessionSettings
 from ringback.client.engine.signin import presence_fault
 from ringback.client.identity.credentials import Credentials
 from ringback.client.messaging.bearer import Bearer
