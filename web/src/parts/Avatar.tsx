@@ -31,21 +31,23 @@ const pixels = (size: number) => Math.ceil(size * Math.max(1, window.devicePixel
 export function Avatar({ person, size = 40, presence, named = false, plain = false }: AvatarProps) {
   const texts = useTexts();
   const [broken, setBroken] = useState("");
+  const [loaded, setLoaded] = useState("");
   const photo = person.photo && person.photo !== broken ? person.photo : "";
   const badge = size >= 64 ? 20 : size >= 32 ? 13 : 11;
   return (
     <span className={css.avatar} style={{ inlineSize: size, blockSize: size, fontSize: Math.round(size * 0.38) }} data-tone={toneOf(person.id)} data-person={plain ? undefined : person.id}>
-      {photo ? (
+      {/* The letters stand until the picture is there: nothing is empty, and nothing flickers. */}
+      {!(photo && loaded === photo) && <span aria-hidden>{initials(person.name)}</span>}
+      {photo && (
         <img
           src={`/api/photo/${encodeURIComponent(person.id)}?v=${encodeURIComponent(photo)}&size=${pixels(size)}`}
           alt=""
           width={size}
           height={size}
           loading="lazy"
+          onLoad={() => setLoaded(photo)}
           onError={() => setBroken(photo)}
         />
-      ) : (
-        <span aria-hidden>{initials(person.name)}</span>
       )}
       {presence && (
         <span className={css.badge} data-large={size >= 64 || undefined}>
