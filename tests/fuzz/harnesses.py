@@ -49,6 +49,7 @@ from tests.fuzz.oauth import OAUTH
 from tests.fuzz.saml import SAML
 from tests.fuzz.sip import SIP
 from tests.fuzz.sip_agent import AGENT
+from tests.fuzz.voicemail import VOICEMAIL
 
 _HEADER = (
     b"<?xml version='1.0'?><stream:stream to='example.com' version='1.0' xmlns='jabber:client' "
@@ -218,5 +219,5 @@ HARNESSES: dict[str, Harness] = {
     "addresses": Harness(_addresses, (b"anita@example.com/desk", b"[::1]:53", "ändy@exämple.com".encode())),
 }
 
-_OTHERS = MEDIA | SIP | AGENT | SAML | OAUTH | CERTIFICATES | LDAP
+_OTHERS = MEDIA | SIP | AGENT | SAML | OAUTH | CERTIFICATES | LDAP | VOICEMAIL
 HARNESSES |= {name: Harness(run, seeds) for name, (run, seeds) in _OTHERS.items()}

@@ -16,14 +16,13 @@ import argon2
 import structlog
 from aiohttp import hdrs, web
 
+from ringback.net.home_passwords import HomePasswords, HomesUnavailableError
 from ringback.net.token_keys import KeysUnavailableError, TokenKeys
 from ringback.protocols.oauth.tokens import TokenError
 from ringback.rules.name_search import fold
 from ringback.rules.throttle import Throttle
 from ringback.services.voicemail import answers
-from ringback.services.voicemail.accounts import Accounts
 from ringback.services.voicemail.browser import BrowserSignIn
-from ringback.services.voicemail.errors import AccountsUnavailableError
 from ringback.storage.voicemail.records import MailboxRow
 from ringback.storage.voicemail.store import VoicemailStore
 
@@ -58,7 +57,7 @@ class Door:
     """Lets the owners of mailboxes in."""
 
     def __init__(
-        self, store: VoicemailStore, accounts: Accounts, keys: TokenKeys, browser: BrowserSignIn | None = None
+        self, store: VoicemailStore, accounts: HomePasswords, keys: TokenKeys, browser: BrowserSignIn | None = None
     ) -> None:
         """``browser``: None where people don't sign in at an identity provider."""
         self._store = store
@@ -104,7 +103,7 @@ class Door:
         self._by_address.count(address, now)
         try:
             right = await self._is_right(user, password)
-        except AccountsUnavailableError as error:
+        except HomesUnavailableError as error:
             self._by_user.give_back(key)
             self._by_address.give_back(address)
             return answers.refusal(503, "SERVICE_UNAVAILABLE", str(error))

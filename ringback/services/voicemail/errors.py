@@ -7,10 +7,6 @@ class VoicemailError(Exception):
     """A request is not served; the text says why, in one sentence."""
 
 
-class AccountsUnavailableError(VoicemailError):
-    """No call manager answers: nobody can say whether a password is right."""
-
-
 class BadSoundError(VoicemailError):
     """What came is no sound that is taken."""
 

@@ -24,6 +24,7 @@ from ringback.services.voicemail.settings import VoicemailSettings
 
 PATH: Final = "/vmevents/cometd"
 _CHANNEL: Final = "/vmrest/mailbox/"
+_PORTS: Final = "X-Notify-Ports"
 _LARGEST: Final = 256 * 1024
 _UNUSED_SECONDS: Final = 3600.0
 _MOST_OF_ONE: Final = 32  # subscriptions of one mailbox; the oldest goes first
@@ -45,6 +46,8 @@ class Notifications:
         self._bayeux = Bayeux(self._may_listen)
         self._subscriptions: dict[str, _Subscription] = {}
         self._held: dict[str, asyncio.Event] = {}
+        self.ports = (settings.notify_port, settings.notify_tls_port)
+        """Where notifications are given, HTTP and HTTPS."""
 
     def routes(self) -> Sequence[web.RouteDef]:
         """For the REST interface."""
@@ -90,7 +93,8 @@ class Notifications:
             self._end(name)
         name = str(uuid.uuid4())
         self._subscriptions[name] = _Subscription(owner.user, time.monotonic())
-        return web.Response(text=name, headers={"Cache-Control": "no-store"})
+        headers = {"Cache-Control": "no-store", _PORTS: ",".join(map(str, self.ports))}
+        return web.Response(text=name, headers=headers)
 
     def _end(self, name: str) -> None:
         self._bayeux.close_channel(_CHANNEL + name)

@@ -7,13 +7,9 @@ what was recorded on a phone. Documents are JSON or XML.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
 
-from aiohttp import BodyPartReader, MultipartReader, hdrs, web
+from aiohttp import MultipartReader, hdrs, web
 
-from ringback.protocols.markup import Element
-from ringback.protocols.vmrest import documents
 from ringback.protocols.vmrest.calls import CallControl
 from ringback.protocols.vmrest.documents import DocumentError
 from ringback.protocols.vmrest.mailbox import NewMessage, recipients_of
@@ -21,30 +17,14 @@ from ringback.protocols.vmrest.messages import message_id
 from ringback.services.voicemail import answers, errors
 from ringback.services.voicemail.door import Owner
 from ringback.services.voicemail.mailroom import Delivered, Mailroom
+from ringback.services.voicemail.parts import DOCUMENTS, Part, read_parts
 from ringback.services.voicemail.settings import VoicemailSettings
-from ringback.services.voicemail.sounds import NO_G729
 from ringback.storage.voicemail.errors import MailboxFullError
 from ringback.storage.voicemail.records import Kept
 from ringback.storage.voicemail.store import VoicemailStore
 
-_DOCUMENT_LIMIT: Final = 64 * 1024
-_OCTETS_PER_SECOND: Final = 48_000 * 2  # 16-bit linear at the highest rate that is taken
-_DOCUMENTS: Final = (documents.JSON, documents.XML, "text/xml")
-_SOUNDS: Final = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave")
-_MOST_PARTS: Final = 3
-
 Stream = Callable[[str, str], bytes | None]
 """What a person recorded on a phone, by user and id of the stream."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    kind: str
-    body: bytes
-
-    def document(self, name: str) -> Element:
-        """Raises DocumentError."""
-        return documents.parse(self.body, self.kind.replace("text/", "application/"), name)
 
 
 class Sending:
@@ -55,7 +35,6 @@ class Sending:
         self._store = store
         self._stream = stream
         self._longest = settings.longest_seconds
-        self._sound_limit = int(settings.longest_seconds * _OCTETS_PER_SECOND) + 4096
 
     async def post(self, owner: Owner, request: web.Request) -> web.Response:
         """Read the parts and deliver. The answer names the sent message. Raises DocumentError."""
@@ -72,16 +51,14 @@ class Sending:
         elif method:
             raise DocumentError("Say which message is replied to: messageid=")
         try:
-            parts = await self._parts(await request.multipart())
+            parts = await read_parts(await _multipart(request), self._longest)
         except errors.BadSoundError as error:
             return answers.refusal(415, "UNSUPPORTED_MEDIA_TYPE", str(error))
         except errors.TooLongError as error:
             return answers.refusal(413, "MESSAGE_TOO_LONG", str(error))
-        except (ValueError, web.HTTPException) as error:
-            raise DocumentError(f"The multipart body can't be read: {error}") from error
         return await self._answer(owner, about, method, parts)
 
-    async def _answer(self, owner: Owner, about: Kept | None, method: str, parts: list[_Part]) -> web.Response:
+    async def _answer(self, owner: Owner, about: Kept | None, method: str, parts: list[Part]) -> web.Response:
         try:
             done = await self._deliver(owner, about, method, parts)
         except errors.BadSoundError as error:
@@ -104,12 +81,12 @@ class Sending:
         place = f"/vmrest/messages/{sent.message.wire_id}" if sent is not None else ""
         return web.Response(status=201, text=place, headers={hdrs.LOCATION: place, "Cache-Control": "no-store"})
 
-    async def _deliver(self, owner: Owner, about: Kept | None, method: str, parts: list[_Part]) -> Delivered:
+    async def _deliver(self, owner: Owner, about: Kept | None, method: str, parts: list[Part]) -> Delivered:
         """Raises DocumentError, and as the mailroom."""
         message = NewMessage.read_from(parts[0].document("Message"))
         rest = parts[1:]
         to = []
-        if rest and rest[0].kind in _DOCUMENTS and not (method and _is_control(rest[0])):
+        if rest and rest[0].kind in DOCUMENTS and not (method and _is_control(rest[0])):
             to = list(recipients_of(rest.pop(0).document("Recipients")))
         elif not method:
             raise DocumentError("The second part of a message names its recipients")
@@ -124,9 +101,9 @@ class Sending:
             to = [*self._mailroom.whom_to_reply(owner.mailbox, about, everybody=method == "replyall"), *to]
         return await self._mailroom.send(owner.mailbox, message, to, sound, about=about)
 
-    def _sound(self, owner: Owner, part: _Part) -> bytes:
+    def _sound(self, owner: Owner, part: Part) -> bytes:
         """The sound of a part: what it holds, or what it names. Raises DocumentError, BadSoundError."""
-        if part.kind not in _DOCUMENTS:
+        if part.kind not in DOCUMENTS:
             return part.body
         control = CallControl.read_from(part.document("CallControl"))
         found = self._stream(owner.user, control.resource) if control.kind == "STREAM" else None
@@ -134,36 +111,15 @@ class Sending:
             raise DocumentError("There is no such recording: only what was just recorded on a phone can be sent")
         return found
 
-    async def _parts(self, reader: MultipartReader) -> list[_Part]:
-        """The bodies. Raises DocumentError where they are others, more, or too long, BadSoundError."""
-        found: list[_Part] = []
-        while (part := await reader.next()) is not None:
-            if len(found) == _MOST_PARTS or not isinstance(part, BodyPartReader):
-                raise DocumentError("A message has three parts: message, recipients, sound")
-            kind = part.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
-            if kind.startswith("audio/g729"):
-                raise errors.BadSoundError(NO_G729)
-            allowed = _DOCUMENTS if not found else (*_DOCUMENTS, *_SOUNDS)
-            if kind not in allowed:
-                wanted = documents.JSON if not found else "audio/wav"
-                raise DocumentError(f"Part {len(found) + 1} must be {wanted}, not {kind[:40] or 'nothing'}")
-            found.append(_Part(kind, await self._read(part, document=kind in _DOCUMENTS)))
-        if len(found) < 2:
-            raise DocumentError("A message has three parts: message, recipients, sound")
-        return found
 
-    async def _read(self, part: BodyPartReader, *, document: bool) -> bytes:
-        limit = _DOCUMENT_LIMIT if document else self._sound_limit
-        body = bytearray()
-        while chunk := await part.read_chunk(65_536):
-            body += chunk
-            if len(body) > limit and document:
-                raise DocumentError(f"A part is longer than {limit} octets")
-            if len(body) > limit:
-                raise errors.TooLongError(f"A message may last {self._longest:g} seconds at most")
-        return bytes(body)
+async def _multipart(request: web.Request) -> MultipartReader:
+    """Raises DocumentError where the type names no boundary."""
+    try:
+        return await request.multipart()
+    except (ValueError, AssertionError) as error:
+        raise DocumentError(f"The multipart body can't be read: {error}") from error
 
 
-def _is_control(part: _Part) -> bool:
+def _is_control(part: Part) -> bool:
     """Whether a document names a recording rather than recipients."""
     return b"resourceType" in part.body

@@ -13,10 +13,10 @@ from typing import Any, Final
 import structlog
 from aiohttp import web
 
+from ringback.net.home_passwords import HomePasswords
 from ringback.net.service import Endpoint
 from ringback.net.tls import client_context, server_context
 from ringback.net.token_keys import TokenKeys, TokenKeySettings
-from ringback.services.voicemail.accounts import Accounts
 from ringback.services.voicemail.browser import BrowserSignIn
 from ringback.services.voicemail.door import Door, hash_secret
 from ringback.services.voicemail.mailroom import Mailroom
@@ -75,7 +75,8 @@ class VoicemailService:
         store = await VoicemailStore.open(settings.database_url)
         stack.push_async_callback(store.close)
         await _sow(store, settings)
-        accounts = Accounts(settings)
+        calling = client_context(settings.ca_file, mode=settings.identity.mode)
+        accounts = HomePasswords(settings.call_managers, calling)
         await accounts.start()
         stack.push_async_callback(accounts.stop)
         keys = TokenKeys(
@@ -83,7 +84,7 @@ class VoicemailService:
                 nodes=settings.call_managers,
                 user=settings.application_user,
                 password=settings.application_password,
-                tls=client_context(settings.ca_file, mode=settings.identity.mode),
+                tls=calling,
             )
         )
         await keys.start()
@@ -118,6 +119,7 @@ class VoicemailService:
             Endpoint(_ROLE, settings.node, "sip", "sip", settings.address, telephone.ports[0]),
             Endpoint(_ROLE, settings.node, "sip-tls", "sips", settings.address, telephone.ports[1]),
         )
+        notifications.ports = (self._endpoints[1].port, self._endpoints[2].port)
         await self._keep_doing(stack, mailroom.keep_sweeping(), "deleted messages")
         await self._keep_doing(stack, notifications.keep_tidy(), "subscriptions")
         _log.info("voicemail serves", node=settings.node, mailboxes=len(settings.mailboxes))
