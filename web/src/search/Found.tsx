@@ -165,8 +165,7 @@ export function Found({ shown, query, choices, active, search, rooms, plan, onAc
               <div role="group" aria-label={t("search.people")}>
                 <div className={css.title} aria-hidden>
                   {t("search.people")}
-                  <span>{counted}</span>
-                  {took && <span>{took}</span>}
+                  <span title={took}>{counted}</span>
                 </div>
                 {section(["person", "more"])}
               </div>
