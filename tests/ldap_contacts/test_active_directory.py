@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,11 @@ from ringback.net.ldap.kerberos import KerberosSettings
 from ringback.net.tls import client_context
 from ringback.protocols.ldap.filters import equals
 from ringback.protocols.ldap.search import LdapSearch
+from ringback.services.callmanager.synchronisation.agreement import Agreement, DirectoryAccess
+from ringback.services.callmanager.synchronisation.decide import Kind
+from ringback.services.callmanager.synchronisation.runner import run
+from ringback.storage.callmanager.store import Store
+from ringback.storage.callmanager.synced import SyncStore
 from tests.ldap_contacts.conftest import PASSWORD, World
 from tests.support.samba import BASE, DOMAIN, HOST, Samba
 
@@ -93,6 +100,28 @@ class TestController:
             async with world.source(controller.ca, FOREST, typed=lambda: Login("anna", "wrong")):
                 pass
         assert caught.value.reason.id == "contacts.source.login_needed"
+
+    async def test_its_people_become_people_of_a_cluster(self, controller: Samba, tmp_path: Path) -> None:
+        """By the usual filter and attributes of Active Directory; groups are looked through by the server's own rule."""
+        server = LdapServer(HOST, 636, secure=True, address=controller.address)
+        access = DirectoryAccess((server,), f"anna@{DOMAIN}", PASSWORD, controller.ca)
+        agreement = Agreement("Domain", access, BASE, "example.com", "office", product="active-directory")
+        store = await Store.open(f"sqlite+aiosqlite:///{tmp_path / 'office.db'}")
+        try:
+            sync = SyncStore(store.engine)
+            found = (await run(sync, agreement)).difference
+            people = (await sync.current("Domain")).mine
+            administrators = f"CN=Administrators,CN=Builtin,{BASE}"
+            grouped = (await run(sync, replace(agreement, groups=(administrators,)), dry=True)).difference
+        finally:
+            await store.close()
+        added = {change.user: change.number for change in found.changes if change.kind is Kind.ADD}
+        assert added == {"anna": "0100", "bernd": ""}, "no computers, no accounts that are switched off"
+        assert people["anna"].person.department == "Optics"
+        assert len(people["anna"].row.unique_id) == 36, "objectGUID as text"
+        assert {change.entry.split(",")[0] for change in grouped.changes if change.kind is Kind.SKIP} == {
+            "CN=Administrator"
+        }
 
 
 class TestWithoutTls:

@@ -129,12 +129,13 @@ def running_directory(
     ports: tuple[int, int] | None = None,
     authority: Authority | None = None,
     host: str = HOST,
+    address: str = "127.0.0.1",
 ) -> Iterator[CompanyDirectory]:
-    """A directory with ``count`` people and ``extra`` (LDIF) on 127.0.0.1."""
+    """A directory with ``count`` people and ``extra`` (LDIF) on this computer."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "data").mkdir()
     authority = authority or Authority(folder / "authority")
-    identity = authority.issue("ldap", [host], ["127.0.0.1"])
+    identity = authority.issue("ldap", [host], [address])
     own = authority.issue("p0", ["p0"], [])
     both = folder / "identity.pem"
     both.write_bytes(own.certificate.read_bytes() + own.key.read_bytes())
@@ -146,12 +147,12 @@ def running_directory(
         )
     )  # fmt: skip
     seconds = _load(folder, configuration, count, extra)
-    clear, secure = ports or free_ports(2)
-    listen = f"ldap://127.0.0.1:{clear} ldaps://127.0.0.1:{secure}"
+    clear, secure = ports or free_ports(2, address)
+    listen = f"ldap://{address}:{clear} ldaps://{address}:{secure}"
     with running(("/usr/sbin/slapd", "-d", "0", "-f", str(configuration), "-h", listen), folder=folder) as process:
         for port in (clear, secure):
-            wait_for_port("127.0.0.1", port, process)
-        yield CompanyDirectory("127.0.0.1", clear, secure, authority.ca_file, both, process.pid, seconds)
+            wait_for_port(address, port, process)
+        yield CompanyDirectory(address, clear, secure, authority.ca_file, both, process.pid, seconds)
 
 
 def _load(folder: Path, configuration: Path, count: int, extra: str) -> float:
