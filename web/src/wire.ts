@@ -439,7 +439,7 @@ export interface PhonePlay {
   state: "calling" | "playing" | "paused";
 }
 
-/** A voice message. ``party``: who left it; ``to``: who got it (sent ones). ``new``: not heard yet. ``kept``: its */
+/** A voice message. ``party``: who left it; ``to``: who got it. ``new``: not heard yet. ``kept``: its */
 export interface VoiceMessage {
   id: string;
   folder: "inbox" | "sent" | "deleted";

@@ -20,6 +20,7 @@ from ringback.client.configuration.plan import Plan
 from ringback.client.contacts.sources.base import Record
 from ringback.client.contacts.sources.context import Login, SourceContext
 from ringback.client.contacts.sources.uds import UdsSource
+from ringback.client.contacts.system_books import own_address_books
 from ringback.client.engine.base import Attempt, EngineBase, Found
 from ringback.client.engine.by_hand import name_server, voicemail_servers
 from ringback.client.engine.connector import Connector, Told
@@ -149,7 +150,8 @@ class Arriving(EngineBase):
         session = self.session = Session(own, store, self.events)
         await session.load()
         people = self._people = PeopleService(session, self._ask_certificate)
-        people.sources.use_books(self._settings.address_books)
+        own_books = await asyncio.to_thread(own_address_books, self._settings.data)
+        people.sources.use_books((*self._settings.address_books, *own_books))
         session.calling.use_directory(people)
         if self._key.warning is not None:
             session.board.set("configuration", "up", text=self._key.warning)

@@ -19,7 +19,7 @@ GreetingKind = Literal["standard", "alternate", "busy", "closed", "internal", "h
 
 
 class VoiceMessage(Struct, frozen=True, kw_only=True):
-    """A voice message. ``party``: who left it; ``to``: who got it (sent ones). ``new``: not heard yet. ``kept``: its
+    """A voice message. ``party``: who left it; ``to``: who got it. ``new``: not heard yet. ``kept``: its
     sound is on this machine. ``transcript``: what a speech model of this machine made of it; empty: nothing."""
 
     id: str

@@ -21,6 +21,7 @@ from ringback.protocols.vmrest.messages import FolderName, Message
 KEPT: Final = 2000  # messages; the oldest go
 SHOWN: Final = 50  # how many a page gets at first
 _KIND: Final = "voice-message"
+_PLAIN: Final = "Message from "  # what the service writes where nobody wrote a subject: the sender is shown already
 
 
 class VoiceBook:
@@ -155,8 +156,8 @@ class VoiceBook:
             urgent=message.priority == "Urgent",
             private=message.sensitivity != "Normal",
             secure=message.secure,
-            subject=message.subject,
-            to=to if folder == "sent" else [],
+            subject="" if message.subject == f"{_PLAIN}{sender.display_name}" else message.subject,
+            to=to,
             kept=self._has_sound(message.id),
             transcript=known.transcript if known is not None else "",
         )

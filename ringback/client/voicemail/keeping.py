@@ -2,8 +2,8 @@
 
 A round: subscribe, begin to listen, then look at everything (so nothing falls between), then take notice after notice.
 A notice about few messages asks for these; anything that may have been missed (a new round, an unknown kind, very many
-at once) looks at everything again. Where notifications can't be had, the mailbox is looked at once a minute and
-whenever the phone's message-waiting changes. Rounds that fail wait ever longer.
+at once) looks at everything again. Where notifications can't be had, the mailbox is looked at ever more rarely,
+once a minute in the end, and whenever the phone's message-waiting changes. Rounds that fail wait ever longer.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from ringback.rules.reasons import Reason
 
 POLL_SECONDS: Final = 60.0
 _BACKOFF: Final = Backoff(first=1.0, longest=120.0)
+_DEAF: Final = Backoff(first=1.0, longest=POLL_SECONDS)
 _FEW: Final = 8  # messages of one answer that are asked for one by one
 _PENDING: Final = "voice-pending"
 _CHANGED: Final = ("NEW_MESSAGE", "SAVED_MESSAGE", "UNREAD_MESSAGE", "DELETED_MESSAGE_UNDELETE")
@@ -70,6 +71,7 @@ class Keeper:
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
         self._failures = 0
+        self._deaf = 0  # rounds in a row without notifications
         self._seen = False  # the whole inbox was looked at once in this session or an earlier one
         self._limits: Limits | None = None
         self._pending: dict[str, bool] = {}
@@ -116,7 +118,11 @@ class Keeper:
             self._card.set(told=False)
             self._card.state("waiting", error.reason, again.reason, server=server, retry_in=again.seconds)
             return again.seconds
-        return 0.0 if self._card.now.told else POLL_SECONDS
+        if self._card.now.told:  # they ended just now: perhaps the service was started anew
+            self._deaf = 0
+            return 0.0
+        self._deaf += 1
+        return next_wait(self._deaf, random.random(), _DEAF).seconds  # noqa: S311
 
     async def _round(self, https: Https, notify_port: int) -> None:
         """Until the notifications end. Raises VoicemailError where the service itself gives no answer."""

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import structlog
@@ -64,7 +65,7 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class VoicemailMeans:
     """What a connection needs. ``servers`` in the order to try; ``source``: the service profile's word on accounts;
-    ``certificate`` hears of certificates that need the person's word."""
+    ``certificate`` hears of certificates that need the person's word; ``data``: where this machine keeps things."""
 
     servers: Sequence[HostPort]
     names: NameClient
@@ -73,6 +74,7 @@ class VoicemailMeans:
     source: str = ""
     certificate: Callable[[UnreachableError], None] = lambda _: None
     notify_port: int = NOTIFY_PORT
+    data: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class Voicemail:
         self._on_phone = OnPhone(self._plays)
         self._tasks: set[asyncio.Task[None]] = set()
         self._speaking = asyncio.Lock()
+        self._model: Path | None = None
 
     # --- life
 
@@ -107,12 +110,15 @@ class Voicemail:
         """Show what is kept on this machine."""
         await self.shelf.load()
         await self._book.load()
-        wanted = bool(await self._session.store.get(_CHOICE, "speech", bool))
-        self._card.set(new=self._book.unheard, speech="absent" if not speech.available() else "on" if wanted else "off")
+        self._card.set(new=self._book.unheard)
 
     async def run(self, means: VoicemailMeans) -> None:
         """Keep in step with the service until cancelled."""
         watcher = asyncio.create_task(self._watch(), name="voicemail watch")
+        self._model = speech.model(means.data) if means.data is not None else None
+        if self._model is not None:
+            wanted = await self._session.store.get(_CHOICE, "speech", bool)
+            self._card.set(speech="on" if wanted else "off")
         try:
             if not means.servers:
                 self._card.state("off", Reason.of("voicemail.no_server"))
@@ -237,16 +243,16 @@ class Voicemail:
 
     async def set_speech(self, *, on: bool) -> None:
         """Have a speech model of this machine write down what is said in messages that are opened, or not any more."""
-        if not speech.available():
-            raise VoicemailError(Reason.of("voicemail.no_speech", package=speech.PACKAGE))
+        if self._model is None:
+            raise VoicemailError(Reason.of("voicemail.no_speech"))
         await self._session.store.put(_CHOICE, "speech", on)
         self._card.set(speech="on" if on else "off")
 
     async def _write_down(self, message: str, data: bytes) -> None:
         async with self._speaking:  # one after another: it is much work
             row = self._book.get(message)
-            if row is not None and not row.transcript:
-                text = await speech.write_down(data)
+            if row is not None and not row.transcript and self._model is not None:
+                text = await speech.write_down(data, self._model)
                 await self._book.change(message, transcript=text)
 
     def _later(self, work: Coroutine[object, object, None], name: str) -> None:

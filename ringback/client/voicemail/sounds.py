@@ -14,16 +14,18 @@ import numpy as np
 
 from ringback.client.store.store import Store
 from ringback.client.voicemail.errors import VoicemailError
+from ringback.media.codecs import Resampler
 from ringback.media.players.recorder import wav
 from ringback.media.players.sound import SoundFileError, parse_sound
 from ringback.rules.reasons import Reason
 
-STEPS: Final = 120  # bars of a waveform, at most
+STEPS: Final = 80  # bars of a waveform, at most
 KEPT_OCTETS: Final = 64 * 1024 * 1024
 KEPT_SOUNDS: Final = 200
 RECORDING_LIMIT: Final = 32 * 1024 * 1024  # octets
 _RECORDINGS: Final = 4
 _RECORDING_SECONDS: Final = 3600.0
+_TELEPHONE: Final = 8000  # Hz
 _KIND, _INDEX = "voice-sound", "voice-sounds"
 _FORMATS: Final = {1: "linear PCM", 6: "G.711 A-law", 7: "G.711 mu-law", 49: "GSM 06.10", 131: "G.729", 85: "MP3"}
 
@@ -71,6 +73,18 @@ def playable(data: bytes) -> bytes:
     except SoundFileError as error:
         raise VoicemailError(Reason.of("voicemail.format", format=format_of(data), why=error)) from error
     return wav(sound.pcm, sound.rate)
+
+
+def for_sending(data: bytes) -> bytes:
+    """A recording as it is sent: G.711 mu-law at 8 kHz, which every voicemail takes (the default, F3). Blocks.
+
+    Raises VoicemailError for what is no sound.
+    """
+    try:
+        sound = parse_sound(data)
+    except SoundFileError as error:
+        raise VoicemailError(Reason.of("voicemail.format", format=format_of(data), why=error)) from error
+    return wav(Resampler(sound.rate, _TELEPHONE).process(sound.pcm), _TELEPHONE, law="mu")
 
 
 class SoundShelf:
@@ -135,13 +149,13 @@ class Recordings:
 
     def put(self, data: bytes) -> str:
         """Keep one; its id. Raises VoicemailError for what is no sound."""
-        shape_of(data, 1)
+        sound = for_sending(data)
         now = self._clock()
         self._kept = {name: one for name, one in self._kept.items() if one[0] + _RECORDING_SECONDS > now}
         while len(self._kept) >= _RECORDINGS:
             self._kept.pop(next(iter(self._kept)))
         name = hashlib.sha256(secrets.token_bytes(16)).hexdigest()[:24]
-        self._kept[name] = (now, data)
+        self._kept[name] = (now, sound)
         return name
 
     def get(self, name: str) -> bytes:

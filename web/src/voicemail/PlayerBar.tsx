@@ -59,14 +59,14 @@ function Speed({ player }: { player: Player }) {
     <Menu checkedValues={{ speed: [String(voiceSpeed)] }} onCheckedValueChange={(_, data) => player.setSpeed(Number(data.checkedItems[0] ?? 1))}>
       <MenuTrigger disableButtonEnhancement>
         <Button appearance="subtle" className={css.strong ?? ""} aria-label={t("voicemail.speed", { speed: number(voiceSpeed) })}>
-          {t("voicemail.times", { speed: number(voiceSpeed) })}
+          <bdi dir="ltr">{t("voicemail.times", { speed: number(voiceSpeed) })}</bdi>
         </Button>
       </MenuTrigger>
       <MenuPopover>
         <MenuList>
           {SPEEDS.map((speed) => (
             <MenuItemRadio key={speed} name="speed" value={String(speed)}>
-              {t("voicemail.times", { speed: number(speed) })}
+              <bdi dir="ltr">{t("voicemail.times", { speed: number(speed) })}</bdi>
             </MenuItemRadio>
           ))}
         </MenuList>

@@ -4,13 +4,13 @@ import { Mic20Regular, Pause20Regular, Play20Regular, Record20Regular, RecordSto
 import { useEffect, useRef, useState } from "react";
 
 import { DeviceError } from "../calls/devices";
-import { clockOf } from "../calls/words";
 import { Notice } from "../parts/Notice";
 import { useTexts } from "../texts/texts";
 import type { Recording } from "./recording";
 import { record } from "./recording";
 import { usePlayer } from "./usePlayer";
 import css from "./voicemail.module.css";
+import { timeOf } from "./words";
 
 interface Props {
   /** Seconds; 0: no limit is known. */
@@ -109,8 +109,8 @@ export function RecordField({ longest, onChange }: Props) {
         )}
         {wav && <Preview wav={wav} seconds={seconds} />}
         <span className={css.clock} role="timer">
-          {clockOf(seconds)}
-          {longest > 0 && <small> / {clockOf(longest)}</small>}
+          {timeOf(seconds)}
+          {longest > 0 && <small> / {timeOf(longest)}</small>}
         </span>
       </div>
       <div className={css.level} role="meter" aria-label={t("devices.level")} aria-valuemin={0} aria-valuemax={100} aria-valuenow={running ? Math.round(level * 100) : 0}>

@@ -132,7 +132,7 @@ export function SendDialog({ way, message, onClose }: { way: Way; message: Voice
             <div className={css.marks}>
               <Checkbox label={t("voicemail.urgent")} checked={urgent} onChange={(_, data) => setUrgent(Boolean(data.checked))} />
               <Checkbox label={t("voicemail.private")} checked={secret} onChange={(_, data) => setSecret(Boolean(data.checked))} />
-              {way === "reply" && <Checkbox label={t("voicemail.replyAll")} checked={everybody} onChange={(_, data) => setEverybody(Boolean(data.checked))} />}
+              {way === "reply" && message && message.to.length > 1 && <Checkbox label={t("voicemail.replyAll")} checked={everybody} onChange={(_, data) => setEverybody(Boolean(data.checked))} />}
             </div>
             {problem && (
               <p role="alert" className={css.problem}>

@@ -109,7 +109,7 @@ export function VoiceDetail(props: Props) {
           {message.transcript && (
             <section className={css.transcript} aria-label={t("voicemail.transcript")}>
               <h3>{t("voicemail.transcript")}</h3>
-              <p lang="en">{message.transcript}</p>
+              <p>{message.transcript}</p>
               <p className={css.note}>{t("voicemail.transcript.note")}</p>
             </section>
           )}

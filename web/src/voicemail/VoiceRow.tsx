@@ -4,7 +4,7 @@ import type { MouseEvent } from "react";
 import { memo } from "react";
 
 import { PartyFace } from "../calls/PartyFace";
-import { clockOf, lengthOf, partyNumber } from "../calls/words";
+import { lengthOf, partyNumber } from "../calls/words";
 import { usePerson } from "../engine/hooks";
 import { go, placePath } from "../engine/place";
 import { presenceSentence } from "../parts/presenceWords";
@@ -12,7 +12,7 @@ import shell from "../shell/shell.module.css";
 import { useTexts } from "../texts/texts";
 import type { VoiceMessage } from "../wire";
 import css from "./voicemail.module.css";
-import { whoOf } from "./words";
+import { timeOf, whoOf } from "./words";
 
 export const VoiceRow = memo(function VoiceRow({ message, current }: { message: VoiceMessage; current: boolean }) {
   const texts = useTexts();
@@ -45,7 +45,7 @@ export const VoiceRow = memo(function VoiceRow({ message, current }: { message: 
         </span>
         <span className={shell.second}>
           <span>
-            {clockOf(message.seconds)}
+            {timeOf(message.seconds)}
             {facts.map((fact) => (
               <span key={fact}>
                 {" · "}

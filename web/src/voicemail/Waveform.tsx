@@ -1,9 +1,9 @@
 /** The shape of a sound as a slider: by pointer and by keys. It runs from left to right in every language. */
 import type { KeyboardEvent, PointerEvent } from "react";
 
-import { clockOf } from "../calls/words";
 import { useTexts } from "../texts/texts";
 import css from "./voicemail.module.css";
+import { timeOf } from "./words";
 
 const STEP = 5;
 const LEAP = 10;
@@ -50,7 +50,7 @@ export function Waveform({ peaks, seconds, at, onSeek, onToggle }: Props) {
         aria-valuemin={0}
         aria-valuemax={Math.round(seconds)}
         aria-valuenow={Math.round(at)}
-        aria-valuetext={t("voicemail.position.of", { at: clockOf(at), length: clockOf(seconds) })}
+        aria-valuetext={t("voicemail.position.of", { at: timeOf(at), length: timeOf(seconds) })}
         onKeyDown={keys}
         onPointerDown={(event) => {
           event.currentTarget.setPointerCapture(event.pointerId);
@@ -64,8 +64,8 @@ export function Waveform({ peaks, seconds, at, onSeek, onToggle }: Props) {
         <b style={{ insetInlineStart: `${share * 100}%` }} aria-hidden />
       </div>
       <div className={css.times} aria-hidden>
-        <span>{clockOf(at)}</span>
-        <span>{clockOf(seconds)}</span>
+        <span>{timeOf(at)}</span>
+        <span>{timeOf(seconds)}</span>
       </div>
     </div>
   );

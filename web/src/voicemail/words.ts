@@ -1,5 +1,5 @@
 /** Voice messages in words. */
-import { partyName } from "../calls/words";
+import { clockOf, partyName } from "../calls/words";
 import type { Texts } from "../texts/texts";
 import type { VoiceMessage } from "../wire";
 
@@ -9,6 +9,9 @@ export function whoOf(texts: Texts, message: VoiceMessage): string {
   const names = message.to.map((party) => partyName(texts, party));
   return names.length > 2 ? texts.t("voicemail.to.more", { name: names[0] ?? "", count: names.length - 1 }) : texts.list(names);
 }
+
+/** 0:42, or 1:04:12. */
+export const timeOf = (seconds: number): string => clockOf(seconds).replace(/^0(?=\d:)/, "");
 
 /** Heads of the list: today, the last days, earlier. */
 export type Age = "today" | "week" | "earlier";
