@@ -11,7 +11,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from ringback.client.discovery.evidence import outcome_of, text_of
@@ -19,6 +19,7 @@ from ringback.client.discovery.ledger import Ledger
 from ringback.net.certificates import facts_of, look, obstacle_of
 from ringback.net.fetch import Fetcher
 from ringback.net.ldap.connection import LdapConnection, LdapServer
+from ringback.net.ldap.directory import LdapBound, LdapDirectory, LdapDirectorySettings
 from ringback.net.ldap.errors import (
     LdapCertificateError,
     LdapError,
@@ -27,7 +28,7 @@ from ringback.net.ldap.errors import (
     LdapUnavailableError,
 )
 from ringback.net.ldap.indexes import IndexFinding, look_at_indexes
-from ringback.net.ldap.signing_in import Credentials, LdapSignInError, SignInMeans, sign_in
+from ringback.net.ldap.signing_in import Credentials, LdapSignInError, SignInMeans
 from ringback.net.tls_checks import CheckedContext
 from ringback.planning.doctor_certificates import TlsPlace
 from ringback.protocols.ldap.persons import read_person, wanted_attributes
@@ -112,31 +113,42 @@ class DirectoryChecks:
         place = HostPort(server.host, server.port)
         line = self._ask("directory-server", _shown(server), _shown(server), str(place))
         self.secure(TlsPlace(place, ldap=not server.secure))
+        means = SignInMeans(self._credentials)
+        directory = LdapDirectory(LdapDirectorySettings((server,), settings, self._connect, self._connect_clear, means))
         try:
-            connection = await self._connect(server)
+            bound = await directory.bound()
+            self.ledger.answer(line, Outcome.OK, _words_of(bound.root))
+            await self._signed_in(bound, settings)
+        except LdapSignInError as error:
+            self.ledger.answer(line, Outcome.OK, "it answers, and its certificate is good")
+            self._not_signed_in(server, settings, error)
+        except LdapRefusedError as error:
+            self.told(faults.directory_search(_shown(server), str(error)))
         except LdapError as error:
+            if directory.server is not None:
+                self.told(faults.directory_search(_shown(server), str(error)))
+                return None
             self.ledger.answer(line, Outcome.FAILED, str(error))
             await self._not_connected(server, error)
             return error
-        try:
-            root = await connection.root()
-            self.ledger.answer(line, Outcome.OK, _words_of(root))
-            await self._signed_in(connection, server, settings, root)
-        except LdapError as error:
-            self.told(faults.directory_search(_shown(server), str(error)))
-            return None
         finally:
-            await connection.close()
+            await directory.close()
         return None
 
-    async def _connect(self, server: DirectoryServer) -> LdapConnection:
-        """To the first address that answers. Raises LdapUnavailableError."""
+    async def _connect(self, server: LdapServer) -> LdapConnection:
+        """Over TLS, to the first address that answers. Raises LdapUnavailableError."""
+        return await self._open(server, self.fetcher.tls)
+
+    async def _connect_clear(self, server: LdapServer) -> LdapConnection:
+        """Without TLS, for Kerberos, which encrypts by itself. Raises LdapUnavailableError."""
+        return await self._open(server, None)
+
+    async def _open(self, server: LdapServer, tls: ssl.SSLContext | None) -> LdapConnection:
         answer = await self.fetcher.names.addresses(server.host)
         failure = LdapUnavailableError(f"There is no address for {server.host}")
         for address in answer.addresses:
-            target = LdapServer(server.host, server.port, server.secure, address)
             try:
-                return await LdapConnection.open(target, self.fetcher.tls, self.seconds)
+                return await LdapConnection.open(replace(server, address=address), tls, self.seconds)
             except LdapUnavailableError as error:
                 failure = error
                 if isinstance(error, LdapCertificateError | LdapInsecureError):
@@ -159,19 +171,17 @@ class DirectoryChecks:
                 facts = facts_of(shown.chain[0], str(place), server.host) if shown is not None else None
             self.told(certificate_fault(ServerFailure(place, obstacle, facts, detail=str(error))))
 
-    async def _signed_in(
-        self, connection: LdapConnection, server: DirectoryServer, settings: DirectorySettings, root: RootDse
-    ) -> None:
+    def _not_signed_in(self, server: DirectoryServer, settings: DirectorySettings, error: LdapSignInError) -> None:
         where = _shown(server)
+        line = self._ask("directory-sign-in", where, "bind", where)
+        self.ledger.answer(line, Outcome.FAILED, str(error), reasons=error.reasons)
+        why = "; ".join(render(reason) for reason in error.reasons) or str(error)
+        self.told(faults.directory_sign_in(where, why, invalid=bool(settings.username)))
+
+    async def _signed_in(self, bound: LdapBound, settings: DirectorySettings) -> None:
+        connection, root, where = bound.connection, bound.root, _shown(bound.server)
         line = self._ask("directory-sign-in", where, ", ".join(root.mechanisms) or "simple", where)
-        try:
-            found = await sign_in(connection, server.host, root.mechanisms, settings, SignInMeans(self._credentials))
-        except LdapSignInError as error:
-            self.ledger.answer(line, Outcome.FAILED, str(error), reasons=error.reasons)
-            why = "; ".join(render(reason) for reason in error.reasons) or str(error)
-            self.told(faults.directory_sign_in(where, why, invalid=bool(settings.username)))
-            return
-        self.ledger.answer(line, Outcome.OK, found.way.way, reasons=found.reasons)
+        self.ledger.answer(line, Outcome.OK, bound.signed_in.way.way, reasons=bound.signed_in.reasons)
         bases = settings.bases or root.contexts[:1]
         await self._indexes(connection, where, settings, root, bases)
         entry = await self._person(connection, where, settings, root, bases)
