@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from ringback.client.calling.script import Talk, begin, next_call
@@ -204,6 +204,7 @@ async def sign_in(
     data: Path | None = None,
     cloud_url: str = "",
     remember: bool = False,
+    address_books: Sequence[Path] = (),
 ) -> AsyncIterator[Me]:
     """Sign in for as long as the block runs.
 
@@ -212,7 +213,9 @@ async def sign_in(
     ``remember``: the next sign-in with the same ``data`` asks nothing.
     ``nameserver`` ``host:port`` to ask instead of the system's; ``server``: an XMPP server by hand instead of looking
     for one; ``ca_file``: authorities to trust as well; ``data``: a folder to keep history in, else nothing stays;
-    ``cloud_url``: the cloud look-up, by default nobody is asked. Raises SignInError with the fault, AddressError.
+    ``cloud_url``: the cloud look-up, by default nobody is asked. ``address_books``: files and folders of vCards and CSV
+    that are searched, too (``contacts.system_books`` knows where such lie). Raises SignInError with the fault,
+    AddressError.
     """
     server_to_ask = HostPort.parse(nameserver, 53) if isinstance(nameserver, str) else nameserver
     with contextlib.ExitStack() as stack:
@@ -224,6 +227,7 @@ async def sign_in(
             ca_file=Path(ca_file) if ca_file else None,
             cloud_url=cloud_url,
             use_keyring=data is not None,
+            address_books=tuple(address_books),
         )
         async with Engine(settings) as engine:
             if server:

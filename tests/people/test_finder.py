@@ -14,6 +14,7 @@ from ringback.client.contacts.ranking import Nearness
 from ringback.client.contacts.sources.base import By, Query, Record, SourceError, Wanted
 from ringback.client.contacts.sources.local import LocalSource
 from ringback.client.contacts.sources.remote import RemoteSource
+from ringback.client.contacts.system_books import own_address_books, system_address_books
 from ringback.deployment.authority import Authority
 from ringback.rules.reasons import Reason
 from tests.people.json_directory import JsonDirectory, directories
@@ -229,3 +230,14 @@ async def test_an_address_book_that_is_gone_says_so(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as refused:
         await LocalSource(tmp_path / "gone.vcf").search(Query.of("x"))
     assert refused.value.reason.id == "contacts.source.file"
+
+
+def test_where_address_books_of_this_computer_lie(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for folder in (home / ".contacts", tmp_path / "data" / "contacts", tmp_path / "ringback" / "address-books"):
+        folder.mkdir(parents=True)
+    found = system_address_books(home, {"XDG_DATA_HOME": str(tmp_path / "data")})
+    assert found == (tmp_path / "data" / "contacts", home / ".contacts")
+    assert system_address_books(home, {}) == (home / ".contacts",)
+    assert own_address_books(tmp_path / "ringback") == (tmp_path / "ringback" / "address-books",)
+    assert own_address_books(home) == ()

@@ -225,3 +225,23 @@ async def test_contacts_follow_when_the_domain_changes(shared_lab: RunningLab, t
         assert "contacts.moved.domain" in reasons
         if not was_contact:  # others use this lab, too
             await ivan.engine.contact_list().remove("chiara@example.com")
+
+
+async def test_what_roams_goes_to_another_computer_and_the_rest_stays(shared_lab: RunningLab, tmp_path: Path) -> None:
+    roaming, here, there = tmp_path / "roaming", tmp_path / "here", tmp_path / "there"
+
+    def settings(data: Path) -> EngineSettings:
+        return EngineSettings(
+            data=data, roaming=roaming, name_server=HostPort.parse(shared_lab.inside), ca_file=shared_lab.ca_file,
+            cloud_url="", use_keyring=False,
+        )  # fmt: skip
+
+    async with Engine(settings(here)) as engine:
+        await engine.sign_in("julia@example.com", "ringback", remember=True)
+    assert {path.name for path in roaming.iterdir()} >= {"machine.db", "key"}
+    assert not (here / "machine.db").exists()
+    assert [path for path in here.iterdir() if path.suffix == ".db"]
+    async with Engine(settings(there)) as engine:  # no password is asked for there
+        await engine.use_known("julia@example.com")
+        await engine.until_ready()
+        assert engine.signed_in().own.local == "julia"

@@ -60,7 +60,7 @@ class Engine(Arriving):
 
     async def start(self) -> None:
         """Open what is kept on this machine. Raises StoreError where the data folder can't be used."""
-        folder = self._settings.data
+        folder = self._settings.profile
         self._key = await asyncio.to_thread(load_master_key, folder, use_keyring=self._settings.use_keyring)
         self._machine = await Store.open(folder / "machine.db", self._key.key)
         self._accounts = Accounts(self._machine)
@@ -68,7 +68,7 @@ class Engine(Arriving):
         self._ways = Ways(self._machine)
         self._manual = await self._accounts.manual()
         self._switches = await self._read_switches()
-        identity = self._settings.data / IDENTITY_FILE
+        identity = folder / IDENTITY_FILE
         trust = TrustSettings(
             self._settings.ca_file,
             TrustPolicy.of(self._switches, platform_fips()),

@@ -69,7 +69,7 @@ class PeopleSources:
         self._states: dict[str, _State] = {}
         self._woken = asyncio.Event()
         self._choice = SourceChoice((), True, ())
-        self._books: tuple[Path, ...] = ()
+        self._books: dict[str, Path] = {}
         self.openers: dict[str, Callable[[SourceContext], Awaitable[ContactSource]]] = {
             "ldap": open_ldap,
             "uds": _open_uds,
@@ -79,11 +79,17 @@ class PeopleSources:
 
     def use_books(self, books: tuple[Path, ...]) -> None:
         """Address books of this machine: files, or folders of files."""
-        self._books = books
+        self._books = {}
+        for path in books:
+            name, number = f"local:{path.name}", 1
+            while name in self._books:
+                number += 1
+                name = f"local:{path.name} {number}"
+            self._books[name] = path
 
     def priority(self, context: SourceContext) -> tuple[str, ...]:
         """Whose word counts first."""
-        return (CUSTOM, "account", *COMPANY, "custom-directory", "cloud", *(_book_name(path) for path in self._books))
+        return (CUSTOM, "account", *COMPANY, "custom-directory", "cloud", *self._books)
 
     def choose(self, context: SourceContext, *, ldap_fails: bool = False) -> SourceChoice:
         """Which directories the configuration asks for."""
@@ -156,7 +162,7 @@ class PeopleSources:
         ]
         wanted = {name: self.openers[name] for name in names if name in self.openers}
         if self._choice.local:
-            wanted |= {_book_name(path): _book_opener(path) for path in self._books}
+            wanted |= {name: _book_opener(name, path) for name, path in self._books.items()}
         return wanted
 
     async def _retire(self, name: str, context: SourceContext) -> None:
@@ -239,13 +245,9 @@ def _remedy(name: str, problem: Reason | None) -> Reason | None:
     return Reason.of(f"contacts.remedy.{'local' if kind == 'local' else 'company'}")
 
 
-def _book_name(path: Path) -> str:
-    return f"local:{path.name}"
-
-
-def _book_opener(path: Path) -> Callable[[SourceContext], Awaitable[ContactSource]]:
+def _book_opener(name: str, path: Path) -> Callable[[SourceContext], Awaitable[ContactSource]]:
     async def open_it(context: SourceContext) -> ContactSource:
-        return LocalSource(path, context.region, context.clock, _book_name(path))
+        return LocalSource(path, context.region, context.clock, name)
 
     return open_it
 

@@ -19,9 +19,11 @@ class EngineSettings:
     """``data``: the folder of the stores. ``name_server``: None asks the system's. ``cloud_url``: empty never asks.
 
     ``ca_file``: authorities to trust beside the system's. ``use_keyring``: False keeps the key in a file.
-    ``bootstrap``: the file that an installer left, read at the first launch only. ``address_books``: files and
-    folders of vCards or CSV that are searched too, only read. ``addresses``: those of the machine
-    now, asked each ``addresses_every`` seconds; when they change, services are looked for again.
+    ``bootstrap``: the file that an installer left, read at the first launch only. ``address_books``: files and folders
+    of vCards or CSV that are searched too, only read. ``roaming``: the folder of what goes with the person to another
+    computer (settings, accounts with their secrets, the key), while history, contacts and pictures stay in ``data``;
+    None: all is in ``data``. ``addresses``: those of the machine now, asked each ``addresses_every`` seconds; when they
+    change, services are looked for again.
     """
 
     data: Path
@@ -31,5 +33,11 @@ class EngineSettings:
     use_keyring: bool = True
     bootstrap: Path | None = None
     address_books: tuple[Path, ...] = ()
+    roaming: Path | None = None
     addresses: Callable[[], frozenset[str]] = own_addresses
     addresses_every: float = CHECK_SECONDS
+
+    @property
+    def profile(self) -> Path:
+        """The folder of what goes with the person."""
+        return self.roaming or self.data

@@ -60,6 +60,8 @@ class EngineHost:
             cloud_url=settings.cloud_url,
             use_keyring=settings.use_keyring,
             bootstrap=settings.bootstrap,
+            address_books=settings.address_books,
+            roaming=settings.roaming,
         )
         self._sessions = BrowserSessions(engine, settings.grace)
         self._runner: web.AppRunner | None = None

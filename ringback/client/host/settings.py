@@ -19,7 +19,8 @@ class HostSettings:
     ``address`` and ``port`` to bind: where the port is taken, the next free one of ``tries`` is. ``token`` is wanted
     from a browser once. ``data``: the folder of the stores. ``name_server``: None asks the system's. ``cas_url``: None
     asks the documented cloud, empty none. ``grace``: seconds that an engine lives on without any tab.
-    ``bootstrap``: the file that an installer left.
+    ``bootstrap``: the file that an installer left. ``address_books``: files and folders that are searched, too.
+    ``roaming``: the folder of what goes with the person to other computers; None: it is ``data``.
     """
 
     data: Path
@@ -34,6 +35,8 @@ class HostSettings:
     grace: float = 600.0
     use_keyring: bool = True
     bootstrap: Path | None = None
+    address_books: tuple[Path, ...] = ()
+    roaming: Path | None = None
 
     @property
     def cloud_url(self) -> str:

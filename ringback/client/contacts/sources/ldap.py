@@ -44,6 +44,7 @@ from ringback.net.ldap.errors import (
     LdapUnavailableError,
 )
 from ringback.net.ldap.referrals import Chased
+from ringback.net.ldap.referrals import Place as DirectoryPlace
 from ringback.net.ldap.signing_in import Credentials, LdapSignInError, SignInMeans
 from ringback.protocols.ldap.filters import any_of, present
 from ringback.protocols.ldap.persons import DirectoryPerson, read_person, wanted_attributes
@@ -51,7 +52,7 @@ from ringback.protocols.ldap.questions import PeopleQuestions
 from ringback.protocols.ldap.search import LdapEntry, LdapSearch
 from ringback.rules.addresses import AddressError, Jid
 from ringback.rules.directory_authentication import Account
-from ringback.rules.directory_discovery import DirectoryChoice, DirectoryEvidence
+from ringback.rules.directory_discovery import GLOBAL, GLOBAL_SECURE, LDAP, LDAPS, DirectoryChoice, DirectoryEvidence
 from ringback.rules.directory_settings import DirectorySettings, read_directory_settings
 from ringback.rules.reasons import Reason
 
@@ -191,6 +192,8 @@ class LdapSource:
         except (LdapError, CertificateStopError) as error:
             raise self._told(error) from error
         values = found.entries[0].attributes.get(record.photo.lower(), ()) if found.entries else ()
+        if not values:
+            values = await self._of_the_domain(search)
         return values[0] if values and len(values[0]) <= PHOTO_LIMIT else None
 
     async def groups(self, text: str, limit: int = 20) -> tuple[DirectoryGroup, ...]:
@@ -260,6 +263,18 @@ class LdapSource:
             return None  # a picture that can't be had is no news
         good = answer.status == 200 and answer.kind.startswith("image/") and len(answer.body) <= PHOTO_LIMIT
         return answer.body if good else None
+
+    async def _of_the_domain(self, search: LdapSearch) -> tuple[bytes, ...]:
+        """A picture that the global catalogue does not hold: it is mostly a controller of the person's domain, too."""
+        server = self.directory.server
+        if server is None or server.catalogue != "global" or server.port not in (GLOBAL, GLOBAL_SECURE):
+            return ()
+        port = LDAPS if server.secure else LDAP
+        try:
+            found = await self.directory.find_at(DirectoryPlace(server.host, port, server.secure), search)
+        except LdapError:
+            return ()  # a picture that can't be had is no news
+        return found.entries[0].attributes.get(search.attributes[0].lower(), ()) if found.entries else ()
 
     # --- inside: connecting
 
