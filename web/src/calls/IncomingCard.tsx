@@ -6,6 +6,7 @@ import { useConversation, useEngine, useFeatures, usePerson, useSoftphone } from
 import { go } from "../engine/place";
 import { usePhone as useSmall } from "../parts/useMedia";
 import { WhyButton } from "../parts/Why";
+import { useChatWith } from "../people/useWays";
 import { useTexts } from "../texts/texts";
 import type { Call } from "../wire";
 import css from "./incoming.module.css";
@@ -55,6 +56,7 @@ export function IncomingCard({ call, second }: { call: Call; second: boolean }) 
   const features = useFeatures();
   const softphone = useSoftphone();
   const person = usePerson(call.party.person);
+  const chatting = useChatWith(call.party.person);
   const small = useSmall();
   const [why, setWhy] = useState(false);
   const name = partyName(texts, call.party);
@@ -116,7 +118,7 @@ export function IncomingCard({ call, second }: { call: Call; second: boolean }) 
             <span>{t("incoming.video")}</span>
           </button>
         )}
-        {call.party.person && features?.chats && (
+        {chatting && features?.chats && (
           <button type="button" title={t("incoming.reply.long")} onClick={() => void reply()}>
             <Chat20Regular aria-hidden />
             <span>{t("incoming.reply")}</span>

@@ -3,6 +3,7 @@ import { Call20Regular, PeopleTeam20Regular } from "@fluentui/react-icons";
 
 import { usePerson } from "../engine/hooks";
 import { Avatar } from "../parts/Avatar";
+import { presenceOf } from "../people/presenceOf";
 import { useTexts } from "../texts/texts";
 import type { Party } from "../wire";
 import css from "./calls.module.css";
@@ -19,7 +20,7 @@ export function PartyFace({ party, size = 40, conference = false, presence = fal
   const texts = useTexts();
   const person = usePerson(party.person);
   if (conference) return <Tile size={size} icon={<PeopleTeam20Regular aria-hidden />} />;
-  if (person) return <Avatar person={person} size={size} presence={presence ? person.presence : null} />;
+  if (person) return <Avatar person={person} size={size} presence={presence ? presenceOf(person) : null} />;
   if (party.name) return <Avatar person={{ id: party.person || party.uri || party.number, name: partyName(texts, party) }} size={size} plain={!party.person} />;
   return <Tile size={size} icon={<Call20Regular aria-hidden />} />;
 }

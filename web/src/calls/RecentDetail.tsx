@@ -7,6 +7,7 @@ import { useCanCall, useEngine, useFeatures, usePerson, useSoftphone } from "../
 import { go } from "../engine/place";
 import { IconButton } from "../parts/IconButton";
 import { useNarrow } from "../parts/useMedia";
+import { useChatWith } from "../people/useWays";
 import shell from "../shell/shell.module.css";
 import { useTexts } from "../texts/texts";
 import type { Recent } from "../wire";
@@ -24,10 +25,11 @@ function Actions({ recent }: { recent: Recent }) {
   const features = useFeatures();
   const { party } = recent;
   const to = party.number || party.uri || party.person;
+  const chatting = useChatWith(party.person);
   const chat = async () => go("chats", (await engine.openChat(party.person)).id);
   return (
     <div className={css.buttons}>
-      {party.person && features?.chats && (
+      {chatting && features?.chats && (
         <Button icon={<Chat20Regular />} onClick={() => void chat()}>
           {t("contact.chat")}
         </Button>

@@ -8,6 +8,8 @@ import { useCanCall, useEngine, useFeatures, usePerson } from "../engine/hooks";
 import { go, placePath } from "../engine/place";
 import { presenceSentence } from "../parts/presenceWords";
 import { useCopy } from "../parts/useCopy";
+import { presenceOf } from "../people/presenceOf";
+import { useChatWith } from "../people/useWays";
 import shell from "../shell/shell.module.css";
 import { useTexts } from "../texts/texts";
 import type { Recent } from "../wire";
@@ -26,13 +28,14 @@ function Actions({ recent, onKeep }: { recent: Recent; onKeep: () => void }) {
   const copy = useCopy();
   const { party } = recent;
   const to = party.number || party.uri || party.person;
+  const chatting = useChatWith(party.person);
   const chat = async () => go("chats", (await engine.openChat(party.person)).id);
   return (
     <MenuPopover>
       <MenuList>
         {can && to && <MenuItem onClick={() => void engine.phone.start(to)}>{t("call.back")}</MenuItem>}
         {can && to && features?.video && <MenuItem onClick={() => void engine.phone.start(to, true)}>{t("call.video.long")}</MenuItem>}
-        {party.person && features?.chats && <MenuItem onClick={() => void chat()}>{t("contact.chat")}</MenuItem>}
+        {chatting && features?.chats && <MenuItem onClick={() => void chat()}>{t("contact.chat")}</MenuItem>}
         {party.person && <MenuItem onClick={() => go("contacts", party.person)}>{t("contact.show")}</MenuItem>}
         {isStranger(party) && <MenuItem onClick={onKeep}>{t("contact.keepShort")}</MenuItem>}
         {to && <MenuItem onClick={() => copy(party.shown || to)}>{t("copyValue", { value: party.shown || to })}</MenuItem>}
@@ -47,6 +50,7 @@ export const RecentRow = memo(function RecentRow({ fold, current }: { fold: Fold
   const { newest } = fold;
   const [keep, setKeep] = useState(false);
   const person = usePerson(newest.party.person);
+  const presence = person ? presenceOf(person) : null;
   const name = person?.name ?? partyName(texts, newest.party);
   const result = resultOf(texts, newest, fold.times);
   const missed = newest.result === "missed";
@@ -63,7 +67,7 @@ export const RecentRow = memo(function RecentRow({ fold, current }: { fold: Fold
             href={placePath("calls", newest.id)}
             className={shell.row}
             aria-current={current || undefined}
-            aria-label={[name, person ? presenceSentence(texts, person.presence) : "", result, texts.moment(newest.at)].filter(Boolean).join(", ")}
+            aria-label={[name, presence ? presenceSentence(texts, presence) : "", result, texts.moment(newest.at)].filter(Boolean).join(", ")}
             data-unread={fold.unseen || undefined}
             onClick={open}
           >

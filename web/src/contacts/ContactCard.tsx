@@ -13,6 +13,7 @@ import { PresenceWords } from "../parts/PresenceWords";
 import { showName } from "../parts/presenceWords";
 import { useNarrow } from "../parts/useMedia";
 import { WhyButton, WhyCard } from "../parts/Why";
+import { presenceOf } from "../people/presenceOf";
 import shell from "../shell/shell.module.css";
 import { useTexts } from "../texts/texts";
 import type { PersonCard } from "../wire";
@@ -70,18 +71,20 @@ export function ContactCard({ id }: { id: string }) {
         {person && (
           <article className={css.card}>
             <div className={css.who}>
-              <Avatar person={person} size={112} presence={person.presence} plain />
+              <Avatar person={person} size={112} presence={presenceOf(person)} plain />
               <div className={css.names}>
                 <h2>
                   <bdi>{person.name}</bdi>
                 </h2>
                 {person.full_name && person.full_name !== person.name && <p>{t("contact.fullName", { name: person.full_name })}</p>}
                 {person.title && <p>{[person.title, person.company || person.department, person.location].filter(Boolean).join(" · ")}</p>}
-                <div className={css.presence}>
-                  <PresenceBadge show={person.presence.show} size={14} />
-                  <PresenceWords presence={person.presence} />
-                  <WhyButton open={why} onToggle={() => setWhy(!why)} />
-                </div>
+                {presenceOf(person) && (
+                  <div className={css.presence}>
+                    <PresenceBadge show={person.presence.show} size={14} />
+                    <PresenceWords presence={person.presence} />
+                    <WhyButton open={why} onToggle={() => setWhy(!why)} />
+                  </div>
+                )}
                 {person.blocked && <p className={css.blocked}>{t("contact.blocked")}</p>}
               </div>
               <ContactMenu person={person} />

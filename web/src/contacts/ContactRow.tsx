@@ -9,6 +9,7 @@ import { Avatar } from "../parts/Avatar";
 import { PresenceWords } from "../parts/PresenceWords";
 import { presenceSentence } from "../parts/presenceWords";
 import { useRowMenu } from "../parts/useRowMenu";
+import { presenceOf } from "../people/presenceOf";
 import { useWays } from "../people/useWays";
 import shell from "../shell/shell.module.css";
 import { useTexts } from "../texts/texts";
@@ -60,6 +61,8 @@ export const ContactRow = memo(function ContactRow({ person: given, current, ...
   const texts = useTexts();
   const person = usePerson(given.id) ?? given;
   const state = person.blocked ? texts.t("contact.blocked") : person.pending ? texts.t("contact.pending") : "";
+  const presence = presenceOf(person);
+  const reached = person.numbers[0]?.shown ?? person.mail;
   const { menu, onContextMenu } = useRowMenu(() => <Actions person={person} {...place} />);
   const open = (event: MouseEvent) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -74,16 +77,16 @@ export const ContactRow = memo(function ContactRow({ person: given, current, ...
         data-contact={place.group === undefined ? undefined : person.id}
         draggable={place.group !== undefined}
         aria-current={current || undefined}
-        aria-label={[person.name, state || presenceSentence(texts, person.presence)].join(", ")}
+        aria-label={[person.name, state || (presence ? presenceSentence(texts, presence) : reached)].join(", ")}
         onClick={open}
         onContextMenu={onContextMenu}
       >
-        <Avatar person={person} presence={person.presence} />
+        <Avatar person={person} presence={presence} />
         <span className={shell.lines}>
           <span className={shell.name}>
             <bdi title={person.name}>{person.name}</bdi>
           </span>
-          <span className={shell.second}>{state ? <span>{state}</span> : <PresenceWords presence={person.presence} />}</span>
+          <span className={shell.second}>{state || !presence ? <span>{state || reached}</span> : <PresenceWords presence={presence} />}</span>
         </span>
       </a>
       {menu}

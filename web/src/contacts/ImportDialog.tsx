@@ -145,7 +145,7 @@ export default function ImportDialog({ onClose }: { onClose: () => void }) {
               </p>
             )}
           </DialogContent>
-          <DialogActions>
+          <DialogActions fluid>
             {plan && !done && (
               <Button disabled={busy} onClick={() => setPlan(null)}>
                 {t("import.another")}

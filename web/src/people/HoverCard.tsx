@@ -10,6 +10,7 @@ import { PresenceWords } from "../parts/PresenceWords";
 import { useTexts } from "../texts/texts";
 import type { Person } from "../wire";
 import css from "./hover.module.css";
+import { presenceOf } from "./presenceOf";
 import type { Hover } from "./useHover";
 import { useHover } from "./useHover";
 import { useWays } from "./useWays";
@@ -79,6 +80,7 @@ function Card({ hover, onClose }: { hover: Hover; onClose: () => void }) {
   if (!person || person.id === me?.id) return null;
   const work = [person.title, person.department].filter(Boolean).join(" · ");
   const number = person.numbers[0];
+  const presence = presenceOf(person);
   return (
     <Popover
       open
@@ -88,15 +90,17 @@ function Card({ hover, onClose }: { hover: Hover; onClose: () => void }) {
     >
       <PopoverSurface className={css.card} data-person-card role="dialog" aria-label={person.name}>
         <div className={css.who}>
-          <Avatar person={person} size={48} presence={person.presence} plain />
+          <Avatar person={person} size={48} presence={presence} plain />
           <div>
             <b>
               <bdi>{person.name}</bdi>
             </b>
             {work && <small>{work}</small>}
-            <small>
-              <PresenceWords presence={person.presence} />
-            </small>
+            {presence && (
+              <small>
+                <PresenceWords presence={presence} />
+              </small>
+            )}
             {number && (
               <small>
                 <bdi dir="ltr">{number.shown || number.value}</bdi>

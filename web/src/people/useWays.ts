@@ -1,5 +1,5 @@
 /** How a person can be reached from here: what is not possible is not there. */
-import { useCanCall, useEngine, useFeatures } from "../engine/hooks";
+import { useCanCall, useEngine, useFeatures, usePerson } from "../engine/hooks";
 import { go } from "../engine/place";
 import type { Person } from "../wire";
 
@@ -24,4 +24,10 @@ export function useWays(person: Person): Ways {
     ...(calls && features?.video ? { video: () => void engine.phone.start(person.id, true) } : {}),
     ...(person.mail ? { mail: person.mail } : {}),
   };
+}
+
+/** Whether one can write to whoever an id stands for; of people not yet told of, the id says it. */
+export function useChatWith(id: string): boolean {
+  const person = usePerson(id);
+  return person ? canChat(person) : Boolean(id) && !id.startsWith("~");
 }

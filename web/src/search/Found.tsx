@@ -61,13 +61,16 @@ function useRowPlace(active: Choice | undefined, choices: readonly Choice[]) {
   const [place, setPlace] = useState({ top: 0, height: 0 });
   const scroll = useRef<HTMLDivElement>(null);
   const id = active?.id ?? "";
+  const first = choices[0]?.id ?? "";
   useLayoutEffect(() => {
     const row = document.getElementById(`found-${id}`);
     if (row) setPlace((before) => (before.top === row.offsetTop && before.height === row.offsetHeight ? before : { top: row.offsetTop, height: row.offsetHeight }));
   }, [id, choices]);
   useEffect(() => {
-    document.getElementById(`found-${id}`)?.scrollIntoView({ block: "nearest" });
-  }, [id]);
+    // With the first row its section's title is seen too.
+    if (id === first) scroll.current?.scrollTo({ top: 0 });
+    else document.getElementById(`found-${id}`)?.scrollIntoView({ block: "nearest" });
+  }, [id, first]);
   return { scroll, place };
 }
 
@@ -181,8 +184,8 @@ export function Found({ shown, query, choices, active, search, rooms, plan, onAc
             {section(["write"])}
           </div>
           {shown && active && <RowTools choice={active} top={place.top} height={place.height} {...{ onLeave, onBack, onKeep }} />}
-          {shown && <Status search={search} query={query} empty={!search.people.length && !rooms.length} onLeave={onLeave} />}
         </div>
+        {shown && <Status search={search} query={query} empty={!search.people.length && !rooms.length} onLeave={onLeave} />}
         <div className={css.help} aria-hidden>
           <span>
             <kbd>↑</kbd> <kbd>↓</kbd> {t("search.help.choose")}

@@ -4,6 +4,7 @@ import { Globe16Regular } from "@fluentui/react-icons";
 import { useMe, usePerson } from "../engine/hooks";
 import { Avatar } from "../parts/Avatar";
 import { PresenceWords } from "../parts/PresenceWords";
+import { presenceOf } from "../people/presenceOf";
 import { useTexts } from "../texts/texts";
 import type { FoundPerson, Person } from "../wire";
 import { Marked } from "./Marked";
@@ -31,16 +32,19 @@ function facts({ person, matched, value }: FoundPerson): string[] {
 export function PersonRow({ row, query }: { row: FoundPerson; query: string }) {
   const person = usePerson(row.person.id) ?? row.person;
   const elsewhere = useElsewhere(person);
+  const presence = presenceOf(person);
   const lines = facts({ ...row, person });
   return (
     <>
-      <Avatar person={person} size={36} presence={person.presence} plain />
+      <Avatar person={person} size={36} presence={presence} plain />
       <span className={css.text}>
         <span>
           <Marked text={person.name} query={query} />
-          <small>
-            <PresenceWords presence={person.presence} status={false} />
-          </small>
+          {presence && (
+            <small>
+              <PresenceWords presence={presence} status={false} />
+            </small>
+          )}
         </span>
         <small>
           {lines.length
