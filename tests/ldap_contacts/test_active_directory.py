@@ -59,6 +59,7 @@ class TestController:
             assert [one.user for one in page.records] == ["anna"], "the directory resolves the name"
             found = page.records[0]
             assert (found.name, found.jid, found.department) == ("Anna Müller", "anna@example.com", "Optics")
+            assert await source.photo(found) == b"a small picture", "also where only the domain has it"
             answers = await source.resolve(
                 [Wanted(By.JID, "anna@example.com"), Wanted(By.NUMBER, "030 5550100"), Wanted(By.USER, "bernd")]
             )
@@ -102,7 +103,7 @@ class TestController:
         assert caught.value.reason.id == "contacts.source.login_needed"
 
     async def test_its_people_become_people_of_a_cluster(self, controller: Samba, tmp_path: Path) -> None:
-        """By the usual filter and attributes of Active Directory; groups are looked through by the server's own rule."""
+        """By the usual filter and attributes of Active Directory; it looks through groups by a rule of its own."""
         server = LdapServer(HOST, 636, secure=True, address=controller.address)
         access = DirectoryAccess((server,), f"anna@{DOMAIN}", PASSWORD, controller.ca)
         agreement = Agreement("Domain", access, BASE, "example.com", "office", product="active-directory")
