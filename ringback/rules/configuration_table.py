@@ -280,6 +280,7 @@ PhoneNumberMasks text -
 LDAP_UseCredentialsFrom text -
 LDAPUserDomain text -
 LdapDNSForestDomain text -
+LdapSiteName text -
 LdapSupportedMechanisms text -
 UseLdapReferral bit 0
 CommonName text cn

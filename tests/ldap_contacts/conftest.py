@@ -24,6 +24,7 @@ PASSWORD = "Str0ng-Passw0rd"
 ANNA = {
     "givenName": "Anna", "sn": "Müller", "displayName": "Anna Müller", "mail": "anna@example.com",
     "telephoneNumber": "+49 30 5550100", "mobile": "+49 170 5550100", "department": "Optics", "company": "Example",
+    "thumbnailPhoto": "a small picture",
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from ringback.net.ldap.connection import PAGE, LdapConnection, LdapServer
 from ringback.net.ldap.errors import (
     LdapBusyError,
     LdapCertificateError,
+    LdapError,
     LdapInsecureError,
     LdapRefusedError,
     LdapUnavailableError,
@@ -196,7 +197,16 @@ class LdapDirectory:
     async def _followed(self, found: Found, search: LdapSearch) -> Chased:
         if not found.references or not self.settings.directory.follow_referrals:
             return Chased(found)
-        return await chase(found, search, self._ask_elsewhere)
+        return await chase(found, search, self.find_at)
+
+    async def find_at(self, place: Place, search: LdapSearch) -> Found:
+        """One search at another server, as the same person; a few such connections are kept. Raises LdapError only."""
+        try:
+            return await self._ask_elsewhere(place, search)
+        except LdapError:
+            raise
+        except Exception as error:  # what ``connect`` raises beside them ends the look elsewhere only
+            raise LdapUnavailableError(f"{place.host}: {error}") from error
 
     async def _ask_elsewhere(self, place: Place, search: LdapSearch) -> Found:
         server = DirectoryServer(place.host, place.port, place.secure, "named")
