@@ -31,6 +31,8 @@ def test_lab_json_holds_what_programs_need(lab: RunningLab) -> None:
     sip = {(row["node"], row["service"], row["scheme"], row["port"]) for row in lab.info["endpoints"]}
     for node in ("cm1.example.com", "cm2.example.com", "cm-berlin.example.com"):
         assert {(node, "sip", "sip", 5060), (node, "sip-tls", "sips", 5061)} <= sip
+    mail = {service for node, service, _, _ in sip if node == "vm1.example.com"}
+    assert mail == {"vmrest", "notify", "notify-tls", "sip", "sip-tls"}
     reception = next(phone for phone in lab.info["phones"] if phone["user"] == "reception")
     assert (reception["numbers"], reception["cluster"]) == (["2000"], "head-office")
     assert all(set(row) == {"role", "node", "service", "scheme", "address", "port"} for row in lab.info["endpoints"])
