@@ -21,6 +21,7 @@ from bench.session import Mechanism
 from bench.signalling import workloads as signalling
 from bench.targets import Start, Target
 from bench.workloads import Measured
+from ringback.cli.log import set_up_log
 
 Run = Callable[[Target], Awaitable[Measured]]
 
@@ -168,6 +169,7 @@ def _single_sign_on(folder: Path, rounds: int, wanted: Sequence[str], short: boo
 
 
 def _people(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> list[Result]:
+    set_up_log("error")
     return people.results(folder / "people", rounds, wanted, short=short)
 
 

@@ -25,7 +25,6 @@ import aiohttp
 
 from bench.processes import cpu_seconds
 from bench.report import Result
-from ringback.cli.log import set_up_log
 from ringback.net.ldap.connection import LdapConnection
 from ringback.net.tls import client_context
 from ringback.protocols.ldap.filters import all_of, any_of, equals, starts
@@ -168,7 +167,6 @@ def typed(people: Sequence[_Person], count: int) -> list[str]:
 def results(folder: Path, rounds: int, wanted: Sequence[str], *, short: bool) -> list[Result]:
     """The rows of the table; each size is set up once."""
     folder.mkdir(parents=True, exist_ok=True)
-    set_up_log("error")
     rows: list[Result] = []
     for size in (200,) if short else _SIZES:
         rows += _of_size(folder / str(size), size, rounds, 12 if short else 120, wanted)

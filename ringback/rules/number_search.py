@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import phonenumbers
@@ -10,6 +11,7 @@ from ringback.rules.name_search import digits
 
 _LONGEST = 40
 _INNER = 5  # digits; shorter numbers are extensions and have no country
+_BEGUN = 2  # digits behind a prefix that say something
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,9 @@ def spellings(text: str, country: str = "", outside_prefix: str = "", digits_to_
         return NumberSearch()
     starts, ends = [raw], [raw]
     for candidate in _candidates(kept, raw, outside_prefix):
-        parsed = _parsed(candidate, country)
+        parsed = _parsed(candidate, country) if len(candidate) >= _INNER else None
         if parsed is None:
+            starts += _begun(candidate, country)
             continue
         starts.append(f"{parsed.country_code}{phonenumbers.national_significant_number(parsed)}")
         ends.append(phonenumbers.national_significant_number(parsed))
@@ -56,6 +59,21 @@ def kept_digits(text: str, country: str = "") -> frozenset[str]:
     return frozenset(found)
 
 
+def _begun(text: str, country: str) -> list[str]:
+    """The beginning in E.164 form of a number whose beginning is dialled as in a country: ``41445`` of ``0445``,
+    ``4144`` of ``004144``."""
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(country, None) if country else None
+    if metadata is None or text.startswith("+"):
+        return []
+    abroad = re.match(metadata.international_prefix or "(?!)", text)
+    if abroad is not None:
+        return [text[abroad.end() :]] if len(text) - abroad.end() >= _BEGUN else []
+    trunk = metadata.national_prefix or ""
+    if trunk and text.startswith(trunk) and len(text) - len(trunk) >= _BEGUN:
+        return [f"{metadata.country_code}{text[len(trunk) :]}"]
+    return []
+
+
 def _without_trunk_zero(text: str) -> str:
     """``+41 (0)44``: the 0 is only dialled inside the country."""
     return text.replace("(0)", "") if "+" in text else text
@@ -65,7 +83,7 @@ def _candidates(text: str, raw: str, outside_prefix: str) -> list[str]:
     found = [f"+{raw}" if text.lstrip().startswith("+") else raw]
     if outside_prefix and raw.startswith(outside_prefix) and not text.lstrip().startswith("+"):
         found.append(raw[len(outside_prefix) :])
-    return [candidate for candidate in found if len(candidate) >= _INNER]
+    return found
 
 
 def _parsed(text: str, country: str) -> phonenumbers.PhoneNumber | None:
