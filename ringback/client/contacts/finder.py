@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
@@ -140,8 +140,11 @@ class Finder:
     # --- searching
 
     def here(self, query: Query) -> Found:
-        """What is known without asking anybody."""
-        return self._found(Search(query))
+        """What is known without asking anybody, and who is going to be asked."""
+        search = Search(query)
+        if query.text:
+            self._mark(search, self._sources.values())
+        return self._found(search)
 
     async def search(self, query: Query, *, pause: float = PAUSE_SECONDS) -> AsyncGenerator[Found, None]:
         """The search growing: the first step at once, the last is complete."""
@@ -165,15 +168,7 @@ class Finder:
         if not search.query.text:
             yield self._found(search)
             return
-        now = time.monotonic()
-        waiting = [source for source in asked if self.health(source.name).until <= now]
-        for source in asked:
-            before = search.steps.get(source.name, Step(source.name))
-            health = self.health(source.name)
-            resting = source not in waiting
-            search.steps[source.name] = replace(
-                before, state="failed" if resting else "asking", problem=health.problem if resting else None
-            )
+        waiting = self._mark(search, asked)
         yield self._found(search)
         if not waiting:
             return
@@ -190,6 +185,18 @@ class Finder:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _mark(self, search: Search, asked: Iterable[ContactSource]) -> list[ContactSource]:
+        """Note who is going to be asked and who rests after a failure; gives the former."""
+        now, waiting = time.monotonic(), []
+        for source in asked:
+            before, health = search.steps.get(source.name, Step(source.name)), self.health(source.name)
+            if health.until <= now:
+                waiting.append(source)
+                search.steps[source.name] = replace(before, state="asking", problem=None)
+            else:
+                search.steps[source.name] = replace(before, state="failed", problem=health.problem)
+        return waiting
 
     async def _ask(self, source: ContactSource, search: Search) -> None:
         before, began = search.steps[source.name], time.monotonic()

@@ -162,7 +162,7 @@ class People:
             pending=item.pending if item else False,
             asks=person_id in self._asks,
             blocked=person_id in self._blocked,
-            source=", ".join(self.source_name(name) for name in facts.sources) if facts else "",
+            source=", ".join(self.source_name(name) for name in facts.sources if name != "account") if facts else "",
             chat=(facts.jid if facts else "") if person_id.startswith(NO_JID) else person_id,
             nickname=self._nickname(person_id),
             full_name=facts.name if facts else "",

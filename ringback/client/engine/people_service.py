@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import msgspec
 import structlog
@@ -175,7 +176,7 @@ class PeopleService:
             self._woken.clear()
             now = time.monotonic()
             if self.finder.sources:
-                await self._learn_due()
+                await self._guarded(self._learn_due(), "learning")
             if now - pruned >= PRUNE_SECONDS:
                 pruned = now
                 await self._session.people.took(self._session.people.cache.prune(self._clock(), self._pinned()))
@@ -255,10 +256,22 @@ class PeopleService:
         await self.stop(search)
         while len(self._running) >= SEARCHES_MOST:
             await self.stop(next(iter(self._running)))
+        self._note_exchanges()
         row = self._running[search] = _Running(Search(Query.of(query, max(1, min(limit, SEARCH_LIMIT)))))
         row.shown = self.finder.here(row.search.query)
         row.task = self._spawn(self._follow(search, row, goes_on=False), "search")
         return self._findings(search, row.shown)
+
+    def _note_exchanges(self) -> None:
+        """Whom we lately had to do with, for the order of people found."""
+        session = self._session
+        for name in self._partners():
+            talk = session.chats.conversation(name)
+            if talk is not None and talk.last is not None:
+                session.people.exchanged(name, datetime.fromisoformat(talk.last.at).timestamp())
+        for recent in session.calling.recents():
+            if recent.party.person:
+                session.people.exchanged(recent.party.person, datetime.fromisoformat(recent.at).timestamp())
 
     async def find_more(self, search: str, limit: int) -> Findings:
         """Go on with a search. Raises EngineError where there is none of this name."""
@@ -295,6 +308,7 @@ class PeopleService:
 
     async def search(self, query: str, limit: int) -> tuple[Found, Reason | None]:
         """A whole search, after everybody answered, and what is wrong with a directory, if anything."""
+        self._note_exchanges()
         last = self.finder.here(asked := Query.of(query, limit))
         async with contextlib.aclosing(self.finder.search(asked, pause=0.0)) as steps:
             async for found in steps:
@@ -328,6 +342,8 @@ class PeopleService:
         facts = people.facts(person_id)
         sources = [Reason.of("engine.source.roster")] if people.is_contact(person_id) else []
         for name in facts.sources if facts is not None else ():
+            if name == ACCOUNT:
+                continue
             sources.append(Reason.of("engine.source.directory", server=people.source_name(name)))
         shared = [talk.id for talk in session.conversations() if any(one.id == person_id for one in talk.members)]
         photo = await session.photos.kept(person_id)

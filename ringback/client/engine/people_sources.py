@@ -122,13 +122,14 @@ class PeopleSources:
                     continue
                 try:
                     source = await open_it(context)
-                except SourceError as error:
+                except (SourceError, OSError, ValueError) as error:
                     failures[name] = failures.get(name, 0) + 1
                     again = next_wait(failures[name], self._pick(), _REOPEN)
                     wait = min(wait, again.seconds)
-                    self._not_opened(name, error.reason, again.seconds)
+                    reason = _reason(name, error)
+                    self._not_opened(name, reason, again.seconds)
                     if isinstance(error, CertificateNeededError):
-                        self._certificate(error.stop, error.reason, "directory")
+                        self._certificate(error.stop, reason, "directory")
                     if name == "ldap":
                         self._woken.set()  # the user data service takes its place at once
                     continue
@@ -234,6 +235,14 @@ class PeopleSources:
                 )
             )  # fmt: skip
         return rows
+
+
+def _reason(name: str, error: Exception) -> Reason:
+    """Why a directory could not be opened; what is no fault of the directory is one of ours, and still told."""
+    if isinstance(error, SourceError):
+        return error.reason
+    log.error("people.directory_failed", source=name, exc_info=error)
+    return Reason.of("engine.internal", work=name, kind=type(error).__name__)
 
 
 def _remedy(name: str, problem: Reason | None) -> Reason | None:
