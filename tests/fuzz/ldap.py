@@ -9,6 +9,7 @@ from sansldap import LDAPServer, PartialAttribute, SearchResultEntry, SearchScop
 
 from ringback.protocols.ldap import names
 from ringback.protocols.ldap.client import Client, body_length, head_length
+from ringback.protocols.ldap.entries import read_entry
 from ringback.protocols.ldap.errors import LdapFormatError
 from ringback.protocols.ldap.filters import equals, parse_filter
 from ringback.protocols.ldap.persons import read_person
@@ -57,10 +58,16 @@ def _messages(data: bytes) -> None:
             head = data[place : place + 2]
             head = data[place : place + 2 + head_length(head)]
             length = body_length(head)
-            message = client.read(head + data[place + len(head) : place + len(head) + length])
+            whole = head + data[place + len(head) : place + len(head) + length]
+            short = read_entry(whole)
+            message = client.read(whole)
+            if short is not None and not isinstance(message, SearchResultEntry):
+                raise RuntimeError("the short way reads what the library takes for something else")
             if isinstance(message, SearchResultEntry):
                 values = {one.name.lower(): tuple(one.values) for one in message.attributes}
                 entry = LdapEntry(message.object_name, values)
+                if short is not None and short != (message.message_id, entry):
+                    raise RuntimeError("the short way reads another entry than the library")
                 read_person(_SETTINGS, entry)
                 RootDse.of(entry)
             place += len(head) + length

@@ -8,6 +8,8 @@ from typing import Final
 
 from sansldap import LDAPMessage
 
+from ringback.protocols.ldap.entries import FoundEntry
+
 _MOST: Final = 128  # messages
 
 
@@ -15,7 +17,7 @@ class Answers:
     """Messages of one operation, in order. One reader."""
 
     def __init__(self) -> None:
-        self._rows: deque[LDAPMessage] = deque()
+        self._rows: deque[LDAPMessage | FoundEntry] = deque()
         self._came = asyncio.Event()
         self._room = asyncio.Event()
         self._over = False
@@ -23,7 +25,7 @@ class Answers:
         self.complete = False
         """Whether the last of them was read: the reader says so."""
 
-    async def put(self, message: LDAPMessage) -> None:
+    async def put(self, message: LDAPMessage | FoundEntry) -> None:
         """Add one; waits while there are too many, unless nobody wants them any more."""
         while len(self._rows) >= _MOST and not self._over:
             self._room.clear()
@@ -43,7 +45,7 @@ class Answers:
         self._rows.clear()
         self._room.set()
 
-    async def get(self) -> LDAPMessage:
+    async def get(self) -> LDAPMessage | FoundEntry:
         """The next one. Raises what ended the connection, once all that came before is read."""
         while not self._rows:
             if self._failure is not None:

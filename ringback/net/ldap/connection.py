@@ -42,6 +42,7 @@ from ringback.net.ldap.errors import (
 )
 from ringback.net.ldap.wire import Layer, Wire
 from ringback.protocols.ldap.client import Client
+from ringback.protocols.ldap.entries import FoundEntry
 from ringback.protocols.ldap.errors import LdapFormatError
 from ringback.protocols.ldap.filters import present
 from ringback.protocols.ldap.search import ROOT_ATTRIBUTES, Found, LdapEntry, LdapSearch, RootDse
@@ -362,8 +363,8 @@ class LdapConnection:
         except (OSError, EOFError, LdapFormatError) as error:
             self._end(LdapUnavailableError(_words(error)))
 
-    async def _message(self) -> LDAPMessage:
-        return self._client.read(await self._wire.message())
+    async def _message(self) -> LDAPMessage | FoundEntry:
+        return self._client.take(await self._wire.message())
 
     def _end(self, error: LdapUnavailableError) -> LdapUnavailableError:
         """The connection is of no use any more, for everybody who waits."""
@@ -382,11 +383,10 @@ async def _collected(answers: Answers, most: int) -> tuple[Found, list[LDAPContr
     references: list[str] = []
     while True:
         message = await answers.get()
-        if isinstance(message, SearchResultEntry):
+        if isinstance(message, FoundEntry | SearchResultEntry):
             if most and len(entries) >= most:  # it was told to give no more
                 return Found(tuple(entries), complete=False, references=tuple(references)), []
-            values = {one.name.lower(): tuple(one.values) for one in message.attributes}
-            entries.append(LdapEntry(message.object_name, values))
+            entries.append(message.entry if isinstance(message, FoundEntry) else _entry(message))
         elif isinstance(message, SearchResultReference):
             references.extend(message.uris)
         elif isinstance(message, SearchResultDone):
@@ -402,6 +402,10 @@ async def _collected(answers: Answers, most: int) -> tuple[Found, list[LDAPContr
     references.extend(result.referrals or ())
     code = int(result.result_code)
     return Found(tuple(entries), code == 0, code, tuple(references)), message.controls
+
+
+def _entry(message: SearchResultEntry) -> LdapEntry:
+    return LdapEntry(message.object_name, {one.name.lower(): tuple(one.values) for one in message.attributes})
 
 
 def _refusal(result: LDAPResult) -> LdapRefusedError | LdapUnavailableError:

@@ -9,9 +9,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
-from sansldap import LDAPClient, LDAPError, LDAPMessage
+from sansldap import LDAPClient, LDAPError, LDAPMessage, SessionState
 from sansldap.asn1 import ASN1Tag, ASN1Writer, TagClass
 
+from ringback.protocols.ldap.entries import FoundEntry, read_entry
 from ringback.protocols.ldap.errors import LdapFormatError
 
 _SEQUENCE: Final = 0x30  # every LDAP message is one (RFC 4511 section 4.1.1)
@@ -71,6 +72,15 @@ class Client(LDAPClient):
         self._given_up[message_id] = None
         if len(self._given_up) > _REMEMBERED:
             self._given_up.popitem(last=False)
+
+    def take(self, data: bytes) -> LDAPMessage | FoundEntry:
+        """One whole message, an entry of a search in its short form. Raises LdapFormatError like ``read``."""
+        found = read_entry(data)
+        known = found is not None and (found.message_id in self._search_requests or found.message_id in self._given_up)
+        # Buffered octets would be the beginning of another message: never the case with whole ones.
+        if found is None or not known or self._incoming_buffer or self.state is not SessionState.OPENED:
+            return self.read(data)
+        return found
 
     def read(self, data: bytes) -> LDAPMessage:
         """One whole message. Raises LdapFormatError, after which the connection is of no use."""
