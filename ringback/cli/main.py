@@ -24,6 +24,7 @@ _VERBS: Final = {
     "people": "ringback.cli.people",
     "certificates": "ringback.cli.certificates",
     "voicemail": "ringback.cli.voicemail",
+    "messages": "ringback.cli.messages",
 }
 
 
@@ -61,7 +62,10 @@ def main() -> None:
     """Run the command line."""
     # What is imported stays until the end: looking through it again and again for garbage is a sixth of the start.
     gc.disable()
-    app = make_app(sys.argv[1] if len(sys.argv) > 1 else "")
+    try:
+        app = make_app(sys.argv[1] if len(sys.argv) > 1 else "")
+    except KeyboardInterrupt:  # Ctrl-C before anything began
+        sys.exit(130)
     gc.freeze()
     gc.enable()
     app(prog_name="ringback")
