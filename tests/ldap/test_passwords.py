@@ -264,8 +264,7 @@ class TestDistrust:
 
         async def work() -> None:
             async with badly(babble) as server:
-                reader, writer = await asyncio.open_connection(server.address, server.port)
-                connection = LdapConnection(reader, writer, 1.0)
+                connection = await LdapConnection.open(server, None, 1.0)
                 try:
                     await connection.search(BASE, FilterEquality("uid", b"a"), (), most=5)
                 except LdapError as error:
