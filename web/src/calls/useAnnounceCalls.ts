@@ -10,7 +10,8 @@ import { callName, partyName, stateOf } from "./words";
 function changeOf(texts: Texts, call: Call, before: Call | undefined): string {
   const { t, reason } = texts;
   const name = callName(texts, call);
-  if (call.state === "ringing_in") return before ? "" : t("incoming.announce", { name: partyName(texts, call.party) });
+  // Said again where the number turns out to be somebody.
+  if (call.state === "ringing_in") return before && before.party.person === call.party.person ? "" : t("incoming.announce", { name: partyName(texts, call.party) });
   if (call.state === "ended") return before && before.state !== "ended" ? [name, reason(call.note) || t("call.ended")].join(": ") : "";
   if (!before) return "";
   if (call.answered && !before.answered) return t("announce.connected", { name });

@@ -16,6 +16,7 @@ export function useCallNotifications(calls: readonly Call[]): void {
   const { phone } = useEngine();
   const { notifications } = usePreferences();
   const shown = useRef(new Map<string, Shown>());
+  const told = useRef(new Map<string, string>());
   const wanted = notifications === "on" && allowed();
   useEffect(() => {
     if (wanted) prepare();
@@ -28,11 +29,15 @@ export function useCallNotifications(calls: readonly Call[]): void {
       if (ringing.some((call) => call.id === id)) continue;
       notification.close();
       shown.current.delete(id);
+      told.current.delete(id);
     }
     if (!wanted || (document.hasFocus() && !document.hidden)) return;
     for (const call of ringing) {
-      if (shown.current.has(call.id)) continue;
       const words = { title: texts.t("incoming.from", { name: partyName(texts, call.party) }), body: partyNumber(call.party) };
+      // Who becomes known while it rings takes the number's place.
+      const said = `${words.title} ${words.body}`;
+      if (told.current.get(call.id) === said) continue;
+      told.current.set(call.id, said);
       shown.current.set(call.id, show(call.id, { ...words, answer: texts.t("incoming.answer"), decline: texts.t("incoming.decline") }));
     }
   }, [calls, texts, wanted]);

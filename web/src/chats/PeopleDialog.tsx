@@ -9,6 +9,7 @@ import { useMemo, useState } from "react";
 import { useMe, usePeople } from "../engine/hooks";
 import { Avatar } from "../parts/Avatar";
 import { presenceSentence } from "../parts/presenceWords";
+import { canChat } from "../people/useWays";
 import { useFindings } from "../search/useFindings";
 import { useTexts } from "../texts/texts";
 import type { Person } from "../wire";
@@ -33,7 +34,7 @@ function usePeopleFound(query: string, without: readonly string[]): Person[] {
     const found = query
       ? search.people.map((row) => row.person)
       : people.filter((person) => person.in_list).sort((a, b) => a.name.localeCompare(b.name));
-    return found.filter((person) => person.id !== me?.id && !without.includes(person.id));
+    return found.filter((person) => canChat(person) && person.id !== me?.id && !without.includes(person.id));
   }, [query, people, search.people, me, without]);
 }
 

@@ -7,6 +7,7 @@ import { useEngine, useGroups } from "../engine/hooks";
 import { ConfirmDialog } from "../parts/ConfirmDialog";
 import { IconButton } from "../parts/IconButton";
 import { TextDialog } from "../parts/TextDialog";
+import { canChat } from "../people/useWays";
 import shell from "../shell/shell.module.css";
 import { useTexts } from "../texts/texts";
 import type { Person } from "../wire";
@@ -58,10 +59,12 @@ export function ContactMenu({ person }: { person: Person }) {
             {person.in_list && <MenuItem onClick={() => setDialog("group")}>{t("contact.newGroup")}</MenuItem>}
             {person.in_list && <MenuItem onClick={() => setDialog("name")}>{t("contact.nickname")}</MenuItem>}
             {!person.in_list && <MenuItem onClick={() => void engine.people.add(person.id, "", [])}>{t("contact.add")}</MenuItem>}
-            <MenuDivider />
-            <MenuItem onClick={() => (person.blocked ? void engine.people.setBlocked(person.id, false) : setDialog("block"))}>
-              {t(person.blocked ? "contact.unblock" : "contact.block")}
-            </MenuItem>
+            {canChat(person) && <MenuDivider />}
+            {canChat(person) && (
+              <MenuItem onClick={() => (person.blocked ? void engine.people.setBlocked(person.id, false) : setDialog("block"))}>
+                {t(person.blocked ? "contact.unblock" : "contact.block")}
+              </MenuItem>
+            )}
             {person.in_list && <MenuItem onClick={() => setDialog("remove")}>{t("contact.remove")}</MenuItem>}
           </MenuList>
         </MenuPopover>

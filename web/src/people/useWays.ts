@@ -13,6 +13,9 @@ export interface Ways {
 /** Some are known by a number or a mail address only. */
 export const canChat = (person: Person): boolean => person.chat !== "";
 
+/** By a number, or by the address: not everybody has either. */
+export const canCall = (person: Person): boolean => person.chat !== "" || person.numbers.some((number) => number.kind !== "fax" && number.kind !== "pager");
+
 export function useWays(person: Person): Ways {
   const engine = useEngine();
   const calls = useCanCall();
@@ -20,8 +23,8 @@ export function useWays(person: Person): Ways {
   const chat = async () => go("chats", (await engine.openChat(person.id)).id);
   return {
     ...(features?.chats && canChat(person) ? { chat: () => void chat() } : {}),
-    ...(calls ? { call: () => void engine.phone.start(person.id) } : {}),
-    ...(calls && features?.video ? { video: () => void engine.phone.start(person.id, true) } : {}),
+    ...(calls && canCall(person) ? { call: () => void engine.phone.start(person.id) } : {}),
+    ...(calls && canCall(person) && features?.video ? { video: () => void engine.phone.start(person.id, true) } : {}),
     ...(person.mail ? { mail: person.mail } : {}),
   };
 }

@@ -1,7 +1,7 @@
 /** A search as one types: own contacts in the frame of the key press, the directories' people as they answer. */
 import { useCallback, useEffect, useId, useMemo, useRef, useState, useSyncExternalStore } from "react";
 
-import { useEngine, useMe, usePeople } from "../engine/hooks";
+import { useEngine, useLink, useMe, usePeople } from "../engine/hooks";
 import type { Findings, FoundPerson, SourceStep } from "../wire";
 import { ownPeople } from "./own";
 import type { Listed } from "./rows";
@@ -37,6 +37,8 @@ export function useFindings(query: string, page = 20): Search {
   const people = usePeople();
   const search = `${TAB}${useId()}`;
   const stored = useStored(search);
+  // The engine that comes back is asked again.
+  const online = useLink().open;
   const findings = stored?.query === query ? stored : null;
   const [unanswered, setUnanswered] = useState(false);
   const [limit, setLimit] = useState(page);
@@ -60,7 +62,7 @@ export function useFindings(query: string, page = 20): Search {
       current = false;
       window.clearTimeout(timer);
     };
-  }, [engine, search, query, page]);
+  }, [engine, search, query, page, online]);
 
   // Where nobody looks any more, directories need not go on.
   const idle = !query;

@@ -76,6 +76,7 @@ export default function SettingsPlace({ id }: { id: string | null; onKeyboard: (
             // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a page without controls is scrolled by keys too
             <div className={css.scroll} role="region" aria-label={t(page.title)} tabIndex={0}>
               <div className={css.page}>
+                {narrow && <h1 className="sr-only">{t("place.settings")}</h1>}
                 <div className={css.title}>
                   {narrow && <IconButton icon={<ArrowLeft20Regular className="flip" />} label={t("back")} onClick={() => go("settings")} />}
                   <h2>{t(page.title)}</h2>
