@@ -11,7 +11,8 @@ as types; ``request.get(...)`` rather than typed values for what is only passed 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ringback.protocols.sip.core import COOKIE, Core, content_of, ways_of
 from ringback.protocols.sip.dialog import Dialog
@@ -59,8 +60,7 @@ class Handle:
         self._agent.emit(Unanswered(self, why))
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """What a ``gate`` answers: a final status with header fields (WWW-Authenticate, Retry-After, Warning)."""
 
     status: int

@@ -18,9 +18,12 @@ import secrets
 import struct
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import unquote as percent_decoded
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ringback.protocols.sip.errors import MalformedMessage, SipError
 from ringback.protocols.sip.lexical import quote, unquote
@@ -126,8 +129,7 @@ class Challenge:
         return f"{text}, stale=true" if self.stale else text
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """One Authorization or Proxy-Authorization value. ``nc`` and ``cnonce`` are empty where there is no ``qop``."""
 
     username: str

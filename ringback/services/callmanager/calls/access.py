@@ -8,9 +8,9 @@ with a good answer to a challenge, or, on TLS, with an access token (``bearer``)
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 
 import structlog
+from msgspec import Struct
 
 from ringback.protocols.oauth.tokens import Claims, TokenError
 from ringback.protocols.sip.agent import Refusal
@@ -34,8 +34,7 @@ _ONLY_MD5 = ("baresip v0", "baresip v1")
 _log = structlog.get_logger("ringback.callmanager.calls")
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(Struct, frozen=True):
     """Who sent a request: a phone, another system, or (both None) somebody unknown. ``claims``: of the token that
     proved it."""
 

@@ -58,7 +58,7 @@ class Recorder:
                     ((leg, self._side(leg), self._secured(leg)) for leg in call.legs), key=lambda side: side[0].number
                 )
                 first = next((side for side in sides if not side[0].outgoing), sides[0])
-                second = next(side for side in sides if side is not first)
+                second = next(side for side in sides if side[0] is not first[0])
                 self._core.records.call_began(self._facts(call, first, second, now))
 
     def stay(self, call: Call, *legs: Leg) -> None:
@@ -115,7 +115,7 @@ class Recorder:
         kept = sorted(self._sides.pop(call.number, []), key=lambda entry: entry[0].number)
         callers = [entry for entry in kept if not entry[0].outgoing]
         first = callers[0] if callers else (kept[0] if kept else None)
-        others = [entry for entry in kept if entry is not first]
+        others = [entry for entry in kept if first is None or entry[0] is not first[0]]
         second = others[0] if others else None
         self.write(call, first, second, now)
 

@@ -4,13 +4,16 @@ A softphone device (CSF, TAB, BOT, TCT) belongs to one client at a time: a secon
 take over, as the real ones do. Any other device may have several contacts, so that a phone that restarted without
 taking its old contact back is reached at once.
 
-Everything here is memory; what changed is collected for the store (``take_changes``) and written behind.
+Everything here is memory; what changed is collected for the store (``take_changes``) and written behind. What is made
+for each REGISTER are msgspec structs: frozen, too, and made in a tenth of the time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from ringback.protocols.sip.flows import Flow
 from ringback.rules.reasons import Reason
@@ -29,8 +32,7 @@ class Limits:
     shortest: int = 10
 
 
-@dataclass(frozen=True, slots=True)
-class AskedContact:
+class AskedContact(Struct, frozen=True):
     """A contact of a REGISTER. ``seconds`` None: not said; ``keep_alive``: the parameter ``cisco-keep-alive``; ``host``
     and ``port`` of its URI."""
 
@@ -44,8 +46,7 @@ class AskedContact:
     port: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What a REGISTER asks for. ``every``: ``Contact: *``. ``takes_over``: it may end another client's registration.
     ``lines``: the numbers that it registers. ``most``: seconds that what proves it is good for (None: no end)."""
 
@@ -64,8 +65,7 @@ class Asked:
     most: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(Struct, frozen=True):
     """A contact of a device that holds until ``expires_at`` (the driver's clock). ``flow`` is how it is reached: the
     connection that it registered over, or None after that one closed. ``is_natted``: its contact names another address
     than it is seen from, so that only the way it came leads back."""
@@ -95,8 +95,7 @@ class Binding:
         return _key(self.instance, self.reg_id, self.contact)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What becomes of a REGISTER. ``status`` 200, 400, 403, 423 or 500; ``new``: the device was not registered before;
     ``ended``: bindings that another client took over."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ringback.protocols.oauth.tokens import Claims
 from ringback.protocols.sip.errors import MalformedMessage
@@ -21,8 +22,7 @@ _DESTROY = "Application-Requested-Destroy"
 _REMOTECC = "application/x-cisco-remotecc-response+xml"
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
+class Registered(Struct, frozen=True):
     """A registration that was accepted: the phone, and whether it is new, or a stranger's that it ended."""
 
     phone: Phone
