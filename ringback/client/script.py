@@ -22,6 +22,7 @@ from ringback.client.host.wire_sign_in import ManualSettings
 from ringback.client.identity.loopback import LoopbackReturn, Pairs
 from ringback.client.messaging.errors import NotConnectedError
 from ringback.client.messaging.own_presence import Chosen
+from ringback.client.voicemail.script import VoicemailScript
 from ringback.media.players.sound import Sound
 from ringback.rules.addresses import HostPort
 from ringback.rules.catalogue import render
@@ -39,6 +40,7 @@ class Me:
         self.engine = engine
         # From the very beginning, so that nothing is missed between signing in and listening.
         self._arrivals = engine.subscribe()
+        self.voicemail = VoicemailScript(engine)
 
     @property
     def address(self) -> str:
