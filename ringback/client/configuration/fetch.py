@@ -6,7 +6,7 @@ can't be read is a fault, because going on without it would hide a setting that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from yarl import URL
@@ -65,8 +65,16 @@ class Fetched:
 class ConfigurationFetcher:
     """Fetches for one person whose password the call manager has accepted. Raises ConfigurationFaultError."""
 
-    def __init__(self, call_manager: CallManager, ledger: Ledger, places: Sequence[URL] = ()) -> None:
-        """``places``: folders of configuration files entered by hand, instead of those that the call manager names."""
+    def __init__(
+        self,
+        call_manager: CallManager,
+        ledger: Ledger,
+        places: Sequence[URL] = (),
+        fill_in: Callable[[Mapping[str, Setting]], dict[str, Setting]] = dict,
+    ) -> None:
+        """``places``: folders of configuration files entered by hand, instead of those that the call manager names.
+        ``fill_in`` adds settings that nothing of the company sets."""
+        self._fill_in = fill_in
         self._places = places
         self._call_manager = call_manager
         self._ledger = ledger
@@ -77,7 +85,7 @@ class ConfigurationFetcher:
         devices = await self._devices()
         common, group = await self._configuration_files(user, devices)
         try:
-            settings = merged(profile, group, common)
+            settings = self._fill_in(merged(profile, group, common))
         except JabberConfigError as error:
             raise ConfigurationFaultError(
                 faults.malformed_configuration("service profile", self._call_manager.server, str(error))

@@ -44,10 +44,9 @@ from ringback.client.identity.keeper import TokenKeeper, Tokens
 from ringback.client.names import ChosenNames
 from ringback.client.store.place import claim
 from ringback.client.store.store import Store
-from ringback.client.trust import CertificateStopError, Expected, Place, Purpose, TrustPolicy
+from ringback.client.trust import CertificateStopError, Expected, Place, Purpose
 from ringback.client.voicemail.errors import UnreachableError
 from ringback.client.voicemail.service import VoicemailMeans
-from ringback.net.tls import platform_fips
 from ringback.rules.address_scheme import OwnEvidence, decide_scheme
 from ringback.rules.addresses import Jid, UserAddress
 from ringback.rules.config_changes import Configured
@@ -86,7 +85,7 @@ class Arriving(EngineBase):
         return found
 
     def _flow_of(self, progress: Progress) -> SignInFlow:
-        flow = SignInFlow(self._settings, self._manual, progress, self.judge)
+        flow = SignInFlow(self._settings, self._manual, progress, self.judge, self._link)
         self.judge.change_names(flow.names)
         return flow
 
@@ -165,7 +164,7 @@ class Arriving(EngineBase):
         if session is None or people is None:
             return
         self.progress.step("connecting", "active", *(server.host for server in plan.servers[:2]))
-        self.judge.change_policy(TrustPolicy.of(self._switches, platform_fips()).tightened(plan.trust))
+        self.judge.change_policy(self._base_policy().tightened(plan.trust))
         standing = self.standing = self._stand(attempt)
         if signed.credentials.by_token:
             signed.credentials.watch_end(plan.watch_end)
@@ -303,7 +302,7 @@ class Arriving(EngineBase):
     async def _fetch_anew(self, attempt: Attempt) -> Proven:
         quiet = Progress(lambda: None, lambda _index, _entry: None)
         quiet.begin(str(attempt.address))
-        flow = SignInFlow(self._settings, self._manual, quiet, self.judge)
+        flow = SignInFlow(self._settings, self._manual, quiet, self.judge, self._link)
         known = await self.sources.remembered(attempt.address, self._manual, fresh=True)
         discovery = await flow.find(attempt.address, known)
         decision = await flow.ask_how(discovery)
@@ -318,7 +317,7 @@ class Arriving(EngineBase):
             return
         if plan != self._plan:
             self._plan = plan
-            self.judge.change_policy(TrustPolicy.of(self._switches, platform_fips()).tightened(plan.trust))
+            self.judge.change_policy(self._base_policy().tightened(plan.trust))
             await self.sources.keep_plan(address, plan)
         if counts.settings:
             await self.sources.keep_configured(address, counts)

@@ -33,8 +33,9 @@ from ringback.client.identity.accounts import Accounts
 from ringback.client.store.keys import MasterKey
 from ringback.client.store.place import Claim
 from ringback.client.store.store import Store
-from ringback.client.trust import TrustJudge
+from ringback.client.trust import TrustJudge, TrustPolicy
 from ringback.net.names import NameClient
+from ringback.net.tls import platform_fips
 from ringback.rules.addresses import AddressError, UserAddress
 from ringback.rules.reasons import Reason
 from ringback.rules.sign_in import SignInDecision
@@ -93,6 +94,7 @@ class EngineBase:
         self._judge: TrustJudge | None = None
         self._declined: set[str] = set()
         self._switches: dict[str, str] = {}
+        self._link: dict[str, str] = {}
 
     @property
     def accounts(self) -> Accounts:
@@ -147,6 +149,10 @@ class EngineBase:
             security=self._security(),
             version=ringback.__version__,
         )
+
+    def _base_policy(self) -> TrustPolicy:
+        """How strict installation and set-up link want the client to be with certificates."""
+        return TrustPolicy.of(self._switches, platform_fips()).tightened(self._link)
 
     def _security(self) -> Security:
         if self._judge is None:

@@ -33,9 +33,8 @@ from ringback.client.identity.https import Https
 from ringback.client.store.keys import load_master_key
 from ringback.client.store.place import claim
 from ringback.client.store.store import Store, delete_store
-from ringback.client.trust import TrustJudge, TrustPolicy, TrustSettings
+from ringback.client.trust import TrustJudge, TrustSettings
 from ringback.net.names import NameClient
-from ringback.net.tls import platform_fips
 from ringback.rules.config_changes import Effect
 from ringback.rules.reasons import Reason
 from ringback.rules.sign_in import Method, SignInDecision
@@ -68,10 +67,11 @@ class Engine(Arriving):
         self._ways = Ways(self._machine)
         self._manual = await self._accounts.manual()
         self._switches = await self._read_switches()
+        self._link = await self._sources.link_settings()
         identity = folder / IDENTITY_FILE
         trust = TrustSettings(
             self._settings.ca_file,
-            TrustPolicy.of(self._switches, platform_fips()),
+            self._base_policy(),
             identity=identity if identity.is_file() else None,
         )
         self._judge = TrustJudge(trust, NameClient(self._settings.name_server))
@@ -110,6 +110,8 @@ class Engine(Arriving):
         """
         if address.strip().lower().startswith(LINK_SCHEMES):
             await self.sources.use_link(address.strip())
+            self._link = await self.sources.link_settings()
+            self.judge.change_policy(self._base_policy())
             return
         await self._begin(self._find(self._parse(address)))
 
@@ -243,7 +245,7 @@ class Engine(Arriving):
         address = self.progress.now.address or f"test@{settings.voice_domain or 'localhost'}"
         trial.begin(address)
         with contextlib.suppress(SignInError):
-            flow = SignInFlow(self._settings, settings, trial, self.judge)
+            flow = SignInFlow(self._settings, settings, trial, self.judge, self._link)
             parsed = self._parse(address)
             await flow.find(parsed, await self.sources.remembered(parsed, settings, fresh=True))
         return trial.entries

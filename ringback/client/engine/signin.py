@@ -7,9 +7,10 @@ runs it as one task that can be cancelled at any point.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from yarl import URL
 
@@ -20,6 +21,7 @@ from ringback.client.discovery.ledger import Ledger
 from ringback.client.engine.by_hand import UDS_PORT, file_places, manual_servers, name_server
 from ringback.client.engine.errors import SignInError
 from ringback.client.engine.progress import Progress
+from ringback.client.engine.provisioned import filled_in, with_protocol
 from ringback.client.engine.questions import certificate_question
 from ringback.client.engine.settings import EngineSettings
 from ringback.client.host.wire_sign_in import ManualSettings
@@ -70,8 +72,18 @@ class Proven:
 class SignInFlow:
     """One attempt of one person."""
 
-    def __init__(self, settings: EngineSettings, manual: ManualSettings, progress: Progress, judge: TrustJudge) -> None:
-        """Raises EngineError where a setting by hand is no server."""
+    def __init__(
+        self,
+        settings: EngineSettings,
+        manual: ManualSettings,
+        progress: Progress,
+        judge: TrustJudge,
+        link: Mapping[str, str] | None = None,
+    ) -> None:
+        """``link``: what a set-up link says beyond where to look. Raises EngineError where a setting by hand is no
+        server."""
+        self.link = dict(link or {})
+        manual = with_protocol(manual, self.link)
         self._judge = judge
         self._settings = settings
         self._manual = manual
@@ -242,7 +254,8 @@ class SignInFlow:
             progress.step("connecting", "active", call_manager.server)
             ledger = self._ledger()
             try:
-                fetched = await ConfigurationFetcher(call_manager, ledger, file_places(self._manual)).fetch(
+                fill_in = partial(filled_in, link=self.link)
+                fetched = await ConfigurationFetcher(call_manager, ledger, file_places(self._manual), fill_in).fetch(
                     user, discovery.services_domain, bases, discovery.decision
                 )
             except ConfigurationFaultError as error:

@@ -116,6 +116,11 @@ class Sources:
         found = await self._first_launch(always=True)
         return dict(found.others) if found is not None else {}
 
+    async def link_settings(self) -> dict[str, str]:
+        """What the set-up link says beyond where to look."""
+        found = await self._provision()
+        return dict(found.others) if found is not None else {}
+
     async def _provision(self) -> Provision | None:
         link = await self._store.get("settings", "link", str)
         try:
