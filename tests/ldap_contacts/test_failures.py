@@ -159,6 +159,25 @@ async def test_silence_costs_only_its_time(authority: Authority) -> None:
         await directory.close()
 
 
+async def test_closing_ends_who_waits(authority: Authority) -> None:
+    """With a sentence, not with a cancellation that was none of theirs."""
+    there = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there.set()
+        await silent(reader, writer)
+
+    async with talking(authority, talk) as port:
+        directory = directory_at(authority, port)
+        waiting = [asyncio.create_task(directory.find(SEARCH)) for _ in range(3)]
+        await asyncio.wait_for(there.wait(), 10)
+        waiting[0].cancel()
+        await directory.close()
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(results[0], asyncio.CancelledError)
+    assert [str(one) for one in results[1:]] == ["It is closed"] * 2
+
+
 @pytest.mark.parametrize(
     "garbage",
     [

@@ -115,7 +115,13 @@ class LdapDirectory:
         if self._opening is None or self._opening.done():
             self._opening = asyncio.create_task(self._renew(), name="ldap-connect")
             self._opening.add_done_callback(lambda task: task.cancelled() or task.exception())
-        return await asyncio.shield(self._opening)
+        try:
+            return await asyncio.shield(self._opening)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._is_closed() and task is not None and not task.cancelling():  # the making was cancelled
+                raise LdapUnavailableError("It is closed") from None
+            raise
 
     async def bases(self) -> tuple[str, ...]:
         """Where searches for people begin: as configured, else at the top of what the server holds."""
@@ -147,11 +153,16 @@ class LdapDirectory:
         told in the notes; where none exists, LdapRefusedError is raised."""
         flat = not self.settings.directory.recursive and bool(self.settings.directory.bases)
         searches = [replace(search, base=base, scope="one" if flat else search.scope) for base in bases]
-        answers = await asyncio.gather(*(self._below(one) for one in searches))
-        refused = [answer for answer in answers if isinstance(answer, LdapRefusedError)]
+        answers = await asyncio.gather(*(self.find(one) for one in searches), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException) and not _is_missing(answer):
+                raise answer
         good = [answer for answer in answers if isinstance(answer, Chased)]
-        if refused and not good:
-            raise refused[0]
+        if not good:
+            raise next(
+                (answer for answer in answers if isinstance(answer, BaseException)),
+                LdapRefusedError(_NO_SUCH_OBJECT, ""),
+            )
         entries: dict[str, LdapEntry] = {}
         for answer in good:
             entries.update((names.normal(one.name), one) for one in answer.found.entries)
@@ -161,7 +172,7 @@ class LdapDirectory:
         missing = [
             Reason.of("ldap.settings.base", base=one.base)
             for one, answer in zip(searches, answers, strict=True)
-            if isinstance(answer, LdapRefusedError)
+            if _is_missing(answer)
         ]
         return Chased(Found(kept, complete, code), (*(note for one in good for note in one.notes), *missing))
 
@@ -185,14 +196,6 @@ class LdapDirectory:
         await asyncio.gather(*(one.connection.close() for one in kept))
 
     # --- inside: searching
-
-    async def _below(self, search: LdapSearch) -> Chased | LdapRefusedError:
-        try:
-            return await self.find(search)
-        except LdapRefusedError as error:
-            if error.code != _NO_SUCH_OBJECT:
-                raise
-            return error
 
     async def _followed(self, found: Found, search: LdapSearch) -> Chased:
         if not found.references or not self.settings.directory.follow_referrals:
@@ -258,6 +261,9 @@ class LdapDirectory:
             await connection.close()
             return False
         return True
+
+    def _is_closed(self) -> bool:
+        return self._closed
 
     async def _renew(self) -> LdapBound:
         before, self._bound = self._bound, None
@@ -349,6 +355,11 @@ class LdapDirectory:
         except BaseException:
             await connection.close()
             raise
+
+
+def _is_missing(answer: object) -> bool:
+    """Whether an answer says that the base of a search does not exist."""
+    return isinstance(answer, LdapRefusedError) and answer.code == _NO_SUCH_OBJECT
 
 
 def _better(before: Exception | None, now: Exception) -> Exception:
