@@ -1,4 +1,4 @@
-"""Voicemail in the page: left by a call that nobody took, told in every window, heard, answered, deleted, brought back."""
+"""Voicemail in the page: left by a call that nobody took, told in every window, heard, answered, deleted, restored."""
 
 from __future__ import annotations
 
@@ -243,6 +243,7 @@ def test_without_the_service_the_list_and_what_was_heard_are_still_there(anita: 
         button(anita, "Pause").click()
         expect(button(anita, "Reply")).to_have_count(0)
         button(anita, "Delete").click()
+        expect(anita.page.get_by_role("alert").get_by_text(re.compile("does not answer"))).to_be_visible()
         expect(message(anita, "Bruno Keller")).to_be_visible()
         assert violations(anita) == []
         anita.picture("voicemail-offline")

@@ -276,6 +276,22 @@ async def test_without_a_voicemail_server_the_phone_still_says_how_many_messages
             await anita.voicemail.addresses("x")
 
 
+async def test_who_has_no_mailbox_is_told_so_and_shown_nothing(authority: Authority, tmp_path: Path) -> None:
+    async def refuse(_: web.Request) -> web.Response:  # as the service answers to people without one
+        return web.json_response({"errors": {"code": "RESOURCE_NOT_FOUND"}}, status=404)
+
+    runner, port = await _serving(authority, refuse)
+    try:
+        async with client(tmp_path, authority, "anita", port, port) as anita:
+            anita.session.calling._card.set(voicemail="2999")
+            await anita.until(lambda: anita.mailbox.text is not None)
+            assert anita.mailbox.text is not None
+            assert (anita.mailbox.state, anita.mailbox.text.id) == ("off", "voicemail.no_mailbox")
+            assert (anita.mailbox.dial, anita.mailbox.new) == ("", 0)
+    finally:
+        await runner.cleanup()
+
+
 async def test_several_at_once_are_taken_over_together(running: Running, authority: Authority, tmp_path: Path) -> None:
     async with beside(running, tmp_path, authority) as anita:
         await anita.up()

@@ -23,6 +23,13 @@ class MailboxCard:
         self._board = board
         self._events = events
         self.now = Mailbox()
+        self.has_mailbox = True
+
+    def no_mailbox(self) -> None:
+        """The service knows the person, and has no mailbox for them: nothing is shown."""
+        self.has_mailbox = False
+        self.set(told=False, dial="", new=0)
+        self.state("off", Reason.of("voicemail.no_mailbox"))
 
     def set(self, **fields: Any) -> None:
         """Change fields."""

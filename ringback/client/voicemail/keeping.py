@@ -40,6 +40,7 @@ from ringback.rules.reasons import Reason
 
 POLL_SECONDS: Final = 60.0
 _BACKOFF: Final = Backoff(first=1.0, longest=120.0)
+_NO_MAILBOX_SECONDS: Final = 900.0  # somebody may get one
 _DEAF: Final = Backoff(first=1.0, longest=POLL_SECONDS)
 _FEW: Final = 8  # messages of one answer that are asked for one by one
 _PENDING: Final = "voice-pending"
@@ -106,6 +107,9 @@ class Keeper:
             self._card.set(asks=True, user=self.prover.user, told=False)
             self._card.state("failed", error.reason, server=server)
             return None
+        except NotThereError:
+            self._card.no_mailbox()
+            return _NO_MAILBOX_SECONDS
         except BusyError as error:
             self._card.set(told=False)
             self._card.state("waiting", error.reason, server=server, retry_in=error.seconds)
@@ -132,12 +136,13 @@ class Keeper:
             subscription = await self.api.subscribe()
             listener = Listener(https, HostPort(self.api.server.host, notify_port), subscription)
             await listener.open()
-        except (BusyError, SignInNeededError):
+        except (BusyError, NotThereError, SignInNeededError):
             raise
         except VoicemailError as error:
             listener, why = None, error.reason
         await self.look()
         self._failures = 0
+        self._card.has_mailbox = True
         self._card.set(asks=False, user=self.prover.user, told=listener is not None)
         reasons = [] if why is None else [Reason.of("voicemail.not_told", seconds=round(POLL_SECONDS)), why]
         self._card.state("up", *reasons, server=self.api.server.host)

@@ -158,7 +158,7 @@ class Voicemail:
 
     def _phone_told(self, *, changed: bool = True) -> None:
         phone = self._session.calling.phone
-        self._card.set(dial=phone.voicemail)
+        self._card.set(dial=phone.voicemail if self._card.has_mailbox else "")
         if self._keeper is None:
             if self._card.now.state == "off":
                 self._card.set(new=phone.messages)

@@ -31,7 +31,7 @@ interface Props {
   message: VoiceMessage;
   onReply: () => void;
   onForward: () => void;
-  onDelete: () => void;
+  onDelete: () => Promise<void>;
 }
 
 function Actions({ message, onReply, onForward, onDelete, onProblem }: Props & { onProblem: (error: unknown) => void }) {
@@ -54,7 +54,7 @@ function Actions({ message, onReply, onForward, onDelete, onProblem }: Props & {
         <Action icon={<EyeOff20Regular aria-hidden />} text={t("voicemail.markNew")} onClick={() => void engine.voicemail.mark(id, true).catch(onProblem)} />
       )}
       {folder === "deleted" && <Action icon={<ArrowUndo20Regular aria-hidden />} text={t("voicemail.restore")} onClick={() => void engine.voicemail.restore(id).catch(onProblem)} />}
-      <Action icon={<Delete20Regular aria-hidden />} text={t(folder === "inbox" ? "voicemail.delete" : "voicemail.forGood")} bad onClick={folder === "inbox" ? onDelete : () => setSure(true)} />
+      <Action icon={<Delete20Regular aria-hidden />} text={t(folder === "inbox" ? "voicemail.delete" : "voicemail.forGood")} bad onClick={folder === "inbox" ? () => void onDelete().catch(onProblem) : () => setSure(true)} />
       {sure && (
         <ConfirmDialog
           title={t("voicemail.forGood.title")}

@@ -6,7 +6,6 @@ import { useEffect, useState } from "react";
 import { useEngine, useVoice } from "../engine/hooks";
 import { go } from "../engine/place";
 import type { VoiceFolder } from "../engine/voicemail";
-import { useAnnounce } from "../parts/announce";
 import { Empty } from "../parts/Empty";
 import { Panes } from "../shell/Panes";
 import shell from "../shell/shell.module.css";
@@ -51,9 +50,8 @@ function Undo({ message, onOver }: { message: VoiceMessage; onOver: () => void }
 }
 
 export default function VoicemailPlace({ id }: { id: string | null }) {
-  const { t, refused } = useTexts();
+  const { t } = useTexts();
   const engine = useEngine();
-  const announce = useAnnounce();
   const all = useVoice();
   const message = all.find((one) => one.id === id) ?? null;
   const [folder, setFolder] = useState<VoiceFolder>(message?.folder ?? "inbox");
@@ -64,17 +62,13 @@ export default function VoicemailPlace({ id }: { id: string | null }) {
     setFolder(next);
     if (message && message.folder !== next) go("voicemail");
   };
-  const remove = (one: VoiceMessage) => {
+  const remove = async (one: VoiceMessage) => {
     const rows = all.filter((other) => other.folder === "inbox");
     const at = rows.findIndex((other) => other.id === one.id);
     const next = rows[at + 1] ?? rows[at - 1] ?? null;
-    engine.voicemail.remove(one.id).then(
-      () => {
-        setDeleted(one);
-        go("voicemail", next?.id ?? null, true);
-      },
-      (error: unknown) => announce(refused(error), true),
-    );
+    await engine.voicemail.remove(one.id);
+    setDeleted(one);
+    go("voicemail", next?.id ?? null, true);
   };
   const main = message ? (
     <VoiceDetail
