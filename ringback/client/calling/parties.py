@@ -10,7 +10,7 @@ import msgspec
 from ringback.client.contacts.facts import Facts
 from ringback.client.contacts.numbers import digits, shown_number
 from ringback.client.contacts.people import People
-from ringback.client.contacts.sources.base import By, Kind, Wanted
+from ringback.client.contacts.sources.base import By, Kind, Query, Wanted
 from ringback.client.host.wire_calls import Party
 from ringback.client.messaging.stanzas import parse_jid
 from ringback.rules.dial_rules import DialRule, look_up_number
@@ -91,7 +91,7 @@ class Parties:
             if found := self._one(self._people.cache.resolve(wanted)):
                 return found
         query = look_up_number(digits(number), self._rules()).number
-        return self._one(facts for facts in self._people.cache.everybody() if _ends_with(facts, query))
+        return self._one(facts for facts in self._people.cache.search(Query.of(query)) if _ends_with(facts, query))
 
     def _by_user(self, address: str) -> str:
         """``number@host``, as call managers write callers."""

@@ -16,8 +16,10 @@ from ringback.client.contacts.merge import merge
 from ringback.client.contacts.sources.base import By, Query, Record, Wanted
 
 LIFE = 24 * 3600.0  # seconds; planning guide, "Contact Caching"
-MOST = 10_000  # people
+MOST = 3000  # people: what is read at the next start must not be felt
 CUSTOM = "custom"  # the source of contacts made by hand
+PRIORITY = (CUSTOM, "account", "ldap", "uds", "custom-directory", "cloud")
+"""Whose word counts first (chosen); address books of the computer follow."""
 
 _Place = tuple[str, str]  # source and key of a record
 
@@ -33,7 +35,9 @@ class Change:
 class PeopleCache:
     """The records and the people whom they describe. ``priority``: sources whose word counts first."""
 
-    def __init__(self, priority: Sequence[str] = (), region: str = "", life: float = LIFE, most: int = MOST) -> None:
+    def __init__(
+        self, priority: Sequence[str] = PRIORITY, region: str = "", life: float = LIFE, most: int = MOST
+    ) -> None:
         self._priority = _priority(priority)
         self._region = region
         self._life = life
@@ -72,6 +76,8 @@ class PeopleCache:
 
     def configure(self, priority: Sequence[str], region: str) -> None:
         """Other sources are asked from now on, or numbers are read in another country."""
+        if (_priority(priority), region) == (self._priority, self._region):
+            return
         rows = [record for records in self._records.values() for record in records.values()]
         self._priority = _priority(priority)
         self._region = region

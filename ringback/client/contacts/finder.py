@@ -18,7 +18,7 @@ from typing import Literal, TypeVar
 
 import structlog
 
-from ringback.client.contacts.cache import CUSTOM, PeopleCache
+from ringback.client.contacts.cache import PRIORITY, PeopleCache
 from ringback.client.contacts.facts import Facts
 from ringback.client.contacts.merge import merge
 from ringback.client.contacts.ranking import STRANGER, Match, Nearness, match, order
@@ -116,7 +116,7 @@ class Finder:
         self._health: dict[str, Health] = {}
         self.region = ""
         self.hidden: frozenset[str] = frozenset()  # ids of people who are not shown among those found
-        self.priority: tuple[str, ...] = (CUSTOM,)
+        self.priority = PRIORITY
 
     @property
     def sources(self) -> Mapping[str, ContactSource]:

@@ -6,11 +6,12 @@ answered, and when none answers.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from ringback.client.contacts.cache import CUSTOM, Change, PeopleCache
+from ringback.client.contacts.cache import CUSTOM, PRIORITY, Change, PeopleCache
 from ringback.client.contacts.facts import NO_JID, Facts
 from ringback.client.contacts.numbers import shown_number
 from ringback.client.contacts.own_list import FAVOURITES, CustomContact, OwnList
@@ -26,6 +27,7 @@ from ringback.rules.addresses import Jid
 from ringback.rules.shown_presence import DevicePresence, Show, ShownPresence
 
 _RECORDS = "people-records"
+_REGION = "people-region"
 
 
 class People:
@@ -56,7 +58,14 @@ class People:
         await self.own_list.load()
         kept = await self._store.all(_RECORDS, list[Record])
         custom = [contact.record for contact in self.own_list.all_custom()]
-        self.cache.load([*(record for rows in kept.values() for record in rows if record.source != CUSTOM), *custom])
+        rows = [*(record for rows in kept.values() for record in rows if record.source != CUSTOM), *custom]
+        self.cache.configure(PRIORITY, await self._store.get("meta", _REGION, str) or "")
+        await asyncio.to_thread(self.cache.load, rows)
+
+    async def use_region(self, region: str) -> None:
+        """National numbers are read in this country (ISO 3166) from now on, at the next start too."""
+        self.cache.configure(PRIORITY, region)
+        await self._store.put("meta", _REGION, region)
 
     # --- reading
 

@@ -46,6 +46,7 @@ PRUNE_SECONDS = 60.0
 SEARCH_LIMIT = 500
 SEARCHES_MOST = 32  # searches of all pages of one person that are kept for going on
 _BATCH = 20
+_PICTURES_AT_ONCE = 4
 ACCOUNT = "account"  # the source of what the plan tells of the person
 _LOGIN = ("meta", "directory-login")
 
@@ -104,12 +105,13 @@ class PeopleService:
         kept = await self._session.store.get(*_LOGIN, _KeptLogin)
         self._login = Login(kept.user, kept.password) if kept is not None else None
         region = self._session.calling.region()
-        self._session.people.cache.configure(self.sources.priority(context), region)
-        self.finder.region, self.finder.priority = region, self.sources.priority(context)
+        await self._session.people.use_region(region)
+        self.finder.region = region
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.sources.run(replace(context, region=region)), name="directories")
                 group.create_task(self._learn_forever(), name="people")
+                group.create_task(self._picture_forever(), name="pictures")
         finally:
             for task in [*self._tasks, *(row.task for row in self._running.values() if row.task is not None)]:
                 task.cancel()
@@ -202,13 +204,28 @@ class PeopleService:
             batch = [one for one in sorted(self._pinned()) if self._is_due(one, now)][:_BATCH]
             await self.learn(batch)
             self._asked.update(dict.fromkeys(batch, now))
-        for name in (str(self._session.own), *people.ids(), *self._partners()):
-            facts = people.facts(name)
-            if facts is not None and facts.photos and now - self._pictured.get(name, -FRESH_SECONDS) >= FRESH_SECONDS:
-                self._pictured[name] = now
-                await self._learn_photo(name, facts)
         await self._following.look(set(self._asked))
         await self._learn_callers(now)
+
+    async def _picture_forever(self) -> None:
+        """Get the pictures of who is shown, a few at a time."""
+        while True:
+            people, now = self._session.people, time.monotonic()
+            due = []
+            for name in (str(self._session.own), *people.ids(), *self._partners()):
+                facts = people.facts(name)
+                if (
+                    facts is not None
+                    and facts.photos
+                    and now - self._pictured.get(name, -FRESH_SECONDS) >= FRESH_SECONDS
+                ):
+                    due.append((name, facts))
+            for first in range(0, len(due), _PICTURES_AT_ONCE):
+                batch = due[first : first + _PICTURES_AT_ONCE]
+                self._pictured.update((name, now) for name, _ in batch)
+                learning = (self._guarded(self._learn_photo(name, facts), "picture") for name, facts in batch)
+                await asyncio.gather(*learning)
+            await asyncio.sleep(LOOK_SECONDS)
 
     def _is_due(self, name: str, now: float) -> bool:
         old = now - self._asked.get(name, -FRESH_SECONDS) >= FRESH_SECONDS

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import structlog
 
-from ringback.client.contacts.cache import CUSTOM
 from ringback.client.contacts.finder import Finder
 from ringback.client.contacts.sources.base import ContactSource, SourceError
 from ringback.client.contacts.sources.context import SourceContext
@@ -86,10 +85,6 @@ class PeopleSources:
                 number += 1
                 name = f"local:{path.name} {number}"
             self._books[name] = path
-
-    def priority(self, context: SourceContext) -> tuple[str, ...]:
-        """Whose word counts first."""
-        return (CUSTOM, "account", *COMPANY, "custom-directory", "cloud", *self._books)
 
     def choose(self, context: SourceContext, *, ldap_fails: bool = False) -> SourceChoice:
         """Which directories the configuration asks for."""
