@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -62,6 +64,19 @@ def test_every_parameter_has_its_effect() -> None:
     same = [one.name for one in fields(usual) if getattr(found, one.name) == getattr(usual, one.name)]
     assert same == ["reasons"], "a parameter without effect"
     assert "'y'" not in repr(found)
+
+
+def test_every_parameter_is_told_to_administrators() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "administrators" / "people-ldap.md").read_text()
+    listed = {name.casefold() for name in re.findall(r"`([A-Za-z_]+?)\d*`", text)}
+    known = [line.split()[0] for line in SECTIONS["Directory"].strip().splitlines()]
+    assert [name for name in known if name.rstrip("12345").casefold() not in listed] == []
+    assert [old for _, edi, bdi in TABLE for old in (edi, bdi) if not _told(old, listed)] == []
+
+
+def _told(old: str, listed: set[str]) -> bool:
+    """Whether an old name is told: by itself, or as one with the prefix that is explained once for all."""
+    return not old or old.rstrip("12345").removeprefix("BDI").casefold() in listed or old.casefold() in listed
 
 
 @pytest.mark.parametrize(
