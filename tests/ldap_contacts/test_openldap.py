@@ -143,6 +143,7 @@ async def test_the_ways_to_secure(world: World, directory: CompanyDirectory) -> 
         async with world.source(directory.ca, parameters(port, **others)) as source:
             assert (await source.search(Query.of("p1@example"))).records
             assert source.server == HOST
+            assert [one.id for one in source.reasons] == ["ldap.discovery.named", "ldap.sign_in.configured"]
 
 
 async def test_the_persons_certificate_signs_in(world: World, directory: CompanyDirectory) -> None:

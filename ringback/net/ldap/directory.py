@@ -104,6 +104,11 @@ class LdapDirectory:
         """Whether we ask as nobody although somebody's credentials could be used."""
         return self._bound is not None and self._bound.signed_in.ask
 
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why we are who we are there."""
+        return self._bound.signed_in.reasons if self._bound is not None else ()
+
     async def bound(self) -> LdapBound:
         """The connection, made where there is none. Who stops waiting for it does not stop its making: somebody who
         types asks again at once."""

@@ -131,9 +131,9 @@ class LdapSource:
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """Why this server, and what of the configuration could not be used."""
+        """Why this server, as whom, and what of the configuration could not be used."""
         asked = self._questions.reasons if self._questions is not None else ()
-        return (*self._choice.reasons, *self._settings.reasons, *asked)
+        return (*self._choice.reasons, *self.directory.reasons, *self._settings.reasons, *asked)
 
     async def ready(self) -> None:
         """Connect and sign in. Raises SourceError."""
