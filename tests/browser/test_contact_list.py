@@ -163,6 +163,7 @@ def test_axe_finds_nothing_in_the_dialogs_of_the_list(person: Arrive, scheme: st
     ivan.sign_in()
     ivan.go("/contacts", query)
     page = ivan.page
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
     found = violations(ivan)
     menu = page.get_by_role("main").or_(page.get_by_role("region")).locator("button[aria-haspopup=menu]").first
     for item in (1, 2, 3):

@@ -35,7 +35,7 @@ export function Status({ search, query, empty, onLeave }: { search: Search; quer
       {empty && search.complete && <p className={css.none}>{t(bad ? "search.noneOwn" : "search.none", { query })}</p>}
       {slow && (
         <p className={css.asking}>
-          <Spinner size="extra-tiny" />
+          <Spinner size="extra-tiny" aria-hidden />
           {asked.length ? t("search.asking", { names: list(asked) }) : t("search.waiting")}
         </p>
       )}

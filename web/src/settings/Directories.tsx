@@ -115,7 +115,7 @@ function DirectoryRow({ directory }: { directory: Directory }) {
           <WhyButton open={why} onToggle={() => setWhy(!why)} label={t(directory.state === "up" ? "service.whyThis" : "why")} />
         )}
         <Button size="small" disabledFocusable={busy} onClick={() => void check()} aria-label={t("directories.checkOne", { name: directory.name })}>
-          {busy ? <Spinner size="extra-tiny" /> : t("directories.check")}
+          {busy ? <Spinner size="extra-tiny" aria-hidden /> : t("directories.check")}
         </Button>
       </span>
       {directory.login && <LogIn directory={directory} />}

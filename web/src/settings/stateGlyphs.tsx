@@ -7,7 +7,7 @@ import css from "./settings.module.css";
 
 export const stateGlyphs: Record<Service["state"], React.ReactElement> = {
   up: <CheckmarkCircle20Filled aria-hidden className={css.up} />,
-  connecting: <Spinner size="extra-tiny" />,
+  connecting: <Spinner size="extra-tiny" aria-hidden />,
   waiting: <Warning20Filled aria-hidden className={css.waiting} />,
   failed: <ErrorCircle20Filled aria-hidden className={css.failed} />,
   off: <SubtractCircle20Regular aria-hidden />,
