@@ -1,6 +1,7 @@
 # make run    everything to the running lab                make test   everything to a green test run
 # make check  lint, types, floors                          make bench  speed beside named peers
 # make soak   kills, floods and fuzzing for a long time    make clean  away with what make made
+# make compiled   a copy in .compiled/ whose SIP is machine code, for production (docs/administrators/compiled.md)
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +11,7 @@ ARGS ?=
 # Tests wait for each other's sound, time and servers a good deal: one more at a time than there are processors.
 WORKERS ?= 3
 
-.PHONY: run test check check-python check-page bench soak page clean
+.PHONY: run test check check-python check-page bench soak page compiled clean
 .DEFAULT_GOAL := run
 
 run: $(STAMP)/product page
@@ -31,11 +32,20 @@ check-python: $(STAMP)/dev
 check-page: $(STAMP)/dev page
 	$(BIN)/python scripts/build_page.py --check
 
-bench: $(STAMP)/test-packages $(STAMP)/dev
+bench: $(STAMP)/test-packages $(STAMP)/dev compiled
 	$(BIN)/python -m bench $(ARGS)
 
-soak: $(STAMP)/test-packages $(STAMP)/dev page
+soak: $(STAMP)/test-packages $(STAMP)/dev page compiled
+	$(BIN)/python scripts/test_compiled.py
 	RINGBACK_SOAK=1 $(BIN)/pytest -m soak --timeout 3600 $(ARGS)
+
+compiled: $(STAMP)/compiler
+	@$(BIN)/python scripts/build_compiled.py
+
+$(STAMP)/compiler: $(STAMP)/product
+	@scripts/system_packages.sh compiled
+	@$(BIN)/python -m pip install --quiet 'mypy[mypyc]>=1.18'
+	@touch $@
 
 # The page needs Node.js to be built, which comes as a Python package; it is built again only when a source changed.
 page: $(STAMP)/builder
@@ -68,5 +78,5 @@ $(STAMP)/test-packages: scripts/system_packages.sh
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(STAMP) web/node_modules ringback/client/host/page test-artefacts bench-results \
+	rm -rf $(VENV) $(STAMP) .compiled build web/node_modules ringback/client/host/page test-artefacts bench-results \
 	  .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -3,12 +3,15 @@
 Used three ways: as a hatch build hook when the package is built, as ``python scripts/build_page.py`` by make, and with
 ``--check`` for the types, rules and unit tests of ``web/``. A stamp of all sources beside the output makes a second
 call do nothing. ``RINGBACK_SKIP_PAGE=1`` leaves the page out.
+
+hatch takes one hook of ours, so with ``RINGBACK_COMPILED=1`` this one also compiles (``build_compiled.py``).
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +24,7 @@ except ImportError:  # called by make, where hatchling need not be installed
 
 OUTPUT = Path("ringback/client/host/page")
 SOURCES = ("web", "ringback/rules/catalogue")
+COMPILER = "mypy[mypyc]>=1.18"
 LEFT_OUT = {"node_modules", ".vite", "__pycache__"}
 
 
@@ -80,16 +84,39 @@ def check_page(root: Path) -> None:
 
 
 class PageBuildHook(BuildHookInterface):  # type: ignore[misc,type-arg,unused-ignore]
-    """Builds the page into the wheel."""
+    """Builds the page into the wheel, and what is compiled."""
 
     PLUGIN_NAME = "custom"
 
+    def dependencies(self) -> list[str]:
+        """What compiling needs: the compiler, and all libraries, whose types it reads."""
+        return [*self.metadata.core.dependencies, COMPILER] if self._compiles() else []
+
+    def _compiles(self) -> bool:
+        return os.environ.get("RINGBACK_COMPILED") == "1" and self.target_name == "wheel"
+
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build, and name the output as artifacts, since git ignores it."""
+        if self._compiles() and version != "editable":
+            self._compile(build_data)
         if os.environ.get("RINGBACK_SKIP_PAGE") == "1" or self.target_name != "wheel" or version == "editable":
             return
         build_page(Path(self.root))
         build_data["artifacts"].append(f"/{OUTPUT.as_posix()}/**")
+
+    def _compile(self, build_data: dict[str, Any]) -> None:
+        """Compile, and put the modules into a wheel for this Python and machine only."""
+        root = Path(self.root)
+        sys.path.insert(0, str(root / "scripts"))
+        from build_compiled import compile_into  # noqa: PLC0415 - only where it was asked for
+
+        folder = root / "build" / "compiled"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for made in compile_into(root, folder):
+            build_data["force_include"][str(folder / made)] = made.as_posix()
+        build_data["pure_python"] = False
+        build_data["infer_tag"] = True
 
 
 def main(arguments: list[str]) -> int:

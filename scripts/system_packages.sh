@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Every Debian or Ubuntu package that Ringback needs beyond git, make and Python 3.11 with venv, in one place.
 #   system_packages.sh run    what the product needs: nothing but Python's venv module
+#   system_packages.sh compiled   what `make compiled` needs: a C compiler and the headers of Python
 #   system_packages.sh test   what the tests need: the foreign clients and servers, PostgreSQL, Chromium
 # Missing ones are installed where that is allowed (root, or sudo without a password); else it says what to ask for.
 set -euo pipefail
 
 run_packages=(python3-venv ca-certificates)
+compiled_packages=("${run_packages[@]}" gcc libc6-dev python3-dev)
 test_packages=("${run_packages[@]}" prosody lua-sec ejabberd go-sendxmpp profanity poezio tmux postgresql chromium
   fonts-noto-core fonts-noto-color-emoji procps libatomic1 sip-tester sipsak baresip-core linphone-cli kamailio
   kamailio-tls-modules slapd ldap-utils samba samba-dsdb-modules samba-ad-provision samba-vfs-modules tshark
@@ -14,8 +16,9 @@ test_packages=("${run_packages[@]}" prosody lua-sec ejabberd go-sendxmpp profani
 
 case ${1:-} in
   run) wanted=("${run_packages[@]}") ;;
+  compiled) wanted=("${compiled_packages[@]}") ;;
   test) wanted=("${test_packages[@]}") ;;
-  *) echo "usage: $0 run|test" >&2; exit 2 ;;
+  *) echo "usage: $0 run|compiled|test" >&2; exit 2 ;;
 esac
 
 if [ "$1" = run ] && python3 -c 'import ensurepip, venv' 2>/dev/null; then exit 0; fi

@@ -31,6 +31,7 @@ _PATIENCE = 32_000.0  # milliseconds until a request without an answer is given 
 _TIME = "ms, 99 of 100 within"
 _TARGETS: dict[str, Callable[[Path, int], AbstractContextManager[SignallingTarget]]] = {
     "ringback": targets.ringback,
+    "ringback-compiled": targets.ringback_compiled,
     "kamailio": targets.kamailio,
 }
 
@@ -82,11 +83,12 @@ def results(folder: Path, rounds: int, names: Sequence[str], *, short: bool = Fa
     """Registrations, calls and their set-up on each target in turn, ``rounds`` times, interleaved. Raises LoadError."""
     load = _SHORT if short else Load()
     rows: dict[str, Rows] = {}
+    left_out = _left_out(short=short)
     with contextlib.ExitStack() as stack:
         running = {
             name: stack.enter_context(start(folder / name, load.phones))
             for name, start in _TARGETS.items()
-            if not names or name in names
+            if name not in left_out and (not names or name in names)
         }
         for number in range(rounds):
             for name in random.sample(list(running), len(running)):
@@ -95,6 +97,15 @@ def results(folder: Path, rounds: int, names: Sequence[str], *, short: bool = Fa
                 print(f"signalling, round {number + 1}, {name}: {row.newest()}", file=sys.stderr)
     ordered = [rows[name] for name in running]
     return [getattr(row, kind) for kind in ("registrations", "calls", "set_up", "flooded") for row in ordered]
+
+
+def _left_out(*, short: bool) -> frozenset[str]:
+    """The compiled form takes part where it is built from these sources, and not in the short form."""
+    if not short and targets.is_compiled():
+        return frozenset()
+    if not short:
+        print("signalling: the compiled form is left out: `make compiled` builds it", file=sys.stderr)
+    return frozenset({"ringback-compiled"})
 
 
 async def _measure(target: SignallingTarget, folder: Path, load: Load, row: Rows) -> None:

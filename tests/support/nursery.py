@@ -115,7 +115,11 @@ class _Nursery:
             cwd=_ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(_ROOT), "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"},
+            env={
+                **os.environ,
+                "PYTHONPATH": _path(os.environ),
+                "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+            },
         )
 
     def start(self, order: _Order) -> _Child:
@@ -208,12 +212,17 @@ def _start(module: str, words: Sequence[str], output: Path, environment: Mapping
         return subprocess.Popen(
             (sys.executable, *program, *words),
             cwd=folder,
-            env={**whole, "PYTHONPATH": str(_ROOT)},
+            env={**whole, "PYTHONPATH": _path(whole)},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=apart,
         )
+
+
+def _path(environment: Mapping[str, str]) -> str:
+    """Where modules are looked for: where the caller wants it (a compiled copy of the package), then here."""
+    return os.pathsep.join(filter(None, (environment.get("PYTHONPATH"), str(_ROOT))))
 
 
 def _tell(event: _Event) -> None:

@@ -55,11 +55,12 @@ def phones(count: int, first: int = 2001) -> tuple[SipPhone, ...]:
 
 @contextlib.contextmanager
 def running_telephony(
-    folder: Path, own: Sequence[SipPhone], more: str = "", *, near: bool = True
+    folder: Path, own: Sequence[SipPhone], more: str = "", *, near: bool = True, compiled: Path | None = None
 ) -> Iterator[Telephony]:
     """The call manager alone in a process of its own, with further tables of the deployment file in ``more``.
 
-    ``near``: at 127.0.0.1, since some phones take no other address of the loopback network for reachable."""
+    ``near``: at 127.0.0.1, since some phones take no other address of the loopback network for reachable.
+    ``compiled``: run the copy of the package in this folder (``scripts/build_compiled.py``)."""
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         address = "127.0.0.1" if near else f"{stack.enter_context(loopback_range())}.10.10"
@@ -70,7 +71,7 @@ def running_telephony(
         (data / "lab.json").unlink(missing_ok=True)
         output = folder / "output.txt"
         words = ["serve", str(file), "--data", str(data), "--node", f"cm.{DOMAIN}"]
-        process = start_ringback(words, output)
+        process = start_ringback(words, output, _environment(compiled))
         try:
             start_until(process, data / "lab.json", output)
             info = json.loads((data / "lab.json").read_text())
@@ -78,6 +79,11 @@ def running_telephony(
             yield Telephony(address, ports["sip"], ports["sip-tls"], Path(info["ca"]), tuple(own), process, data)
         finally:
             stop(process)
+
+
+def _environment(compiled: Path | None) -> dict[str, str]:
+    """What puts the copy before the folder that we are in."""
+    return {"PYTHONPATH": str(compiled), "PYTHONSAFEPATH": "1"} if compiled else {}
 
 
 def _deployment(address: str, own: Sequence[SipPhone]) -> str:
