@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Table, delete, insert, select
@@ -28,6 +29,7 @@ from ringback.storage.callmanager.store import Store
 from ringback.storage.callmanager.tables import credentials, devices, lines, numbers, people, seeds
 
 _ORIGIN = "deployment"
+_GROUP = 250
 _FORMAT = 2  # raised where rows are made in another way of the same seed
 _SeedKeys = Mapping[tuple[str, str], tuple[bytes, int, bytes]]
 
@@ -150,10 +152,10 @@ async def delete_rows(connection: AsyncConnection, table: Table, key: str, value
 
 
 async def insert_rows(connection: AsyncConnection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Insert rows; none is fine."""
-    ready = list(rows)
-    if ready:
-        await connection.execute(insert(table), ready)
+    """Insert rows; none is fine. They are made group by group, so that many keep nobody waiting."""
+    source = iter(rows)
+    while group := list(islice(source, _GROUP)):
+        await connection.execute(insert(table), group)
 
 
 def person_row(person: PersonRow, origin: str = _ORIGIN) -> dict[str, Any]:

@@ -6,10 +6,11 @@ A run reads, decides and writes; between reading and writing another node or a c
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -31,6 +32,7 @@ DEPLOYMENT = "deployment"
 _PREFIX = "ldap:"
 _ONE = 1
 _GROUP = 500
+_Row = TypeVar("_Row")
 _AUDIT_KEPT = 200_000  # lines; the oldest go first
 _PERSON_COLUMNS = [people.c[name] for name in PersonRow.__dataclass_fields__]
 
@@ -144,11 +146,15 @@ class SyncStore:
             query = select(*_PERSON_COLUMNS, synced.c.entry, synced.c.unique_id, synced.c.cluster, synced.c.extension,
                            synced.c.gone_since, people.c.user.label("key"))  # fmt: skip
             joined = query.join(synced, synced.c.user == people.c.user).where(people.c.origin == origin)
-            rows = (await connection.execute(joined)).mappings().all()
-            others = await connection.execute(select(people.c.user, people.c.origin).where(people.c.origin != origin))
-            taken = {row[0]: row[1].removeprefix(_PREFIX) if row[1] != DEPLOYMENT else "" for row in others}
+            mine: dict[str, SyncedPerson] = {}
+            async for group in _by_turns((await connection.execute(joined)).mappings().all()):
+                mine.update({row["key"]: _synced(row, agreement) for row in group})
+            others = select(people.c.user, people.c.origin).where(people.c.origin != origin)
+            taken: dict[str, str] = {}
+            async for pairs in _by_turns((await connection.execute(others)).all()):
+                taken.update({row[0]: row[1].removeprefix(_PREFIX) if row[1] != DEPLOYMENT else "" for row in pairs})
             used = frozenset(await connection.scalars(select(directory_numbers.c.number)))
-        return CurrentRows(serial, {row["key"]: _synced(row, agreement) for row in rows}, taken, used)
+        return CurrentRows(serial, mine, taken, used)
 
     async def write(self, agreement: str, writes: SyncWrites, run: RunRow, serial: int) -> bool:
         """Write what a run decided, and how it ended. False, and nothing is written, where something moved since
@@ -193,7 +199,10 @@ class SyncStore:
         )  # fmt: skip
         async with self._engine.connect() as connection:
             serial = await _serial(connection)
-            return serial, [SyncedPlace(*row) for row in await connection.execute(query)]
+            found: list[SyncedPlace] = []
+            async for group in _by_turns((await connection.execute(query)).all()):
+                found += [SyncedPlace(*row) for row in group]
+            return serial, found
 
     async def audit(self, user: str = "", limit: int = 100) -> list[tuple[float, str, AuditRow]]:
         """The newest changes, of all people or one (folded user name): time, agreement, change."""
@@ -372,6 +381,13 @@ async def _keep_run(connection: AsyncConnection, run: RunRow) -> None:
 
 def _values(row: SyncedRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in SyncedRow.__dataclass_fields__}
+
+
+async def _by_turns(rows: Sequence[_Row]) -> AsyncIterator[Sequence[_Row]]:
+    """Rows in groups, between which others have their turn."""
+    for begin in range(0, len(rows), _GROUP):
+        yield rows[begin : begin + _GROUP]
+        await asyncio.sleep(0)
 
 
 def _groups(values: Sequence[str]) -> Iterable[list[str]]:

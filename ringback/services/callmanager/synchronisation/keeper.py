@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,11 +25,12 @@ from ringback.storage.callmanager.synced import RunRow, SyncedPlace, SyncStore
 
 _SOON = 60.0  # seconds until a run is tried again that failed; it doubles up to the interval
 _LATEST = 3600.0
+_NUMBERS = 200_000  # of people, in E.164 form
 _REMOVAL = 300.0  # seconds between looks for people of agreements that are no more
 
 _log = structlog.get_logger("ringback.callmanager.synchronisation")
 
-Told = Callable[[tuple[SyncedPlace, ...]], None]
+Told = Callable[[tuple[SyncedPlace, ...]], Awaitable[None]]
 
 
 class SyncKeeper:
@@ -80,10 +82,10 @@ class SyncKeeper:
         """Everybody of all directories, as last seen."""
         return self._places
 
-    def listen(self, told: Told) -> None:
+    async def listen(self, told: Told) -> None:
         """Tell somebody now and at every change."""
         self._listeners.append(told)
-        told(self._places)
+        await told(self._places)
 
     async def _look(self) -> None:
         if await self._store.serial() == self._serial:
@@ -91,7 +93,7 @@ class SyncKeeper:
         self._serial, places = await self._store.places()
         self._places = tuple(places)
         for told in self._listeners:
-            told(self._places)
+            await told(self._places)
 
     async def _watch(self) -> None:
         while True:
@@ -175,6 +177,7 @@ def at_home(places: Iterable[SyncedPlace]) -> Mapping[str, bool]:
     return {place.user: place.active for place in places if place.home}
 
 
+@lru_cache(maxsize=_NUMBERS)
 def _world(phone: str, country: str) -> str:
     number = clean(phone)
     return e164(number, "" if number.startswith("+") else country) if number.startswith("+") or country else ""

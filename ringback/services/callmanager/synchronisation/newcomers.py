@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 
@@ -50,7 +51,7 @@ class Newcomers:
         # Without agreements those of before are looked after too: they have to go.
         made._keeper = await SyncKeeper.open(settings or SynchronisationSettings(), store, mode)
         stack.push_async_callback(made._keeper.close)
-        made._keeper.listen(made._told)
+        await made._keeper.listen(made._told)
         return made
 
     def start(self) -> None:
@@ -66,7 +67,7 @@ class Newcomers:
         """The dial plan with everybody in it."""
         return self._plan
 
-    def _told(self, places: tuple[SyncedPlace, ...]) -> None:
+    async def _told(self, places: tuple[SyncedPlace, ...]) -> None:
         home = at_home(places)
         here = frozenset(user for user, active in home.items() if active)
         left, self._here = self._here - here, here
@@ -75,7 +76,7 @@ class Newcomers:
         if self._forget is not None:
             for user in left:
                 self._forget(user)
-        plan = plan_with(self._fixed, places, self._cluster)
+        plan = await asyncio.to_thread(plan_with, self._fixed, places, self._cluster)
         if plan != self._plan:
             self._plan = plan
             if self._use_plan is not None:

@@ -20,6 +20,7 @@ from ringback.services.callmanager.synchronisation.reading import IncompleteErro
 from ringback.storage.callmanager.synced import RunRow, SyncStore
 
 _TRIES = 5
+_TURN = 100  # audit lines
 
 _log = structlog.get_logger("ringback.callmanager.synchronisation")
 
@@ -93,7 +94,7 @@ async def _run(
                 return Done(found, False, seconds)
             ended = RunRow(agreement.name, began, wall_clock(), began, "done", counts=found.counts)
             if await store.write(agreement.name, found.writes, ended, current.serial):
-                _tell(agreement, found)
+                await _tell(agreement, found)
                 return Done(found, True, wall_clock() - began)
     except (SQLAlchemyError, OSError) as error:
         raise SynchronisationError(Reason.of("sync.failed.store", why=str(error).splitlines()[0])) from error
@@ -133,9 +134,11 @@ async def _note(
         _log.warning("sync.not_kept", agreement=agreement.name, why=str(error))
 
 
-def _tell(agreement: Agreement, found: Difference) -> None:
-    """The audit lines: one for each person that was changed."""
-    for change in found.changes:
+async def _tell(agreement: Agreement, found: Difference) -> None:
+    """The audit lines: one for each person that was changed. Others have their turn between them."""
+    for count, change in enumerate(found.changes):
+        if not count % _TURN:
+            await asyncio.sleep(0)
         if change.kind is not Kind.SKIP:
             _log.info(
                 f"sync.{change.kind.value}",
