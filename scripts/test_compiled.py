@@ -14,8 +14,9 @@ _IS_COMPILED = "from ringback.protocols.sip import agent; raise SystemExit(not a
 def main(arguments: list[str]) -> int:
     """Run them. Returns the exit status."""
     root = Path(__file__).resolve().parent.parent
-    # the copy comes first, and neither the folder we are in nor pytest's may stand before it
-    environment = {**os.environ, "PYTHONPATH": str(root / ".compiled"), "PYTHONSAFEPATH": "1"}
+    # the copy comes first; neither the folder we are in nor pytest's may stand before it
+    path = os.pathsep.join((str(root / ".compiled"), str(root)))
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
     if subprocess.run([sys.executable, "-c", _IS_COMPILED], env=environment, check=False).returncode:
         print("There is no compiled copy: run make compiled", file=sys.stderr)
         return 1
