@@ -25,11 +25,14 @@ from ringback.deployment.authority import Authority
 from ringback.net.ldap.connection import LdapConnection, LdapServer
 from ringback.net.ldap.directory import LdapDirectory, LdapDirectorySettings
 from ringback.net.ldap.errors import LdapBusyError, LdapInsecureError, LdapUnavailableError
+from ringback.net.names import NameClient
 from ringback.net.tls import Identity, client_context, server_context
 from ringback.protocols.ldap.filters import present
 from ringback.protocols.ldap.search import LdapSearch
+from ringback.rules.addresses import HostPort
 from ringback.rules.directory_discovery import DirectoryServer
 from ringback.rules.directory_settings import DirectorySettings
+from ringback.services.names import NamesService, NamesSettings, Record, Zone
 from tests.ldap_contacts.conftest import World, parameters
 from tests.support.directory import HOST, running_directory
 from tests.support.foreign import free_ports
@@ -145,6 +148,37 @@ async def test_it_dies_and_comes_back(world: World, tmp_path: Path) -> None:
                     await source.search(Query.of("p1@ex"))
                 assert caught.value.reason.id == "ldap.source.unreachable"
                 assert caught.value.reason.values["server"] == HOST
+
+
+async def test_it_moves(tmp_path: Path) -> None:
+    """The records name another server after the first one is gone."""
+    authority = Authority(tmp_path / "authority")
+    first, second = two_ports(), two_ports()
+
+    def zone(port: int) -> Zone:
+        return Zone(
+            "example.com", (Record("ldap", "A", ("127.0.0.1",)), Record("_ldap._tcp", "SRV", (f"0 1 {port} ldap",)))
+        )
+
+    names = NamesService(NamesSettings("ns1.example.com", "127.0.0.1", 0, (zone(first[0]),)))
+    await names.start()
+    place = names.endpoints[0]
+    given = {name: value for name, value in parameters(1, SearchTimeout="1").items() if "Server" not in name}
+    try:
+        world = World(NameClient(HostPort(place.address, place.port)), tmp_path)
+        with running_directory(tmp_path / "one", 1, ports=first, authority=authority) as directory:
+            async with world.source(directory.ca, given | {"DirectoryServerType": "CDI"}) as source:
+                assert (await source.search(Query.of("p1@ex"))).records == ()
+                os.kill(directory.pid, signal.SIGKILL)
+                await names.stop()
+                names = NamesService(NamesSettings("ns1.example.com", place.address, place.port, (zone(second[0]),)))
+                await names.start()
+                with running_directory(tmp_path / "two", 2, ports=second, authority=authority):
+                    with pytest.raises(SourceError):
+                        await source.search(Query.of("p1@ex"))
+                    assert [one.user for one in (await source.search(Query.of("p1@ex"))).records] == ["p1"]
+    finally:
+        await names.stop()
 
 
 async def test_silence_costs_only_its_time(authority: Authority) -> None:

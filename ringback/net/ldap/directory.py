@@ -109,6 +109,11 @@ class LdapDirectory:
         """Why we are who we are there."""
         return self._bound.signed_in.reasons if self._bound is not None else ()
 
+    def use_servers(self, servers: Sequence[DirectoryServer]) -> None:
+        """Connect with these from the next connection on."""
+        self.settings = replace(self.settings, servers=tuple(servers))
+        self._failed = None
+
     async def bound(self) -> LdapBound:
         """The connection, made where there is none. Who stops waiting for it does not stop its making: somebody who
         types asks again at once."""

@@ -94,7 +94,7 @@ async def open_ldap(context: SourceContext, environment: Mapping[str, str] | Non
     choice = await discover(evidence, context.names)
     if not choice.servers:
         raise SourceError(Reason.of("ldap.source.not_found"))
-    source = LdapSource(context, settings, choice)
+    source = LdapSource(context, settings, choice, evidence)
     try:
         await source.ready()
     except BaseException:
@@ -106,8 +106,16 @@ async def open_ldap(context: SourceContext, environment: Mapping[str, str] | Non
 class LdapSource:
     """See ``ContactSource``. Beside it: groups of the directory, and why things are as they are."""
 
-    def __init__(self, context: SourceContext, settings: DirectorySettings, choice: DirectoryChoice) -> None:
+    def __init__(
+        self,
+        context: SourceContext,
+        settings: DirectorySettings,
+        choice: DirectoryChoice,
+        evidence: DirectoryEvidence,
+    ) -> None:
         self._context = context
+        self._evidence = evidence
+        self._lost = False
         self._settings = settings
         self._choice = choice
         self._attributes = wanted_attributes(settings)
@@ -234,7 +242,13 @@ class LdapSource:
     # --- inside: asking
 
     async def _ask(self) -> PeopleQuestions:
-        """The questions for the directory as it is."""
+        """The questions for the directory as it is; where it was lost, its records are looked up anew before."""
+        if self._lost:
+            self._lost = False
+            choice = await discover(self._evidence, self._context.names)
+            if choice.servers and {*choice.servers} != {*self._choice.servers}:
+                self._choice, self._questions = choice, None
+                self.directory.use_servers(choice.servers)
         if self._questions is None:
             bound = await self.directory.bound()
             self._questions = PeopleQuestions(
@@ -392,6 +406,7 @@ class LdapSource:
             case LdapRefusedError():
                 return SourceError(Reason.of("ldap.source.refused", server=server, why=error.text or error.code))
             case _:
+                self._lost = self.directory.server is None
                 return SourceError(Reason.of("ldap.source.unreachable", server=server, why=error))
 
     @property
