@@ -10,10 +10,12 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import numpy as np
 import structlog
 
 from ringback.media.agreement import protocol_of, secure
-from ringback.media.codecs import Codec, available, codec_named
+from ringback.media.codecs import Codec, Pcm, available, codec_named
+from ringback.media.codecs.g711 import decoding_table
 from ringback.media.players import Player, Sound
 from ringback.media.playout import PlayOut, PlayOutFormats, PlayOutSettings
 from ringback.media.transport.dtls import DtlsIdentity
@@ -26,6 +28,7 @@ from ringback.protocols.rtp.packet import RtpPacket
 from ringback.protocols.sdp.description import Description, MediaSection, Origin, SdpError
 from ringback.protocols.sdp.formats import Format
 from ringback.protocols.sdp.negotiation import Local, Stream, answer, offer, settle
+from ringback.services.voicemail.telephone.keys_heard import KeysHeard
 from ringback.services.voicemail.telephone.tape import G711, RATE, Law, Taken, Tape
 
 WARNING: Final = 15.0
@@ -80,6 +83,7 @@ class Line:
         self._saying: asyncio.Task[None] | None = None
         self._tape = Tape(longest)
         self._laws: dict[int, Law] = {}
+        self._ear: KeysHeard | None = None
         self._due = 0.0
         self._recording = False
         self._looking: asyncio.TimerHandle | None = None
@@ -122,6 +126,10 @@ class Line:
         leg.sending = stream.direction.sends
         leg.event_type = stream.events
         self._stream, self._codec = stream, codec_named(stream.format.name)
+        if stream.events is not None:
+            self._ear = None
+        elif self._ear is None:
+            self._ear = KeysHeard()
         self._laws = {one.payload_type: G711[one.name.lower()] for one in stream.received if one.name.lower() in G711}
         others = {
             one.payload_type: codec_named(one.name)
@@ -264,11 +272,17 @@ class Line:
         if law is not None and self._playout is None:
             if self._recording:
                 self._tape.push(packet, law, now)
+            if self._ear is not None:
+                self._listen(decoding_table(law)[np.frombuffer(packet.payload, np.uint8)])
             return
         if self._playout is not None:
             if not self._due:
                 self._due = now
             self._playout.push(packet, now)
+
+    def _listen(self, pcm: Pcm) -> None:
+        for key in self._ear.feed(pcm) if self._ear is not None else "":
+            self._on_key(key)
 
     def _happened(self, event: LegEvent) -> None:
         if isinstance(event, DigitPressed):
@@ -280,6 +294,7 @@ class Line:
             self._due += _FRAME
             if self._recording:
                 self._tape.add(frame, now)
+            self._listen(frame)
 
     def _look_later(self) -> None:
         self._looking = asyncio.get_running_loop().call_later(_LOOK, self._look)
