@@ -30,6 +30,8 @@ LONGEST_FIRST = (
     "softphone/test_features.py",
     "browser/test_single_sign_on.py",
     "voicemail/test_telephone.py",
+    "ldap_contacts/test_active_directory.py",
+    "ldap_contacts/test_openldap.py",
     "browser/test_questions.py",
     "engine/test_tokens.py",
     "rooms/test_running.py",
