@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -40,7 +38,8 @@ from tests.directory_sync.company import (
     replaced,
 )  # fmt: skip
 from tests.directory_sync.conftest import Company, company, until, write_file
-from tests.presence.talk import authenticate, open_stream
+from tests.presence.talk import authenticate, open_stream, sign_in
+from tests.support.nursery import start_ringback
 from tests.support.services import OwnServer
 from tests.support.sip_phone import Bell, SipPhone, sip_phone
 from tests.support.slapd import Directory, running_slapd
@@ -51,20 +50,20 @@ IN_MODULE = pytest.mark.asyncio(loop_scope="module")
 pytestmark = pytest.mark.peer
 
 
-async def command(running: Company, *words: str) -> tuple[int, str, str]:
-    """``ringback people ...`` beside the running deployment."""
-    process = await asyncio.create_subprocess_exec(
-        Path(sys.executable).with_name("ringback"), "people", words[0], running.file, "--data", running.folder.path,
-        *words[1:], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    out, err = await asyncio.wait_for(process.communicate(), 30)
-    return process.returncode or 0, out.decode(), err.decode()
+async def command(running: Company, *words: str) -> tuple[int, str]:
+    """``ringback people ...`` beside the running deployment: how it ended, and all that it printed."""
+    output = running.file.with_name("output.txt")
+    output.unlink(missing_ok=True)
+    given = ("people", words[0], str(running.file), "--data", str(running.folder.path), *words[1:])
+    process = await asyncio.to_thread(start_ringback, given, output)
+    status = await asyncio.to_thread(process.wait, 30)
+    return status, output.read_text()
 
 
 async def difference(running: Company, *words: str) -> dict[str, Any]:
     """The difference that the command tells programs."""
-    status, out, err = await command(running, "sync", "--json", *words)
-    assert status == 0, err
+    status, out = await command(running, "sync", "--json", *words)
+    assert status == 0, out
     told: dict[str, Any] = json.loads(out)["directories"][0]
     return told
 
@@ -96,6 +95,15 @@ async def phone_of(running: Company, user: str, number: str, bell: Bell) -> Asyn
         phone.register([("cm1.example.com", running.address, running.port("sip-tls"))])
         await bell.until(lambda: bool(phone.registered_with))
         yield phone
+
+
+def chat_server(running: Company) -> OwnServer:
+    """The presence service."""
+    ports = {row.service: row.port for row in running.running.endpoints if row.role == "presence"}
+    return OwnServer(
+        "example.com", "conference.example.com", running.address, ports["xmpp"], ports["xmpp-tls"], ports["login"],
+        running.running.ca_file, 0, 0,
+    )  # fmt: skip
 
 
 def _nowhere(directory: Directory) -> LdapServer:
@@ -155,12 +163,7 @@ async def test_they_sign_in_with_the_password_of_the_directory(running: Company)
     assert user.primary_extension is not None
     assert user.primary_extension.directory_number == "2001"
     assert (await running.get("/cucm-uds/user/anita", "anita", "wrong"))[0] == 401
-    ports = {row.service: row.port for row in running.running.endpoints if row.role == "presence"}
-    server = OwnServer(
-        "example.com", "conference.example.com", running.address, ports["xmpp"], ports["xmpp-tls"], ports["login"],
-        running.running.ca_file, 0, 0,
-    )  # fmt: skip
-    talk = await open_stream(server, "anita")
+    talk = await open_stream(chat_server(running), "anita")
     assert await authenticate(talk, "PLAIN", f"\0anita\0{PASSWORD}") == "success"
     await talk.leave()
 
@@ -190,7 +193,7 @@ async def test_a_dry_run_shows_the_difference_and_changes_nothing(running: Compa
     assert told["counts"]["unchanged"] == CROWD + 1
     skipped = [change["reasons"][0]["text"] for change in told["changes"] if change["kind"] == "skip"]
     assert skipped == ["The entry has no user name (uid)"]
-    status, out, _ = await command(running, "sync", "--dry-run")
+    status, out = await command(running, "sync", "--dry-run")
     assert status == 0
     assert "title: Head of operations → Director" in out
     assert "nothing was changed" in out
@@ -199,6 +202,8 @@ async def test_a_dry_run_shows_the_difference_and_changes_nothing(running: Compa
 
 @IN_MODULE
 async def test_a_run_reaches_everything_without_a_restart(running: Company) -> None:
+    chat = await sign_in(chat_server(running), "bruno", PASSWORD, "desk")
+    secret = await credential(running, "bruno")
     async with phone_of(running, "bruno", "2002", Bell()):
         assert (await run_here(running)).written
 
@@ -214,12 +219,17 @@ async def test_a_run_reaches_everything_without_a_restart(running: Company) -> N
         return (await running.get("/cucm-uds/user/bruno", "bruno", PASSWORD))[0] in {401, 403}
 
     await until(out)
+    assert "account-disabled" in await chat.closed() or "not-authorized" in chat.seen
     bell = Bell()
+    async with sip_phone(running.running.ca_file, *secret, "2002", bell) as late:
+        late.register([("cm1.example.com", running.address, running.port("sip-tls"))])
+        await bell.until(lambda: late.state in {"refused", "failed", "waiting"})
+        assert not late.registered_with, "what the phone had before is worth nothing now"
     async with phone_of(running, "zora", "7000", bell), phone_of(running, "anita", "2001", bell) as anita:
         session = anita.call("7000")
         await bell.until(partial(anita.saw, Accepted, session))
         anita.hang_up(session)
-    status, lines, _ = await command(running, "changes", "anita")
+    status, lines = await command(running, "changes", "anita")
     assert status == 0
     assert "title: Head of operations → Director" in lines
 
@@ -245,7 +255,7 @@ async def test_what_fails_changes_nothing_and_says_one_sentence(running: Company
     """On the command line once; then every way to fail, by what the command shows."""
     text = running.file.read_text()
     running.file.write_text(text + f'groups = ["cn=missing,{GROUPS}"]\n')
-    status, _, err = await command(running, "sync")
+    status, err = await command(running, "sync")
     running.file.write_text(text)
     assert status == 1
     assert "There is no group cn=missing" in err
