@@ -62,6 +62,8 @@ export function ContactCard({ id }: { id: string }) {
     <main className={shell.main} id="main" tabIndex={-1} data-pane="main" aria-label={person?.name ?? t("place.contacts")}>
       {narrow && (
         <div className={css.top}>
+          {/* Alone in the window, the card is part of the place that its heading names. */}
+          <h1 className="sr-only">{t("place.contacts")}</h1>
           <IconButton icon={<ArrowLeft20Regular className="flip" />} label={t("back")} onClick={() => go("contacts")} />
         </div>
       )}

@@ -48,9 +48,10 @@ export function Sources({ card, source }: { card: PersonCard | null; source: str
     <>
       <p className={css.source}>
         <Info16Regular aria-hidden />
-        <span>{from.join(" · ") || source}</span>
-        {card?.photo_at && <span>{t("contact.photoAge", { time: moment(card.photo_at) })}</span>}
-        {lines.length > 0 && <WhyButton open={open} onToggle={() => setOpen(!open)} label={t("contact.whySources")} />}
+        <span>
+          <span>{[...(from.length ? from : [source]), card?.photo_at ? t("contact.photoAge", { time: moment(card.photo_at) }) : ""].filter(Boolean).join(" · ")}</span>
+          {lines.length > 0 && <WhyButton open={open} onToggle={() => setOpen(!open)} label={t("contact.whySources")} />}
+        </span>
       </p>
       {open && <WhyCard title={t("contact.whySources")} lines={lines} onClose={() => setOpen(false)} />}
     </>

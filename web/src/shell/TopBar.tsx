@@ -23,12 +23,22 @@ function PhoneChip() {
   );
 }
 
+/** More than these are told as a number: cut names tell nothing. */
+const MOST = 2;
+
 function ServiceChips() {
   const texts = useTexts();
   const troubled = useServices().filter((service) => service.id !== "phone" && service.state !== "up" && service.state !== "off");
+  const bad = troubled.filter((service) => service.state !== "connecting");
+  const many = bad.length > MOST;
   return (
     <span className={css.services} role="status">
-      {troubled.map((service) => (
+      {many && (
+        <button type="button" data-state="waiting" onClick={() => go("settings", "connection")}>
+          {texts.t("service.chip.several", { count: bad.length })}
+        </button>
+      )}
+      {(many ? troubled.filter((service) => service.state === "connecting") : troubled).map((service) => (
         <button
           key={service.id}
           type="button"
