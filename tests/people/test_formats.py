@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import string
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -208,3 +209,21 @@ _LINES = st.lists(
 def test_shuffled_lines_are_read_without_an_error(lines: list[str], head: str) -> None:
     tail = "\nEND:VCARD" if head.startswith("BEGIN") else ("</buddylist>" if head.startswith("<") else "")
     read_contacts((head + "\n".join(lines) + tail).encode(errors="replace"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'TEL;' + 'a=b;' * 5000 + ':1', 'TEL;TYPE=' + '"a,' * 5000 + '":1', "TEL;" + '""a' * 5000 + ":1",
+        "a." * 5000 + "TEL:1",
+        "TEL;" + "a;" * 5000 + "x", "ADR:" + ",;" * 5000, "NOTE;ENCODING=QUOTED-PRINTABLE:" + "=" * 5000,
+        "NOTE;ENCODING=QUOTED-PRINTABLE:=\nTEL;" + "a=b;" * 5000 + ":1", "TEL;\n " + "a=b;\n " * 5000 + ":1",
+        "BEGIN:VCARD\n" * 5000,
+    ],
+    ids=range(10),
+)  # fmt: skip
+def test_a_file_that_is_made_to_be_slow_is_not(line: str) -> None:
+    began = time.process_time()
+    file = read_contacts(f"BEGIN:VCARD\nVERSION:3.0\nFN:Ada\n{line}\nEND:VCARD\n".encode())
+    assert file.format is Format.VCARD
+    assert time.process_time() - began < 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ringback.client.contacts.formats.comma import read_csv
 from ringback.client.contacts.formats.entries import ContactFile, Format, Lost
 from ringback.client.contacts.formats.lists import read_xml
@@ -9,6 +11,7 @@ from ringback.client.contacts.formats.vcards import read_vcards
 from ringback.rules.reasons import Reason
 
 BYTES_MOST = 16 * 1024 * 1024
+LOST_MOST = 2000  # things not understood that are told
 
 
 def format_of(data: bytes, name: str = "") -> Format:
@@ -40,6 +43,9 @@ def read_contacts(data: bytes, name: str = "") -> ContactFile:
     if len(data) > BYTES_MOST:
         return ContactFile(found, (), (Lost(0, Reason.of("contacts.file.too_large", limit=BYTES_MOST // 2**20)),))
     if found is Format.XML:
-        return read_xml(data)
-    text = text_of(data)
-    return read_vcards(text) if found is Format.VCARD else read_csv(text)
+        file = read_xml(data)
+    elif found is Format.VCARD:
+        file = read_vcards(text_of(data))
+    else:
+        file = read_csv(text_of(data))
+    return file if len(file.lost) <= LOST_MOST else replace(file, lost=file.lost[:LOST_MOST])

@@ -16,7 +16,10 @@ from ringback.rules.reasons import Reason
 
 _BEGIN = re.compile(r"^[ \t]*BEGIN:VCARD[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _END = re.compile(r"^[ \t]*END:VCARD[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-_LINE = re.compile(r"[ \t]*[A-Za-z0-9.-]+[ \t]*(?:;[^:]*(?:\"[^\"]*\"[^:]*)*)?:")
+_NAME = re.compile(r"[ \t]*[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)?")
+_VALUE = r'(?:"[^"]*"|[^":;,]*)'
+_PARAMETER = re.compile(rf"[A-Za-z0-9-]+(?:={_VALUE}(?:,{_VALUE})*)?")
+_PARAMETERS_MOST = 20
 _DATA = re.compile(r"(?i)^PHOTO[^:]*:data:[a-z/+.-]*;base64,")  # as version 4.0 writes what 3.0 wrote otherwise
 _Contents: TypeAlias = dict[str, list[Any]]  # the lines of a card by their names in lower case
 _CARD_MOST = 8 * 1024 * 1024
@@ -60,9 +63,9 @@ def _cards(text: str, lost: list[Lost]) -> Iterator[tuple[int, str]]:
     line, place = 1, 0
     while (begin := _BEGIN.search(text, place)) is not None:
         line += text.count("\n", place, begin.start())
-        end, following = _END.search(text, begin.end()), _BEGIN.search(text, begin.end())
-        cut = end is None or (following is not None and following.start() < end.start())
-        if end is None or cut or end.end() - begin.start() > _CARD_MOST:
+        following = _BEGIN.search(text, begin.end())
+        end = _END.search(text, begin.end(), following.start() if following is not None else len(text))
+        if end is None or end.end() - begin.start() > _CARD_MOST:
             lost.append(Lost(line, Reason.of("contacts.file.card_broken", why="END:VCARD")))
             stop = following.start() if following is not None else len(text)
         else:
@@ -75,19 +78,47 @@ def _cards(text: str, lost: list[Lost]) -> Iterator[tuple[int, str]]:
 
 
 def _readable(line: int, card: str, lost: list[Lost]) -> str:
-    """The card without lines that are none of a card, which would make the reader refuse all of it."""
-    kept: list[str] = []
-    begun = False
-    for number, row in enumerate(card.splitlines()):
-        goes_on = row[:1] in (" ", "\t") or (
-            begun and bool(kept) and kept[-1].endswith("=") and "QUOTED" in card.upper()
-        )
-        if goes_on or not row.strip() or _LINE.match(row):
+    """The card, each of its lines in one piece, without those that are none of a card.
+
+    The reader's own patterns take exponential time for lines that are nearly right, so nothing but lines whose head is
+    right may reach it; the check here is linear.
+    """
+    kept = []
+    for number, row in _unfolded(card):
+        if _has_head(row):
             kept.append(_DATA.sub(r"PHOTO;ENCODING=b:", row))
-            begun = True
-        else:
+        elif row.strip():
             lost.append(Lost(line + number, Reason.of("contacts.file.line", text=short(row)[:40])))
     return "\r\n".join(kept) + "\r\n"
+
+
+def _unfolded(card: str) -> Iterator[tuple[int, str]]:
+    """Whole lines with where they begin: folded ones (RFC 6350 section 3.2) and soft breaks of quoted-printable."""
+    parts: list[str] = []
+    begin, soft = 0, False
+    for number, row in enumerate(card.splitlines()):
+        if parts and soft:
+            parts[-1] = parts[-1][:-1]
+            parts.append(row)
+        elif parts and row[:1] in (" ", "\t"):
+            parts.append(row[1:])
+        else:
+            if parts:
+                yield begin, "".join(parts)
+            parts, begin = [row], number
+        soft = parts[-1].endswith("=") and "QUOTED-PRINTABLE" in parts[0].partition(":")[0].upper()
+    if parts:
+        yield begin, "".join(parts).removesuffix("=") if soft else "".join(parts)
+
+
+def _has_head(row: str) -> bool:
+    """Whether a line begins as one of a card: a name, parameters, a colon. In linear time."""
+    found = _NAME.match(row)
+    place, parameters = (found.end(), 0) if found else (-1, 0)
+    while 0 <= place < len(row) and row[place] == ";" and parameters < _PARAMETERS_MOST:
+        found = _PARAMETER.match(row, place + 1)
+        place, parameters = (found.end(), parameters + 1) if found else (-1, 0)
+    return 0 <= place < len(row) and row[place] == ":"
 
 
 def _entry(line: int, card: Component, lost: list[Lost]) -> Entry:
