@@ -137,6 +137,7 @@ def test_a_message_left_is_told_in_both_windows_heard_as_it_was_spoken_and_answe
     expect(anita.page.get_by_role("heading", name="Bruno Keller", level=2)).to_be_visible()
     slider = anita.page.get_by_role("slider", name="Position")
     expect(slider).to_be_visible()
+    expect(anita.page.get_by_role("main").get_by_text(re.compile("^Missed"))).to_be_visible()
     settled(anita)
     assert violations(anita) == []
     anita.picture("voicemail-message")

@@ -1,11 +1,13 @@
 /** A voice message: who left it and when, its sound, and how to go on with it. */
+import { Button } from "@fluentui/react-button";
 import { ArrowForward20Regular, ArrowLeft20Regular, ArrowReply20Regular, ArrowUndo20Regular, Call20Regular, Chat20Regular, Delete20Regular, EyeOff20Regular, Info16Regular } from "@fluentui/react-icons";
 import type { ReactElement } from "react";
 import { useState } from "react";
 
 import { PartyFace } from "../calls/PartyFace";
-import { partyNumber } from "../calls/words";
-import { useCanCall, useEngine, useFeatures, useMailbox, usePerson } from "../engine/hooks";
+import { glyphOf } from "../calls/glyphs";
+import { partyNumber, resultOf } from "../calls/words";
+import { useCanCall, useEngine, useFeatures, useMailbox, usePerson, useRecents } from "../engine/hooks";
 import { go } from "../engine/place";
 import { ConfirmDialog } from "../parts/ConfirmDialog";
 import { IconButton } from "../parts/IconButton";
@@ -13,10 +15,13 @@ import { Notice } from "../parts/Notice";
 import { useNarrow } from "../parts/useMedia";
 import shell from "../shell/shell.module.css";
 import { useTexts } from "../texts/texts";
-import type { VoiceMessage } from "../wire";
+import type { Recent, VoiceMessage } from "../wire";
 import { PlayerBar } from "./PlayerBar";
 import css from "./voicemail.module.css";
 import { whoOf } from "./words";
+
+/** How long before its message a call was, in milliseconds: ringing, the greeting and the message itself. */
+const NEAR = 600_000;
 
 function Action({ icon, text, onClick, bad = false }: { icon: ReactElement; text: string; onClick: () => void; bad?: boolean }) {
   return (
@@ -72,6 +77,26 @@ function Actions({ message, onReply, onForward, onDelete, onProblem }: Props & {
   );
 }
 
+/** The call that came before it: why it went to the voicemail stands in its story. */
+function Before({ message }: { message: VoiceMessage }) {
+  const texts = useTexts();
+  const { t, moment } = texts;
+  const recents = useRecents();
+  const left = Date.parse(message.at);
+  const same = (call: Recent) => (message.party.person ? call.party.person === message.party.person : call.party.number === message.party.number);
+  const call = recents.find((one) => one.direction === "in" && one.result !== "answered" && same(one) && Math.abs(left - Date.parse(one.at)) < NEAR);
+  if (message.folder === "sent" || !call) return null;
+  return (
+    <div className={css.before}>
+      {glyphOf(call)}
+      <span>{[resultOf(texts, call, 1), moment(call.at)].join(" · ")}</span>
+      <Button size="small" onClick={() => go("calls", call.id)}>
+        {t("recent.story")}
+      </Button>
+    </div>
+  );
+}
+
 export function VoiceDetail(props: Props) {
   const { message } = props;
   const texts = useTexts();
@@ -113,6 +138,7 @@ export function VoiceDetail(props: Props) {
               <p className={css.note}>{t("voicemail.transcript.note")}</p>
             </section>
           )}
+          <Before message={message} />
           {message.kept && mailbox?.state !== "up" && (
             <p className={css.note}>
               <Info16Regular aria-hidden />
