@@ -38,6 +38,7 @@ INTERPRETED = {
     "ringback/protocols/sip/events.py": "msgspec's classes are native already",
     "ringback/protocols/sip/quoted.py": "native classes can't be a kind of str",
     f"{_CALLS}/assembly.py": "runs once",
+    f"{_CALLS}/facts.py": "msgspec reads records by its annotations, of which compiled classes keep less",
     f"{_CALLS}/desk.py": "its work is done by asyncio and the media",
     f"{_CALLS}/relaying.py": "its work is done by the media",
     f"{_CALLS}/service.py": "its work is done by asyncio and the store",
