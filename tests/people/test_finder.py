@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -241,3 +242,22 @@ def test_where_address_books_of_this_computer_lie(tmp_path: Path) -> None:
     assert system_address_books(home, {}) == (home / ".contacts",)
     assert own_address_books(tmp_path / "ringback") == (tmp_path / "ringback" / "address-books",)
     assert own_address_books(home) == ()
+
+
+def test_the_first_step_of_a_search_is_there_at_once() -> None:
+    cache = PeopleCache(region="DE")
+    cache.load(
+        record(
+            str(number), jid=f"u{number}@example.com", name=f"Ada No{number}", title="Engineer",
+            mails=(f"u{number}@mail.example.com",), phones=phones(f"+49 30 555 {number:06d}"),
+        )
+        for number in range(3000)
+    )  # fmt: skip
+    finder = Finder(cache)
+    finder.region = "DE"
+    finder.here(Query.of("a"))  # the first one fills what is remembered of words
+    for text in ("a", "ad", "ada", "ada no29", "engineer", "0305550029", "u2999@mail", "nobody at all"):
+        began = time.process_time()
+        found = finder.here(Query.of(text))
+        assert time.process_time() - began < 0.1, text
+        assert (len(found.hits) > 0) == (text != "nobody at all")
