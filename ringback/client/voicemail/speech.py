@@ -34,8 +34,9 @@ def model(data: Path) -> Path | None:
     """The folder of the model that can be used now; None where model or package is missing. ``data``: the folder of
     what this machine keeps."""
     folder = Path(os.environ.get(VARIABLE) or data / FOLDER)
-    there = importlib.util.find_spec(PACKAGE) is not None and (folder / "model.bin").is_file()
-    return folder if there else None
+    # Without the second file the package would look for it on the internet.
+    whole = all((folder / name).is_file() for name in ("model.bin", "tokenizer.json"))
+    return folder if whole and importlib.util.find_spec(PACKAGE) is not None else None
 
 
 async def write_down(wav: bytes, folder: Path) -> str:
@@ -43,6 +44,7 @@ async def write_down(wav: bytes, folder: Path) -> str:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", __name__, str(folder),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
     )  # fmt: skip
     try:
         async with asyncio.timeout(_SECONDS):
