@@ -48,6 +48,7 @@ class Baresip:
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue(1000)
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue(100)
         self.seen: list[str] = []
+        self._scanned = 0
 
     async def command(self, name: str, parameters: str = "") -> str:
         """Do something (dial, accept, hangup, hold, resume, sndcode, transfer); gives its answer's text."""
@@ -78,6 +79,26 @@ class Baresip:
         """What it has heard in its last call so far."""
         files = sorted(self.folder.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_mtime)
         return read_wave(files[-1])
+
+    async def beeped(self, frequency: float = 1000.0, *, seconds: float = 2 * _SECONDS) -> None:
+        """Wait for a short tone, wherever it is in what was heard since the last one: nobody has to look in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    with contextlib.suppress(IndexError, EOFError):
+                        samples, rate = self.recorded()
+                        step, window = rate // 50, rate * 3 // 20
+                        if len(samples) < self._scanned:  # another call, another file
+                            self._scanned = 0
+                        while self._scanned + window <= len(samples):
+                            part = heard(samples[self._scanned : self._scanned + window], rate)
+                            self._scanned += step
+                            if abs(part.frequency - frequency) < 12 and part.share > 0.8 and part.level > -40:
+                                self._scanned += window
+                                return
+                    await asyncio.sleep(0.05)
+        except TimeoutError as error:
+            raise TimeoutError(f"no tone of {frequency:g} Hz came; {self.output()}") from error
 
     async def speaks(self, seconds: float) -> None:
         """Wait until it has sent so many seconds of sound more in its last call."""

@@ -61,28 +61,33 @@ async def test_the_greeting_follows_the_reason_and_the_words_the_language(runnin
     greetings = GreetingStore(running.store.engine)
     await greetings.record("bram", "Busy", recorded(1.0), language=1033)
     await greetings.switch("bram", "Busy", enabled=True)
-    heard = {}
-    for reason in ("user-busy", "no-answer"):
-        mailbox = await desk.called("2002", reason, inside=False)
-        assert mailbox is not None
-        heard[reason] = mailbox.greeting
-    assert heard == {"user-busy": "Busy", "no-answer": None}
+
+    async def heard(number: str, reason: str) -> str | None:
+        to = (await desk.arrival("0791234567", "", Diverted(number, reason))).to
+        return "no mailbox" if to is None else to.greeting
+
+    assert await heard("2002", "user-busy") == "Busy"
+    assert await heard("2002", "no-answer") is None
     await greetings.switch("bram", "Busy", spoken=False)  # the standard words of a busy person
-    mailbox = await desk.called("2002", "user-busy", inside=False)
-    assert mailbox is not None
-    assert mailbox.greeting is None
-    assert await desk.called("2999", "no-answer", inside=False) is None
+    assert await heard("2002", "user-busy") is None
+    assert await heard("2999", "no-answer") == "no mailbox"
 
 
 async def test_callers_of_the_house_hear_their_own_language(running: Running) -> None:
     store = running.store
-    rows = [MailboxRow("dora", extension="2004", locale="de_DE"), MailboxRow("erik", extension="2005")]
+    rows = [MailboxRow("dora", "Dora", "dora@example.com", "2004", "de_DE"), MailboxRow("erik", extension="2005")]
     await store.put_mailboxes(rows, "languages")
     try:
         desk = Desk(running.settings, store, Mailroom(running.settings, store))
-        assert await desk.language(["2004", "2005"]) == "de_DE"
-        assert await desk.language(["2005", "2004"]) == "de_DE"
-        assert await desk.language(["2005", "0791234567"]) == ""
+
+        async def locale(caller: str, called: str) -> str:
+            return (await desk.arrival(caller, "", Diverted(called, "no-answer"))).locale
+
+        assert await locale("2004", "2005") == "de_DE"
+        assert await locale("2005", "2004") == "de_DE"
+        assert await locale("0791234567", "2005") == ""
+        found = await desk.arrival("2004", "", Diverted("2005", ""))
+        assert (found.sender.user, found.sender.smtp) == ("dora", "dora@example.com")
     finally:
         await store.put_mailboxes([], "languages")
 

@@ -40,11 +40,11 @@ async def test_fifty_messages_at_once(tmp_path: Path) -> None:
                 total, rows = await store.page(f"u{n}", "inbox", Query(rows=100))
                 assert total == _COUNT // _MAILBOXES
                 for row in rows:
-                    assert 1500 <= row.message.duration <= 4500
+                    assert 1000 <= row.message.duration <= 6500
                 wav = await store.sound(f"u{n}", rows[0].message.id)
                 assert wav is not None
                 sound = parse_sound(wav)
-                voice = heard(sound.pcm[sound.rate : 2 * sound.rate] / 32768, sound.rate)
+                voice = heard(sound.pcm[sound.rate // 2 : sound.rate] / 32768, sound.rate)
                 assert abs(voice.frequency - 600) < 12
                 assert voice.share > 0.9
         finally:

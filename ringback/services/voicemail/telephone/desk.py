@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -24,6 +24,7 @@ from ringback.services.voicemail.mailroom import Mailroom
 from ringback.services.voicemail.settings import VoicemailSettings
 from ringback.services.voicemail.telephone import events as it
 from ringback.services.voicemail.telephone import prompts
+from ringback.services.voicemail.telephone.diverted import Diverted
 from ringback.services.voicemail.telephone.tape import Taken
 from ringback.storage.voicemail.errors import MailboxFullError, UnknownMailboxError, VoicemailStoreError
 from ringback.storage.voicemail.greetings import GreetingStore
@@ -33,6 +34,17 @@ from ringback.storage.voicemail.store import VoicemailStore
 _LISTED: Final = 200  # messages that are offered in one call
 
 _log = structlog.get_logger("ringback.voicemail.telephone")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What is known of a call that came: the mailbox of who was called and of who calls (None: there is none), who is
+    shown as the sender, and the language to speak, which is the caller's where it is known."""
+
+    to: it.Mailbox | None
+    caller: it.Mailbox | None
+    sender: Sender
+    locale: str
 
 
 class Desk:
@@ -51,11 +63,24 @@ class Desk:
         row = await self._store.mailbox_of_number(extension)
         return None if row is None else await self._shown(row)
 
-    async def called(self, number: str, reason: str, *, inside: bool) -> it.Mailbox | None:
+    async def arrival(self, number: str, name: str, way: Diverted) -> Arrival:
+        """Who calls whom, each looked up once: many calls come together."""
+        caller = await self._store.mailbox_of_number(number)
+        called = await self._store.mailbox_of_number(way.number)
+        sender = Sender(number=number, name=name)
+        if caller is not None:
+            shown = name or caller.display_name
+            sender = Sender(caller.display_name, caller.smtp, caller.extension, caller.user, number, shown)
+        locales = [row.locale for row in (caller, called) if row is not None and row.locale]
+        return Arrival(
+            None if called is None else await self._called(called, way.reason, inside=caller is not None),
+            None if caller is None else await self._shown(caller),
+            sender,
+            locales[0] if locales else self._settings.locale,
+        )
+
+    async def _called(self, row: MailboxRow, reason: str, *, inside: bool) -> it.Mailbox:
         """The mailbox of who was called, with the greeting that counts now."""
-        row = await self._store.mailbox_of_number(number)
-        if row is None:
-            return None
         now = self._mailroom.now / 1000
         chosen = choose(await self._greetings.all(row.user), Circumstances(reason, inside, now, self._settings.hours))
         return await self._shown(row, chosen.kind if chosen.spoken else None)
@@ -64,14 +89,6 @@ class Desk:
         quota = self._mailroom.quota(row, await self._store.used(row.user))
         full = bool(quota.limit) and quota.used >= quota.limit
         return it.Mailbox(row.user, row.extension, greeting, full, bool(row.pin))
-
-    async def language(self, numbers: Sequence[str]) -> str:
-        """The locale of the first of these extensions that has one; empty: none has."""
-        for number in numbers:
-            row = await self._store.mailbox_of_number(number)
-            if row is not None and row.locale:
-                return row.locale
-        return ""
 
     async def check_pin(self, user: str, pin: str, extension: str = "") -> it.Checked:
         """Whether it is the PIN of the mailbox. Wrong ones are counted by mailbox, wherever they come from, and the
@@ -259,13 +276,6 @@ class Desk:
     async def sound(self, user: str, message: str) -> Sound | None:
         """The sound of a message."""
         return await _sound(await self._store.sound(user, message))
-
-    async def sender(self, number: str, name: str) -> Sender:
-        """Who calls: a person of the system, or what the call showed."""
-        row = await self._store.mailbox_of_number(number)
-        if row is None:
-            return Sender(number=number, name=name)
-        return Sender(row.display_name, row.smtp, row.extension, row.user, number, name or row.display_name)
 
     async def _decoy(self) -> str:
         if self._nobody is None:

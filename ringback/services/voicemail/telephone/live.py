@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
@@ -58,6 +59,7 @@ class LiveCall:
         self._end = end
         self._transfer = transfer
         self._events: asyncio.Queue[it.Event | None] = asyncio.Queue(_WAITING)
+        self._answers: deque[it.Event] = deque()
         self._line: Line | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._wait = 0.0
@@ -95,7 +97,7 @@ class LiveCall:
         self._line = line
         try:
             await self._do(self._dialogue.begin())
-            while (event := await self._events.get()) is not None:
+            while (event := await self._next()) is not None:
                 self._stop_timer()
                 if isinstance(event, it.Said):
                     await self._said()
@@ -111,6 +113,10 @@ class LiveCall:
         finally:
             self._stop_timer()
             await line.close()
+
+    async def _next(self) -> it.Event | None:
+        """What a command found out comes before keys that were pressed meanwhile: who types ahead loses nothing."""
+        return self._answers.popleft() if self._answers else await self._events.get()
 
     async def _said(self) -> None:
         self._saying = self._deaf = False
@@ -145,32 +151,32 @@ class LiveCall:
                 line.say([_tone()], line.record)
             case it.StopRecording():
                 line.stop_recording()
-                self._put(it.Recorded(line.recorded))
+                self._answers.append(it.Recorded(line.recorded))
             case it.DropRecording():
                 line.drop()
             case it.Deliver(user, priority, sensitivity):
                 taken = await asyncio.to_thread(line.taken)
-                self._put(await desk.deliver(user, taken, self._sender, priority, sensitivity))
+                self._answers.append(await desk.deliver(user, taken, self._sender, priority, sensitivity))
             case it.Reply():
-                self._put(await desk.reply(command, await asyncio.to_thread(line.taken)))
+                self._answers.append(await desk.reply(command, await asyncio.to_thread(line.taken)))
             case it.SendOn():
                 taken_or_not = await asyncio.to_thread(line.taken) if command.recorded else None
-                self._put(await desk.send_on(command, taken_or_not))
+                self._answers.append(await desk.send_on(command, taken_or_not))
             case it.Find(extension):
-                self._put(it.Found(await desk.mailbox(extension)))
+                self._answers.append(it.Found(await desk.mailbox(extension)))
             case it.CheckPin(user, pin, extension):
-                self._put(await desk.check_pin(user, pin, extension))
+                self._answers.append(await desk.check_pin(user, pin, extension))
             case it.SetPin(user, pin):
-                self._put(await desk.set_pin(user, pin))
+                self._answers.append(await desk.set_pin(user, pin))
             case it.KeepGreeting(user, recorded, kind):
                 greeting = await asyncio.to_thread(line.taken) if recorded else None
-                self._put(await desk.keep_greeting(user, kind, greeting))
+                self._answers.append(await desk.keep_greeting(user, kind, greeting))
             case it.AskGreeting(user, kind):
-                self._put(await desk.greeting_now(user, kind))
+                self._answers.append(await desk.greeting_now(user, kind))
             case it.SwitchGreeting(user, kind, on):
-                self._put(await desk.switch_greeting(user, kind, on=on))
+                self._answers.append(await desk.switch_greeting(user, kind, on=on))
             case it.List(user):
-                self._put(await desk.messages(user))
+                self._answers.append(await desk.messages(user))
             case it.Mark(user, message, read):
                 await desk.mark(user, message, read=read)
             case it.Delete(user, message):

@@ -286,13 +286,11 @@ class Telephone:
     async def _live(self, session: Session, request: Request) -> LiveCall:
         number, name = _caller(request)
         way = diverted(request)
-        caller = await self._desk.mailbox(number)
-        to = await self._desk.called(way.number, way.reason, inside=caller is not None) if way.number else None
+        found = await self._desk.arrival(number, name, way)
         settings = self._settings
-        locale = await self._desk.language([number, way.number]) or settings.locale
         call = it.Call(
-            to,
-            caller,
+            found.to,
+            found.caller,
             settings.operator,
             way.number,
             busy=way.reason == "user-busy",
@@ -301,9 +299,9 @@ class Telephone:
         )
         return LiveCall(
             call,
-            await self._desk.sender(number, name),
+            found.sender,
             self._desk,
-            language=language_of(locale),
+            language=language_of(found.locale),
             end=lambda: self._hang_up(session),
             transfer=lambda target: self._transfer(session, target),
         )
