@@ -40,8 +40,13 @@ ADA = Facts(
         ("0305550100", 0, "number"),
         ("50100", 2, "number"),
         ("4930", 3, "number"),
+        ("030 5", 3, "number"),
+        ("0305550", 3, "number"),
+        ("0049 30 55", 3, "number"),
+        ("0151", 3, "number"),
         ("555010", 4, "number"),
-        ("1511234", 4, "number"),
+        ("1511234", 3, "number"),
+        ("511234", 4, "number"),
     ],
 )
 def test_how_well_a_text_fits(text: str, grade: int, matched: str) -> None:

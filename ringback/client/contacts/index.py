@@ -10,7 +10,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 
 from ringback.client.contacts.facts import Facts
-from ringback.client.contacts.numbers import number_key
+from ringback.client.contacts.numbers import number_key, typed_keys
 from ringback.client.contacts.ranking import NUMBER_SHORTEST, words_of
 from ringback.client.contacts.sources.base import By, Query, Wanted
 from ringback.rules import name_search
@@ -79,7 +79,7 @@ class PeopleIndex:
         found: dict[str, None] = {}
         typed = name_search.digits(query.digits)
         if len(typed) >= NUMBER_SHORTEST:
-            for part in dict.fromkeys((typed, number_key(query.digits, self._region))):
+            for part in typed_keys(query.digits, self._region):
                 for key in self._having(part):
                     found.update(self._numbers[key])
                     if len(found) >= most:

@@ -35,6 +35,21 @@ def digits(text: str) -> str:
     return kept if kept and not others else ""
 
 
+@lru_cache(maxsize=256)
+def typed_keys(typed: str, region: str = "") -> tuple[str, ...]:
+    """In which forms a number that is being typed may be a part of a ``number_key``: the digits, the key, and for
+    somebody who begins as one dials at home (``030 55``) the beginning with the country (``493055``)."""
+    keys = [name_search.digits(typed), number_key(typed, region)]
+    if region and typed.startswith("0"):
+        try:
+            number = phonenumbers.parse(typed, region)
+        except phonenumbers.NumberParseException:
+            number = None
+        if number is not None:
+            keys.append(f"{number.country_code}{number.national_number}")
+    return tuple(dict.fromkeys(key for key in keys if key))
+
+
 @lru_cache(maxsize=65536)
 def number_key(value: str, region: str = "") -> str:
     """The form in which numbers are compared: digits, those of E.164 without ``+`` for a number of the world.

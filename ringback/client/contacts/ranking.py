@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Literal
 
 from ringback.client.contacts.facts import Facts
-from ringback.client.contacts.numbers import number_key
+from ringback.client.contacts.numbers import number_key, typed_keys
 from ringback.client.contacts.sources.base import Phone, Query
 from ringback.rules import name_search
 
@@ -77,7 +77,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _number(query: Query, facts: Facts, region: str) -> Match | None:
-    wanted, typed = number_key(query.digits, region), name_search.digits(query.digits)
+    wanted, typed = number_key(query.digits, region), typed_keys(query.digits, region)
     best: Match | None = None
     for phone in facts.phones:
         grade = _number_grade(phone, wanted, typed, region)
@@ -86,7 +86,7 @@ def _number(query: Query, facts: Facts, region: str) -> Match | None:
     return best
 
 
-def _number_grade(phone: Phone, wanted: str, typed: str, region: str) -> int | None:
+def _number_grade(phone: Phone, wanted: str, typed: tuple[str, ...], region: str) -> int | None:
     key, bare = number_key(phone.value, region), name_search.digits(phone.value)
     if key == wanted:
         return 0
@@ -94,7 +94,7 @@ def _number_grade(phone: Phone, wanted: str, typed: str, region: str) -> int | N
         return 2
     if key.startswith(typed) or bare.startswith(typed):
         return 3
-    return 4 if typed in key or typed in bare else None
+    return 4 if any(one in key or one in bare for one in typed) else None
 
 
 def _text(query: Query, facts: Facts, nearness: Nearness) -> Match | None:
