@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -245,3 +246,19 @@ async def test_what_roams_goes_to_another_computer_and_the_rest_stays(shared_lab
         await engine.use_known("julia@example.com")
         await engine.until_ready()
         assert engine.signed_in().own.local == "julia"
+
+
+async def test_somebody_unknown_who_writes_gets_a_name(shared_lab: RunningLab, tmp_path: Path) -> None:
+    async with (
+        signed_in(shared_lab, "kenji", tmp_path / "kenji") as kenji,
+        signed_in(shared_lab, "fatima", tmp_path / "fatima") as fatima,
+    ):
+        await fatima.say("kenji@example.com", uuid.uuid4().hex, "Hello")
+        session = kenji.engine.signed_in()
+
+        def named() -> bool:
+            talk = session.conversation("fatima@example.com")
+            return talk is not None and talk.title == "Fatima El-Amin"
+
+        await kenji.until(named)
+        assert session.people.person("fatima@example.com").title
