@@ -22,6 +22,7 @@ LONGEST_FIRST = (
     "peers/test_sipp.py",
     "browser/test_views.py",
     "softphone/test_failures.py",
+    "people/test_lab.py",
     "browser/test_conversations.py",
     "cli/test_commands.py",
     "browser/test_people.py",
