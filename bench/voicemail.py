@@ -86,7 +86,7 @@ def alone(folder: Path, *, mailboxes: int) -> Iterator[Alone]:
 
 def results(folder: Path, rounds: int, *, short: bool) -> list[Result]:
     """The rows of the table."""
-    at_once, seconds, messages = (10, 1.5, 200) if short else (100, 15.0, 10_000)
+    at_once, seconds, messages = (10, 3.0, 200) if short else (100, 15.0, 10_000)
     rows = [
         Result("voicemail, recordings", "recording", "ringback", _CONFIGURATION, 300, measure="recordings per core"),
         Result("voicemail, messages listed", "message", "ringback", f"{messages:,} in the mailbox, JSON", None),

@@ -24,7 +24,8 @@ _QUIET: Final = 200.0**2  # mean square below which nothing is heard
 
 _OFF: Final = (0.988, 1.0, 1.012)  # phones' tones may be wrong by 1.5 %
 _TONES: Final = np.array([tone * off for off in _OFF for tone in _LOW + _HIGH])
-_WAVES: Final[NDArray[np.complex128]] = np.exp(-2j * np.pi * np.outer(_TONES, np.arange(_BLOCK)) / _RATE)
+_ANGLES: Final = 2 * np.pi * np.outer(_TONES, np.arange(_BLOCK)) / _RATE
+_WAVES: Final[NDArray[np.float32]] = np.concatenate([np.cos(_ANGLES), np.sin(_ANGLES)]).astype(np.float32)
 
 
 class KeysHeard:
@@ -52,11 +53,13 @@ class KeysHeard:
 
 def _key(block: Pcm) -> str:
     """The key whose two tones a block holds; empty: none."""
-    samples = block.astype(np.float64)
-    energy = float(np.mean(samples**2))
+    samples = block.astype(np.float32)
+    # einsum rather than a matrix product, which would wake threads for every block of every call.
+    energy = float(np.einsum("i,i->", samples, samples)) / _BLOCK
     if energy < _QUIET:
         return ""
-    each = np.abs(_WAVES @ samples) ** 2 * 2 / _BLOCK**2  # mean square of each tone
+    parts = np.einsum("ij,j->i", _WAVES, samples) ** 2
+    each = (parts[: len(_TONES)] + parts[len(_TONES) :]) * 2 / _BLOCK**2  # mean square of each tone
     powers = each.reshape(len(_OFF), -1).max(axis=0)
     low, high = powers[:4], powers[4:]
     row, column = int(low.argmax()), int(high.argmax())

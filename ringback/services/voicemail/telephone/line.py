@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -46,6 +47,8 @@ _FORMATS: Final = (
     _EVENTS,
 )
 _FRAME: Final = 0.02  # seconds
+_SHARED: Final = 20.0  # seconds; longer sounds are people's, heard in one call
+_encoding: Final = threading.Lock()
 
 _log = structlog.get_logger("ringback.voicemail.telephone")
 
@@ -255,7 +258,7 @@ class Line:
             stream, codec, leg = self._stream, self._codec, self._leg
             if stream is None or codec is None or leg is None or leg.closed:
                 return
-            await asyncio.to_thread(sound.frames, codec, stream.ptime)
+            await asyncio.to_thread(_encode, sound, codec, stream.ptime)
             await self._play(leg, stream, codec, sound)
         self._saying = None
         done()
@@ -314,6 +317,15 @@ class Line:
             if self._on_warning is not None:
                 self._on_warning()
         self._look_later()
+
+
+def _encode(sound: Sound, codec: Codec, ptime: int) -> None:
+    """Make the frames of a sound. Where many calls begin at once, one encodes the words of the house for all."""
+    if sound.seconds > _SHARED:
+        sound.frames(codec, ptime)
+        return
+    with _encoding:
+        sound.frames(codec, ptime)
 
 
 def _keying(section: MediaSection) -> str:

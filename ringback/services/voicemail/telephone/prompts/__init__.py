@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from ringback.media.players import Sound
 _FOLDER: Final = Path(__file__).parent
 _RATE: Final = 16_000
 DEFAULT: Final = "en"
+_decoding: Final = threading.Lock()
 
 
 def languages() -> frozenset[str]:
@@ -35,10 +37,15 @@ def words(language: str) -> dict[str, str]:
     return found
 
 
-@cache
 def prompt(language: str, name: str) -> Sound:
     """A sound of the house; ``number-0`` to ``number-99`` are the numbers. Decodes for some milliseconds the first
     time: call it in a thread. Raises KeyError where there is none."""
+    with _decoding:  # where many calls come at once after a start, one decodes for all
+        return _prompt(language, name)
+
+
+@cache
+def _prompt(language: str, name: str) -> Sound:
     file = _FOLDER / language / f"{name}.ogg"
     if not file.is_file():
         raise KeyError(f"{language}/{name}")
