@@ -20,6 +20,7 @@ _OURS = {
     *("presence deliveries", "presence deliveries, each alone", "sign-ins, SCRAM", "sign-ins, SCRAM over TLS"),
     *("sign-ins, token over TLS", "sign-ins, OAUTHBEARER over TLS", "sign-ins, PLAIN over TLS", "idle connection"),
     *("access tokens checked", "access tokens given", "sign-ins by code", "refreshes"),
+    *("voicemail, recordings", "voicemail, messages listed", "voicemail, hang-up to badge"),
 }
 _OTHERS = {"messages over TLS", "group deliveries", "group deliveries, each alone"}
 _CALLS = {
@@ -40,7 +41,7 @@ _CALLS_OURS = {
 @pytest.mark.parametrize(
     ("targets", "words", "workloads"),
     [
-        (("ringback",), "message,group,presence,sign-in,idle,tokens", _OURS),
+        (("ringback",), "message,group,presence,sign-in,idle,tokens,voicemail", _OURS),
         (("prosody", "ejabberd"), "messages over TLS,group", _OTHERS),
     ],
     ids=["ours", "others"],
