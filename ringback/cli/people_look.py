@@ -27,6 +27,14 @@ from ringback.rules.catalogue import render
 _OPEN_SECONDS = 15.0
 _NOBODY, _PROBLEM = 1, 1
 
+BooksOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--address-book",
+        metavar="PATH",
+        help="A file or folder of vCards or CSV to search too, or 'system' for those of this computer.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 
 
@@ -39,6 +47,7 @@ def search(
     ca: CaOption = None,
     server: ServerOption = "",
     data: DataOption = None,
+    books: BooksOption = None,
 ) -> None:
     """Search people in all directories. Ends with 0 where somebody was found, 1 where nobody was."""
     if not query.strip():
@@ -56,7 +65,7 @@ def search(
         if not hits:
             _nobody(f"Nobody fits {query!r}", quiet=as_json)
 
-    run_signed_in(own, nameserver, ca, server, look, data)
+    run_signed_in(own, nameserver, ca, server, look, data, books or ())
 
 
 def show_person(who: str, own: str, as_json: bool, nameserver: str, ca: Path | None, data: Path | None) -> None:

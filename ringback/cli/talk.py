@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,6 +15,7 @@ import uvloop
 from ringback.cli.check import fail
 from ringback.cli.log import set_up_log
 from ringback.client import Me, sign_in
+from ringback.client.contacts.system_books import address_books
 from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.host.wire_people import Person
 from ringback.client.messaging.errors import MessagingError
@@ -110,15 +111,19 @@ def run_signed_in(
     server: str,
     work: Callable[[Me], Awaitable[None]],
     data: Path | None = None,
+    books: Sequence[str] = (),
 ) -> None:
     """Sign in, do some work, end; every way to fail becomes a sentence and a status. With ``data`` the next command
-    asks nothing."""
+    asks nothing. ``books``: address books that are searched too, as ``address_books`` reads them."""
     set_up_log("error")
+    found = address_books(books)
+    if missing := next((book for book in found if not book.exists()), None):
+        fail(f"There is no address book {missing}", 2)
 
     async def run() -> None:
         async with sign_in(
             own, password=_password, browser=_open, nameserver=nameserver or None, ca_file=ca, server=server, data=data,
-            remember=data is not None,
+            remember=data is not None, address_books=found,
         ) as me:  # fmt: skip
             await work(me)
 

@@ -171,9 +171,14 @@ class Cloud(Entity, frozen=True, kw_only=True):
 
 
 class Web(Entity, frozen=True, kw_only=True):
-    """The web client host: ``token`` fixed for scripts; otherwise made at each start."""
+    """The web client host.
+
+    ``token`` fixed for scripts; otherwise made at each start. ``address_books``: files and folders of vCards and CSV
+    that its people search, too; ``system``: those of the user who runs it.
+    """
 
     token: str = ""
+    address_books: list[str] = field(default_factory=list)
 
 
 class ServerRow(Entity, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from ringback.client.contacts.system_books import address_books
 from ringback.deployment import Deployment, DeploymentError, Node, Person, Problem
 from ringback.deployment.authority import Authority
 from ringback.deployment.certificate_plan import need_of
@@ -237,6 +238,7 @@ class Context:
                 ca_file=self._authority.ca_file,
                 cas_host=HostPort(cas[0].name, cas[0].ports.cas) if cas else None,
                 use_keyring=self._folder.kept,
+                address_books=address_books(self.deployment.web.address_books, self._base),
             )
         )
 

@@ -15,7 +15,8 @@ from ringback.rules.addresses import HostPort
 class WebSettings:
     """Where the web client is served and how its engines look for services.
 
-    ``token``: empty makes one. ``use_keyring``: False where nothing is to stay after the end.
+    ``token``: empty makes one. ``use_keyring``: False where nothing is to stay after the end. ``address_books``: files
+    and folders that are searched, too.
     """
 
     node: str
@@ -28,6 +29,7 @@ class WebSettings:
     ca_file: Path
     cas_host: HostPort | None
     use_keyring: bool
+    address_books: tuple[Path, ...] = ()
 
 
 class WebRole:
@@ -44,6 +46,7 @@ class WebRole:
             ca_file=settings.ca_file,
             cas_url=f"https://{cas}/cas/FederatedSSO" if cas else None,
             use_keyring=settings.use_keyring,
+            address_books=settings.address_books,
         )
         self._host = EngineHost(replace(wanted, token=settings.token) if settings.token else wanted)
 

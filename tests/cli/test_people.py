@@ -41,6 +41,15 @@ def test_search_finds_people_and_says_where(people: People) -> None:
     assert "chiara@example.com" in printed
 
 
+def test_address_books_are_searched_too(people: People, tmp_path: Path) -> None:
+    book = tmp_path / "trades.vcf"
+    book.write_text("BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Pip Plumber\r\nTEL;TYPE=WORK:+41 44 555 77 01\r\nEND:VCARD\r\n")
+    status, printed = people("search", "plumber", "--address-book", str(book))
+    assert (status, "Pip Plumber" in printed) == (0, True), printed
+    gone = tmp_path / "gone.vcf"
+    assert people("search", "plumber", "--address-book", str(gone)) == (2, f"There is no address book {gone}\n")
+
+
 def test_nobody_is_said_and_told_by_the_status(people: People) -> None:
     assert people("search", "qqqq") == (1, "Nobody fits 'qqqq'\n")
 

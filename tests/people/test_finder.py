@@ -15,7 +15,7 @@ from ringback.client.contacts.ranking import Nearness
 from ringback.client.contacts.sources.base import By, Query, Record, SourceError, Wanted
 from ringback.client.contacts.sources.local import LocalSource
 from ringback.client.contacts.sources.remote import RemoteSource
-from ringback.client.contacts.system_books import own_address_books, system_address_books
+from ringback.client.contacts.system_books import address_books, own_address_books, system_address_books
 from ringback.deployment.authority import Authority
 from ringback.rules.reasons import Reason
 from tests.people.json_directory import JsonDirectory, directories
@@ -242,6 +242,16 @@ def test_where_address_books_of_this_computer_lie(tmp_path: Path) -> None:
     assert system_address_books(home, {}) == (home / ".contacts",)
     assert own_address_books(tmp_path / "ringback") == (tmp_path / "ringback" / "address-books",)
     assert own_address_books(home) == ()
+
+
+def test_address_books_are_named_by_path_or_as_those_of_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".contacts").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    books = address_books(["team.csv", "~/mine.vcf", "system", "system"], Path("/srv"))
+    assert books == (Path("/srv/team.csv"), tmp_path / "mine.vcf", tmp_path / ".contacts")
 
 
 def test_the_first_step_of_a_search_is_there_at_once() -> None:

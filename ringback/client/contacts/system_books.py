@@ -6,9 +6,11 @@ KDE and many synchronisers keep one file a contact in ``$XDG_DATA_HOME/contacts`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+SYSTEM = "system"  # in place of a path: whatever other programs of this user keep
 OWN_FOLDER = "address-books"  # in the data folder: what is put there is searched
 
 
@@ -17,6 +19,16 @@ def system_address_books(home: Path, environment: Mapping[str, str]) -> tuple[Pa
     data = Path(environment.get("XDG_DATA_HOME") or home / ".local" / "share")
     places = (data / "contacts", home / ".contacts", home / "Contacts")
     return tuple(dict.fromkeys(place for place in places if place.is_dir()))
+
+
+def address_books(wanted: Sequence[str], base: Path = Path()) -> tuple[Path, ...]:
+    """Files and folders as somebody wrote them, ``system`` for those of the user's other programs; a path that is not
+    absolute is meant from ``base``, ``~`` is the home folder. Looks at the disk."""
+    found: dict[Path, None] = {}
+    for one in wanted:
+        places = system_address_books(Path.home(), os.environ) if one == SYSTEM else (base / Path(one).expanduser(),)
+        found.update(dict.fromkeys(places))
+    return tuple(found)
 
 
 def own_address_books(folder: Path) -> tuple[Path, ...]:

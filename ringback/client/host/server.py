@@ -269,7 +269,7 @@ class EngineHost:
             return _words(401, "Open Ringback with its own link", "The session of this browser is over.")
         try:
             photo = await session.engine.photo(request.match_info["person"])
-        except EngineError:
+        except (EngineError, ValueError):  # signed out meanwhile, and the store closed
             photo = None
         if photo is None:
             return web.Response(status=404, headers={"Cache-Control": "no-store"})
