@@ -240,6 +240,17 @@ def test_one_who_only_listens_measures_the_round_trip_too() -> None:
     assert listener.round_trip == pytest.approx(0.06, abs=0.005)
 
 
+@given(st.floats(0, 1e8))
+def test_a_stream_that_begins_with_a_key_counts_on_from_there_however_long_the_machine_runs(began: float) -> None:
+    stream = Continuity(1, 48_000, 7, 1_000)
+    assert stream.insert(began) == (7, 1_000)
+    _, stamp = stream.insert(began + 0.25)
+    assert abs(stamp - 13_000) <= 1
+    sequence, stamp, fresh = stream.place(1 << 32, 500, 0, began + 0.5) or (0, 0, False)
+    assert (sequence, fresh) == (9, True)
+    assert abs(stamp - 25_000) <= 1
+
+
 def test_a_stream_goes_on_when_its_source_changes() -> None:
     stream = Continuity(99, RATE, sequence=1000, timestamp=5000)
     assert stream.place(1, 7, 160, 0.0) == (1000, 5000, True)

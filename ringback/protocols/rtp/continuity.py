@@ -72,7 +72,9 @@ class Continuity:
     def insert(self, now: float) -> tuple[int, int]:
         """Numbers for a packet of our own between those of the present source: (sequence number, timestamp of now)."""
         stamp = self.timestamp_at(now)
-        self._started = True
+        if not self._started:  # a key before any sound: the stream's time begins with it
+            self._started = True
+            self._at = now
         self._sequence = (self._sequence + 1) & 0xFFFF
         if self._shift is not None:
             self._shift = Shift(self._shift.source, (self._shift.sequence + 1) & 0xFFFF, self._shift.timestamp)
