@@ -121,12 +121,12 @@ class Company:
 Launch = Callable[..., Awaitable[Company]]
 
 
-async def until(check: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> float:
+async def until(check: Callable[[], Awaitable[bool]], seconds: float = 20.0, *, pause: float = 0.05) -> float:
     """Ask again and again until something is so; how long it took."""
     begin = time.monotonic()
     async with asyncio.timeout(seconds):
         while not await check():  # noqa: ASYNC110 (it asks a server, which can tell nobody)
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(pause)
     return time.monotonic() - begin
 
 

@@ -210,7 +210,7 @@ async def test_a_run_reaches_everything_without_a_restart(running: Company) -> N
         async def reached() -> bool:
             return (await running.get("/cucm-uds/user/zora", "zora", PASSWORD))[0] == 200
 
-        assert await until(reached) < 5
+        await until(reached, pause=0.5)  # whoever tries faster than that is slowed down as one who guesses
     assert (await running.users(name="Director")).total_count == 0
     _, body = await running.get("/cucm-uds/user/anita", "anita", PASSWORD)
     assert User.parse(body).person.title == "Director"

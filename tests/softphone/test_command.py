@@ -64,7 +64,7 @@ def test_a_number_that_nobody_has_ends_with_1(lab: RunningLab) -> None:
         timeout=LIMIT,
     )  # fmt: skip
     assert ended.returncode == 1
-    assert ended.stderr.splitlines()[-1] == "The number 2999 is not known"
+    assert ended.stderr.splitlines()[-1] == "The number 2998 is not known"
 
 
 def test_what_can_not_be_dialled_or_played_is_told(lab: RunningLab, tmp_path: Path) -> None:
