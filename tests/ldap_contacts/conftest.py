@@ -30,7 +30,7 @@ ANNA = {
 
 @pytest.fixture(scope="session")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CompanyDirectory]:
-    """5,000 people; the 160,000 are in ``test_many_people`` (make soak) and in the benchmark."""
+    """5,000 people; the 160,000 are in ``test_many_people`` and in the benchmark."""
     with running_directory(tmp_path_factory.mktemp("directory"), COUNT) as made:
         yield made
 
