@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -316,9 +317,14 @@ class Engine(Arriving):
         return await self.people().card(person_id)
 
     async def photo(self, person_id: str) -> Photo | None:
-        """The picture of a person; None where there is none."""
-        self.signed_in()
-        return await self.people().photo(person_id)
+        """The picture of a person; None where there is none, or where the session ended meanwhile."""
+        session = self.signed_in()
+        try:
+            return await self.people().photo(person_id)
+        except (ValueError, sqlite3.Error):  # as a closed store says it
+            if self.session is session:
+                raise
+            return None
 
     async def sign_out(self, forget: bool = False, *, by_person: bool = True) -> None:
         """End the session. What proves who the person is goes, here and at the call manager; with ``forget`` everything

@@ -26,7 +26,12 @@ export function useEndings(calls: readonly Call[], place: Place): void {
     for (const call of calls) {
       if (call.state !== "ended" || timers.current.has(call.id)) continue;
       const wait = phone.left.has(call.id) && !call.parked ? 0 : shownFor(call);
-      if (wait !== null) timers.current.set(call.id, window.setTimeout(() => phone.forget(call.id), wait));
+      if (wait === null) continue;
+      const forget = () => {
+        timers.current.delete(call.id);
+        phone.forget(call.id);
+      };
+      timers.current.set(call.id, window.setTimeout(forget, wait));
     }
     for (const [id, timer] of timers.current) {
       const call = calls.find((one) => one.id === id);

@@ -63,6 +63,8 @@ test("a call that ended is kept until its end was shown; one that went without a
   expect([...state.calls.keys()]).toEqual(["1"]);
   expect(dropCall(state, "1")).toEqual(["calls", "call:1"]);
   expect(dropCall(state, "1")).toEqual([]);
+  apply(state, { event: "CallsChanged", calls: [call("1", "ended")], gone: [] });
+  expect(state.calls.size).toBe(0);
 });
 
 test("past calls are kept once, newest first, in whatever order they come", () => {

@@ -168,7 +168,8 @@ const spliced = <Item>(items: readonly Item[], at: number, put: readonly Item[])
 
 /** How a call ended is told once: it stays until a view has shown it, and `dropCall` takes it away. */
 function changeCalls(state: State, calls: readonly Call[], gone: readonly string[]): string[] {
-  for (const call of calls) state.calls.set(call.id, call);
+  // An end that was shown and forgotten is told once more when the call is kept among the past ones: it stays forgotten.
+  for (const call of calls) if (call.state !== "ended" || state.calls.has(call.id)) state.calls.set(call.id, call);
   for (const id of gone) if (state.calls.get(id)?.state !== "ended") state.calls.delete(id);
   return ["calls", ...calls.map((call) => `call:${call.id}`), ...gone.map((id) => `call:${id}`)];
 }
