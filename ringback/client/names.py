@@ -6,8 +6,7 @@ import ipaddress
 from dataclasses import replace
 from typing import Literal
 
-from ringback.net.names import TIMEOUT, NameAnswer, NameClient, NameOutcome
-from ringback.rules.addresses import HostPort
+from ringback.net.names import TIMEOUT, GivenServer, NameAnswer, NameClient, NameOutcome
 
 InternetProtocol = Literal["both", "ipv4", "ipv6"]
 _VERSIONS = {"ipv4": 4, "ipv6": 6}
@@ -17,7 +16,7 @@ class ChosenNames(NameClient):
     """A name client that knows addresses of the chosen protocol only, so that every connection keeps to it."""
 
     def __init__(
-        self, nameserver: HostPort | None, protocol: InternetProtocol = "both", *, timeout: float = TIMEOUT
+        self, nameserver: GivenServer, protocol: InternetProtocol = "both", *, timeout: float = TIMEOUT
     ) -> None:
         """``timeout`` is in seconds for each try with a server."""
         super().__init__(nameserver, timeout=timeout)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import os
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import dns.asyncquery
@@ -45,21 +47,25 @@ __all__ = [
 TIMEOUT = 2.0  # seconds for one try with one server
 TRIES = 2  # with each server; UDP loses
 _LOOPBACK = ("127.0.0.1", "::1")
+_SYSTEM_FILE = "/etc/resolv.conf"
+
+GivenServer = HostPort | None | Callable[[], HostPort | None]
+"""A name server, or what tells the one of the network of now; None asks the system's."""
 
 
 class NameClient:
     """Asks one name server, or the system's where none is given."""
 
-    def __init__(self, nameserver: HostPort | None = None, *, timeout: float = TIMEOUT, tries: int = TRIES) -> None:
+    def __init__(self, nameserver: GivenServer = None, *, timeout: float = TIMEOUT, tries: int = TRIES) -> None:
         """``timeout`` is in seconds for each of the ``tries`` with a server."""
-        self._nameserver = nameserver
+        self._given = nameserver
         self._timeout = timeout
         self._tries = tries
 
     @property
     def nameserver(self) -> HostPort | None:
         """The server given, or None for the system's."""
-        return self._nameserver
+        return self._given() if callable(self._given) else self._given
 
     async def srv(self, name: str) -> NameAnswer:
         """Look up SRV records."""
@@ -74,7 +80,7 @@ class NameClient:
         literal = _literal(host)
         if literal:
             return NameAnswer(f"{host} A", "", NameOutcome.FOUND, addresses=literal)
-        if self._nameserver is None:
+        if self.nameserver is None:
             return await self._system_addresses(host)
         four, six = await asyncio.gather(self._ask(host, RdataType.A), self._ask(host, RdataType.AAAA))
         found = (*four.addresses, *six.addresses)
@@ -118,9 +124,9 @@ class NameClient:
         return _with_took(answer, time.monotonic() - began)
 
     async def _servers(self) -> list[HostPort]:
-        given = self._nameserver
+        given = self.nameserver
         if given is None:
-            return _system_servers()
+            return system_servers()
         if _literal(given.host):
             return [given]
         found = await self._system_addresses(given.host)
@@ -234,8 +240,20 @@ def _with_took(answer: NameAnswer, took: float) -> NameAnswer:
     return replace(answer, took=took)
 
 
-def _system_servers() -> list[HostPort]:
+_read_at: int | None = None
+
+
+def system_servers() -> list[HostPort]:
+    """The name servers that the system names now: another network has others."""
+    global _read_at  # noqa: PLW0603 (the library keeps its answer for the process, too)
     try:
+        changed = os.stat(_SYSTEM_FILE).st_mtime_ns
+    except OSError:  # a system without that file: what the library found at first stays
+        changed = None
+    try:
+        if changed != _read_at:
+            dns.resolver.reset_default_resolver()
+            _read_at = changed
         resolver = dns.resolver.get_default_resolver()
     except dns.exception.DNSException:
         return []

@@ -17,6 +17,7 @@ export interface Snapshot {
   directories: Directory[];
   conversations: Conversation[];
   services: Service[];
+  place: Place;
   phone: Phone;
   calls: Call[];
   recents: Recent[];
@@ -265,6 +266,21 @@ export interface Service {
   next_try: string | null;
   text: Reason | null;
   reasons: Reason[];
+}
+
+/** Where the person is, with the deciding reason first. ``where`` empty: nothing was looked up; ``moving``: the */
+export interface Place {
+  where: "" | "inside" | "outside" | "moving";
+  edge: string;
+  since: string | null;
+  reasons: Reason[];
+  missing: Missing[];
+}
+
+/** Something that is not to be had where the person is. ``id``: a name of its own, such as ``desk_phone``. */
+export interface Missing {
+  id: string;
+  reason: Reason;
 }
 
 /** The softphone, with its state explained. ``missed``: calls not yet seen; ``messages``: in the voicemail. */
@@ -627,6 +643,12 @@ export interface MessagesChanged {
 export interface ServicesChanged {
   event: "ServicesChanged";
   services: Service[];
+}
+
+/** The person is elsewhere, or something is missing or to be had again. */
+export interface PlaceChanged {
+  event: "PlaceChanged";
+  place: Place;
 }
 
 /** The softphone's state, devices or counts changed. */
@@ -1601,6 +1623,7 @@ export type AnyEvent =
   | ConversationsChanged
   | MessagesChanged
   | ServicesChanged
+  | PlaceChanged
   | PhoneChanged
   | CallsChanged
   | RecentsChanged

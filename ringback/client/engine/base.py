@@ -15,10 +15,12 @@ from ringback.client.engine.connector import Connector
 from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.list_service import ListService
 from ringback.client.engine.people_service import PeopleService
+from ringback.client.engine.place import PlaceBoard
 from ringback.client.engine.progress import Progress
 from ringback.client.engine.questions import QuestionBoard
 from ringback.client.engine.refetch import Refetch
 from ringback.client.engine.session import Session
+from ringback.client.engine.session_base import utc_now
 from ringback.client.engine.settings import EngineSettings
 from ringback.client.engine.signin import Proven, SignInFlow, presence_fault
 from ringback.client.engine.sources import Sources
@@ -71,6 +73,7 @@ class EngineBase:
         self._settings = settings
         self.events = Events(self)
         self.progress = Progress(self._progress_changed, self._trace_grew)
+        self.place = PlaceBoard(self.events, utc_now)
         self.session: Session | None = None
         self._plan: Plan | None = None
         self._manual = ManualSettings()
@@ -139,6 +142,7 @@ class EngineBase:
             directories=self._people.directories() if self._people is not None else [],
             conversations=session.conversations(),
             services=session.board.all(),
+            place=self.place.now,
             phone=session.calling.phone,
             calls=session.calling.calls(),
             recents=session.calling.recents(),
@@ -322,6 +326,7 @@ class EngineBase:
         self._plan = None
         self._refetch = None
         standing, self.standing = self.standing, None
+        self.place.reset()
         if standing is not None:
             self.questions.clear()
         if session is not None:

@@ -10,6 +10,7 @@ from ringback.client.configuration.plan import VOICEMAIL_PORT, XMPP_PORT
 from ringback.client.engine.errors import EngineError
 from ringback.client.engine.settings import EngineSettings
 from ringback.client.host.wire_sign_in import ManualSettings
+from ringback.net.names import GivenServer
 from ringback.rules.addresses import AddressError, HostPort, parse_domain
 from ringback.rules.authenticator import Authenticator, ManualServers
 from ringback.rules.reasons import Reason
@@ -57,7 +58,7 @@ def voicemail_servers(manual: ManualSettings, company: Sequence[str]) -> list[Ho
     return [entered] if entered is not None else [HostPort.parse(text, VOICEMAIL_PORT) for text in company]
 
 
-def name_server(settings: EngineSettings, manual: ManualSettings) -> HostPort | None:
+def name_server(settings: EngineSettings, manual: ManualSettings) -> GivenServer:
     """The name server to ask: the one entered by hand comes first."""
     return _server("name_server", manual.name_server, 53) or settings.name_server
 

@@ -3,8 +3,9 @@
 ``RenewalSchedule`` decides, by ``rules.discovery_schedule``: soon after a start from what was kept, then every few
 hours, and at once when the network changed. It has no clock: the time comes in. ``keep_renewing`` drives it.
 
-A change of network shows in the addresses from which this machine would speak to the world: asking the system for them
-sends nothing and costs some microseconds, so they can be looked at often.
+A change of network shows in the addresses from which this machine would speak to the world, and in the name servers
+that the system names: asking the system for them sends nothing and costs some microseconds, so they can be looked at
+often.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import random
 import socket
 from collections.abc import Awaitable, Callable
 
+from ringback.net.names import system_servers
 from ringback.rules.discovery_schedule import Occasion, next_discovery
 from ringback.rules.reasons import Reason
 
-CHECK_SECONDS = 10.0
+CHECK_SECONDS = 3.0
 # Addresses of documentation networks (RFC 5737, RFC 3849): a UDP socket that is connected to them sends no packet.
 _AFAR = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 
@@ -88,3 +90,10 @@ def own_addresses() -> frozenset[str]:
             probe.connect((afar, 9))
             found.add(str(probe.getsockname()[0]))
     return frozenset(found)
+
+
+def own_network() -> frozenset[str]:
+    """What the network of now is known by: the addresses of ``own_addresses`` and the system's name servers, so that a
+    private network over the same address shows too; empty where there is no way to the world."""
+    addresses = own_addresses()
+    return addresses | {f"dns {server}" for server in system_servers()} if addresses else addresses

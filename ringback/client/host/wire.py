@@ -111,6 +111,7 @@ from ringback.client.host.wire_people import (
     StopFinding,
     UndoImport,
 )
+from ringback.client.host.wire_place import Place, PlaceChanged
 from ringback.client.host.wire_sign_in import (
     Account,
     AccountChanged,
@@ -226,6 +227,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     directories: list[Directory] = field(default_factory=list)
     conversations: list[Conversation] = field(default_factory=list)
     services: list[Service] = field(default_factory=list)
+    place: Place = field(default_factory=Place)
     phone: Phone = field(default_factory=Phone)
     calls: list[Call] = field(default_factory=list)
     recents: list[Recent] = field(default_factory=list)
@@ -432,6 +434,7 @@ AnyEvent = (
     | ConversationsChanged
     | MessagesChanged
     | ServicesChanged
+    | PlaceChanged
     | PhoneChanged
     | CallsChanged
     | RecentsChanged
