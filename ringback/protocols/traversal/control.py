@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from ringback.protocols.traversal.media_words import MediaLine, MediaWord, MediaWordError, media_line, media_word
+
 _LONGEST: Final = 4096  # octets of a line
 
 
@@ -34,12 +36,19 @@ class Figures:
     refused: int
 
 
-Word = KeepOut | Figures
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """From inside: no new connection over this link, whose inner end is about to stop."""
+
+
+Word = KeepOut | Figures | Drain | MediaWord
 
 
 class _Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=False):
     keep_out: tuple[str, float] | None = None
     figures: tuple[int, int] | None = None
+    drain: bool = False
+    media: MediaLine | None = None
 
 
 class Lines:
@@ -60,6 +69,10 @@ def line(word: Word) -> bytes:
     """A word to send."""
     if isinstance(word, KeepOut):
         return msgspec.json.encode(_Line(keep_out=(word.who, word.seconds))) + b"\n"
+    if isinstance(word, Drain):
+        return msgspec.json.encode(_Line(drain=True)) + b"\n"
+    if not isinstance(word, Figures):
+        return msgspec.json.encode(_Line(media=media_line(word))) + b"\n"
     return msgspec.json.encode(_Line(figures=(word.connections, word.refused))) + b"\n"
 
 
@@ -68,6 +81,13 @@ def _read(text: bytes) -> Word | None:
         found = msgspec.json.decode(text, type=_Line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ControlError(f"a line that can't be read: {error}") from error
+    if found.media is not None:
+        try:
+            return media_word(found.media)
+        except MediaWordError as error:
+            raise ControlError(str(error)) from error
     if found.keep_out is not None:
         return KeepOut(*found.keep_out)
+    if found.drain:
+        return Drain()
     return None if found.figures is None else Figures(*found.figures)  # later versions may say more
