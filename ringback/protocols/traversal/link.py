@@ -1,7 +1,7 @@
 """One end of a link: bytes of the link in, events out; what to write is taken with `data_to_send`.
 
 Every channel has a window of its own (RFC 9113 section 5.2): a client that reads slowly holds up nobody else, so the
-window of the whole link is opened again at once, and that of a channel when its owner has passed the bytes on.
+window of the whole link is never the narrow one, and that of a channel opens when its owner has passed the bytes on.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ WINDOW: Final = 64 * 1024
 """Octets of one channel in each direction that may lie unread at the other end."""
 
 _LINK_WINDOW: Final = 2**31 - 1 - 65_535  # the link itself never holds anybody up
+_LINK_STEP: Final = 1024 * 1024  # octets after which the link's window is opened again
 _FRAME: Final = 32 * 1024
 _PING: Final = b"ringback"
 
@@ -109,6 +110,7 @@ class Link:
         self._h2.increment_flow_control_window(_LINK_WINDOW)
         self._short: dict[Channel, None] = {}  # those that took less than they were given, longest ago first
         self._unacknowledged: dict[Channel, int] = {}
+        self._received = 0  # octets in all channels since the link's window was opened last
         self._ended: set[Channel] = set()
 
     @property
@@ -162,7 +164,8 @@ class Link:
             if size <= 0:
                 self._short[channel] = None
                 break
-            self._h2.send_data(channel, bytes(view[sent : sent + size]))
+            whole = size == len(data) and isinstance(data, bytes)
+            self._h2.send_data(channel, data if whole else bytes(view[sent : sent + size]))
             sent += size
         return sent
 
@@ -184,7 +187,7 @@ class Link:
 
     def ping(self) -> None:
         """Ask whether the other end is alive; `Ponged` answers."""
-        self._h2.ping(_PING)
+        self._quietly(lambda: self._h2.ping(_PING))
 
     def close(self) -> None:
         """Tell the other end that this is the end."""
@@ -200,16 +203,11 @@ class Link:
                 except OpeningError:
                     self.refuse(channel)
             case h2.events.DataReceived(stream_id=int(channel), data=bytes(data)):
-                size = event.flow_controlled_length or 0
-                if size:
-                    self._h2.increment_flow_control_window(size)
-                if size > len(data):
-                    self.consumed(channel, size - len(data))  # padding
+                self._count(channel, event.flow_controlled_length or 0, len(data))
                 if data:
                     events.append(Data(channel, data))
             case h2.events.WindowUpdated() | h2.events.RemoteSettingsChanged():
-                short, self._short = self._short, {}
-                events.extend(Room(channel) for channel in short)
+                events.extend(map(Room, self._roomy(getattr(event, "stream_id", 0))))
             case h2.events.StreamEnded(stream_id=int(channel)):
                 events.append(Ended(channel))
                 self._half_over(channel)
@@ -220,6 +218,22 @@ class Link:
                 events.append(Ponged())
             case h2.events.ConnectionTerminated():
                 events.append(Closed(int(event.error_code or 0)))
+
+    def _count(self, channel: Channel, size: int, useful: int) -> None:
+        """Octets came that count against the windows."""
+        self._received += size
+        if self._received >= _LINK_STEP:
+            self._h2.increment_flow_control_window(self._received)
+            self._received = 0
+        if size > useful:
+            self.consumed(channel, size - useful)  # padding
+
+    def _roomy(self, channel: Channel) -> list[Channel]:
+        """Who waits for the window of this channel, or of the link (0)."""
+        if channel:
+            return [channel] if self._short.pop(channel, self) is None else []
+        short, self._short = self._short, {}
+        return list(short)
 
     def _half_over(self, channel: Channel) -> None:
         """One direction ended; with the second one the channel is over."""

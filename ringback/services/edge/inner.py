@@ -8,29 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
 from typing import Final
-
-import structlog
 
 from ringback.net.tls import client_context
 from ringback.protocols.traversal import Channel, Opening
 from ringback.protocols.traversal.control import KeepOut, Word
 from ringback.protocols.traversal.opening import Service
-from ringback.services.edge.control import Control
 from ringback.services.edge.linkend import LinkEnd, Receiver
-from ringback.services.edge.settings import InnerSettings, OuterPeer
+from ringback.services.edge.pair import OuterPair
+from ringback.services.edge.settings import InnerSettings
 from ringback.services.edge.splice import Splice
 
 _HANDSHAKE: Final = 10.0  # seconds that a client may take for TLS
-_CONNECT: Final = 5.0  # seconds for a link
-_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between two attempts; the last one goes on
-
-_log = structlog.get_logger("ringback.edge")
 
 Serve = Callable[[Opening, socket.socket], asyncio.Protocol]
 """Makes the protocol that serves a connection of the world; the socket is our end of it, as its key."""
@@ -57,26 +50,39 @@ class InnerLinks:
         """``reached`` is set while any outer proxy is reached; ``blocks`` gives those that stand."""
         self._settings = settings
         self._receptions = receptions
-        self._links: dict[str, LinkEnd] = {}
+        self._pairs: dict[str, OuterPair] = {}
         self._splices: set[Splice] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._running: AsyncExitStack | None = None
         self._reached = reached
         self._blocks = blocks
-        self._controls: set[Control] = set()
 
     @property
     def links(self) -> tuple[str, ...]:
         """The outer proxies that are reached now."""
-        return tuple(sorted(self._links))
+        return tuple(sorted(pair.outer.name for pair in self._pairs.values() if pair.links))
+
+    @property
+    def connections(self) -> int:
+        """How many connections of the world are served."""
+        return len(self._splices)
 
     async def start(self) -> None:
-        """Begin to reach the outer proxies; it does not wait for them."""
+        """Begin to reach the outer proxies; it does not wait for them. Raises also ssl.SSLError."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._end_all)
+            context = client_context(self._settings.ca_file)
+            context.load_cert_chain(self._settings.identity.certificate, self._settings.identity.key)
             for outer in self._settings.outers:
-                self._begin(self._keep(outer), f"link to {outer.name}")
+                pair = OuterPair(outer, context, self._settings.most, self._take, self._changed, self._standing)
+                self._pairs[outer.name] = pair
+                self._begin(pair.keep(), f"links to {outer.name}")
             self._running = stack.pop_all()
+
+    def drain(self) -> None:
+        """Let no new connections come; those that stand go on."""
+        for pair in self._pairs.values():
+            pair.drain()
 
     async def stop(self) -> None:
         """End all links and what came through them."""
@@ -86,17 +92,22 @@ class InnerLinks:
 
     def tell(self, *words: Word) -> None:
         """Tell all outer proxies."""
-        for control in list(self._controls):
-            control.say(*words)
+        for pair in self._pairs.values():
+            pair.say(*words)
 
-    def _begin(self, work: object, name: str) -> None:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work, name=name)  # type: ignore[arg-type]
+    def tell_outer(self, name: str, *words: Word) -> None:
+        """Tell one outer proxy; where it is not reached, nobody."""
+        if name in self._pairs:
+            self._pairs[name].say(*words)
+
+    def _begin(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _end_all(self) -> None:
-        for end in list(self._links.values()):
-            end.close("the inner proxy stops")
+        for pair in self._pairs.values():
+            pair.close("the inner proxy stops")
         for splice in list(self._splices):
             splice.abort()
         tasks = list(self._tasks)
@@ -104,60 +115,20 @@ class InnerLinks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _keep(self, outer: OuterPeer) -> None:
-        """Reach an outer proxy, again and again."""
-        context = client_context(self._settings.ca_file)
-        context.load_cert_chain(self._settings.identity.certificate, self._settings.identity.key)
-        tried = 0
-        while True:
-            over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-            began = asyncio.get_running_loop().time()
-            try:
-                async with asyncio.timeout(_CONNECT):
-                    await self._connect(outer, context, over)
-                why = await over
-            except (OSError, ssl.SSLError, TimeoutError) as error:
-                why = str(error) or f"no answer within {_CONNECT:.0f} seconds"
-            if asyncio.get_running_loop().time() - began > _PAUSES[-1]:
-                tried = 0
-            _log.warning("outer proxy is not reached", outer=outer.name, link=str(outer.link), why=why)
-            await asyncio.sleep(_PAUSES[min(tried, len(_PAUSES) - 1)] * random.uniform(0.7, 1.3))  # noqa: S311
-            tried += 1
-
-    async def _connect(self, outer: OuterPeer, context: ssl.SSLContext, over: asyncio.Future[str]) -> None:
-        def ready(end: LinkEnd) -> None:
-            end.name = outer.name
-            self._links[outer.name] = end
+    def _changed(self) -> None:
+        if self.links:
             self._reached.set()
-            _log.info("outer proxy is reached", outer=outer.name)
+        else:
+            self._reached.clear()
 
-        def gone(end: LinkEnd, why: str) -> None:
-            if self._links.get(outer.name) is end:
-                del self._links[outer.name]
-                if not self._links:
-                    self._reached.clear()
-            if not over.done():
-                over.set_result(why)
-
-        def opened(channel: Channel, opening: Opening) -> Receiver | None:
-            return self._take(end, channel, opening)
-
-        end = LinkEnd(most=self._settings.most, opened=opened, ready=ready, gone=gone)
-        await asyncio.get_running_loop().create_connection(
-            lambda: end, outer.link.host, outer.link.port, ssl=context, server_hostname=outer.name
-        )
+    def _standing(self) -> list[Word]:
+        return list(self._blocks())
 
     # --- connections of the world
 
     def _take(self, end: LinkEnd, channel: Channel, opening: Opening) -> Receiver | None:
-        if opening.service == "control":
-            control = Control(end, lambda _: None, self._controls.discard)
-            self._controls.add(control)
-            control.join(channel)
-            asyncio.get_running_loop().call_soon(lambda: control.say(*self._blocks()))
-            return control
         reception = self._receptions.get(opening.service)
-        if reception is None:
+        if reception is None or len(self._splices) >= self._settings.most:
             return None
         splice = Splice(end, self._splices.discard)
         splice.join(channel)

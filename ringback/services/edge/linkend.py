@@ -21,11 +21,13 @@ from ringback.protocols.traversal import (
     Room,
 )
 
-ASK_EVERY: Final = 5.0
-"""Seconds between two questions whether the other end is alive."""
-DEAD_AFTER: Final = 12.0
+ASK_EVERY: Final = 2.0
+"""Seconds of silence after which the other end is asked whether it is alive."""
+DEAD_AFTER: Final = 6.0
 """Seconds without a byte after which a link counts as dead: firewalls forget connections without telling anybody."""
-_PENDING: Final = 1024 * 1024  # octets that may wait for the link's socket before channels have to wait
+DOUBT: Final = 2.0
+"""Seconds for an answer where there is a reason to doubt that the other end is alive."""
+_PENDING: Final = 256 * 1024  # octets that may wait for the link's socket before channels have to wait
 
 
 class Receiver(Protocol):
@@ -57,6 +59,7 @@ class LinkEnd(asyncio.Protocol):
         gone: Callable[[LinkEnd, str], None],
     ) -> None:
         self.name = ""
+        """The proxy at the other end, once it is known."""
         self._link = Link(opens=opened is None, most=most)
         self._opened = opened
         self._ready = ready
@@ -69,6 +72,7 @@ class LinkEnd(asyncio.Protocol):
         self._waiting: dict[Channel, None] = {}
         self._heard = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
+        self._doubt: asyncio.TimerHandle | None = None
         self._flushing = False
 
     @property
@@ -133,6 +137,14 @@ class LinkEnd(asyncio.Protocol):
             self._transport.write(self._link.data_to_send())
             self._transport.close()
 
+    def probe(self) -> None:
+        """Find out quickly whether the other end is still there: its process seems to have been started anew, or
+        another link to it broke."""
+        if self._transport is not None and self._doubt is None:
+            self._link.ping()
+            self._flush()
+            self._doubt = self._loop.call_later(DOUBT, self._judge, self._loop.time())
+
     # --- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -172,8 +184,9 @@ class LinkEnd(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """All channels end with it."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._doubt):
+            if timer is not None:
+                timer.cancel()
         self._transport = None
         owners, self._owners = self._owners, {}
         for owner in owners.values():
@@ -231,9 +244,19 @@ class LinkEnd(asyncio.Protocol):
             return
         silence = self._loop.time() - self._heard
         if silence > DEAD_AFTER:
+            self._give_up(silence)
+            return
+        if silence >= ASK_EVERY / 2:
+            self._link.ping()
+            self._flush()
+        self._timer = self._loop.call_later(ASK_EVERY, self._look)
+
+    def _judge(self, asked: float) -> None:
+        self._doubt = None
+        if self._heard < asked:
+            self._give_up(self._loop.time() - self._heard)
+
+    def _give_up(self, silence: float) -> None:
+        if self._transport is not None:
             self._why = f"nothing was heard for {silence:.0f} seconds"
             abort(self._transport)
-            return
-        self._link.ping()
-        self._flush()
-        self._timer = self._loop.call_later(ASK_EVERY, self._look)

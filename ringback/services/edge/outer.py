@@ -15,11 +15,12 @@ from ringback.net.closing import abort
 from ringback.net.service import Endpoint
 from ringback.net.tls import server_context
 from ringback.protocols.traversal import LinkError, Opening
-from ringback.protocols.traversal.control import KeepOut, Word
+from ringback.protocols.traversal.control import Drain, KeepOut, Word
 from ringback.protocols.traversal.opening import Service
 from ringback.rules.addresses import HostPort
 from ringback.rules.edge_protection import household_of
 from ringback.rules.throttle import Throttle
+from ringback.services.edge.bundles import Bundles
 from ringback.services.edge.control import Control
 from ringback.services.edge.linkend import LinkEnd
 from ringback.services.edge.settings import OuterSettings
@@ -37,7 +38,7 @@ class OuterProxy:
 
     def __init__(self, settings: OuterSettings) -> None:
         self._settings = settings
-        self._links: list[LinkEnd] = []
+        self._inners = Bundles()
         self._connections: dict[Splice, str] = {}
         self._by_address: Counter[str] = Counter()
         self._throttle = Throttle(settings.limits.burst, settings.limits.seconds)
@@ -55,7 +56,7 @@ class OuterProxy:
     @property
     def links(self) -> int:
         """How many inner proxies are there."""
-        return len(self._links)
+        return len(self._inners)
 
     @property
     def connections(self) -> int:
@@ -109,19 +110,22 @@ class OuterProxy:
             end.close("its certificate is not one of an inner proxy")
             return
         end.name = known[0]
-        self._links.append(end)
-        control = Control(end, self._told, lambda _: end.close("the inner proxy does not talk"))
+        control = Control(end, partial(self._told, end), lambda _: end.close("the inner proxy does not talk"))
         here = HostPort(self._settings.node, 1)
         control.join(end.open(Opening("control", here, HostPort("0.0.0.0", 1)), control))
-        _log.info("inner proxy is there", inner=end.name, links=len(self._links))
+        if self._inners.add(end):
+            _log.info("inner proxy is there", inner=end.name, inners=len(self._inners))
 
     def _link_gone(self, end: LinkEnd, why: str) -> None:
-        if end in self._links:
-            self._links.remove(end)
-            _log.warning("inner proxy is gone", inner=end.name, why=why, links=len(self._links))
+        if self._inners.remove(end):
+            _log.warning("inner proxy is gone", inner=end.name, why=why, inners=len(self._inners))
+        elif end.name:
+            _log.info("a link to an inner proxy is gone", inner=end.name, why=why)
 
-    def _told(self, word: Word) -> None:
-        """An inner proxy says whom to keep out, or to let in again."""
+    def _told(self, end: LinkEnd, word: Word) -> None:
+        """An inner proxy says whom to keep out, or to let in again; or that it stops."""
+        if isinstance(word, Drain):
+            self._inners.drain(end)
         if not isinstance(word, KeepOut):
             return
         now = asyncio.get_running_loop().time()
@@ -152,7 +156,7 @@ class OuterProxy:
         opening = Opening(
             service, HostPort(*transport.get_extra_info("sockname")[:2]), HostPort(host.partition("%")[0], port)
         )
-        for end in sorted(self._links, key=lambda one: one.channels):
+        for end in self._inners.for_household(household):
             splice = Splice(end, self._over)
             try:
                 splice.open(opening)
@@ -174,7 +178,7 @@ class OuterProxy:
     def _drop_all(self) -> None:
         for splice in list(self._connections):
             splice.abort()
-        for end in list(self._links):
+        for end in self._inners.links:
             end.close("the outer proxy stops")
 
 

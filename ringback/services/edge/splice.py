@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import cast
+from typing import Final, cast
 
 from ringback.net.closing import abort
 from ringback.protocols.traversal import Channel, Opening
 from ringback.services.edge.linkend import LinkEnd
+
+_LINGER: Final = 10.0  # seconds for the reader of a connection that is over to take what is left
 
 
 class Splice(asyncio.Protocol):
@@ -27,6 +29,8 @@ class Splice(asyncio.Protocol):
         self._early: list[bytes] = []
         self._rest = b""
         self._finished = False  # the connection sends no more
+        self._told = False  # and the other end knows
+        self._all_came = False  # the channel brings no more
         self._full = False
         self._unread = 0  # octets given to the connection that it has not sent yet
 
@@ -51,6 +55,10 @@ class Splice(asyncio.Protocol):
         early, self._early = self._early, []
         for data in early:
             self.data(data)
+        if self.channel is None:
+            self._close()
+        elif self._all_came:
+            self.ended()
 
     def data_received(self, data: bytes) -> None:
         """From the connection into the channel."""
@@ -60,8 +68,7 @@ class Splice(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The connection sends no more; the other direction goes on."""
         self._finished = True
-        if not self._rest and self.channel is not None:
-            self._end.end(self.channel)
+        self.room()
         return True
 
     def pause_writing(self) -> None:
@@ -108,13 +115,21 @@ class Splice(asyncio.Protocol):
             self._transport.pause_reading()
             return
         if self._finished:
-            self._end.end(self.channel)
+            if not self._told:
+                self._told = True
+                self._end.end(self.channel)
+            if self._all_came:
+                self._close()
         elif not self._transport.is_reading() and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def ended(self) -> None:
         """The channel brings no more: the connection is told."""
+        self._all_came = True
         if self._transport is None or self._transport.is_closing():
+            return
+        if self._finished and not self._rest:
+            self._close()
             return
         with contextlib.suppress(OSError):  # the other side was quicker; its end is told by connection_lost
             self._transport.write_eof()
@@ -122,5 +137,13 @@ class Splice(asyncio.Protocol):
     def broken(self) -> None:
         """The channel is gone."""
         self.channel = None
-        if self._transport is not None:
-            self._transport.close()
+        self._close()
+
+    def _close(self) -> None:
+        """What was written goes out first; but nobody holds a connection open by not reading it."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        transport.close()
+        if transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(_LINGER, abort, transport)
