@@ -36,6 +36,7 @@ export const useThread = (id: string) => useKey(`thread:${id}`, (engine) => engi
 export const useGroups = () => useKey("people", (engine) => engine.store.state.groups);
 export const useOrders = () => useKey("people", (engine) => engine.store.state.orders);
 export const useDirectories = () => useKey("directories", (engine) => engine.store.state.directories);
+export const useWhere = () => useKey("where", (engine) => engine.store.state.where);
 export const useSoftphone = () => useKey("phone", (engine) => engine.store.state.phone);
 export const useCall = (id: string) => useKey(`call:${id}`, (engine) => engine.store.state.calls.get(id));
 export const useMailbox = () => useKey("mailbox", (engine) => engine.store.state.mailbox);

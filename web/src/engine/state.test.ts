@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { Call, Entry, Message, Party, Phone, Quality, Recent } from "../wire";
-import { apply, dropCall, emptyState, mergeMessages } from "./state";
+import { apply, dropCall, emptyState, mergeMessages, noPlace } from "./state";
 
 const message = (id: string, at: string, body = id): Message => ({
   ...{ id, at, body, conversation: "c", sender: "a@x", sender_name: "A", own: false, state: "received" },
@@ -50,7 +50,7 @@ test("a new connection keeps what is shown and asks for what came meanwhile", ()
   const questions = { again: null, configuration: null, certificate: null };
   const features = { chats: true, contacts: true, group_chats: true, directory: true, calls: true, video: true, start_with_video: false, product_mode: "", reasons: [] };
   const lists = { people: [], groups: [], orders: {}, directories: [], conversations: [], services: [], calls: [], recents: [], voice_messages: [], mailbox: {} as never, phone, questions, account: null };
-  const snapshot = { ...lists, sign_in: {} as never, me: null, account: null, security: { mode: "usual" as const, reasons: [] }, features, version: "1" };
+  const snapshot = { ...lists, sign_in: {} as never, me: null, account: null, place: noPlace, security: { mode: "usual" as const, reasons: [] }, features, version: "1" };
   expect(apply(state, { event: "Welcome", snapshot })).toContain("me");
   expect(state.threads.get("c")).toMatchObject({ loaded: false, messages: [{ id: "1" }] });
 });

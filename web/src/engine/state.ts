@@ -1,5 +1,5 @@
 /** What the page knows, and how each event of the host changes it. Pure: no socket, no clock, no React. */
-import type { Account, AnyEvent, Call, Conversation, Directory, Entry, Features, Findings, Mailbox, Me, Message, Person, Phone, Questions, Recent, Security, Service, SignIn, Snapshot, VoiceMessage } from "../wire";
+import type { Account, AnyEvent, Call, Conversation, Directory, Entry, Features, Findings, Mailbox, Me, Message, Person, Phone, Place, Questions, Recent, Security, Service, SignIn, Snapshot, VoiceMessage } from "../wire";
 
 /** The messages of a conversation that the page has, oldest first. */
 export interface Thread {
@@ -30,6 +30,8 @@ export interface State {
   conversations: Map<string, Conversation>;
   threads: Map<string, Thread>;
   services: Map<string, Service>;
+  /** Inside or outside the company's network, and what is missing there. */
+  where: Place;
   phone: Phone | null;
   /** Calls that go on, and those that ended until a view has shown how. */
   calls: Map<string, Call>;
@@ -42,6 +44,7 @@ export interface State {
 }
 
 export const noQuestions: Questions = { again: null, configuration: null, certificate: null };
+export const noPlace: Place = { where: "", edge: "", since: null, reasons: [], missing: [] };
 export const emptyThread: Thread = { messages: [], complete: false, loaded: false };
 
 export function emptyState(): State {
@@ -60,6 +63,7 @@ export function emptyState(): State {
     conversations: new Map(),
     threads: new Map(),
     services: new Map(),
+    where: noPlace,
     phone: null,
     calls: new Map(),
     recents: new Map(),
@@ -115,6 +119,9 @@ export function apply(state: State, event: AnyEvent): string[] {
     case "ServicesChanged":
       for (const service of event.services) state.services.set(service.id, service);
       return ["services"];
+    case "PlaceChanged":
+      state.where = event.place;
+      return ["where"];
     case "PhoneChanged":
       state.phone = event.phone;
       return ["phone"];
@@ -195,6 +202,7 @@ function welcome(state: State, snapshot: Snapshot): string[] {
   state.questions = snapshot.questions;
   state.account = snapshot.account;
   state.security = snapshot.security;
+  state.where = snapshot.place;
   state.me = snapshot.me;
   state.features = snapshot.features;
   state.people = new Map(snapshot.people.map((person) => [person.id, person]));
@@ -215,7 +223,7 @@ function welcome(state: State, snapshot: Snapshot): string[] {
   if (another) state.threads = new Map();
   else for (const [id, thread] of state.threads) state.threads.set(id, { ...thread, loaded: false });
   return [
-    ...["signIn", "questions", "account", "security", "me", "features", "people", "directories", "conversations", "services", "phone", "calls", "recents", "mailbox", "voice", "version"],
+    ...["signIn", "questions", "account", "security", "me", "features", "people", "directories", "conversations", "services", "where", "phone", "calls", "recents", "mailbox", "voice", "version"],
     ...touched,
     ...calls.map((id) => `call:${id}`),
     ...chats.flatMap((id) => [`conversation:${id}`, `thread:${id}`]),

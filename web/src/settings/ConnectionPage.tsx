@@ -14,6 +14,7 @@ import type { Entry, Service } from "../wire";
 import { Directories } from "./Directories";
 import css from "./settings.module.css";
 import { stateGlyphs } from "./stateGlyphs";
+import { Whereabouts } from "./Whereabouts";
 
 function ServiceRow({ service }: { service: Service }) {
   const texts = useTexts();
@@ -63,6 +64,7 @@ export function ConnectionPage() {
   const fetched = async () => asked ?? (await engine.getTrace());
   return (
     <>
+      <Whereabouts />
       <ul className={css.services}>
         {services.map((service) => (
           <ServiceRow key={service.id} service={service} />

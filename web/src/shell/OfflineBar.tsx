@@ -3,7 +3,7 @@ import { Button } from "@fluentui/react-button";
 import { CloudOff20Regular } from "@fluentui/react-icons";
 import { useEffect, useState } from "react";
 
-import { useEngine, useLink, useServices } from "../engine/hooks";
+import { useEngine, useLink, useServices, useWhere } from "../engine/hooks";
 import { useTexts } from "../texts/texts";
 import css from "./offline.module.css";
 
@@ -13,6 +13,7 @@ export function OfflineBar() {
   const { t, clock } = useTexts();
   const engine = useEngine();
   const link = useLink();
+  const moving = useWhere().where === "moving" && link.open;
   const messages = useServices().find((service) => service.id === "messages");
   const server = messages && messages.state !== "up" && messages.state !== "off" ? messages : null;
   const since = link.lostAt ?? (server?.since ? Date.parse(server.since) : null);
@@ -28,10 +29,10 @@ export function OfflineBar() {
   if (!down || now - since < SHORT_BREAK) return null;
   const wait = next === null ? 0 : Math.ceil((next - now) / 1000);
   return (
-    <div className={css.bar} role="status">
+    <div className={css.bar} role="status" data-calm={moving || undefined}>
       <CloudOff20Regular aria-hidden />
       <span>
-        <b>{t(link.open ? "offline.server" : "offline.engine", { time: clock(since) })}</b> {wait > 0 ? t("offline.next", { seconds: wait }) : t("offline.trying")}
+        <b>{t(moving ? "offline.moving" : link.open ? "offline.server" : "offline.engine", { time: clock(since) })}</b> {wait > 0 ? t("offline.next", { seconds: wait }) : t("offline.trying")}
       </span>
       <Button appearance="transparent" size="small" onClick={link.open ? () => void engine.tryAgain() : engine.tryNow}>
         {t("tryNow")}

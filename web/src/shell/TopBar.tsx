@@ -1,5 +1,5 @@
 /** Above everything: the mark, search and call, what is not connected, and oneself. */
-import { useFeatures, useServices, useSoftphone } from "../engine/hooks";
+import { useFeatures, useServices, useSoftphone, useWhere } from "../engine/hooks";
 import { go } from "../engine/place";
 import { Mark } from "../parts/Mark";
 import { serviceName } from "../parts/serviceWords";
@@ -7,6 +7,18 @@ import { SearchBox } from "../search/SearchBox";
 import { useTexts } from "../texts/texts";
 import { MyPresence } from "./MyPresence";
 import css from "./topbar.module.css";
+
+/** Outside the office, or on the way between networks: calm words, since all that can work does. */
+function WhereChip() {
+  const { t } = useTexts();
+  const { where } = useWhere();
+  if (where !== "outside" && where !== "moving") return null;
+  return (
+    <button type="button" data-state={where} onClick={() => go("settings", "connection")}>
+      {t(`where.${where}`)}
+    </button>
+  );
+}
 
 /** The phone in words, where it is not ready. */
 function PhoneChip() {
@@ -28,11 +40,14 @@ const MOST = 2;
 
 function ServiceChips() {
   const texts = useTexts();
-  const troubled = useServices().filter((service) => service.id !== "phone" && service.state !== "up" && service.state !== "off");
+  const services = useServices();
+  const moving = useWhere().where === "moving";
+  const troubled = (moving ? [] : services).filter((service) => service.id !== "phone" && service.state !== "up" && service.state !== "off");
   const bad = troubled.filter((service) => service.state !== "connecting");
   const many = bad.length > MOST;
   return (
     <span className={css.services} role="status">
+      <WhereChip />
       {many && (
         <button type="button" data-state="waiting" onClick={() => go("settings", "connection")}>
           {texts.t("service.chip.several", { count: bad.length })}
@@ -50,7 +65,7 @@ function ServiceChips() {
           })}
         </button>
       ))}
-      <PhoneChip />
+      {!moving && <PhoneChip />}
     </span>
   );
 }
