@@ -91,7 +91,8 @@ class Zone(Entity, frozen=True, kw_only=True):
     """A DNS zone in a view.
 
     ``publish`` derives records from the nodes: their addresses and, for call managers and presence services of the
-    view's network, the SRV records that clients look for. ``records`` are further ones in the words of a zone file.
+    view's network, the SRV records that clients look for; ``edge``: those of the outer proxies, with their
+    addresses. ``records`` are further ones in the words of a zone file.
     """
 
     name: str

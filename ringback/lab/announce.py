@@ -35,6 +35,9 @@ _ROLES = {
 }
 
 
+_OPEN = {"office": "Open", "internet": "Open as from outside, without VPN:"}
+
+
 def write_lab_json(composition: Composition, folder: DataFolder) -> Path:
     """Write ``lab.json`` into the data folder; the path. It holds passwords of the file, so it is the owner's only."""
     return folder.write_json(LAB_JSON, description(composition))
@@ -84,8 +87,10 @@ def announce(console: Console, composition: Composition, lab_json: Path, *, is_l
     console.print(_table(composition))
     for line in composition.notes:
         console.print(Text(line, style="yellow"))
-    for url in composition.web_urls.values():
-        console.print(Text.assemble("\nOpen ", (url, "bold cyan underline")), soft_wrap=True)
+    console.print()
+    for network, url in composition.web_urls.items():
+        words = _OPEN.get(network, f"Open, in the network {network}:")
+        console.print(Text.assemble(f"{words} ", (url, "bold cyan underline")), soft_wrap=True)
     if is_lab and deployment.person and composition.web_urls:
         first, second = (*deployment.person, *deployment.person)[:2]
         console.print(

@@ -22,9 +22,9 @@ def moved(deployment: Deployment, loopback: str) -> Deployment:
         raise ValueError(f"{loopback!r} is not a part of the loopback range: write 127.N, for instance 127.7")
     target = f"{loopback}."
     nodes = [
-        msgspec.structs.replace(node, address=_move(node.address, target))
-        if node.address.startswith(_DEFAULT)
-        else node
+        msgspec.structs.replace(
+            node, address=_move(node.address, target), link_address=_move(node.link_address, target)
+        )
         for node in deployment.node
     ]
     zones = [_moved_zone(zone, target) for zone in deployment.zone]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ringback.deployment.model import Deployment, Node, View, Zone
 from ringback.services.names import settings as names
@@ -35,7 +35,9 @@ def _written(zone: Zone) -> Iterator[names.Record]:
 
 def _published(deployment: Deployment, zone: Zone) -> Iterator[names.Record]:
     if "addresses" in zone.publish:
-        yield from _addresses(deployment, zone)
+        yield from _addresses(deployment.node, zone)
+    elif "edge" in zone.publish:
+        yield from _addresses(deployment.nodes("edge-outer"), zone)
     if "presence" in zone.publish and deployment.conference_domain.endswith("." + zone.name):
         nodes = deployment.nodes("presence")
         if nodes:
@@ -55,8 +57,8 @@ def _published(deployment: Deployment, zone: Zone) -> Iterator[names.Record]:
             yield names.Record(service, "SRV", values, zone.ttl)
 
 
-def _addresses(deployment: Deployment, zone: Zone) -> Iterator[names.Record]:
-    for node in deployment.node:
+def _addresses(nodes: Sequence[Node], zone: Zone) -> Iterator[names.Record]:
+    for node in nodes:
         for name in (node.name, *node.aliases):
             if name == zone.name or name.endswith("." + zone.name):
                 yield _address(name, node, zone)

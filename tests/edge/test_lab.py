@@ -12,26 +12,10 @@ from ringback.protocols.edge import EdgeConfiguration, Target
 from ringback.rules.addresses import HostPort
 from tests.support.lab import built_in, running_lab
 
-EDGE = """
-[[node]]
-name = "edge.example.com"
-address = "127.0.20.40"
-link-address = "127.0.15.40"
-roles = ["edge-outer"]
-network = "internet"
-
-[[node]]
-name = "edge-in.example.com"
-address = "127.0.10.41"
-roles = ["edge-inner"]
-"""
-
 
 @pytest.mark.peer
 def test_people_outside_reach_what_is_theirs(tmp_path: Path) -> None:
-    file = tmp_path / "example.toml"
-    file.write_text(built_in() + EDGE)
-    with running_lab(tmp_path / "data", str(file)) as lab:
+    with running_lab(tmp_path / "data") as lab:
         host, port = next(
             (row["address"], row["port"])
             for row in lab.info["endpoints"]
@@ -76,6 +60,6 @@ def test_people_outside_reach_what_is_theirs(tmp_path: Path) -> None:
 
 def test_half_an_edge_is_told(tmp_path: Path) -> None:
     file = tmp_path / "example.toml"
-    file.write_text(built_in() + EDGE.replace('roles = ["edge-inner"]', 'roles = ["web"]'))
+    file.write_text(built_in().replace('roles = ["edge-inner"]', 'roles = ["web"]'))
     with pytest.raises(DeploymentError, match="no inner one"):
         load(file)
