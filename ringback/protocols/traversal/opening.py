@@ -22,11 +22,13 @@ class OpeningError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """``listener``: the name and port that the outer proxy listens at; ``peer``: the address of the client."""
+    """``listener``: the name and port that the outer proxy listens at; ``peer``: the address of the client;
+    ``through``: at the inner proxy, the name of the outer one (not sent: the link's certificate says it)."""
 
     service: Service
     listener: HostPort
     peer: HostPort
+    through: str = ""
 
     def headers(self) -> list[tuple[str, str]]:
         """The head of the channel (RFC 8441 section 4)."""

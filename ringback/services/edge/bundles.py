@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
+from ringback.protocols.traversal.control import Word
+from ringback.services.edge.control import Control
 from ringback.services.edge.linkend import LinkEnd
 
 _SLACK = 1.25  # how much more than its share an inner proxy may have before its households go elsewhere
@@ -18,7 +20,7 @@ class Bundle:
         self.name = name
         self.draining: set[LinkEnd] = set()
         """Links whose other end takes nothing new, since it is about to stop."""
-        self._links: list[LinkEnd] = []
+        self._links: dict[LinkEnd, Control] = {}
 
     @property
     def links(self) -> tuple[LinkEnd, ...]:
@@ -35,18 +37,24 @@ class Bundle:
         """Whether new connections may go there."""
         return any(end not in self.draining for end in self._links)
 
-    def add(self, end: LinkEnd) -> None:
+    def add(self, end: LinkEnd, control: Control) -> None:
         """A link stands. Where others stand already, their end may be gone without having said so."""
         for other in self._links:
             other.probe()
-        self._links.append(end)
+        self._links[end] = control
 
     def remove(self, end: LinkEnd) -> None:
         """A link is gone."""
-        self._links.remove(end)
+        del self._links[end]
         self.draining.discard(end)
         for other in self._links:
             other.probe()
+
+    def say(self, *words: Word) -> None:
+        """Tell the inner proxy, over the newest link: should it be a new process, the old one need not know."""
+        for control in reversed(self._links.values()):
+            control.say(*words)
+            return
 
     def by_room(self) -> Iterator[LinkEnd]:
         """The emptiest link first: a link with many channels costs more for each."""
@@ -70,10 +78,10 @@ class Bundles:
         """All links to all of them."""
         return tuple(end for bundle in self for end in bundle.links)
 
-    def add(self, end: LinkEnd) -> bool:
+    def add(self, end: LinkEnd, control: Control) -> bool:
         """A link stands whose ``name`` is known; true where it is the first one to that inner proxy."""
         fresh = end.name not in self._by_name
-        self._by_name.setdefault(end.name, Bundle(end.name)).add(end)
+        self._by_name.setdefault(end.name, Bundle(end.name)).add(end, control)
         return fresh
 
     def remove(self, end: LinkEnd) -> bool:
@@ -86,6 +94,17 @@ class Bundles:
             return False
         del self._by_name[end.name]
         return True
+
+    def say(self, name: str, *words: Word) -> None:
+        """Tell one inner proxy; nobody where it is not there."""
+        if name in self._by_name:
+            self._by_name[name].say(*words)
+
+    def say_all(self, *words: Word, but: str = "") -> None:
+        """Tell all inner proxies ``but`` one."""
+        for bundle in self._by_name.values():
+            if bundle.name != but:
+                bundle.say(*words)
 
     def drain(self, end: LinkEnd) -> None:
         """The other end of this link takes nothing new."""

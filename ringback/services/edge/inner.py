@@ -12,6 +12,7 @@ import socket
 import ssl
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Final
 
 from ringback.net.tls import client_context
@@ -46,8 +47,11 @@ class InnerLinks:
         receptions: Mapping[Service, Reception],
         reached: asyncio.Event,
         blocks: Callable[[], Iterable[KeepOut]],
+        said: Callable[[str, Word], None] = lambda _name, _word: None,
+        parted: Callable[[str], None] = lambda _name: None,
     ) -> None:
-        """``reached`` is set while any outer proxy is reached; ``blocks`` gives those that stand."""
+        """``reached`` is set while any outer proxy is reached; ``blocks`` gives those that stand. ``said`` is called
+        with the name of an outer proxy and what it says, ``parted`` when the last link to it is gone."""
         self._settings = settings
         self._receptions = receptions
         self._pairs: dict[str, OuterPair] = {}
@@ -56,6 +60,8 @@ class InnerLinks:
         self._running: AsyncExitStack | None = None
         self._reached = reached
         self._blocks = blocks
+        self._said = said
+        self._parted = parted
 
     @property
     def links(self) -> tuple[str, ...]:
@@ -71,10 +77,11 @@ class InnerLinks:
         """Begin to reach the outer proxies; it does not wait for them. Raises also ssl.SSLError."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._end_all)
-            context = client_context(self._settings.ca_file)
-            context.load_cert_chain(self._settings.identity.certificate, self._settings.identity.key)
+            context = client_context(self._settings.ca_file, identity=self._settings.identity)
             for outer in self._settings.outers:
-                pair = OuterPair(outer, context, self._settings.most, self._take, self._changed, self._standing)
+                pair = OuterPair(
+                    outer, context, self._settings.most, self._take, self._changed, self._standing, self._said
+                )
                 self._pairs[outer.name] = pair
                 self._begin(pair.keep(), f"links to {outer.name}")
             self._running = stack.pop_all()
@@ -115,7 +122,9 @@ class InnerLinks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _changed(self) -> None:
+    def _changed(self, name: str) -> None:
+        if not self._pairs[name].links:
+            self._parted(name)
         if self.links:
             self._reached.set()
         else:
@@ -127,6 +136,7 @@ class InnerLinks:
     # --- connections of the world
 
     def _take(self, end: LinkEnd, channel: Channel, opening: Opening) -> Receiver | None:
+        opening = replace(opening, through=end.name)
         reception = self._receptions.get(opening.service)
         if reception is None or len(self._splices) >= self._settings.most:
             return None

@@ -64,6 +64,8 @@ class LinkEnd(asyncio.Protocol):
         self._opened = opened
         self._ready = ready
         self._gone = gone
+        self.orderly = False
+        """Whether one of both ends said that this is the end."""
         self._why = "the connection ended"
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -216,6 +218,7 @@ class LinkEnd(asyncio.Protocol):
             case Ponged():
                 return
             case Closed():
+                self.orderly = True
                 self.close("the other proxy ended it")
 
     def _accept(self, channel: Channel, opening: Opening) -> None:

@@ -85,9 +85,8 @@ class OuterProxy:
             stack.push_async_callback(_close, server)
             name, scheme = _NAMES[service]
             found.append(_endpoint(settings.node, name, scheme, server))
-        context = server_context(settings.identity)
+        context = server_context(settings.identity, client_authorities=settings.ca_file)
         context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(cafile=settings.ca_file)
         server = await loop.create_server(
             lambda: LinkEnd(ready=self._link_ready, gone=self._link_gone),
             settings.link.host,
@@ -113,12 +112,13 @@ class OuterProxy:
         control = Control(end, partial(self._told, end), lambda _: end.close("the inner proxy does not talk"))
         here = HostPort(self._settings.node, 1)
         control.join(end.open(Opening("control", here, HostPort("0.0.0.0", 1)), control))
-        if self._inners.add(end):
+        if self._inners.add(end, control):
             _log.info("inner proxy is there", inner=end.name, inners=len(self._inners))
 
     def _link_gone(self, end: LinkEnd, why: str) -> None:
         if self._inners.remove(end):
-            _log.warning("inner proxy is gone", inner=end.name, why=why, inners=len(self._inners))
+            tell = _log.info if end.orderly or self._running is None else _log.warning
+            tell("inner proxy is gone", inner=end.name, why=why, inners=len(self._inners))
         elif end.name:
             _log.info("a link to an inner proxy is gone", inner=end.name, why=why)
 

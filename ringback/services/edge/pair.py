@@ -33,8 +33,7 @@ Opened = Callable[[LinkEnd, Channel, Opening], Receiver | None]
 
 
 class OuterPair:
-    """``most`` is the number of channels that one link bears at all; ``changed`` is called when the first link came or
-    the last one went."""
+    """``most`` is the number of channels that one link bears at all."""
 
     def __init__(
         self,
@@ -42,21 +41,25 @@ class OuterPair:
         context: ssl.SSLContext,
         most: int,
         opened: Opened,
-        changed: Callable[[], None],
+        changed: Callable[[str], None],
         standing: Callable[[], list[Word]],
+        said: Callable[[str, Word], None],
     ) -> None:
-        """``standing``: what an outer proxy that has just been reached must be told."""
+        """``changed`` is called with the name of the outer proxy when the first link came or the last one went;
+        ``standing``: what an outer proxy that has just been reached must be told; ``said``: its name and word."""
         self.outer = outer
         self._context = context
         self._most = most
         self._opened = opened
         self._changed = changed
         self._standing = standing
+        self._said = said
         self._links: dict[LinkEnd, Control | None] = {}
         self._wake = asyncio.Event()
         self._tried = 0
         self._why = ""
         self._draining = False
+        self._closing = False
 
     @property
     def links(self) -> int:
@@ -79,8 +82,8 @@ class OuterPair:
                 self._failed(str(error) or f"no answer within {_CONNECT:.0f} seconds")
 
     def say(self, *words: Word) -> None:
-        """Tell the outer proxy, once, over whichever link stands."""
-        for control in self._links.values():
+        """Tell the outer proxy, once, over the newest link: should it be a new process, the old one need not know."""
+        for control in reversed(self._links.values()):
             if control is not None:
                 control.say(*words)
                 return
@@ -94,6 +97,7 @@ class OuterPair:
 
     def close(self, why: str) -> None:
         """End all links."""
+        self._draining = self._closing = True
         for end in tuple(self._links):
             end.close(why)
 
@@ -114,7 +118,7 @@ class OuterPair:
                 other.probe()
             self._links[end] = None
             if len(self._links) == 1:
-                self._changed()
+                self._changed(self.outer.name)
                 _log.info("outer proxy is reached", outer=self.outer.name)
 
         def gone(end: LinkEnd, why: str) -> None:
@@ -126,8 +130,9 @@ class OuterPair:
             else:
                 self._tried = 0
             if stood and not self._links:
-                self._changed()
-                _log.warning("outer proxy is not reached", outer=self.outer.name, link=str(self.outer.link), why=why)
+                self._changed(self.outer.name)
+                tell = _log.info if self._closing else _log.warning
+                tell("outer proxy is not reached", outer=self.outer.name, link=str(self.outer.link), why=why)
             self._wake.set()
 
         def opened(channel: Channel, opening: Opening) -> Receiver | None:
@@ -159,7 +164,7 @@ class OuterPair:
 
         if end not in self._links or self._links[end] is not None:
             return None
-        control = self._links[end] = Control(end, lambda _: None, over)
+        control = self._links[end] = Control(end, lambda word: self._said(self.outer.name, word), over)
         control.join(channel)
         asyncio.get_running_loop().call_soon(
             lambda: control.say(*self._standing())
