@@ -36,10 +36,14 @@ class BayeuxError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to answer. ``hold``: the client whose next events the answer should wait for, or None: answer at once."""
+    """What to answer. ``hold``: the client whose next events the answer should wait for, or None: answer at once.
+    ``heard``: the clients that showed by their request that they got the answer before it; ``joined``: clients with the
+    channels that they listen to from now on."""
 
     packets: list[Packet]
     hold: str | None = None
+    heard: tuple[str, ...] = ()
+    joined: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -86,6 +90,7 @@ class Bayeux:
         self._new_id = new_id
         self._clients: dict[str, _Client] = {}
         self._by_channel: dict[str, set[str]] = {}
+        self._joined: list[tuple[str, str]] = []
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -100,8 +105,12 @@ class Bayeux:
             UNSUBSCRIBE: self._unsubscribe,
             DISCONNECT: self._disconnect,
         }
+        heard: dict[str, None] = {}
+        self._joined = []
         for packet in packets:
             channel = packet["channel"]
+            if channel in (CONNECT, DISCONNECT) and self._known(packet, now) is not None:
+                heard[packet["clientId"]] = None
             if channel == CONNECT:
                 # The first one is answered at once, as CometD's own server does: clients wait for it before they go on.
                 first = self._is_first(packet)
@@ -113,18 +122,28 @@ class Bayeux:
             else:
                 answer = _refused(packet, f"403:{channel}:nobody publishes here but the server")
             answers.append(answer)
-        return Answer(answers, hold)
+        return Answer(answers, hold, tuple(heard), tuple(self._joined))
 
     def publish(self, channel: str, data: object) -> list[str]:
         """Let an event wait for all who listen to a channel; their ids, so that held requests can be answered."""
-        listeners = self._by_channel.get(channel, ())
-        for name in listeners:
-            client = self._clients[name]
-            if len(client.waiting) >= self._waiting:
-                client.overrun = True
-                client.waiting.clear()
-            client.waiting.append({"channel": channel, "data": data})
-        return list(listeners)
+        clients = self.listeners(channel)
+        for name in clients:
+            self.tell(name, channel, data)
+        return clients
+
+    def listeners(self, channel: str) -> list[str]:
+        """Who listens to a channel."""
+        return list(self._by_channel.get(channel, ()))
+
+    def tell(self, name: str, channel: str, data: object) -> None:
+        """Let an event wait for one client."""
+        client = self._clients.get(name)
+        if client is None:
+            return
+        if len(client.waiting) >= self._waiting:
+            client.overrun = True
+            client.waiting.clear()
+        client.waiting.append({"channel": channel, "data": data})
 
     def take(self, name: str) -> list[Packet]:
         """What waits for a client; it counts as delivered."""
@@ -134,6 +153,11 @@ class Bayeux:
         waiting = list(client.waiting)
         client.waiting.clear()
         return waiting
+
+    def give_back(self, name: str, events: Sequence[Packet]) -> None:
+        """What was taken did not reach the client: it waits again, before what came meanwhile."""
+        if (client := self._clients.get(name)) is not None:
+            client.waiting.extendleft(reversed(events))
 
     def has_waiting(self, name: str) -> bool:
         """Whether anything waits for a client, or it is gone (then waiting makes no sense either)."""
@@ -207,6 +231,8 @@ class Bayeux:
             if "*" in channel or not self._may_listen(channel):
                 return _refused(packet, f"403:{channel}:there is no such channel")
         for channel in wanted:
+            if channel not in client.channels:
+                self._joined.append((packet["clientId"], channel))
             client.channels.add(channel)
             self._by_channel.setdefault(channel, set()).add(packet["clientId"])
         return _granted(packet) | {"clientId": packet["clientId"], "subscription": packet["subscription"]}

@@ -1,8 +1,8 @@
 """``python -m tests.support.voicemail_alone FOLDER``: a voicemail node in a process of its own, without call managers.
 
-Calls are taken from 127.0.0.1 in clear, as from a call manager. Mailboxes have extensions from 3000 on and the same
-password. Its ports are written into ``ready.json``; state stays in the folder, so that it can be killed and started
-again. What the command line names after the folder are settings: ``name=value`` in JSON.
+Calls are taken from 127.0.0.1 in clear, as from a call manager. Mailboxes have extensions from 3000 on and, the first
+ones, the same password. Its ports are written into ``ready.json``; state stays in the folder, so that it can be killed
+and started again. What the command line names after the folder are settings: ``name=value`` in JSON.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ PIN = "82640"
 FIRST = 3000
 
 
-def settings(folder: Path, mailboxes: int = 10, **more: Any) -> VoicemailSettings:
-    """Of a node with so many mailboxes."""
+def settings(folder: Path, mailboxes: int = 10, passwords: int = 2, **more: Any) -> VoicemailSettings:
+    """Of a node with so many mailboxes, the first ones with the password (hashing takes its time)."""
     authority = Authority(folder / "ca")
     opened = [
         MailboxSettings(
@@ -45,7 +45,7 @@ def settings(folder: Path, mailboxes: int = 10, **more: Any) -> VoicemailSetting
             str(FIRST + number),
             "main",
             pin=PIN if not number else "",
-            password=PASSWORD if number < 2 else "",
+            password=PASSWORD if number < passwords else "",
         )
         for number in range(mailboxes)
     ]

@@ -156,14 +156,19 @@ async def node(
         )
         service = VoicemailService(settings)
         await service.start()
-        stack.push_async_callback(service.stop)
         resolver = NodeResolver({VOICEMAIL: HostPort("127.0.0.1", 0)})
         connector = aiohttp.TCPConnector(ssl=client_context(authority.ca_file), resolver=resolver)
         session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=20))
         stack.push_async_callback(session.close)
         store = await VoicemailStore.open(settings.database_url)
         stack.push_async_callback(store.close)
-        yield Running(service, session, settings, store)
+        running = Running(service, session, settings, store)
+
+        async def stop() -> None:
+            await running.service.stop()  # a test may have started it anew
+
+        stack.push_async_callback(stop)
+        yield running
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -25,11 +25,11 @@ _COUNT, _MAILBOXES = 50, 5
 async def test_fifty_messages_at_once(tmp_path: Path) -> None:
     """The History-Info (RFC 7044) names whose mailbox it is."""
     (tmp_path / "tone.ulaw").write_bytes(b"".join(tone(600)))
-    async with service(tmp_path, mailboxes=_MAILBOXES) as (_, port):
+    async with service(tmp_path, mailboxes=_MAILBOXES) as (_, ports):
         pairs = [(Phone(str(8000 + n), "", ""), Phone(str(FIRST + n % _MAILBOXES), "", "")) for n in range(_COUNT)]
         more = ("-mi", "127.0.0.1", "-mp", str(free_ports(1)[0] // 2 * 2))
         scenario = Path(__file__).with_name("leave.xml")
-        await run(Door("127.0.0.1", port), scenario, pairs, tmp_path, *more, rate=_COUNT)
+        await run(Door("127.0.0.1", ports["sip"]), scenario, pairs, tmp_path, *more, rate=_COUNT)
         store = await VoicemailStore.open(f"sqlite+aiosqlite:///{tmp_path}/voicemail.db")
         try:
             async with asyncio.timeout(20):

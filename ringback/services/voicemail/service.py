@@ -27,6 +27,7 @@ from ringback.services.voicemail.rest import Rest
 from ringback.services.voicemail.settings import MailboxSettings, VoicemailSettings
 from ringback.services.voicemail.telephone.desk import Desk as TelephoneDesk
 from ringback.services.voicemail.telephone.telephone import Telephone
+from ringback.storage.voicemail.notices import NoticeStore
 from ringback.storage.voicemail.records import MailboxRow
 from ringback.storage.voicemail.store import VoicemailStore
 
@@ -97,7 +98,8 @@ class VoicemailService:
             stack.push_async_callback(browser.stop)
         door = Door(store, accounts, keys, browser)
         mailroom = Mailroom(settings, store)
-        notifications = Notifications(settings, door)
+        notifications = Notifications(settings, door, NoticeStore(store.engine, settings.node))
+        await notifications.start()
         mailroom.listen(notifications.happened)
         telephone = Telephone(settings, store, TelephoneDesk(settings, store, mailroom))
         rest = [

@@ -18,6 +18,7 @@ from ringback.storage.engine import create_engine, exclusive
 from ringback.storage.voicemail import rows
 from ringback.storage.voicemail.errors import MailboxFullError, UnknownMailboxError
 from ringback.storage.voicemail.migrate import LOCK, upgrade
+from ringback.storage.voicemail.notices import write_notices
 from ringback.storage.voicemail.records import Counts, Entry, Kept, MailboxRow, NewVoiceMessage
 from ringback.storage.voicemail.tables import audit, greetings, mailboxes, messages, sounds
 
@@ -165,6 +166,7 @@ class VoicemailStore:
                 kept = rows.new_message(new, user, folder, number, changed, names)
                 await connection.execute(insert(messages).values(rows.values(kept) | {"sound": sound_id}))
                 done.append(kept)
+            await write_notices(connection, [kept for kept in done if kept.folder == "inbox"])
         return done
 
     async def page(self, user: str, folder: FolderName, query: Query) -> tuple[int, list[Kept]]:

@@ -3,7 +3,8 @@
 ``user`` is the folded user name. A sound is kept once, however many mailboxes have it; it goes with its last message or
 greeting. ``changes`` of a folder grows with every change of what is in it, and ``changed`` of a message is the number
 that its folder had then, so that a client can ask for what is newer than it knows. A mailbox with ``own_limit`` keeps
-the limit that an administrator gave it, whatever the deployment says.
+the limit that an administrator gave it, whatever the deployment says. A ``notice`` is what a ``listener`` was not told
+yet of a new message.
 """
 
 from __future__ import annotations
@@ -93,6 +94,25 @@ greetings = Table(
     Column("spoken", Boolean, nullable=False, default=True),
     Column("sound", _Sorted, ForeignKey("sounds.id"), nullable=True),
     Index("greetings_sound", "sound"),
+)
+
+listeners = Table(
+    "listeners",
+    metadata,
+    Column("name", _Sorted, primary_key=True),
+    Column("user", _Sorted, ForeignKey("mailboxes.user", ondelete="CASCADE"), nullable=False),
+    Column("node", Text, nullable=False),
+    Index("listeners_user", "user"),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("listener", _Sorted, ForeignKey("listeners.name", ondelete="CASCADE"), primary_key=True),
+    Column("message", _Sorted, ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("changed", Integer, nullable=False),
+    Index("notices_message", "message"),
 )
 
 audit = Table(
