@@ -10,12 +10,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
+from urllib.parse import unquote_to_bytes
 
 from ringback.rules.addresses import HostPort
 from ringback.rules.reasons import Reason
 
+LARGEST: Final = 1024 * 1024
+"""Octets of a request's body, where a row of the list says nothing else."""
+
 _LONGEST: Final = 4096  # characters of a path
 _PLAIN: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*\Z")  # RFC 3986 section 3.3
+_PLAIN_QUERY: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?|{}\[\]\"-]|%[0-9A-Fa-f]{2})*\Z")
+"""RFC 3986 section 3.4, and the letters beyond it that clients in use leave as they are; no fragment, no backslash."""
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _NEVER: Final = {*range(0x20), 0x7F, ord("/"), ord("\\"), ord("%"), ord(".")}
 """Characters that no honest client escapes, or that mean something else to some server once read twice."""
@@ -35,6 +41,8 @@ class Allowed:
     """Paths that are open to people who have yet to sign in."""
     sockets: bool = False
     """Whether WebSockets may pass."""
+    largest: int = LARGEST
+    """Octets of a request's body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +77,20 @@ def path_fault(path: str) -> Reason | None:
         return Reason.of("edge.passage.characters", path=path[:100])
     if any(int(code, 16) in _NEVER for code in _ESCAPE.findall(path)):
         return Reason.of("edge.passage.escaped", path=path[:100])
+    try:
+        unquote_to_bytes(path).decode()
+    except UnicodeDecodeError:  # overlong forms of dots and slashes among them
+        return Reason.of("edge.passage.escaped", path=path[:100])
     segments = path.split("/")[1:]
     if any(one in (".", "..") or one.startswith(("..;", ".;")) for one in segments) or "//" in path:
         return Reason.of("edge.passage.dots", path=path[:100])
+    return None
+
+
+def query_fault(query: str) -> Reason | None:
+    """Why what follows the question mark can't be passed on as it is; None where it can."""
+    if not _PLAIN_QUERY.match(query):
+        return Reason.of("edge.passage.query", query=query[:100])
     return None
 
 

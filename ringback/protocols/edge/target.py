@@ -1,7 +1,8 @@
 """The first part of a path at the edge: which domain is meant, and which server inside.
 
 ``/<base64url of "example.com">/get_edge_config`` asks the edge itself, ``/<base64url of
-"example.com/https/cm1.example.com/8443">/cucm-uds/version`` a server. Without padding, as clients in use write it.
+"example.com/https/cm1.example.com/8443">/cucm-uds/version`` a server. Without padding, as clients in use write it;
+only one spelling of a target is read, but for capital letters in names.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import binascii
 import re
 from dataclasses import dataclass
 from typing import Final, Literal
+
+import idna
 
 from ringback.rules.addresses import AddressError, HostPort, parse_domain
 
@@ -42,28 +45,40 @@ class Target:
             text = octets.decode("ascii")
         except (binascii.Error, UnicodeDecodeError) as error:
             raise TargetError("the target of the path is not base64url of a name") from error
-        if cls._encoded(text) != segment:
-            raise TargetError("the target of the path is not written the one right way")
-        parts = text.split("/")
         try:
-            if len(parts) == 1:
-                return cls(parse_domain(parts[0]))
-            if len(parts) == 4:
-                return cls(parse_domain(parts[0]), _scheme(parts[1]), HostPort.parse(f"{parts[2]}:{parts[3]}"))
-        except AddressError as error:
-            raise TargetError(f"the target of the path names no server: {error}") from error
+            found = cls._read(text.split("/"))
+            same = found.segment() == cls._encoded(text.lower())
+        except (AddressError, UnicodeError) as error:
+            raise TargetError("the target of the path names no server") from error
+        if not same or cls._encoded(text) != segment:
+            raise TargetError("the target of the path is not written the one right way")
+        return found
+
+    @classmethod
+    def _read(cls, parts: list[str]) -> Target:
+        """Raises AddressError, TargetError."""
+        if len(parts) == 1:
+            return cls(parse_domain(parts[0]))
+        if len(parts) == 4:
+            return cls(parse_domain(parts[0]), _scheme(parts[1]), HostPort.parse(f"{parts[2]}:{parts[3]}"))
         raise TargetError("the target of the path has neither one part nor four")
 
     def segment(self) -> str:
         """The first part of a path."""
+        domain = _ascii(self.domain)
         if self.server is None:
-            return self._encoded(self.domain)
-        host = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
-        return self._encoded(f"{self.domain}/{self.scheme}/{host}/{self.server.port}")
+            return self._encoded(domain)
+        host = f"[{self.server.host}]" if ":" in self.server.host else _ascii(self.server.host)
+        return self._encoded(f"{domain}/{self.scheme}/{host}/{self.server.port}")
 
     @staticmethod
     def _encoded(text: str) -> str:
         return base64.urlsafe_b64encode(text.encode("ascii")).rstrip(b"=").decode("ascii")
+
+
+def _ascii(name: str) -> str:
+    """A name as name servers know it (RFC 5890). Raises UnicodeError."""
+    return name if name.isascii() else idna.encode(name, uts46=True).decode("ascii")
 
 
 def _scheme(text: str) -> Scheme:
@@ -71,4 +86,4 @@ def _scheme(text: str) -> Scheme:
         return "https"
     if text == "http":
         return "http"
-    raise TargetError(f"the target of the path names the scheme {text[:20]!r}")
+    raise TargetError("the target of the path names neither http nor https")

@@ -7,8 +7,10 @@ read differently never reaches a second one.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import aiohttp
@@ -20,15 +22,21 @@ from yarl import URL
 from ringback.net.closing import abort
 from ringback.protocols.edge import Target, TargetError
 from ringback.protocols.traversal import Opening
-from ringback.rules.edge_paths import Passage, passage
+from ringback.rules.edge_headers import inward, session_of
+from ringback.rules.edge_paths import Passage, passage, query_fault
+from ringback.rules.edge_protection import household_of
+from ringback.rules.throttle import Throttle
 from ringback.services.edge.door import COOKIE, SESSION_SECONDS, Door, Guest, TurnedAway
+from ringback.services.edge.guard import Body, Connection, connection
 from ringback.services.edge.settings import HttpsSettings
 
 _SERVER: Final = "CE_C ECS"
 _REALM: Final = "Cisco-Edge"
+_KEPT_CLOSE: Final = "Secure; HttpOnly; SameSite=Strict"
 _PIECE: Final = 64 * 1024
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=5, sock_connect=5, sock_read=75)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
+_WITHOUT_BODY: Final = frozenset({"GET", "HEAD"})
 _OF_ONE_CONNECTION: Final = frozenset(
     {
         "connection",
@@ -40,14 +48,11 @@ _OF_ONE_CONNECTION: Final = frozenset(
         "trailer",
         "transfer-encoding",
         "upgrade",
-        "http2-settings",
     }
 )
 """RFC 9110 section 7.6.1: they say something between two neighbours only."""
-_ABOUT_CLIENTS: Final = frozenset(
-    {"forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "host", "content-length"}
-)
-"""What only a proxy may say, since whoever is outside could claim anything with it; or what is said anew."""
+_MESSAGE: Final = 1024 * 1024  # octets of a message of a WebSocket
+_SOCKET_KEY: Final = re.compile(r"[A-Za-z0-9+/]{22}==\Z")  # RFC 6455 section 4.1
 
 _log = structlog.get_logger("ringback.edge.https")
 
@@ -64,15 +69,9 @@ class HttpsFront:
         self._door = door
         self._own = own
         self._session: aiohttp.ClientSession | None = None
-        self._openings: dict[int, Opening] = {}
-        self._server = web.Server(
-            self._handle,
-            access_log=None,
-            keepalive_timeout=75.0,
-            max_line_size=8190,
-            max_field_size=8190,
-            lingering_time=2.0,
-        )
+        self._server = web.Server(self._handle, handler_cancellation=True)
+        limits = settings.limits
+        self._by_address, self._by_person = Throttle(*limits.address), Throttle(*limits.person)
 
     async def start(self) -> None:
         """Open the connection pool to the servers inside."""
@@ -92,12 +91,13 @@ class HttpsFront:
 
     def serve(self, opening: Opening, ours: socket.socket) -> asyncio.Protocol:
         """The protocol of a new connection."""
-        self._openings[ours.fileno()] = opening  # a number is taken again only after its socket was closed
-        return self._server()
+        return connection(self._server, opening, self._settings.limits)
 
     # --- a request
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if seconds := _count(self._by_address, household_of(_address(request))):
+            return _too_many(seconds)
         raw, _, query = request.raw_path.partition("?")
         _, _, rest = raw.partition("/")
         segment, slash, path = rest.partition("/")
@@ -111,8 +111,18 @@ class HttpsFront:
             return _refusal(404, "This edge serves other domains")
         if request.method not in _METHODS:
             return _refusal(405, "This method does not pass the edge")
+        if request.body_exists and request.method in _WITHOUT_BODY:
+            return _refusal(400, "A request that only reads has no body")
         if target.server is None:
             return await self._answer_self(request, target, path)
+        return await self._lead(request, target, segment, path, query)
+
+    async def _lead(
+        self, request: web.BaseRequest, target: Target, segment: str, path: str, query: str
+    ) -> web.StreamResponse:
+        """To a server inside, where the list and the person's sign-in allow it."""
+        if target.server is None:
+            return _refusal(404, "There is nothing at this path")
         upgrade = request.headers.get(hdrs.UPGRADE, "").lower()
         found = passage(
             self._settings.allowed,
@@ -122,16 +132,23 @@ class HttpsFront:
             path="/" + path,
             socket=bool(upgrade),
         )
-        if found.row is None:
-            _log.info("edge.passage_refused", why=found.reason.id, **found.reason.values)
+        fault = query_fault(query) or (found.reason if found.row is None else None)
+        if found.row is None or fault is not None:
+            reason = fault or found.reason
+            _log.info("edge.passage_refused", why=reason.id, **reason.values)
             return _refusal(403, "The edge does not lead there")
+        if upgrade and (refused := _no_socket(request, upgrade)):
+            return refused
+        if (request.content_length or 0) > found.row.largest:
+            return _refusal(413, "This is more than the edge passes on", last=True)
         guest = await self._who(request, found)
         if isinstance(guest, web.Response):
             return guest
         url = URL(f"{target.scheme}://{target.server}/{path}{'?' + query if query else ''}", encoded=True)
         if upgrade:
-            return await self._pass_socket(request, url) if upgrade == "websocket" else _refusal(501, "No such upgrade")
-        return await self._pass(request, url, segment, guest)
+            return await self._pass_socket(request, url)
+        body = Body(request.content, found.row.largest, self._settings.limits) if request.body_exists else None
+        return await self._pass(request, url, segment, guest.session, body)
 
     async def _answer_self(self, request: web.BaseRequest, target: Target, path: str) -> web.StreamResponse:
         needed, own = self._own.get(path, (False, None))
@@ -148,32 +165,35 @@ class HttpsFront:
         _give_session(answer.headers, found.session, target.domain)
         return answer
 
-    async def _who(self, request: web.BaseRequest, found: Passage) -> str | web.Response:
-        """The new session to give; empty where there is none to give."""
+    async def _who(self, request: web.BaseRequest, found: Passage) -> Guest | web.Response:
+        """Who asks; nobody in particular where that is not needed."""
         if found.open and not request.headers.get(hdrs.AUTHORIZATION):
-            return ""
+            return Guest("")
         guest = await self._admit(request)
         if isinstance(guest, TurnedAway):
             if found.open and guest.status == 401:  # such as the Basic of a token request, which is a client's
-                return ""
+                return Guest("")
             return _turned_away(guest)
-        return guest.session
+        if not found.open and not request.headers.get(hdrs.AUTHORIZATION) and _is_foreign(request):
+            return _refusal(403, "Another site began this request, with the cookie of a person")
+        if seconds := _count(self._by_person, guest.user):
+            return _too_many(seconds)
+        return guest
 
     async def _admit(self, request: web.BaseRequest) -> TurnedAway | Guest:
-        cookie = request.cookies.get(COOKIE, "")
-        return await self._door.admit(request.headers.get(hdrs.AUTHORIZATION, ""), cookie, self._address(request))
+        cookie = session_of(request.headers.items(), COOKIE)
+        return await self._door.admit(request.headers.get(hdrs.AUTHORIZATION, ""), cookie, _address(request))
 
-    def _address(self, request: web.BaseRequest) -> str:
-        transport = request.transport
-        ours = None if transport is None else transport.get_extra_info("socket")
-        opening = None if ours is None else self._openings.get(ours.fileno())
-        return "" if opening is None else opening.peer.host
-
-    async def _pass(self, request: web.BaseRequest, url: URL, segment: str, session: str) -> web.StreamResponse:
+    async def _pass(
+        self, request: web.BaseRequest, url: URL, segment: str, session: str, body: Body | None
+    ) -> web.StreamResponse:
         if self._session is None:
             return _refusal(503, "The edge stops")
-        body = _pieces(request.content) if request.body_exists else None
-        headers = _inward(request.headers)
+        headers = CIMultiDict(inward(request.headers.items(), COOKIE))
+        if expected := request.headers.get(hdrs.EXPECT):
+            if expected.lower() != "100-continue":
+                return _refusal(417, "The edge can't meet this expectation")
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if request.content_length is not None and body is not None:
             headers[hdrs.CONTENT_LENGTH] = str(request.content_length)
         answer: web.StreamResponse | None = None
@@ -182,7 +202,7 @@ class HttpsFront:
                 request.method,
                 url,
                 headers=headers,
-                data=body,
+                data=body.pieces() if body is not None else None,
                 allow_redirects=False,
                 skip_auto_headers=(hdrs.USER_AGENT, hdrs.CONTENT_TYPE),
             ) as inner:
@@ -195,6 +215,8 @@ class HttpsFront:
                 await answer.write_eof()
                 return answer
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if body is not None and body.fault and (answer is None or not answer.prepared):
+                return _refusal(body.fault, "The body of the request is not one that passes the edge", last=True)
             _log.warning("edge.next_hop", server=url.host, error=type(error).__name__)
             if answer is None or not answer.prepared:
                 return _refusal(502, "Next Hop Connection Failed")
@@ -206,12 +228,17 @@ class HttpsFront:
         if self._session is None:
             return _refusal(503, "The edge stops")
         wanted = [one.strip() for one in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if one.strip()]
-        headers = _inward(request.headers)
-        for name in [name for name in headers if name.lower().startswith("sec-websocket-")]:
-            del headers[name]
+        headers = CIMultiDict(inward(request.headers.items(), COOKIE))
         try:
-            async with self._session.ws_connect(url, headers=headers, protocols=wanted, heartbeat=30.0) as inner:
-                outer = web.WebSocketResponse(protocols=[inner.protocol] if inner.protocol else (), heartbeat=30.0)
+            async with self._session.ws_connect(
+                url, headers=headers, protocols=wanted, heartbeat=30.0, max_msg_size=_MESSAGE
+            ) as inner:
+                outer = web.WebSocketResponse(
+                    protocols=[inner.protocol] if inner.protocol else (),
+                    heartbeat=30.0,
+                    max_msg_size=_MESSAGE,
+                    compress=False,  # nothing that grows on being read
+                )
                 await outer.prepare(request)
                 async with asyncio.TaskGroup() as pumps:
                     pumps.create_task(_pump(inner, outer))
@@ -252,38 +279,61 @@ class HttpsFront:
         return location
 
 
-def _inward(found: Mapping[str, str]) -> CIMultiDict[str]:
-    """What the server inside is told; the session of the edge is not its business."""
-    named = {one.strip().lower() for one in found.get(hdrs.CONNECTION, "").split(",")}
-    headers: CIMultiDict[str] = CIMultiDict()
-    for name, value in found.items():
-        lower = name.lower()
-        if lower in _OF_ONE_CONNECTION or lower in _ABOUT_CLIENTS or lower in named:
-            continue
-        if lower != "cookie":
-            headers.add(name, value)
-            continue
-        parts = (part.strip() for part in value.split(";"))
-        if kept := "; ".join(part for part in parts if part.partition("=")[0] != COOKIE):
-            headers.add(name, kept)
-    return headers
+def _address(request: web.BaseRequest) -> str:
+    """Whose connection it is. Raises ConnectionResetError where it is gone."""
+    found = request.protocol
+    if not isinstance(found, Connection):
+        raise ConnectionResetError
+    return found.opening.peer.host
 
 
-async def _pieces(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    async for piece in content.iter_chunked(_PIECE):
-        yield piece
+def _count(throttle: Throttle, who: str) -> int:
+    """Count a request; the seconds to wait where it is one too many."""
+    now = asyncio.get_running_loop().time()
+    if seconds := throttle.wait(who, now):
+        return seconds
+    throttle.count(who, now)
+    return 0
+
+
+def _no_socket(request: web.BaseRequest, upgrade: str) -> web.Response | None:
+    """Why this is not the beginning of a WebSocket (RFC 6455 section 4.2.1); None where it is."""
+    if upgrade != "websocket":
+        return _refusal(501, "There is no such upgrade")
+    named = {one.strip().lower() for one in request.headers.get(hdrs.CONNECTION, "").split(",")}
+    key = request.headers.get(hdrs.SEC_WEBSOCKET_KEY, "")
+    if request.method != "GET" or request.body_exists or "upgrade" not in named or not _SOCKET_KEY.match(key):
+        return _refusal(400, "This is not the beginning of a WebSocket")
+    if request.headers.get(hdrs.SEC_WEBSOCKET_VERSION) != "13":
+        answer = _refusal(426, "The edge speaks version 13 of WebSockets")
+        answer.headers[hdrs.SEC_WEBSOCKET_VERSION] = "13"
+        return answer
+    return None
+
+
+def _is_foreign(request: web.BaseRequest) -> bool:
+    """Whether a page of another site had a browser send this."""
+    origin = request.headers.get(hdrs.ORIGIN)
+    return origin is not None and origin.lower() != f"https://{request.headers.get(hdrs.HOST, '').lower()}"
 
 
 async def _pump(
     source: aiohttp.ClientWebSocketResponse | web.WebSocketResponse,
     sink: aiohttp.ClientWebSocketResponse | web.WebSocketResponse,
 ) -> None:
-    async for message in source:
-        if message.type is WSMsgType.TEXT:
-            await sink.send_str(message.data)
-        elif message.type is WSMsgType.BINARY:
-            await sink.send_bytes(message.data)
-    await sink.close(code=source.close_code or 1000)
+    """One direction, until either side ends."""
+    with contextlib.suppress(aiohttp.ClientError, OSError):  # who is gone is told no more
+        async for message in source:
+            if message.type is WSMsgType.TEXT:
+                await sink.send_str(message.data)
+            elif message.type is WSMsgType.BINARY:
+                await sink.send_bytes(message.data)
+    await sink.close(code=_sendable(source.close_code))
+
+
+def _sendable(code: int | None) -> int:
+    """A close code that may be sent (RFC 6455 section 7.4): some are only for one's own use."""
+    return code if code is not None and (1000 <= code <= 1003 or 1007 <= code <= 1011 or 3000 <= code < 5000) else 1001
 
 
 def _cookie(value: str, segment: str) -> str:
@@ -297,19 +347,30 @@ def _cookie(value: str, segment: str) -> str:
 def _give_session(headers: CIMultiDict[str], session: str, domain: str) -> None:
     if session:
         scope = f"; Domain={domain}" if domain else ""
-        headers.add(hdrs.SET_COOKIE, f"{COOKIE}={session}; Path=/; Max-Age={SESSION_SECONDS}; Secure; HttpOnly{scope}")
+        headers.add(hdrs.SET_COOKIE, f"{COOKIE}={session}; Path=/; Max-Age={SESSION_SECONDS}; {_KEPT_CLOSE}{scope}")
 
 
-def _refusal(status: int, why: str) -> web.Response:
+def _refusal(status: int, why: str, *, last: bool = False) -> web.Response:
+    """``last``: the connection ends with it, since nobody wants to read the rest of the request."""
     reason = why if status == 502 else None
-    return web.Response(status=status, reason=reason, text=f"{why}.\n", headers={"Server": _SERVER})
+    headers = {"Server": _SERVER, "X-Content-Type-Options": "nosniff"}
+    answer = web.Response(status=status, reason=reason, text=f"{why}.\n", headers=headers)
+    if last:
+        answer.force_close()
+    return answer
+
+
+def _too_many(seconds: int) -> web.Response:
+    answer = _refusal(429, "Too many requests")
+    answer.headers[hdrs.RETRY_AFTER] = str(seconds)
+    return answer
 
 
 def _turned_away(found: TurnedAway) -> web.Response:
     answer = _refusal(found.status, found.why)
     if found.status == 401:
+        answer.headers.add(hdrs.WWW_AUTHENTICATE, f'Basic realm="{_REALM}"')  # first: some clients read no other
         answer.headers.add(hdrs.WWW_AUTHENTICATE, f'Bearer realm="{_REALM}"')
-        answer.headers.add(hdrs.WWW_AUTHENTICATE, f'Basic realm="{_REALM}"')
     if found.seconds:
         answer.headers[hdrs.RETRY_AFTER] = str(found.seconds)
     return answer

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from aiohttp.abc import AbstractResolver
 
@@ -14,6 +15,7 @@ from ringback.protocols.traversal.opening import Service
 from ringback.rules.addresses import HostPort
 from ringback.rules.edge_paths import Allowed
 from ringback.rules.edge_protection import ProtectionRules
+from ringback.services.edge.http_limits import HttpLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,17 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class OuterMediaSettings:
+    """Media at the outer proxy: clients send to ``ports`` (first, last; (0, 0): any) of ``address``, which the world
+    knows as ``public`` where that is another; inner proxies send ``frames`` to this UDP port."""
+
+    address: str
+    frames: HostPort
+    ports: tuple[int, int] = (20_000, 29_998)
+    public: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class OuterSettings:
     """The outer proxy. ``identity`` and ``ca_file`` are for links only: clients never see them. ``inner_names`` are
     those that the certificate of an inner proxy may carry. ``listeners``: where the world comes to, by service."""
@@ -41,6 +54,7 @@ class OuterSettings:
     inner_names: frozenset[str]
     listeners: tuple[tuple[Service, HostPort], ...]
     limits: Limits = Limits()
+    media: OuterMediaSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +67,14 @@ class OuterPeer:
 
 @dataclass(frozen=True, slots=True)
 class HttpsSettings:
-    """What HTTPS may reach: the ``domains`` that are served, what of which servers is ``allowed``, and how they are
-    found and trusted."""
+    """What HTTPS may reach: the ``domains`` that are served, what of which servers is ``allowed``, how they are found
+    and trusted, and what one client may ask."""
 
     domains: frozenset[str]
     allowed: tuple[Allowed, ...]
     tls: ssl.SSLContext = field(repr=False)
     resolver: AbstractResolver = field(repr=False)
+    limits: HttpLimits = field(default_factory=HttpLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +99,37 @@ class OwnSettings:
     tls: ssl.SSLContext = field(repr=False)
 
 
+InnerMedia = Literal["best-effort", "secure", "clear"]
+"""How media go on inside: keys beside a plain profile, so that phones with and without encryption answer each in their
+way (RFC 8643); always encrypted; never."""
+
+
+@dataclass(frozen=True, slots=True)
+class SipManager:
+    """A call manager as SIP of the world reaches it: by TLS, whose certificate names ``name``, else by TCP (``tls``
+    False). ``cluster``: which others may stand in for it."""
+
+    name: str
+    address: HostPort
+    cluster: str = ""
+    tls: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SipSettings:
+    """SIP of the world: ``domains`` are those whose people are served, ``managers`` in the order in which they are
+    tried; ``context`` shows the inner proxy's identity to them. Media inside use ``ports`` (first, last; (0, 0): any)
+    of ``address``. ``names`` are those that clients may write for the edge in a Route."""
+
+    domains: frozenset[str]
+    managers: tuple[SipManager, ...]
+    address: str
+    context: ssl.SSLContext = field(repr=False)
+    names: frozenset[str] = frozenset()
+    ports: tuple[int, int] = (30_000, 39_998)
+    media: InnerMedia = "best-effort"
+
+
 @dataclass(frozen=True, slots=True)
 class InnerSettings:
     """The inner proxy. ``identity`` is its own at links, ``public`` what clients see; the application user fetches the
@@ -100,5 +146,6 @@ class InnerSettings:
     own: OwnSettings
     https: HttpsSettings
     xmpp: XmppSettings | None = None
+    sip: SipSettings | None = None
     protection: ProtectionRules = field(default_factory=ProtectionRules)
     most: int = 20_000
