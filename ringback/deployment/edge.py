@@ -19,7 +19,7 @@ class EdgeAllowed(Entity, frozen=True, kw_only=True):
     """A server inside that the edge leads to, beside those of the deployment: for photos, updates or pages.
 
     ``paths``: only at or below them; ``methods``: read only, unless said otherwise; ``open``: also for people who have
-    yet to sign in; ``sockets``: WebSockets too.
+    yet to sign in; ``sockets``: WebSockets too; ``largest_kib``: KiB of a request's body.
     """
 
     host: str
@@ -29,19 +29,22 @@ class EdgeAllowed(Entity, frozen=True, kw_only=True):
     methods: list[Literal["GET", "HEAD", "POST", "PUT", "DELETE"]] = field(default_factory=lambda: ["GET", "HEAD"])
     open: bool = False
     sockets: bool = False
+    largest_kib: int = 1024
 
 
 class Edge(Entity, frozen=True, kw_only=True):
     """Rules of the edge.
 
     More than ``failures`` failed sign-ins within ``window_seconds`` keep an address, and a person, out for
-    ``block_minutes``, but for the networks in ``exempt`` (``203.0.113.0/24``).
+    ``block_minutes``, but for the networks in ``exempt`` (``203.0.113.0/24``). Names of servers inside lead to
+    ``networks`` only, or to the deployment's nodes; without any, everywhere but to loopback and the like.
     """
 
     failures: int = 5
     window_seconds: int = 60
     block_minutes: int = 10
     exempt: list[str] = field(default_factory=list)
+    networks: list[str] = field(default_factory=list)
     allow: list[EdgeAllowed] = field(default_factory=list)
 
 
@@ -60,11 +63,19 @@ def check_edge(deployment: Deployment) -> Iterator[tuple[Path, str]]:
                 ipaddress.ip_address(node.link_address)
             except ValueError:
                 yield ("node", index, "link-address"), f"{node.link_address!r} is not an IP address"
-    for index, text in enumerate(deployment.edge.exempt):
-        try:
-            ipaddress.ip_network(text)
-        except ValueError as error:
-            yield ("edge", "exempt", index), str(error)
+    yield from _check_lists(deployment.edge)
     for name in ("failures", "window_seconds", "block_minutes"):
         if getattr(deployment.edge, name) < 1:
             yield ("edge", name.replace("_", "-")), "This must be 1 or more"
+
+
+def _check_lists(edge: Edge) -> Iterator[tuple[Path, str]]:
+    for name in ("exempt", "networks"):
+        for index, text in enumerate(getattr(edge, name)):
+            try:
+                ipaddress.ip_network(text)
+            except ValueError as error:
+                yield ("edge", name, index), str(error)
+    for index, row in enumerate(edge.allow):
+        if row.largest_kib < 0:
+            yield ("edge", "allow", index, "largest-kib"), "This must be 0 or more"

@@ -15,8 +15,10 @@ from ringback.protocols.oauth.grants import AUTHORIZE_PATH, REVOKE_PATH, TOKEN_P
 from ringback.protocols.oauth.probe import PATH as PROBE_PATH
 from ringback.protocols.soap_login import PATHS as LOGIN_PATHS
 from ringback.rules.addresses import HostPort
+from ringback.rules.edge_networks import Inside
 from ringback.rules.edge_paths import Allowed
 from ringback.rules.edge_protection import ProtectionRules
+from ringback.services.edge.resolver import GuardedResolver
 from ringback.services.edge.settings import (
     HttpsSettings,
     InnerSettings,
@@ -32,6 +34,8 @@ PUBLIC: Final = "edge-public"
 """The stem of the files of the certificate that clients outside see."""
 _READ: Final = frozenset({"GET", "HEAD"})
 _ALL: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
+_RECORDING: Final = 32 * 1024 * 1024
+"""Octets of what may be sent to a voicemail service: an hour of sound."""
 _SIGN_IN: Final = (PROBE_PATH, AUTHORIZE_PATH, TOKEN_PATH, REVOKE_PATH, "/ssosp/saml")
 
 
@@ -96,7 +100,7 @@ def inner_settings(
             domains=frozenset({deployment.domain}),
             allowed=tuple(_allowed(deployment)),
             tls=inside,
-            resolver=NameResolver(NameClient(name_server)),
+            resolver=GuardedResolver(NameResolver(NameClient(name_server)), _inside(deployment)),
         ),
         xmpp=XmppSettings(deployment.domain, presence, inside) if presence else None,
         protection=ProtectionRules(
@@ -112,6 +116,14 @@ def _link(node: Node) -> HostPort:
     return HostPort(node.link_address or node.address, node.ports.link)
 
 
+def _inside(deployment: Deployment) -> Inside:
+    """Where names inside may lead: the lab itself lives on loopback addresses, which its file says."""
+    return Inside(
+        frozenset(node.address for node in deployment.node),
+        tuple(ipaddress.ip_network(one) for one in deployment.edge.networks),
+    )
+
+
 def _allowed(deployment: Deployment) -> Iterator[Allowed]:
     """What clients need of each role, and no more: what only services and administrators ask for stays inside."""
     for node in deployment.nodes("call-manager"):
@@ -124,10 +136,12 @@ def _allowed(deployment: Deployment) -> Iterator[Allowed]:
     for node in deployment.nodes("presence"):
         yield Allowed("https", HostPort(node.name, node.ports.login), frozenset({"POST"}), LOGIN_PATHS)
     for node in deployment.nodes("voicemail"):
-        yield Allowed("https", HostPort(node.name, node.ports.vmrest), _ALL, ("/vmrest",))
+        yield Allowed("https", HostPort(node.name, node.ports.vmrest), _ALL, ("/vmrest",), largest=_RECORDING)
         notify = HostPort(node.name, node.ports.notify_tls)
         yield Allowed("https", notify, _READ | {"POST"}, ("/vmrest", "/cometd"), sockets=True)
     for row in deployment.edge.allow:
         paths = tuple(row.paths)
         server = HostPort(row.host, row.port)
-        yield Allowed(row.scheme, server, frozenset(row.methods), paths, paths if row.open else (), row.sockets)
+        free = paths if row.open else ()
+        largest = row.largest_kib * 1024
+        yield Allowed(row.scheme, server, frozenset(row.methods), paths, free, row.sockets, largest)
