@@ -67,6 +67,11 @@ class SessionStream(SessionBase):
         if self._connection is not None:
             self._connection.try_now()
 
+    def move(self) -> None:
+        """Connect anew at once, the way that counts now; the session goes on where the server lets it."""
+        if self._connection is not None:
+            self._connection.move()
+
     async def _consume(self, connection: Connection) -> None:
         while True:
             happening = await connection.inbox.get()

@@ -16,7 +16,7 @@ import contextlib
 import random
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 from xml.etree.ElementTree import Element
@@ -46,11 +46,13 @@ log = structlog.get_logger(__name__)
 class Target:
     """A place where the presence service may answer. ``direct_tls``: TLS from the first byte (XEP-0368).
 
-    ``reasons`` tell why it is tried at this place in the order; they are filled in when a round begins.
+    ``edge``: it is an edge, behind which the presence service is. ``reasons`` tell why it is tried at this place in the
+    order; they are filled in when a round begins.
     """
 
     server: HostPort
     direct_tls: bool = False
+    edge: bool = False
     reasons: tuple[Reason, ...] = ()
 
 
@@ -111,6 +113,7 @@ class Connection:
         self._retry = asyncio.Event()
         self._stopping = asyncio.Event()
         self._holder: Target | None = None
+        self._moves = 0
         self.inbox: asyncio.Queue[Incoming] = asyncio.Queue()
 
     @property
@@ -127,6 +130,14 @@ class Connection:
         """End a waiting time."""
         self._retry.set()
 
+    def move(self) -> None:
+        """The network is another one, or servers are reached another way: what stands or is being tried is given up at
+        once, and the session goes on at the targets of now."""
+        self._moves += 1
+        self._retry.set()
+        if self._stream is not None:
+            self._stream.drop()
+
     async def run(self) -> None:
         """Connect and stay connected until cancelled, or until the server refuses this person."""
         failures, had_session = 0, False
@@ -134,15 +145,21 @@ class Connection:
         try:
             while not self._stopping.is_set():
                 self._retry.clear()
+                moves = self._moves
                 end = await self._round(self._stream)
                 if end is None:
                     failures, had_session = 0, True
+                    if self._moves != moves:  # it came to stand in the moment of the move
+                        self._stream.drop()
                     end = await self._keep(self._stream)
                     self._deliver(Lost(end.reason))
                     if end.signed_out:
                         self._account.credentials.doubt()
                 if self._stopping.is_set():
                     return
+                if self._moves != moves:
+                    failures = 0
+                    continue
                 # A certificate that turned bad under a running session is the server's trouble and may pass.
                 if end.final and not (had_session and end.certificate is not None):
                     self._watcher.refused(end)
@@ -190,7 +207,8 @@ class Connection:
             self._stream.hold(True)
 
     async def _round(self, stream: Stream) -> StreamEnd | None:
-        """Try every target once. None: a session stands."""
+        """Try every target once. None: a session stands. It ends early where other targets count now."""
+        moves = self._moves
         try:
             targets = self._ordered(stream, await self._targets())
         except NotConnectedError as error:
@@ -203,30 +221,38 @@ class Connection:
                 reason = Reason.of("presence.name_not_found", host=target.server.host, why=error)
                 self._watcher.failed(target, "", 0.0, reason)
                 end = StreamEnd(reason)
+                if self._moves != moves:
+                    return end
                 continue
             for address in addresses:
                 outcome = await self._attempt(stream, target, address)
-                if outcome is None or outcome.final:
+                if outcome is None or outcome.final or self._moves != moves:
                     return outcome
                 end = outcome
         return end
 
     def _ordered(self, stream: Stream, targets: list[Target]) -> list[Target]:
         """The targets of a round: where the session is kept first, then primary and backups."""
-        holder = self._holder if stream.resumable else None
         known = {target.server: target for target in targets}
-        tries = order_tries(
-            RoundEvidence(
-                tuple(known),
-                holder.server if holder is not None else None,
-                stream.location if holder is not None else None,
-            )
-        )
+        holder, location = self._kept_at(stream, known)
+        tries = order_tries(RoundEvidence(tuple(known), holder.server if holder is not None else None, location))
         usual = holder or Target(HostPort("", 0))  # a location that is no target speaks as the holder does
         return [
             replace(known.get(each.server, replace(usual, server=each.server)), reasons=(each.reason,))
             for each in tries
         ]
+
+    def _kept_at(self, stream: Stream, known: Mapping[HostPort, Target]) -> tuple[Target | None, HostPort | None]:
+        """Who keeps the session that was open, and where it wants it resumed. Where servers are reached another way
+        now, or through an edge, the place that a server of the inside named counts only if it is a target."""
+        holder = self._holder if stream.resumable else None
+        if holder is None:
+            return None, None
+        moved = all(target.edge != holder.edge for target in known.values())
+        named = known.get(stream.location) if stream.location is not None else None
+        if moved and known:
+            return named, None
+        return holder, None if holder.edge and named is None else stream.location
 
     async def _attempt(self, stream: Stream, target: Target, address: str) -> StreamEnd | None:
         """Connect to one address; again with another token, or once more is known of the certificate."""

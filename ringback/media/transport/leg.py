@@ -47,6 +47,7 @@ _STAMP = struct.Struct("@ll")  # of the kernel: seconds and nanoseconds since 19
 _SO_TIMESTAMPNS = 35  # socket(7), not named in Python's module
 _NOTES = socket.CMSG_SPACE(_STAMP.size)
 _OLDEST = 0.5  # seconds that a packet can have waited in the socket
+_KEEP_OPEN = 20  # a payload type that RFC 3551 gives to nobody
 _EARLY = 4  # handshake datagrams kept until signalling names the fingerprint
 
 
@@ -195,6 +196,15 @@ class RtpLeg:
         if self._own is None:
             self._own = self.stream()
         self._own.send(payload, payload_type, timestamp, marker=marker)
+
+    def keep_open(self) -> None:
+        """Send an empty packet that receivers don't play (RFC 6263 section 4.6), also while sending is off: relays and
+        translators on the way learn, or remember, where we are. Nothing leaves before keys and target are known."""
+        if self._rtp.target is None or self.closed or (self.protection is None and not self._clear):
+            return
+        now = self.now()
+        sequence, timestamp = self.continuity.insert(now)
+        self.emit_payload(b"", _KEEP_OPEN, sequence, timestamp, now, marker=False)
 
     def stream(self) -> OutgoingStream:
         """A new source of packets: its first one takes over from whatever was sent before, without a break."""

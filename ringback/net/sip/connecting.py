@@ -55,6 +55,10 @@ class Connector:
         self._waiting: dict[Target, list[Outgoing]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def change_context(self, context: ssl.SSLContext | None) -> None:
+        """Connections from now on are opened with this context."""
+        self._context = context
+
     async def stop(self) -> None:
         """Cancel what is under way."""
         tasks = [*self._opening.values(), *self._tasks]
@@ -194,7 +198,9 @@ class Connector:
         flow = connection.flow
         if flow is None or flow.closed:
             raise ConnectError(Reason.of("registration.unreachable", server=wanted.host))
-        self._open[wanted] = self._open[place] = flow
+        self._open[wanted] = flow
+        if not wanted.behind:
+            self._open[place] = flow
         return flow
 
     async def _connected(self, place: Target, name: str) -> StreamConnection:

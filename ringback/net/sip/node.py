@@ -109,6 +109,10 @@ class SipNode:
         self._sweep = self._loop.call_later(_LOOK_AFTER, self._look_after)
         self.flush()
 
+    def change_context(self, context: ssl.SSLContext) -> None:
+        """Verify servers with this context from now on; connections that stand stay."""
+        self._connector.change_context(context)
+
     async def stop(self) -> None:
         """Send what is waiting, then close everything. Sessions are the application's to end before."""
         if self._loop is not None and not self._stopped:

@@ -477,6 +477,11 @@ class Agent(Core):
         self._registrations.append(registration)
         return registration
 
+    def forget(self, registration: Registration) -> None:
+        """Let go of a registration that was stopped for good."""
+        if registration in self._registrations:
+            self._registrations.remove(registration)
+
     # --- endings
 
     def flow_closed(self, flow: Flow, now: float) -> None:

@@ -15,13 +15,15 @@ Headers = Iterable[tuple[str, str]]
 class Target:
     """A place to connect to. ``host``: an address, or a name that the driver looks up (RFC 3263; ``port`` 0: by SRV).
 
-    ``name``: the name that the certificate of a TLS server must carry; empty: ``host``.
+    ``name``: the name that the certificate of a TLS server must carry; empty: ``host``. ``behind``: the server that an
+    edge at this place leads a connection to: places that differ in it share no connection.
     """
 
     transport: Transport
     host: str
     port: int = 0
     name: str = ""
+    behind: str = ""
 
 
 class Flow:

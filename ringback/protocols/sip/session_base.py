@@ -231,6 +231,15 @@ class SessionBase(ABC):
         """The agreed session timer in seconds; 0 without (RFC 4028)."""
         return self._timer.interval
 
+    def move(self, flow: Flow, contact: str, route: tuple[str, ...] = ()) -> None:
+        """Go on over another connection, which leads to the same server another way: directly in place of through an
+        edge, or the other way round. The route set of the way before is left behind with it (chosen: RFC 3261 lets it
+        stand for the dialog's life, but an edge takes its own route off, so the server never saw it). The other side
+        learns of ``contact`` by the next offer."""
+        self.flow = self.dialog.way = flow
+        self.dialog.contact = contact
+        self.dialog.route = route
+
     # --- for the parts
 
     def _wrong(self, action: str) -> WrongState:
