@@ -10,7 +10,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 import structlog
 
@@ -22,6 +22,7 @@ from ringback.services.edge.settings import XmppSettings
 
 _PIECE: Final = 64 * 1024
 _BEFORE_TLS: Final = 10.0  # seconds
+_MOST_BEFORE_TLS: Final = 16 * 1024  # octets; less than are read at once
 _CONNECT: Final = 5.0  # seconds
 _FAILURE: Final = b"<failure"
 _SUCCESS: Final = b"<success"
@@ -86,11 +87,17 @@ class XmppFront:
 
     async def _negotiate(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Up to the point where TLS begins. Every octet after the client's wish is ciphertext, so anything that came
-        with it in clear ends the connection (RFC 6120 section 5.4.3.3)."""
+        with it in clear ends the connection (RFC 6120 section 5.4.3.3).
+
+        Between an answer and what follows it, nothing is read: what a client (or somebody on its way) sends in clear
+        after its wish must not wait in our buffer until TLS stands, and look like part of it then."""
         stream = ServerStream(self._before, asyncio.get_running_loop().time())
+        transport, size = cast(asyncio.Transport, writer.transport), 0
         while True:
             data = await reader.read(_PIECE)
-            if not data:
+            transport.pause_reading()  # the buffer is empty now: the size says so
+            size += len(data)
+            if not data or size > _MOST_BEFORE_TLS:
                 return False
             events = stream.receive_data(data)
             for piece in stream.data_to_send():
@@ -100,6 +107,7 @@ class XmppFront:
                 return True
             if any(isinstance(event, Ended) for event in events):
                 return False
+            transport.resume_reading()
 
     async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         """The first presence service that answers: always the same one while it does, so that resumed streams come
@@ -149,6 +157,8 @@ class XmppFront:
                 self._failed(address)
             writer.write(data)
             await writer.drain()
+            if _FAILURE in seen and self._kept_out(address):
+                return
             if _SUCCESS in seen:
                 await _pump(reader, writer)
                 return
