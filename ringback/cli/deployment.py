@@ -93,6 +93,7 @@ def _run(
     with _folder(data) as folder:
         try:
             composition = compose(deployment, folder, base=source.parent, only=only, web_token=token)
+            composition.fork()
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_until_told(composition, folder, is_lab=is_lab, temporary=data is None, browser=browser))
         except (StartError, DeploymentError, BrowserError) as error:

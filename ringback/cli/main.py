@@ -14,6 +14,7 @@ from ringback import __version__
 _VERBS: Final = {
     "lab": "ringback.cli.deployment",
     "serve": "ringback.cli.deployment",
+    "move": "ringback.cli.move",
     "check": "ringback.cli.check",
     "explain": "ringback.cli.explain",
     "doctor": "ringback.cli.doctor",

@@ -12,6 +12,7 @@ from ringback.deployment.edge import Edge
 from ringback.deployment.entity import Entity
 from ringback.deployment.identity_provider import IdentityProviderRows, SingleSignOnRows
 from ringback.deployment.ldap_authentication import LdapAuthentication
+from ringback.deployment.networks import Network, NetworkName, View
 from ringback.deployment.security import SecurityOptions
 from ringback.deployment.sign_in import SignIn
 from ringback.deployment.voicemail import VoicemailOptions
@@ -27,8 +28,6 @@ Role = Literal[
     "edge-inner",
     "web",
 ]
-Network = Literal["office", "internet", "cloud"]
-View = Literal["inside", "outside"]
 
 
 class Cluster(Entity, frozen=True, kw_only=True):
@@ -79,7 +78,7 @@ class Node(Entity, frozen=True, kw_only=True):
     address: str
     roles: list[Role]
     aliases: list[str] = field(default_factory=list)
-    network: Network = "office"
+    network: NetworkName = "office"
     cluster: str = ""
     view: View = "inside"
     ports: Ports = field(default_factory=Ports)
@@ -212,6 +211,7 @@ class Deployment(Entity, frozen=True, kw_only=True):
     voice_domain: str = ""
     cluster: list[Cluster] = field(default_factory=list)
     node: list[Node]
+    network: list[Network] = field(default_factory=list)
     zone: list[Zone] = field(default_factory=list)
     person: list[Person] = field(default_factory=list)
     team: list[Team] = field(default_factory=list)

@@ -15,6 +15,7 @@ from ringback.deployment import Deployment, Node
 from ringback.deployment.authority import Authority
 from ringback.deployment.ports import bindable
 from ringback.lab import roles
+from ringback.lab.apart import ApartWeb
 from ringback.lab.roles import Context
 from ringback.lab.runner import Runner
 from ringback.lab.state import DataFolder
@@ -38,7 +39,7 @@ class Composition:
     ca_file: Path
     name_servers: dict[str, str]
     runner: Runner
-    web: tuple[WebRole, ...] = ()
+    web: tuple[WebRole | ApartWeb, ...] = ()
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -50,6 +51,12 @@ class Composition:
     def web_urls(self) -> dict[str, str]:
         """The addresses of the web clients with their tokens, by network."""
         return {role.network: role.url for role in self.web}
+
+    def fork(self) -> None:
+        """Make the processes of those that are held to a network: before any loop and thread of this one."""
+        for role in self.web:
+            if isinstance(role, ApartWeb):
+                role.fork()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Composition]:
@@ -88,7 +95,7 @@ def compose(
         for wave in _WAVES
         for nodes in _turns(wave, chosen)
     ]
-    web = tuple(service for service in waves[-1] if isinstance(service, WebRole))
+    web = tuple(service for service in waves[-1] if isinstance(service, WebRole | ApartWeb))
     return Composition(context.deployment, authority.ca_file, context.name_servers, Runner(waves), web)
 
 

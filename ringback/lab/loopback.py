@@ -27,8 +27,16 @@ def moved(deployment: Deployment, loopback: str) -> Deployment:
         )
         for node in deployment.node
     ]
+    networks = [
+        msgspec.structs.replace(
+            network,
+            reach=[_move(text, target) for text in network.reach],
+            guest_address=_move(network.guest_address, target),
+        )
+        for network in deployment.network
+    ]
     zones = [_moved_zone(zone, target) for zone in deployment.zone]
-    return msgspec.structs.replace(deployment, node=nodes, zone=zones)
+    return msgspec.structs.replace(deployment, node=nodes, network=networks, zone=zones)
 
 
 def _moved_zone(zone: Zone, target: str) -> Zone:

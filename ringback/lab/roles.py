@@ -16,6 +16,8 @@ from ringback.deployment.checks import ROLE_PORTS
 from ringback.deployment.ldap_authentication import uses_directory
 from ringback.deployment.model import Profile, ServerRow
 from ringback.lab import calls, directory_sync, edge, portraits, sign_in, voicemail
+from ringback.lab.apart import ApartWeb
+from ringback.lab.places import is_fenced, places_of
 from ringback.lab.presence import PresenceRole
 from ringback.lab.single_sign_on import SingleSignOnParts
 from ringback.lab.state import DataFolder
@@ -226,21 +228,22 @@ class Context:
         """The web client of a network."""
         server = self.name_servers.get(node.view, "")
         cas = self.deployment.nodes("messenger")
-        return WebRole(
-            WebSettings(
-                node=node.name,
-                network=node.network,
-                address=node.address,
-                port=node.ports.web,
-                data=self._folder.node(node.name),
-                token=self._web_token or self.deployment.web.token,
-                name_server=HostPort.parse(server) if server else None,
-                ca_file=self._authority.ca_file,
-                cas_host=HostPort(cas[0].name, cas[0].ports.cas) if cas else None,
-                use_keyring=self._folder.kept,
-                address_books=address_books(self.deployment.web.address_books, self._base),
-            )
+        settings = WebSettings(
+            node=node.name,
+            network=node.network,
+            address=node.address,
+            port=node.ports.web,
+            data=self._folder.node(node.name),
+            token=self._web_token or self.deployment.web.token,
+            name_server=HostPort.parse(server) if server else None,
+            ca_file=self._authority.ca_file,
+            cas_host=HostPort(cas[0].name, cas[0].ports.cas) if cas else None,
+            use_keyring=self._folder.kept,
+            address_books=address_books(self.deployment.web.address_books, self._base),
         )
+        if is_fenced(self.deployment, node):
+            return ApartWeb(settings, places_of(self.deployment, node, self.name_servers), self._folder.node(node.name))
+        return WebRole(settings)
 
     def _identity(self, node: Node, *more: str) -> Identity:
         need = need_of(self.deployment, node)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ringback.client.host.server import EngineHost
 from ringback.client.host.settings import HostSettings
+from ringback.net.names import GivenServer
 from ringback.net.service import Endpoint
 from ringback.rules.addresses import HostPort
 
@@ -16,7 +18,8 @@ class WebSettings:
     """Where the web client is served and how its engines look for services.
 
     ``token``: empty makes one. ``use_keyring``: False where nothing is to stay after the end. ``address_books``: files
-    and folders that are searched, too.
+    and folders that are searched, too. ``known_by``: what tells the network of now from others, asked each
+    ``look_every`` seconds; None: what the system says.
     """
 
     node: str
@@ -25,11 +28,13 @@ class WebSettings:
     port: int
     data: Path
     token: str
-    name_server: HostPort | None
+    name_server: GivenServer
     ca_file: Path
     cas_host: HostPort | None
     use_keyring: bool
     address_books: tuple[Path, ...] = ()
+    known_by: Callable[[], frozenset[str]] | None = None
+    look_every: float | None = None
 
 
 class WebRole:
@@ -47,6 +52,8 @@ class WebRole:
             cas_url=f"https://{cas}/cas/FederatedSSO" if cas else None,
             use_keyring=settings.use_keyring,
             address_books=settings.address_books,
+            addresses=settings.known_by,
+            addresses_every=settings.look_every,
         )
         self._host = EngineHost(replace(wanted, token=settings.token) if settings.token else wanted)
 

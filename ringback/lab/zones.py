@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Sequence
 
-from ringback.deployment.model import Deployment, Node, View, Zone
+from ringback.deployment.model import Deployment, Node, Zone
+from ringback.deployment.networks import View
 from ringback.services.names import settings as names
 
 _SERVICES: tuple[tuple[str, str, str], ...] = (

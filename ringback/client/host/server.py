@@ -8,6 +8,7 @@ import html
 import mimetypes
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -63,6 +64,10 @@ class EngineHost:
             address_books=settings.address_books,
             roaming=settings.roaming,
         )
+        if settings.addresses is not None:
+            engine = replace(engine, addresses=settings.addresses)
+        if settings.addresses_every is not None:
+            engine = replace(engine, addresses_every=settings.addresses_every)
         self._sessions = BrowserSessions(engine, settings.grace)
         self._runner: web.AppRunner | None = None
         self._sockets: set[TabSocket] = set()
