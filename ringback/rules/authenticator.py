@@ -54,17 +54,21 @@ class CloudAnswer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ManualServers:
-    """Servers entered by hand (A9). ``account`` is what the person chose; ``xmpp`` is any XMPP server."""
+    """Servers entered by hand (A9). ``account`` is what the person chose; ``xmpp`` is any XMPP server. ``edge``: the
+    company is reached through it, whatever the name server says."""
 
     account: Authenticator
     presence: HostPort | None = None
     call_manager: HostPort | None = None
     configuration: HostPort | None = None
     cloud_url: str = ""
+    edge: HostPort | None = None
 
     @property
     def servers(self) -> tuple[HostPort, ...]:
-        """The servers of the chosen account, in the order to try."""
+        """The servers of the chosen account, in the order to try; where an edge was entered, it leads to all others."""
+        if self.edge is not None:
+            return (self.edge,)
         if self.account in (Authenticator.PRESENCE, Authenticator.XMPP):
             first = self.presence
         else:
@@ -151,6 +155,12 @@ def _manual(evidence: AuthenticatorEvidence) -> Iterator[_Step]:
     reason = Reason.of(
         "authenticator.manual.taken", account=manual.account, server=", ".join(map(str, manual.servers)) or "-"
     )
+    if manual.edge is not None:
+        by_edge = Reason.of("authenticator.manual.edge", server=manual.edge)
+        yield AuthenticatorDecision(
+            Authenticator.PROFILE, AuthenticatorSource.MANUAL, (by_edge,), EDGE, servers=manual.servers
+        )
+        return
     yield AuthenticatorDecision(manual.account, AuthenticatorSource.MANUAL, (reason,), servers=manual.servers)
 
 

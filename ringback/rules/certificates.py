@@ -25,6 +25,7 @@ class Purpose(StrEnum):
     XMPP = "xmpp"
     HTTP = "http"
     SIP = "sip"
+    EDGE = "edge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +88,19 @@ def match_identity(evidence: IdentityEvidence) -> IdentityMatch:
 def _fields(evidence: IdentityEvidence) -> list[tuple[str, tuple[str, ...], tuple[str, ...], bool]]:
     """The fields that count, in order: name, content, what is wanted there, whether ``*.`` may stand in it.
 
-    SIP after RFC 5922 section 7: a SIP URI names the domain, and there are no wildcards.
+    SIP after RFC 5922 section 7: a SIP URI names the domain, and there are no wildcards. An edge is found by a record
+    that anybody could forge, so its certificate must name the domain (in one of the ways that edges in use do), and the
+    host's own name counts for nothing.
     """
     presented, host, domain = evidence.presented, evidence.host, evidence.domain
     wanted = tuple(filter(None, (domain, host)))
-    wildcards = evidence.purpose is not Purpose.SIP
+    if evidence.purpose is Purpose.EDGE:
+        wanted = (domain, f"collab-edge.{domain}")
+    wildcards = evidence.purpose not in (Purpose.SIP, Purpose.EDGE)
     fields: list[tuple[str, tuple[str, ...], tuple[str, ...], bool]] = []
     if evidence.purpose is Purpose.XMPP:
         fields.append(("xmpp_address", presented.xmpp, (domain,) if domain else (), False))
+    if evidence.purpose in (Purpose.XMPP, Purpose.EDGE):
         service = (f"_{evidence.service}.{domain}",) if evidence.service and domain else ()
         fields.append(("service_name", presented.services, service, False))
     if evidence.purpose is Purpose.SIP:

@@ -83,9 +83,18 @@ def cloud_domain(domain: str) -> Fault:
     return _fault("cloud-domain", "cloud", domain=domain)
 
 
-def outside(domain: str, servers: tuple[HostPort, ...]) -> Fault:
-    """Only the edge is visible: this computer is outside the company's network."""
-    return _fault("outside", "edge", domain=domain, server=", ".join(map(str, servers)) or "-")
+def edge_closed(domain: str, edge: str, reason: Reason) -> Fault:
+    """This computer is outside the company's network, and the edge lets it through no further: ``reason``."""
+    area, _, word = reason.id.rpartition(".")
+    kind = word if area == "edge.problem" else ("policy" if area == "edge.access" else "other")
+    values = {"domain": domain, "edge": edge}
+    return Fault(
+        f"edge-{kind.replace('_', '-')}",
+        Reason.of(f"fault.edge.{kind}.what", **values),
+        reason,
+        Reason.of(f"fault.edge.{kind}.do-first", **values),
+        Reason.of(f"fault.edge.{kind}.do-then", **values),
+    )
 
 
 def server_unreachable(domain: str, failure: ServerFailure, others: int = 0) -> Fault:

@@ -4,11 +4,13 @@ from itertools import product
 
 import pytest
 
+from ringback.client.edge.problems import reason_of
 from ringback.rules import faults
 from ringback.rules.addresses import HostPort
 from ringback.rules.catalogue import arguments_of, catalogue, render
 from ringback.rules.faults import ServerFailure
 from ringback.rules.reachability import CertificateFacts, Obstacle
+from ringback.rules.reasons import Reason
 from ringback.rules.remote_access import ServiceRecords
 from ringback.rules.srv import NameAnswer, NameOutcome, SrvRecord
 from ringback.rules.trace import Fault
@@ -25,6 +27,20 @@ FACTS = CertificateFacts(
     "ab" * 32,
 )
 OBSTACLES = [None, *Obstacle]
+EDGE = HostPort("edge.example.com", 8443)
+EDGE_REASONS = [
+    Reason.of("edge.access.none"),
+    Reason.of("edge.problem.certificate", edge=EDGE.host),
+    Reason.of("edge.problem.document", edge=EDGE.host, why="no XML"),
+    Reason.of("edge.problem.no_call_manager", edge=EDGE.host),
+    Reason.of("edge.problem.unreachable", edge=EDGE, why="refused"),
+    *(
+        reason
+        for status in (401, 403, 404, 418, 429, 502, 503)
+        for server in ("", "cm1.example.com")
+        if (reason := reason_of(status, EDGE, domain="example.com", server=server, wait=90.0))
+    ),
+]
 
 
 def said(fault: Fault) -> str:
@@ -71,7 +87,7 @@ def test_the_other_faults() -> None:
         faults.no_servers_found("example.com", ServiceRecords()),
         faults.manual_entry_wanted("example.com"),
         faults.cloud_domain("example.com"),
-        faults.outside("example.com", (SERVER,)),
+        *(faults.edge_closed("example.com", "edge.example.com", reason) for reason in EDGE_REASONS),
         faults.unknown_user("anita@example.com", SERVER),
         faults.malformed_configuration("jabber-config.xml", "cm1.example.com", "line 3"),
         faults.missing_configuration("SPDefault.cnf.xml", "cm1.example.com", "HTTP 404"),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from ringback.client.edge import KeptEdge
 from ringback.protocols.jabber_config import JabberConfig
 from ringback.protocols.service_profile import ServiceProfile
 from ringback.rules.addresses import AddressError, HostPort
@@ -42,7 +43,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     switches that say how strict to be with certificates; ``refetch_hours``: ConfigRefetchInterval, 0: by chance.
     ``directory``: the parameters of directories, under their CDI names.
     ``voicemail``: ``host:port`` of the voicemail servers in the order to try; ``voicemail_credentials``: the word of
-    the service profile that says with which account one signs in there.
+    the service profile that says with which account one signs in there. ``edge``: the way to all of them from where
+    the person was last, None where that was inside.
     """
 
     user: str
@@ -66,6 +68,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     directory: Parameters = Parameters()
     voicemail: list[str] = msgspec.field(default_factory=list)
     voicemail_credentials: str = ""
+    edge: KeptEdge | None = None
 
     @property
     def servers(self) -> list[HostPort]:

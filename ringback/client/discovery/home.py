@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 from urllib.parse import urlencode
 
 from yarl import URL
 
 from ringback.client.discovery.ledger import Ledger
 from ringback.client.discovery.model import HomeCluster
-from ringback.net.fetch import Fetched, Fetcher
+from ringback.net.fetch import Fetched
 from ringback.protocols.uds import ClusterUser, Servers, UdsError, home, path_of
 from ringback.rules import faults
 from ringback.rules.addresses import HostPort, UserAddress
@@ -37,11 +38,21 @@ class HomeResult:
     unreachable: bool = False
 
 
+class Asks(Protocol):
+    """Asks servers for documents: ``net.fetch.Fetcher``, or through an edge."""
+
+    async def get(self, url: str) -> Fetched:
+        """GET a URL; never raises for what a server or network does."""
+
+    async def is_open(self, host: str, port: int) -> bool:
+        """Whether something accepts TCP connections there."""
+
+
 class HomeFinder:
     """Looks a person up over the user data service."""
 
-    def __init__(self, fetcher: Fetcher, ledger: Ledger, usual_port: int) -> None:
-        """``usual_port`` is probed where the named one is closed, to tell a dead host from a wrong port."""
+    def __init__(self, fetcher: Asks, ledger: Ledger, usual_port: int) -> None:
+        """``usual_port`` is probed where the named one is closed, to tell a dead host from a wrong port; 0: never."""
         self._fetcher = fetcher
         self._ledger = ledger
         self._usual_port = usual_port
@@ -111,7 +122,7 @@ class HomeFinder:
 
     async def _diagnose(self, failure: ServerFailure) -> ServerFailure:
         closed = failure.obstacle in (Obstacle.REFUSED, Obstacle.TIMED_OUT, Obstacle.NOT_TLS, Obstacle.CLOSED)
-        if not closed or failure.server.port == self._usual_port:
+        if not closed or self._usual_port in (0, failure.server.port):
             return failure
         host, port = failure.server.host, self._usual_port
         line = self._ledger.ask(Reason.of("trace.asked.usual-port", host=host, port=port), f"TCP {host}:{port}")

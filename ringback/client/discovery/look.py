@@ -15,7 +15,9 @@ from dataclasses import dataclass, replace
 from ringback.client.discovery.evidence import Gatherer
 from ringback.client.discovery.home import Candidate, HomeFinder, HomeResult
 from ringback.client.discovery.ledger import Ledger
+from ringback.client.discovery.locating import locate
 from ringback.client.discovery.model import CachedDiscovery, Discovery, DiscoverySettings, OnEntry, Remembered
+from ringback.client.discovery.outside import Entrance, EntranceFinder
 from ringback.client.names import ChosenNames
 from ringback.client.trust import CertificateStopError, Place, TrustJudge
 from ringback.net.fetch import Fetcher
@@ -62,6 +64,8 @@ class _Attempt:
         self, address: UserAddress, settings: DiscoverySettings, remembered: Remembered, ledger: Ledger,
         fetcher: Fetcher, pick: Callable[[], float],
     ) -> None:  # fmt: skip
+        self._names = fetcher.names
+        self._entrance: Entrance | None = None
         self._address = address
         self._settings = settings
         self._remembered = remembered
@@ -74,11 +78,14 @@ class _Attempt:
         self._ledger.note(Kind.TYPED, Reason.of("trace.typed", address=self._address), answer=str(self._address))
         domains = self._decide_domains()
         choice = await self._choose(domains, self._remembered.cache)
-        result = await self._find_home(domains, choice)
-        if result.unreachable and choice.decision.source is AuthenticatorSource.CACHED_RECORDS:
-            self._ledger.note(Kind.DECIDED, Reason.of("trace.decided.cache-stale"))
-            choice = await self._choose(domains, None)
+        cached = choice.decision.source is AuthenticatorSource.CACHED_RECORDS
+        result = await (self._find_home_here if cached else self._find_home)(domains, choice)
+        if cached and (result is None or result.unreachable):
+            text = Reason.of("trace.decided.moved" if result is None else "trace.decided.cache-stale")
+            self._ledger.note(Kind.DECIDED, text)
+            choice, self._entrance = await self._choose(domains, None), None
             result = await self._find_home(domains, choice)
+        result = result or HomeResult()
         fault, suggestion = result.fault, ""
         if fault is None:
             fault, suggestion = await self._other_fault(domains, choice)
@@ -96,6 +103,9 @@ class _Attempt:
             entries=self._ledger.entries,
             seconds=self._ledger.seconds,
             remember=self._to_remember(domains, choice) if fault is None else None,
+            stop=self._entrance.stop if self._entrance is not None else None,
+            edge=self._entrance.way if self._entrance is not None and fault is None else None,
+            sign_in=self._entrance.sign_in if self._entrance is not None else None,
         )
 
     def _decide_domains(self) -> DomainDecision:
@@ -140,7 +150,7 @@ class _Attempt:
         if not _decided_already(evidence) and len(domains.excluded) < len(Excluded):
             records, cloud = await self._gatherer.gather(domains)
         found = records or ServiceRecords()
-        location = decide_location(found) if records is not None else _NO_LOCATION
+        location = decide_location(found) if records is not None else _kept_location(evidence)
         if records is not None:
             self._ledger.note(
                 Kind.DECIDED, Reason.of(f"trace.decided.location.{location.location}"), reasons=location.reasons
@@ -170,7 +180,13 @@ class _Attempt:
 
     async def _find_home(self, domains: DomainDecision, choice: _Choice) -> HomeResult:
         decision, manual = choice.decision, self._remembered.manual
-        if decision.authenticator is Authenticator.PROFILE and not decision.through_edge:
+        if decision.through_edge:
+            way = EntranceFinder(self._names, self._settings.judge, self._settings.ca_file, self._ledger)
+            self._entrance = await way.find(
+                self._address, domains.voice_domain, choice.servers, choice.location.reasons, by_hand=manual is not None
+            )
+            return self._entrance.result
+        if decision.authenticator is Authenticator.PROFILE:
             return await self._finder.find(self._address, domains.voice_domain, choice.candidates)
         if decision.authenticator is Authenticator.CALL_MANAGER:
             return await self._finder.find(self._address, domains.voice_domain, choice.candidates)
@@ -180,12 +196,27 @@ class _Attempt:
             return HomeResult(home=found.home)
         return HomeResult()
 
+    async def _find_home_here(self, domains: DomainDecision, choice: _Choice) -> HomeResult | None:
+        """By what was kept, while the name server is asked whether it can still be right: None where this computer is
+        elsewhere by now, which tells sooner than servers that don't answer."""
+        finding = asyncio.create_task(self._find_home(domains, choice), name="home cluster")
+        locating = asyncio.create_task(locate(self._names, domains.voice_domain), name="location")
+        try:
+            await asyncio.wait({finding, locating}, return_when=asyncio.FIRST_COMPLETED)
+            if not finding.done():
+                found = locating.result().location.location
+                if found is not Location.UNKNOWN and found is not choice.location.location:
+                    return None
+            return await finding
+        finally:
+            for task in (finding, locating):
+                task.cancel()
+            await asyncio.gather(finding, locating, return_exceptions=True)
+
     async def _other_fault(self, domains: DomainDecision, choice: _Choice) -> tuple[Fault | None, str]:
         decision = choice.decision
         if decision.authenticator is Authenticator.MESSENGER:
             return faults.cloud_domain(domains.services_domain), ""
-        if decision.through_edge:
-            return faults.outside(domains.services_domain, choice.servers), ""
         if decision.authenticator is not Authenticator.ASK:
             return None, ""
         if len(domains.excluded) == len(Excluded):
@@ -210,6 +241,18 @@ class _Attempt:
         if source is DomainSource.CACHE and cache is not None:
             source = cache.services_source
         return CachedDiscovery(domains.services_domain, source, domains.voice_domain, choice.cloud, records)
+
+
+def _kept_location(evidence: AuthenticatorEvidence) -> LocationDecision:
+    """Where nobody was asked: what the person entered, or where this computer was last time."""
+    manual, kept = evidence.manual, evidence.cached_records
+    if manual is not None:
+        if manual.edge is None:
+            return _NO_LOCATION
+        return LocationDecision(Location.OUTSIDE, (Reason.of("location.manual.edge", server=manual.edge),))
+    if kept.uds or kept.cuplogin:
+        return LocationDecision(Location.INSIDE, (Reason.of("location.kept.inside"),))
+    return LocationDecision(Location.OUTSIDE, (Reason.of("location.kept.outside"),)) if kept.edge else _NO_LOCATION
 
 
 def _decided_already(evidence: AuthenticatorEvidence) -> bool:
@@ -265,7 +308,9 @@ async def discover(
         try:
             async with asyncio.timeout(settings.timeout):
                 found = await attempt.run()
-                return replace(found, stop=trust.stop) if trust is not None and found.certificate is not None else found
+                if trust is None or found.certificate is None or found.stop is not None:
+                    return found
+                return replace(found, stop=trust.stop)
         except TimeoutError:
             return _out_of_time(address, ledger, settings.timeout)
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ringback.client.edge import EdgeWay
 from ringback.client.names import InternetProtocol
 from ringback.client.trust import CertificateStopError, TrustJudge
+from ringback.protocols.edge import EdgeSignIn
 from ringback.rules.addresses import HostPort, UserAddress
 from ringback.rules.authenticator import AuthenticatorDecision, CachedRecords, CloudAnswer, ManualServers
 from ringback.rules.reachability import CertificateFacts
@@ -100,7 +102,9 @@ class Discovery:
     ``servers`` are those of the decision in the order to try. ``home`` is filled where a call manager was found and
     knows the person. ``fault`` says why there is no going on; ``certificate`` is the certificate that was not trusted,
     ``stop`` what the judge said of it. ``suggestion`` is a domain that was probably meant. ``remember`` is what to keep
-    for the next start, or None.
+    for the next start, or None. ``edge`` is the way to the servers where this computer is outside, and ``sign_in`` what
+    the edge says of how people sign in; ``home`` is then what it said, to be looked up once the person has proved
+    who they are.
     """
 
     address: UserAddress
@@ -117,6 +121,8 @@ class Discovery:
     seconds: float
     remember: CachedDiscovery | None
     stop: CertificateStopError | None = None
+    edge: EdgeWay | None = None
+    sign_in: EdgeSignIn | None = None
 
     @property
     def services_domain(self) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+import msgspec
 import structlog
 
 from ringback.client.calling.line import LineSettings
@@ -21,8 +22,11 @@ from ringback.client.contacts.sources.base import Record
 from ringback.client.contacts.sources.context import Login, SourceContext
 from ringback.client.contacts.sources.uds import UdsSource
 from ringback.client.contacts.system_books import own_address_books
+from ringback.client.discovery import locate
+from ringback.client.edge import EdgeRoute, EdgeWay
+from ringback.client.edge.keeping import EdgeKeeper
 from ringback.client.engine.base import Attempt, EngineBase, Found
-from ringback.client.engine.by_hand import name_server, voicemail_servers
+from ringback.client.engine.by_hand import name_server, voice_domain, voicemail_servers
 from ringback.client.engine.connector import Connector, Told
 from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.people_service import ACCOUNT, PeopleService
@@ -52,6 +56,7 @@ from ringback.rules.addresses import Jid, UserAddress
 from ringback.rules.config_changes import Configured
 from ringback.rules.discovery_schedule import Occasion
 from ringback.rules.reasons import Reason
+from ringback.rules.remote_access import Location
 from ringback.rules.sign_in import Method
 from ringback.rules.trace import Kind, Outcome
 
@@ -99,8 +104,9 @@ class Arriving(EngineBase):
         signed = Signed(str(address), credentials, method, bases_of(found.discovery), remember)
         self._last = signed  # a fault from here on needs no new proof
         proven = await found.flow.prove(found.discovery, credentials, method)
+        signed.bases = list(dict.fromkeys([*proven.plan.call_managers, *signed.bases]))
         await self._open_session(address, proven.plan)
-        await self._connect(Attempt(address, found.flow.names, proven, signed))
+        await self._connect(Attempt(address, found.flow.names, proven, signed, way=found.flow.route.now))
 
     async def _return(self, address: UserAddress, signed: Signed) -> None:
         """A known account: its store first, then the servers of last time, then, where these fail, everything anew."""
@@ -122,11 +128,33 @@ class Arriving(EngineBase):
         counted = Configured({}, plan.mode, "") if counts is None else replace(counts, method=signed.method.value)
         proven = Proven(plan, None, counted)
         try:
-            await self._connect(Attempt(address, flow.names, proven, signed, patient=True))
+            way = await self._way_back(flow, address, plan)
+            await self._connect(Attempt(address, flow.names, proven, signed, patient=True, way=way))
         except SignInError as error:
             if error.fault is None:
                 await self.accounts.forget_secrets(str(address))
             raise
+
+    async def _way_back(self, flow: SignInFlow, address: UserAddress, plan: Plan) -> EdgeWay | None:
+        """The way to the servers of last time: asked of the name server each time, since one may be elsewhere by now;
+        where it says nothing, the way of last time."""
+        kept = EdgeWay.of(plan.edge) if plan.edge is not None else None
+        if self._manual.mode == "manual":
+            return kept
+        domain = voice_domain(self._manual) or plan.voice_domain or address.domain
+        found = await locate(flow.names, domain)
+        where = found.location.location
+        if where is Location.UNKNOWN:
+            return kept
+        self.progress.note(
+            Kind.DECIDED, Reason.of(f"trace.decided.location.{where}"), outcome=Outcome.OK,
+            reasons=found.location.reasons,
+        )  # fmt: skip
+        if where is Location.INSIDE:
+            return None
+        if kept is not None and set(found.edges) <= set(kept.edges):
+            return kept
+        return EdgeWay(domain, found.edges, found.location.reasons)
 
     async def _return_anew(self, address: UserAddress, signed: Signed) -> None:
         """Who the person is, is known, but nothing of the servers."""
@@ -165,6 +193,7 @@ class Arriving(EngineBase):
             return
         self.progress.step("connecting", "active", *(server.host for server in plan.servers[:2]))
         self.judge.change_policy(self._base_policy().tightened(plan.trust))
+        self.route.change(attempt.way)
         standing = self.standing = self._stand(attempt)
         if signed.credentials.by_token:
             signed.credentials.watch_end(plan.watch_end)
@@ -173,7 +202,7 @@ class Arriving(EngineBase):
             lambda: self._spawn(self._password_changed(), "signed out"), standing.wants_password, self._ask_certificate
         )
         connector = self._connector = Connector(
-            session, self.progress, attempt.names, self.judge, lambda: self._plan or plan, told
+            session, self.progress, attempt.names, self.judge, lambda: self._plan or plan, told, self.route
         )
         connector.start(signed.credentials)
         if plan.call_managers:
@@ -183,6 +212,8 @@ class Arriving(EngineBase):
             context = self._source_context(session, attempt, None)
             self._spawn(people.run(context), "people")
         self._spawn(self._run_voicemail(session, attempt), "voicemail")
+        self._spawn(self._keep_edge(session, attempt), "edge")
+        self._tell_place()
         self._refetch = Refetch(
             session.board, self.questions, partial(self._fetch_anew, attempt),
             partial(self._use_plan, session, attempt.address),
@@ -217,6 +248,25 @@ class Arriving(EngineBase):
         await self._keep_account(session.people.name(str(session.own)), signed)
         self._ready()
 
+    async def _keep_edge(self, session: Session, attempt: Attempt) -> None:
+        """Keep the way through the edge open, whichever counts; where none does, wait for one."""
+
+        def opened(way: EdgeWay) -> None:
+            self._tell_place()
+            session.try_now()
+            plan = self._plan
+            if plan is not None and plan.edge != way.kept():
+                self._plan = plan = msgspec.structs.replace(plan, edge=way.kept())
+                self._spawn(self.sources.keep_plan(attempt.address, plan), "plan of the edge")
+
+        def failed(way: EdgeWay, reason: Reason) -> None:
+            self.place.set("outside", edge=str(way.edge), reasons=(reason, *way.reasons))
+
+        credentials = attempt.signed.credentials
+        async with Https(attempt.names, self.judge, route=self.route) as https:
+            keeper = self._edge_keeper = EdgeKeeper(self.route, https, credentials, opened, failed)
+            await keeper.run()
+
     async def _keep_account(self, name: str, signed: Signed) -> None:
         credentials = signed.credentials
         await self.accounts.signed_in(
@@ -247,7 +297,7 @@ class Arriving(EngineBase):
             return plan is not None and plan.logout
 
         hooks = StandingHooks(out, self._go_on, keep, logout)
-        return Standing(signed, attempt.names, self.judge, self.questions, hooks)
+        return Standing(signed, attempt.names, self.judge, self.questions, hooks, self.route)
 
     def _go_on(self) -> None:
         """Try at once what waits: something that stood in the way was settled, or the person asks for it."""
@@ -258,6 +308,8 @@ class Arriving(EngineBase):
             standing.signed.credentials.hurry()
         if self._connector is not None:
             self._connector.restart()
+        if self._edge_keeper is not None:
+            self._edge_keeper.hurry()
         session.try_now()
         session.calling.try_now()
         session.voicemail.try_now()
@@ -349,14 +401,14 @@ class Arriving(EngineBase):
             services_domain=attempt.address.domain, call_manager=call_manager,
             parameters={**plan.directory.values, "UdsPhotoUriWithToken": plan.photo_template},
             typed=people.typed_login if people is not None else lambda: None, call_manager_login=password,
-            scheme=decide_scheme(OwnEvidence(session.own, plan.user, uris)),
+            scheme=decide_scheme(OwnEvidence(session.own, plan.user, uris)), route=self.route,
         )  # fmt: skip
 
     async def _run_directory(self, session: Session, people: PeopleService, attempt: Attempt) -> None:
         """Keep a connection to the call manager for as long as the person is signed in."""
         plan, credentials = attempt.proven.plan, attempt.signed.credentials
         bases = plan.call_managers
-        async with CallManager(attempt.names, self.judge, bases, credentials) as call_manager:
+        async with CallManager(attempt.names, self.judge, bases, credentials, self.route) as call_manager:
             context, user = self._source_context(session, attempt, call_manager), attempt.proven.user
             own = UdsSource(context, call_manager).record(user.person) if user is not None else None
             if own is not None:
@@ -381,7 +433,7 @@ class Arriving(EngineBase):
         means = VoicemailMeans(
             voicemail_servers(self._manual, plan.voicemail), attempt.names, self.judge,
             attempt.signed.credentials, plan.voicemail_credentials, certificate,
-            data=self._settings.data,
+            data=self._settings.data, route=self.route,
         )  # fmt: skip
         await session.voicemail.run(means)
 
@@ -394,7 +446,7 @@ class Arriving(EngineBase):
         flow, discovery, home = found.flow, found.discovery, found.discovery.home
         if home is None:
             raise SignInError(Reason.of("sign_in.not_browser"))
-        async with Https(flow.names, self.judge) as https:
+        async with Https(flow.names, self.judge, route=flow.route) as https:
             server = Authorization(https, [way.issuer, *bases_of(discovery)])
             try:
                 code = server.code_of(pairs, way.state)
@@ -410,7 +462,8 @@ class Arriving(EngineBase):
         """Let the call manager know beside the loop: the person need not wait for it."""
         hooks = StandingHooks(lambda _: None, lambda: None, _keep_nothing, lambda: False)
         names = ChosenNames(name_server(self._settings, self._manual), self._manual.internet_protocol)
-        standing = Standing(signed, names, self.judge, QuestionBoard(lambda: None), hooks)
+        route = EdgeRoute(self.route.now)
+        standing = Standing(signed, names, self.judge, QuestionBoard(lambda: None), hooks, route)
         task = asyncio.create_task(standing.revoke(), name="goodbye")
         self._goodbyes.add(task)
         task.add_done_callback(self._goodbyes.discard)

@@ -11,6 +11,8 @@ import structlog
 import ringback
 from ringback.client.configuration.plan import Plan
 from ringback.client.discovery import Discovery
+from ringback.client.edge import EdgeRoute, EdgeWay
+from ringback.client.edge.keeping import EdgeKeeper
 from ringback.client.engine.connector import Connector
 from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.list_service import ListService
@@ -39,7 +41,9 @@ from ringback.client.trust import TrustJudge, TrustPolicy
 from ringback.net.names import NameClient
 from ringback.net.tls import platform_fips
 from ringback.rules.addresses import AddressError, UserAddress
+from ringback.rules.directory_settings import uses_ldap
 from ringback.rules.reasons import Reason
+from ringback.rules.services_outside import OutsideEvidence, missing_outside
 from ringback.rules.sign_in import SignInDecision
 from ringback.rules.trace import Entry
 
@@ -57,13 +61,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """All that a session begins with. ``patient``: what is kept is shown already, so keep trying."""
+    """All that a session begins with. ``patient``: what is kept is shown already, so keep trying. ``way``: the way to
+    its servers, None where they are reached directly."""
 
     address: UserAddress
     names: NameClient
     proven: Proven
     signed: Signed
     patient: bool = False
+    way: EdgeWay | None = None
 
 
 class EngineBase:
@@ -75,6 +81,8 @@ class EngineBase:
         self.progress = Progress(self._progress_changed, self._trace_grew)
         self.place = PlaceBoard(self.events, utc_now)
         self.session: Session | None = None
+        self.route = EdgeRoute()
+        self._edge_keeper: EdgeKeeper | None = None
         self._plan: Plan | None = None
         self._manual = ManualSettings()
         self._found: Found | None = None
@@ -180,6 +188,24 @@ class EngineBase:
             product_mode=plan.mode,
             reasons=plan.reasons,
         )
+
+    def _tell_place(self) -> None:
+        """Tell where the person is by the way that counts now, why, and what is missing there."""
+        way, plan = self.route.now, self._plan
+        if plan is None:
+            return
+        if way is None:
+            if self._manual.mode == "manual":  # nobody looked where this is
+                self.place.set("")
+            else:
+                self.place.set("inside", reasons=(Reason.of("location.now.inside"),))
+            return
+        evidence = OutsideEvidence(
+            messages=plan.messages, calls=plan.calls, ldap=uses_ldap(plan.directory.values), access=way.access,
+            sip=bool(way.sip) or not way.opened,
+        )  # fmt: skip
+        missing = [(row.id, row.reason) for row in missing_outside(evidence)]
+        self.place.set("outside", edge=str(way.edge), reasons=way.reasons, missing=missing)
 
     def account(self) -> Account | None:
         """How the person is signed in."""

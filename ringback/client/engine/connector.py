@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from ringback.client.configuration.plan import Plan
+from ringback.client.edge import EdgeRoute
 from ringback.client.engine.errors import SignInError
 from ringback.client.engine.progress import Progress
 from ringback.client.engine.session import Session
@@ -21,6 +22,7 @@ from ringback.client.engine.signin import presence_fault
 from ringback.client.identity.credentials import Credentials
 from ringback.client.messaging.bearer import Bearer
 from ringback.client.messaging.connection import Target
+from ringback.client.messaging.errors import NotConnectedError
 from ringback.client.messaging.happenings import Account
 from ringback.client.messaging.stream import StreamEnd
 from ringback.client.trust import CertificateStopError, TrustJudge
@@ -58,7 +60,10 @@ class Connector:
         judge: TrustJudge,
         plan: Callable[[], Plan],
         told: Told,
+        route: EdgeRoute | None = None,
     ) -> None:
+        """``route``: says whether servers are reached through an edge now; None: never."""
+        self._route = route or EdgeRoute()
         self._session = session
         self._progress = progress
         self._names = names
@@ -83,7 +88,9 @@ class Connector:
             self._session.board.set("messages", "off", reasons=tuple(plan.reasons))
             self._settle(None)
             return
-        server = str(plan.servers[0]) if plan.servers else plan.domain
+        way = self._route.now
+        servers = plan.servers if way is None else way.xmpp
+        server = str(servers[0]) if servers else plan.domain
         self._session.board.set("messages", "connecting", server=server)
         self._task = asyncio.create_task(self._run(Account(self._session.own, credentials)), name="session")
 
@@ -117,7 +124,12 @@ class Connector:
             self._settle(reason)
 
     async def _targets(self) -> list[Target]:
-        return [Target(server) for server in self._plan().servers]
+        way = self._route.now
+        if way is None:
+            return [Target(server) for server in self._plan().servers]
+        if not way.xmpp:
+            raise NotConnectedError(Reason.of("edge.problem.not_open", edge=way.edge.host))
+        return [Target(server, edge=True) for server in way.xmpp]
 
     async def _resolve(self, host: str) -> list[str]:
         answer = await self._names.addresses(host)

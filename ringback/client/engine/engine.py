@@ -179,7 +179,7 @@ class Engine(Arriving):
         elif found is not None and found.discovery.home is not None:
             if not found.decision.method.gives_tokens:
                 raise EngineError(Reason.of("sign_in.not_browser"))
-            async with Https(found.flow.names, self.judge) as https:
+            async with Https(found.flow.names, self.judge, route=found.flow.route) as https:
                 question = Authorization(https, bases_of(found.discovery)).browser_question(
                     redirect,
                     hint=found.discovery.home.user,

@@ -95,7 +95,7 @@ class PeopleSources:
                 ldap=uses_ldap(context.parameters) and "ldap" in self.openers,
                 uds_set=server_type == "UDS",
                 ldap_fails=ldap_fails,
-                outside=context.outside,
+                outside=context.is_outside,
                 local_allowed=context.parameter(LOCAL_SEARCH, "true").lower() != "false",
             )
         )

@@ -71,4 +71,4 @@ class Refetch:
 
 
 def _moved(plan: Plan, found: Plan) -> Plan:
-    return msgspec.structs.replace(plan, presence=found.presence, call_managers=found.call_managers)
+    return msgspec.structs.replace(plan, presence=found.presence, call_managers=found.call_managers, edge=found.edge)

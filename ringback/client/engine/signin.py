@@ -12,12 +12,16 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from msgspec.structs import replace as with_fields
 from yarl import URL
 
 from ringback.client.configuration.fetch import ConfigurationFaultError, ConfigurationFetcher
 from ringback.client.configuration.plan import XMPP_PORT, Plan
-from ringback.client.discovery import Discovery, DiscoverySettings, Remembered, discover
+from ringback.client.discovery import Discovery, DiscoverySettings, HomeCluster, Remembered, discover
 from ringback.client.discovery.ledger import Ledger
+from ringback.client.edge import EdgeProblemError, EdgeRoute, EdgeWay
+from ringback.client.edge.asking import EdgePasswordError, EdgeStopError
+from ringback.client.edge.entering import Entering, HomeFaultError
 from ringback.client.engine.by_hand import UDS_PORT, file_places, manual_servers, name_server
 from ringback.client.engine.errors import SignInError
 from ringback.client.engine.progress import Progress
@@ -42,7 +46,7 @@ from ringback.client.identity.credentials import Credentials
 from ringback.client.identity.https import Https
 from ringback.client.identity.keeper import TokenKeeper, Tokens
 from ringback.client.names import ChosenNames
-from ringback.client.trust import CertificateStopError, TrustJudge
+from ringback.client.trust import TrustJudge
 from ringback.net.names import order_srv
 from ringback.protocols.oauth.grants import AUTHORIZE_PATH, TOKEN_PATH
 from ringback.protocols.oauth.probe import PATH as PROBE_PATH
@@ -90,6 +94,7 @@ class SignInFlow:
         self.servers = manual_servers(manual)
         self._progress = progress
         self.names = ChosenNames(name_server(settings, manual), manual.internet_protocol)
+        self.route = EdgeRoute()
 
     async def find(self, address: UserAddress, remembered: Remembered) -> Discovery:
         """Find who checks the password. Raises SignInError with the fault."""
@@ -112,6 +117,7 @@ class SignInFlow:
             if discovery.stop is not None:
                 progress.set(certificate=certificate_question(discovery.stop, discovery.fault.what))
             raise SignInError(discovery.fault.what, discovery.fault)
+        self.route.change(discovery.edge)
         progress.step("services", "done", *(str(server) for server in discovery.servers[:2]))
         if discovery.home is not None:
             progress.step("home", "done", discovery.home.host)
@@ -152,8 +158,10 @@ class SignInFlow:
     async def ask_how(self, discovery: Discovery) -> SignInDecision:
         """How the person signs in there, noted in the trace. Raises SignInError where this client can't."""
         evidence = SignInEvidence(home=discovery.home is not None)
-        if discovery.home is not None:
-            async with Https(self.names, self._judge) as https:
+        if discovery.sign_in is not None:
+            evidence = SignInEvidence(True, True, discovery.sign_in.single_sign_on, discovery.sign_in.tokens)
+        elif discovery.home is not None:
+            async with Https(self.names, self._judge, route=self.route) as https:
                 evidence = await self._probe(Authorization(https, bases_of(discovery)))
         decision = decide_sign_in(evidence)
         self._progress.note(
@@ -186,7 +194,7 @@ class SignInFlow:
             return Credentials(home.user if home is not None else discovery.address.user, password)
         self._progress.step("identity", "active", home.host)
         credentials = Credentials(home.user, password, TokenKeeper())
-        async with Https(self.names, self._judge) as https:
+        async with Https(self.names, self._judge, route=self.route) as https:
             server = Authorization(https, bases_of(discovery))
             credentials.take(await self._password_to_tokens(server, credentials, str(discovery.address)))
         return credentials
@@ -206,7 +214,7 @@ class SignInFlow:
             raise SignInError(Reason.of("sign_in.browser.refused", server=error.server, why=error.detail)) from error
         except UnavailableError as error:
             self._note_proof(asked, question, host, error.detail, began, Outcome.FAILED)
-            raise self._unreachable(error.server or host, error.status, error.detail, error.stop) from error
+            raise self._unreachable(error.server or host, error) from error
         self._note_proof(asked, question, host, "a code, then tokens", began, Outcome.OK)
         return credentials.received(answer, server.issuer)
 
@@ -223,7 +231,7 @@ class SignInFlow:
             raise SignInError(Reason.of("sign_in.browser.refused", server=error.server, why=error.detail)) from error
         except UnavailableError as error:
             self._note_proof(asked, question, host, error.detail, began, Outcome.FAILED)
-            raise self._unreachable(error.server or host, error.status, error.detail, error.stop) from error
+            raise self._unreachable(error.server or host, error) from error
         self._note_proof(asked, question, host, answer.user_id, began, Outcome.OK)
         if answer.user_id and answer.user_id.casefold() != discovery_user.casefold():
             with contextlib.suppress(AuthorizationError):  # nobody uses it: it ends by itself, too
@@ -245,10 +253,15 @@ class SignInFlow:
             plan = await self._plan_without_call_manager(discovery)
             progress.step("identity", "active", *(server.host for server in plan.servers[:1]))
             return Proven(plan, None)
-        bases = cluster_bases(home.base, home.servers)
         progress.step("identity", "active", home.host)
+        if self.route.now is not None:
+            home = await self._go_through(self.route.now, discovery, credentials)
+            discovery = replace(discovery, home=home)
+        bases = cluster_bases(home.base, home.servers)
         async with AsyncExitStack() as stack:
-            call_manager = await stack.enter_async_context(CallManager(self.names, self._judge, bases, credentials))
+            call_manager = await stack.enter_async_context(
+                CallManager(self.names, self._judge, bases, credentials, self.route)
+            )
             user = await self._user(call_manager, discovery)
             progress.step("identity", "done", call_manager.server)
             progress.step("connecting", "active", call_manager.server)
@@ -266,8 +279,27 @@ class SignInFlow:
         plan = fetched.plan
         if discovery.decision.authenticator is Authenticator.PRESENCE:  # by hand: that server and no other
             plan = replace_presence(plan, discovery.servers)
+        if self.route.now is not None:
+            plan = with_fields(plan, edge=self.route.now.kept())
         settings = {name: setting.value for name, setting in fetched.settings.items()}
         return Proven(plan, user, Configured(settings, plan.mode, method.value))
+
+    async def _go_through(self, way: EdgeWay, discovery: Discovery, credentials: Credentials) -> HomeCluster:
+        """Open the way through the edge and find the person's home cluster behind it. Raises SignInError."""
+        entering = Entering(self.names, self._judge, self.route, self._ledger())
+        try:
+            return await entering.enter(way, discovery.address, credentials)
+        except EdgePasswordError as error:
+            wrong = Reason.of("engine.password_wrong", address=discovery.address)
+            raise SignInError(error.reason if credentials.by_token else wrong) from error
+        except EdgeStopError as error:
+            fault = faults.edge_closed(way.domain, way.edge.host, error.reason)
+            self._progress.set(certificate=certificate_question(error.stop, fault.what))
+            raise SignInError(fault.what, fault) from error
+        except EdgeProblemError as error:
+            raise closed(way.domain, way.edge.host, error.reason) from error
+        except HomeFaultError as error:
+            raise SignInError(error.fault.what, error.fault) from error
 
     async def _user(self, call_manager: CallManager, discovery: Discovery) -> User:
         began = self._progress.seconds
@@ -284,20 +316,23 @@ class SignInFlow:
             raise SignInError(error.reason) from error
         except CallManagerError as error:
             self._note_proof(asked, question, server, error.detail, began, Outcome.FAILED)
-            raise self._unreachable(error.server or server, error.status, error.detail, error.stop) from error
+            raise self._unreachable(error.server or server, error) from error
         self._note_proof(asked, question, server, "HTTP 200", began, Outcome.OK)
         return user
 
-    def _unreachable(self, server: str, status: int, detail: str, stop: CertificateStopError | None) -> SignInError:
+    def _unreachable(self, server: str, error: UnavailableError | CallManagerError) -> SignInError:
         """The fault of a call manager that was of no use; a certificate in the way becomes a question."""
+        stop, way = error.stop, self.route.now
+        if error.reason is not None and way is not None:
+            return closed(way.domain, way.edge.host, error.reason)
         where = HostPort(server.rpartition(":")[0] or server, UDS_PORT)
         considered = stop.considered if stop is not None else None
         failure = ServerFailure(
             where,
             considered.obstacle if considered is not None else None,
             considered.facts if considered is not None else None,
-            status=status,
-            detail=detail,
+            status=error.status,
+            detail=error.detail,
         )
         fault = faults.home_unreachable(where.host, failure)
         if stop is not None:
@@ -357,10 +392,14 @@ def cluster_bases(base: str, servers: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(rows))
 
 
+def closed(domain: str, edge: str, reason: Reason) -> SignInError:
+    """The edge lets nobody through, for ``reason``."""
+    fault = faults.edge_closed(domain, edge, reason)
+    return SignInError(fault.what, fault)
+
+
 def replace_presence(plan: Plan, servers: Sequence[HostPort]) -> Plan:
     """The plan with other presence servers."""
-    from msgspec.structs import replace as with_fields  # noqa: PLC0415 (its name is taken here)
-
     return with_fields(plan, presence=[str(server) for server in servers]) if servers else plan
 
 

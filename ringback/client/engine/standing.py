@@ -14,6 +14,7 @@ import msgspec
 import structlog
 from yarl import URL
 
+from ringback.client.edge import EdgeRoute
 from ringback.client.engine.errors import EngineError
 from ringback.client.engine.questions import QuestionBoard
 from ringback.client.engine.ways import Way
@@ -24,6 +25,7 @@ from ringback.client.identity.authorization import (
     BrowserQuestion,
     GrantRefusedError,
     PasswordRefusedError,
+    UnavailableError,
 )
 from ringback.client.identity.credentials import Credentials
 from ringback.client.identity.https import Https
@@ -91,8 +93,16 @@ class Standing:
     """One session's. ``run`` it for as long as the session lives, where the person signed in by tokens."""
 
     def __init__(
-        self, signed: Signed, names: NameClient, judge: TrustJudge, questions: QuestionBoard, hooks: StandingHooks
+        self,
+        signed: Signed,
+        names: NameClient,
+        judge: TrustJudge,
+        questions: QuestionBoard,
+        hooks: StandingHooks,
+        route: EdgeRoute | None = None,
     ) -> None:
+        """``route``: as of ``Https``."""
+        self._route = route or EdgeRoute()
         self.signed = signed
         self._names = names
         self._judge = judge
@@ -104,7 +114,7 @@ class Standing:
         return Authorization(https, self.signed.bases)
 
     def _https(self) -> Https:
-        return Https(self._names, self._judge)
+        return Https(self._names, self._judge, route=self._route)
 
     async def run(self) -> None:
         """Keep the tokens fresh until cancelled."""
@@ -165,7 +175,7 @@ class Standing:
             wrong = Reason.of("engine.password_wrong", address=self.signed.address)
             self._wrong(locked if error.locked else wrong)
         except AuthorizationError as error:
-            self._wrong(Reason.of("sign_in.browser.refused", server=error.server, why=error.detail))
+            self._wrong(_words(error))
         else:
             credentials.password = password  # until the first service says that a token does
             await self._renewed(credentials.received(answer, server.issuer))
@@ -192,7 +202,7 @@ class Standing:
             else:
                 self._wrong(Reason.of("sign_in.browser.refused", server=error.server, why=error.detail))
         except AuthorizationError as error:
-            self._wrong(Reason.of("sign_in.browser.refused", server=error.server, why=error.detail))
+            self._wrong(_words(error))
         else:
             if answer.user_id and answer.user_id.casefold() != credentials.user.casefold():
                 who = {"server": self.signed.who_asks, "found": answer.user_id, "wanted": credentials.user}
@@ -223,3 +233,8 @@ class Standing:
         question = self._questions.now.again
         if question is not None:
             self._questions.ask_again(msgspec.structs.replace(question, quietly=False, wrong_password=reason))
+
+
+def _words(error: AuthorizationError) -> Reason:
+    reason = error.reason if isinstance(error, UnavailableError) else None
+    return reason or Reason.of("sign_in.browser.refused", server=error.server, why=error.detail)

@@ -34,6 +34,7 @@ from ringback.protocols.oauth.grants import (
     new_verifier,
 )
 from ringback.protocols.oauth.probe import Probe, ProbeError
+from ringback.rules.reasons import Reason
 
 NO_BROWSER = f"http://127.0.0.1:1{RETURN_PATH}"
 """The return address where no browser takes part: it is only read out of the answer, never opened."""
@@ -51,15 +52,22 @@ class AuthorizationError(Exception):
 class UnavailableError(AuthorizationError):
     """No answer that says anything of the person: nobody is reached, or the server is in trouble. To be tried again,
     after ``wait`` seconds where the server says so; ``status`` is 0 where there was no answer. ``stop``: its
-    certificate stands in the way."""
+    certificate stands in the way; ``reason``: the edge does, with its sentence."""
 
     def __init__(
-        self, server: str, detail: str, status: int = 0, wait: float = 0.0, stop: CertificateStopError | None = None
+        self,
+        server: str,
+        detail: str,
+        status: int = 0,
+        wait: float = 0.0,
+        stop: CertificateStopError | None = None,
+        reason: Reason | None = None,
     ) -> None:
         super().__init__(server, detail)
         self.status = status
         self.wait = wait
         self.stop = stop
+        self.reason = reason
 
 
 class PasswordRefusedError(AuthorizationError):
@@ -122,7 +130,8 @@ class Authorization:
         request = AuthorizeRequest(
             "code", RINGBACK_CLIENT, redirect, state, challenge_of(verifier), prompt=prompt, hint=hint
         )
-        return BrowserQuestion(request.url(self.issuer), state, verifier, redirect, self.issuer)
+        url = str(self._https.address_of(URL(request.url(self.issuer), encoded=True)))
+        return BrowserQuestion(url, state, verifier, redirect, self.issuer)
 
     async def by_password(self, user: str, password: str) -> TokenResponse:
         """Tokens for a password. Raises PasswordRefusedError, GrantRefusedError, UnavailableError."""
@@ -189,7 +198,9 @@ class Authorization:
                 answer = await self._https.request(method, target, headers, form=form)
             except HttpsError as error:
                 stop = error.stop if isinstance(error, CertificateProblemError) else None
-                problem = UnavailableError(base.host or "", error.detail, stop=stop)
+                problem = UnavailableError(
+                    base.host or "", error.detail, error.status, error.wait, stop=stop, reason=error.reason
+                )
                 continue
             if answer.status >= 500:
                 problem = UnavailableError(

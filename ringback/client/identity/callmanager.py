@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 from yarl import URL
 
+from ringback.client.edge import EdgeRoute
 from ringback.client.identity.credentials import Credentials, NoTokenError
 from ringback.client.identity.https import Answer, CertificateProblemError, Https, HttpsError
 from ringback.client.trust import CertificateStopError, TrustJudge
@@ -30,15 +31,23 @@ _T = TypeVar("_T")
 class CallManagerError(Exception):
     """A call manager gave no usable answer; ``server`` is whom we asked, ``status`` 0 where there was none.
 
-    ``stop``: its certificate stands in the way.
+    ``stop``: its certificate stands in the way; ``reason``: the edge does, with its sentence.
     """
 
-    def __init__(self, server: str, detail: str, status: int = 0, stop: CertificateStopError | None = None) -> None:
+    def __init__(
+        self,
+        server: str,
+        detail: str,
+        status: int = 0,
+        stop: CertificateStopError | None = None,
+        reason: Reason | None = None,
+    ) -> None:
         super().__init__(f"{server}: {detail}")
         self.server = server
         self.detail = detail
         self.status = status
         self.stop = stop
+        self.reason = reason
 
 
 class WrongPasswordError(CallManagerError):
@@ -50,18 +59,25 @@ class TokenRefusedError(CallManagerError):
 
     def __init__(self, server: str, reason: Reason) -> None:
         super().__init__(server, "the token was refused", 401)
-        self.reason = reason
+        self.reason: Reason = reason
 
 
 class CallManager:
     """One person at the home cluster. An async context manager; every method raises CallManagerError."""
 
-    def __init__(self, names: NameClient, judge: TrustJudge, bases: Sequence[str], credentials: Credentials) -> None:
-        """``bases``: ``https://host:port/cucm-uds`` of the nodes in the order to try."""
+    def __init__(
+        self,
+        names: NameClient,
+        judge: TrustJudge,
+        bases: Sequence[str],
+        credentials: Credentials,
+        route: EdgeRoute | None = None,
+    ) -> None:
+        """``bases``: ``https://host:port/cucm-uds`` of the nodes in the order to try. ``route``: as of ``Https``."""
         self._bases = [base.rstrip("/") for base in bases]
         self._user = credentials.user
         self._credentials = credentials
-        self._https = Https(names, judge, cookies=not credentials.by_token)
+        self._https = Https(names, judge, cookies=not credentials.by_token, route=route)
 
     async def __aenter__(self) -> Self:
         await self._https.__aenter__()
@@ -167,7 +183,7 @@ class CallManager:
         except CertificateProblemError as error:
             raise CallManagerError(error.server, error.detail, stop=error.stop) from error
         except HttpsError as error:
-            raise CallManagerError(error.server, error.detail) from error
+            raise CallManagerError(error.server, error.detail, error.status, reason=error.reason) from error
 
     def _read(self, parse: Callable[[bytes], _T], answer: Answer) -> _T:
         try:

@@ -53,6 +53,7 @@ class Credentials:
         self._clock = clock
         self._changed = asyncio.Event()
         self._woken = asyncio.Event()
+        self._spoiled = ""
 
     def __repr__(self) -> str:
         return f"Credentials({self.user!r})"
@@ -76,7 +77,8 @@ class Credentials:
 
     def token_now(self) -> str:
         """The access token that may be sent now; empty: none."""
-        return (self._keeper.access(self._clock()) or "") if self._keeper is not None else ""
+        token = (self._keeper.access(self._clock()) or "") if self._keeper is not None else ""
+        return token if token != self._spoiled else ""
 
     async def token(self, seconds: float = WAIT_SECONDS) -> str:
         """The access token to send, after the one that is being fetched has come. Raises NoTokenError."""
@@ -86,7 +88,7 @@ class Credentials:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not self.over:
-                    if token := keeper.access(self._clock()):
+                    if token := self.token_now():
                         return token
                     if keeper.state is State.WAITING:
                         break
@@ -115,6 +117,19 @@ class Credentials:
         if token := self.token_now():
             self._need().refused(token, self._clock())
             self._woken.set()
+
+    def spoil(self, authorization: str) -> None:
+        """The edge refused what stood in this header. It counts such tries and shuts out who makes them, so that token
+        goes to nobody any more, and another one is fetched at once."""
+        token = authorization.removeprefix("Bearer ")
+        if self._keeper is not None and token and token == self._keeper.access(self._clock()):
+            self._spoiled = token
+            self._keeper.refused(token, self._clock())
+            self._woken.set()
+
+    async def proof(self) -> str:
+        """The Authorization header to send now. Raises NoTokenError."""
+        return f"Bearer {await self.token()}" if self.by_token else self.basic()
 
     def hurry(self) -> None:
         """The network changed, or somebody asks: waiting times need not be waited for."""
@@ -178,7 +193,7 @@ class Credentials:
             keeper.ended(refresh.number, end_of(error, keeper.tokens, self._clock()))
         except UnavailableError as error:
             kind = "answer" if error.status else "network"
-            reason = Reason.of(f"tokens.trouble.{kind}", server=error.server, why=error.detail)
+            reason = error.reason or Reason.of(f"tokens.trouble.{kind}", server=error.server, why=error.detail)
             keeper.failed(refresh.number, reason, self._clock(), wait=error.wait)
         else:
             keeper.refreshed(

@@ -16,8 +16,8 @@ class MessagingError(Exception):
 class NotConnectedError(MessagingError):
     """There is no session at the moment; what was asked needs one."""
 
-    def __init__(self) -> None:
-        super().__init__(Reason.of("presence.not_connected"))
+    def __init__(self, reason: Reason | None = None) -> None:
+        super().__init__(reason or Reason.of("presence.not_connected"))
 
 
 class RequestFailedError(MessagingError):

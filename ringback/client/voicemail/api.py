@@ -250,7 +250,7 @@ class VoicemailApi:
             except CertificateProblemError as error:
                 raise UnreachableError(server.host, error.detail, error.stop) from error
             except HttpsError as error:
-                raise UnreachableError(server.host, error.detail) from error
+                raise UnreachableError(server.host, error.detail, reason=error.reason) from error
             if answer.status != 401:
                 return _good(server.host, answer)
             await self._prover.refused(proof, value)

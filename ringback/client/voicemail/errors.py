@@ -12,10 +12,13 @@ class VoicemailError(EngineError):
 
 
 class UnreachableError(VoicemailError):
-    """No usable answer came: the service is away, or what answers is none. ``stop``: its certificate is in the way."""
+    """No usable answer came: the service is away, or what answers is none. ``stop``: its certificate is in the way;
+    ``reason``: the edge is, with its sentence."""
 
-    def __init__(self, server: str, why: str, stop: CertificateStopError | None = None) -> None:
-        super().__init__(Reason.of("voicemail.no_answer", server=server, why=why))
+    def __init__(
+        self, server: str, why: str, stop: CertificateStopError | None = None, reason: Reason | None = None
+    ) -> None:
+        super().__init__(reason or Reason.of("voicemail.no_answer", server=server, why=why))
         self.server = server
         self.stop = stop
 

@@ -46,6 +46,6 @@ class Listener:
         except CertificateProblemError as error:
             raise UnreachableError(host, error.detail, error.stop) from error
         except HttpsError as error:
-            raise UnreachableError(host, error.detail) from error
+            raise UnreachableError(host, error.detail, reason=error.reason) from error
         except (GarbledError, SessionOverError) as error:
             raise UnreachableError(host, str(error)) from error

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import structlog
 
 from ringback.client.contacts.numbers import digits
+from ringback.client.edge import EdgeRoute
 from ringback.client.events import EventsLostError
 from ringback.client.host.wire_calls import PhoneChanged
 from ringback.client.host.wire_people import PeopleChanged
@@ -65,7 +66,8 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class VoicemailMeans:
     """What a connection needs. ``servers`` in the order to try; ``source``: the service profile's word on accounts;
-    ``certificate`` hears of certificates that need the person's word; ``data``: where this machine keeps things."""
+    ``certificate`` hears of certificates that need the person's word; ``data``: where this machine keeps things;
+    ``route``: as of ``Https``."""
 
     servers: Sequence[HostPort]
     names: NameClient
@@ -75,6 +77,7 @@ class VoicemailMeans:
     certificate: Callable[[UnreachableError], None] = lambda _: None
     notify_port: int = NOTIFY_PORT
     data: Path | None = None
+    route: EdgeRoute | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,7 @@ class Voicemail:
                 await asyncio.get_running_loop().create_future()
             prover = Prover(self._session.store, means.credentials, means.source)
             await prover.load()
-            async with Https(means.names, means.judge) as https:
+            async with Https(means.names, means.judge, route=means.route) as https:
                 api = VoicemailApi(https, means.servers, prover)
                 keeper = Keeper(api, prover, self._session.store, self._card, self._book, self.shelf)
                 await keeper.load()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ringback.client.edge import EdgeRoute
 from ringback.client.identity.callmanager import CallManager
 from ringback.client.trust import TrustJudge
 from ringback.net.names import NameClient
@@ -35,7 +36,8 @@ class SourceContext:
     ``call_manager``: the home cluster's user data service, None where there is none. ``typed``: what the person typed
     for the directory itself; ``call_manager_login``: the cluster's user id and password, None where only a token is
     held (``LDAP_UseCredentialsFrom``). Both are asked at each bind and never kept. ``outside``: the company network is
-    not reachable directly. ``region``: ISO 3166 code in which national numbers are read, or empty.
+    not reachable directly, whatever ``route`` says, which tells how servers are reached now. ``region``: ISO 3166 code
+    in which national numbers are read, or empty.
     ``folder``: where a source may look for files of the person; None: nowhere. ``clock``: seconds since 1970.
     """
 
@@ -50,10 +52,16 @@ class SourceContext:
     typed: Callable[[], Login | None] = no_login
     call_manager_login: Callable[[], Login | None] = no_login
     outside: bool = False
+    route: EdgeRoute = field(default_factory=EdgeRoute)
     scheme: AddressScheme | None = None
     region: str = ""
     folder: Path | None = None
     clock: Callable[[], float] = time.time
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether the company network is out of direct reach now."""
+        return self.outside or self.route.outside
 
     def jid_of(self, user: str = "", uris: Iterable[str] = ()) -> str:
         """The bare Jabber identifier of somebody with this user id and these URIs; empty: none can be made."""

@@ -87,7 +87,7 @@ async def open_ldap(context: SourceContext, environment: Mapping[str, str] | Non
     """Find the directory and connect. ``environment``: the variables to look into, else the process's own. Raises
     SourceError: ``contacts.source.login_needed`` where it wants somebody, ``CertificateNeededError`` for a certificate
     that the person may accept."""
-    if context.outside:
+    if context.is_outside:
         raise SourceError(Reason.of("ldap.source.outside"))
     settings = read_directory_settings(context.parameters)
     evidence = DirectoryEvidence(settings, os.environ if environment is None else environment, context.services_domain)
@@ -271,7 +271,7 @@ class LdapSource:
 
     async def _fetched(self, address: str) -> bytes | None:
         try:
-            async with Https(self._context.names, self._context.judge) as https:
+            async with Https(self._context.names, self._context.judge, route=self._context.route) as https:
                 answer = await https.request("GET", URL(address))
         except (HttpsError, ValueError):
             return None  # a picture that can't be had is no news

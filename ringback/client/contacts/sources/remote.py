@@ -78,7 +78,7 @@ class RemoteSource:
             self._base = URL()
         if self._base.scheme != "https" or not self._base.host:
             raise SourceError(Reason.of("contacts.source.address", name=name, address=address))
-        self._https = Https(context.names, context.judge)
+        self._https = Https(context.names, context.judge, route=context.route)
         self._open = False
 
     async def __aenter__(self) -> Self:
