@@ -12,6 +12,7 @@ from ringback.deployment.identity_provider import check_identity_provider
 from ringback.deployment.ldap_authentication import check_ldap_authentication
 from ringback.deployment.lines import Path
 from ringback.deployment.model import Deployment, Node
+from ringback.deployment.remote_access import check_remote_access
 from ringback.deployment.networks import check_networks
 from ringback.deployment.sign_in import check_sign_in
 from ringback.deployment.voicemail_checks import check_voicemail
@@ -49,6 +50,7 @@ def check(deployment: Deployment) -> Iterator[Found]:
     yield from check_identity_provider(deployment)
     yield from check_directories(deployment)
     yield from check_edge(deployment)
+    yield from check_remote_access(deployment)
     yield from check_networks(deployment)
 
 

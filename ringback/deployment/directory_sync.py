@@ -11,15 +11,17 @@ from ringback.deployment.entity import Entity
 
 class FeatureGroup(Entity, frozen=True, kw_only=True):
     """What new people of a directory get: whether they are at ``home`` in the agreement's cluster, ``presence``, the
-    service ``profile``, softphones of the kinds ``devices`` and a line on them. Its number is made of the telephone
-    number by ``number_mask`` (``8XXX``: each X takes a digit, from the right; none: the last digits, as for people of
-    the file); where that is taken, or there is none, it is the next free one of ``number_pool`` (``["2500-2599"]``).
+    service ``profile``, ``user_profile``, softphones of the kinds ``devices`` and a line on them. Its number is made of
+    the telephone number by ``number_mask`` (``8XXX``: each X takes a digit, from the right; none: the last digits, as
+    for people of the file); where that is taken, or there is none, it is the next free one of ``number_pool``
+    (``["2500-2599"]``).
     """
 
     name: str
     home: bool = True
     presence: bool = True
     profile: str = ""
+    user_profile: str = ""
     devices: list[Literal["CSF", "TAB", "BOT", "TCT"]] = field(default_factory=lambda: ["CSF"])
     configuration_file: str = ""
     number_mask: str = ""

@@ -13,6 +13,7 @@ from ringback.deployment.entity import Entity
 from ringback.deployment.identity_provider import IdentityProviderRows, SingleSignOnRows
 from ringback.deployment.ldap_authentication import LdapAuthentication
 from ringback.deployment.networks import Network, NetworkName, View
+from ringback.deployment.remote_access import AccessOf, UserProfile
 from ringback.deployment.security import SecurityOptions
 from ringback.deployment.sign_in import SignIn
 from ringback.deployment.voicemail import VoicemailOptions
@@ -110,7 +111,8 @@ class Person(Entity, frozen=True, kw_only=True):
     ``ldap``: the password is that of ``[ldap-authentication]``, and none stands here.
     ``second_factor`` is the secret of one-time codes (base32), asked for by the deployment's identity provider. ``pin``
     opens the person's mailbox by telephone; like the password it is hashed at the first start. ``locale`` (``de_DE``)
-    is the language that the mailbox speaks; ``voicemail`` False: there is no mailbox.
+    is the language that the mailbox speaks; ``voicemail`` False: there is no mailbox. What may be used from outside is
+    said by ``remote_access`` (and ``remote_access_on`` for kinds of clients), else by ``user_profile``.
     """
 
     user: str
@@ -137,6 +139,9 @@ class Person(Entity, frozen=True, kw_only=True):
     pin: str = ""
     locale: str = ""
     voicemail: bool = True
+    user_profile: str = ""
+    remote_access: AccessOf = ""
+    remote_access_on: dict[Literal["desktop", "phone", "tablet"], AccessOf] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -227,6 +232,7 @@ class Deployment(Entity, frozen=True, kw_only=True):
     ldap_authentication: LdapAuthentication = field(default_factory=LdapAuthentication)
     ldap_directory: list[LdapDirectory] = field(default_factory=list)
     feature_group: list[FeatureGroup] = field(default_factory=list)
+    user_profile: list[UserProfile] = field(default_factory=list)
     directory_search: DirectorySearch = field(default_factory=DirectorySearch)
     user_search: UserSearch = field(default_factory=UserSearch)
     single_sign_on: SingleSignOnRows = field(default_factory=SingleSignOnRows)

@@ -127,6 +127,7 @@ def _feature_group(deployment: Deployment, name: str) -> sync.FeatureGroup:
         presence_servers=presence,
         im_and_presence=bool(presence),
         service_profile=row.profile,
+        remote_access=f"@{row.user_profile}" if row.user_profile else "",
         devices=tuple(row.devices),
         support_field=f"configurationfile={row.configuration_file}" if row.configuration_file else "",
         encrypted=options.encryption,

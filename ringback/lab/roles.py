@@ -15,6 +15,7 @@ from ringback.deployment.certificate_plan import need_of
 from ringback.deployment.checks import ROLE_PORTS
 from ringback.deployment.ldap_authentication import uses_directory
 from ringback.deployment.model import Profile, ServerRow
+from ringback.deployment.remote_access import access_of, policies
 from ringback.lab import calls, directory_sync, edge, portraits, sign_in, voicemail
 from ringback.lab.apart import ApartWeb
 from ringback.lab.places import is_fenced, places_of
@@ -133,7 +134,7 @@ class Context:
                     cm.ApplicationUser(
                         edge.APPLICATION,
                         self._folder.secret(edge.APPLICATION),
-                        frozenset({"token-keys"}),
+                        frozenset({"token-keys", "remote-access"}),
                     ),
                     sign_in.administrator(self._folder),
                 ),
@@ -148,6 +149,7 @@ class Context:
                     self._single_sign_on.service(node, node.ports.https, cluster.name),
                 ),
                 service_profiles=self._profiles(),
+                user_profiles=policies(self.deployment),
                 configuration=cm.ConfigurationFile("jabber-config.xml", _texts(self.deployment.configuration)),
                 group_configurations=tuple(
                     cm.ConfigurationFile(name, _texts(sections))
@@ -292,6 +294,7 @@ class Context:
             im_and_presence=bool(presence),
             imp_servers=presence,
             photo=self._photo(person),
+            remote_access=access_of(person),
         )
 
     def _photo(self, person: Person) -> Path | None:

@@ -1,67 +1,26 @@
 """The keys with which a service checks access tokens by itself, fetched from the call managers and kept up to date.
 
-Theory of operation. Every call manager node is asked for its key document every few seconds, with the ETag of the
-last one, so that what did not change costs a few octets. Nodes of one cluster serve the same document; of those the one
-that was confirmed last counts, so that a node that fell silent before its cluster's keys were regenerated cannot keep
-the old ones alive. A node that does not answer is asked ever more rarely, and its last good document goes on being
-used: who has a token signs in while the call managers are away. Revocations come with the document; whoever keeps
-people signed in listens for changes and asks ``refuses`` about them.
+They are followed as ``net.followed`` says: who has a token signs in while the call managers are away, and a node that
+fell silent before its cluster's keys were regenerated cannot keep the old ones alive. Revocations come with the
+document; whoever keeps people signed in listens for changes and asks ``refuses`` about them.
 """
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import random
-import ssl
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Final
 
-import aiohttp
-import structlog
-
-from ringback.net.node_resolver import NodeResolver
+from ringback.net.followed import FollowedDocument, FollowedSettings, Told
 from ringback.protocols.oauth.known_keys import KeysUnavailableError, KnownKeys
-from ringback.protocols.oauth.tokens import CheckingKeys, TokenError
-from ringback.rules.addresses import HostPort
+from ringback.protocols.oauth.tokens import CheckingKeys
 
 __all__ = ["PATH", "KeysUnavailableError", "TokenKeySettings", "TokenKeys"]
 
 PATH: Final = "/ssosp/oauth/keys"
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=5, connect=3)
-_LARGEST: Final = 4 * 1024 * 1024  # octets; a cluster whose 10,000 people were all revoked needs about a quarter
-_FIRST_ROUND: Final = 2.0  # seconds that ``start`` waits for the nodes at most
-_LONGEST_PAUSE: Final = 30.0
 
-_log = structlog.get_logger("ringback.token_keys")
-
-
-@dataclass(frozen=True, slots=True)
-class TokenKeySettings:
-    """``nodes``: names of call manager nodes with the addresses to reach them at; certificates are checked for the
-    name with ``tls``. ``user`` and ``password``: an application user with the right ``token-keys``. ``poll``: seconds
-    between two questions to a node. ``source``: the address to ask from (None: the system's choice)."""
-
-    nodes: Sequence[tuple[str, HostPort]]
-    user: str
-    password: str = field(repr=False)
-    tls: ssl.SSLContext = field(repr=False)
-    poll: float = 2.0
-    source: str | None = None
-
-
-@dataclass(slots=True)
-class _Node:
-    name: str
-    port: int
-    etag: str = ""
-    document: bytes = field(default=b"", repr=False)
-    cluster: str = ""
-    confirmed: float = 0.0  # loop time of the last answer
-    failures: int = 0
-    asked: asyncio.Event = field(default_factory=asyncio.Event)
+TokenKeySettings = FollowedSettings
+"""The application user needs the right ``token-keys``."""
 
 
 class TokenKeys(KnownKeys):
@@ -70,106 +29,22 @@ class TokenKeys(KnownKeys):
     def __init__(self, settings: TokenKeySettings, clock: Callable[[], float] = time.time) -> None:
         """``clock`` tells Unix seconds."""
         super().__init__(clock)
-        self._settings = settings
-        self._nodes = [_Node(name, address.port) for name, address in settings.nodes]
-        self._documents: tuple[bytes, ...] = ()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._session: aiohttp.ClientSession | None = None
+        self._followed = FollowedDocument(
+            settings, PATH, "token keys", _cluster_of, lambda documents: self.use(CheckingKeys.parse(documents))
+        )
+
+    def told(self) -> tuple[Told, ...]:
+        """How it goes with each call manager."""
+        return self._followed.told()
 
     async def start(self) -> None:
         """Begin to ask; waits a moment for the first answers, but not for nodes that are silent."""
-        settings = self._settings
-        connector = aiohttp.TCPConnector(
-            ssl=settings.tls,
-            resolver=NodeResolver(dict(settings.nodes)),
-            local_addr=None if settings.source is None else (settings.source, 0),
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector, timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
-        )
-        self._tasks = [
-            asyncio.create_task(self._follow(node, self._session), name=f"token keys of {node.name}")
-            for node in self._nodes
-        ]
-        if self._nodes:
-            waits = [asyncio.ensure_future(node.asked.wait()) for node in self._nodes]
-            _, late = await asyncio.wait(waits, timeout=_FIRST_ROUND)
-            for wait in late:
-                wait.cancel()
+        await self._followed.start()
 
     async def stop(self) -> None:
         """Mirror of ``start``; the keys are kept."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._followed.stop()
 
-    async def _follow(self, node: _Node, session: aiohttp.ClientSession) -> None:
-        while True:
-            failure = await self._ask(node, session)
-            node.asked.set()
-            if failure:
-                node.failures += 1
-                if node.failures == 1:
-                    _log.warning("token keys are not to be had", node=node.name, why=failure)
-            elif node.failures:
-                node.failures = 0
-                _log.info("token keys are to be had again", node=node.name)
-            await asyncio.sleep(self._pause(node.failures))
 
-    def _pause(self, failures: int) -> float:
-        """The seconds between two questions, or more for a node that fails; with a tenth by chance, so that the
-        services of a deployment do not ask all together."""
-        wanted = self._settings.poll * 2.0 ** min(failures, 8)
-        longest = max(_LONGEST_PAUSE, self._settings.poll)
-        return min(wanted, longest) * (1 + random.random() / 10)  # noqa: S311 - spread, not secret
-
-    async def _ask(self, node: _Node, session: aiohttp.ClientSession) -> str:
-        """One question; empty, or why there is no document."""
-        settings = self._settings
-        basic = base64.b64encode(f"{settings.user}:{settings.password}".encode()).decode()
-        headers = {"Authorization": f"Basic {basic}"}
-        if node.etag:
-            headers["If-None-Match"] = node.etag
-        try:
-            url = f"https://{node.name}:{node.port}{PATH}"
-            async with session.get(url, headers=headers, allow_redirects=False) as response:
-                if response.status == 304 and node.document:
-                    node.confirmed = asyncio.get_running_loop().time()
-                    self._take()
-                    return ""
-                if response.status != 200:
-                    return f"the answer is {response.status}"
-                body = bytearray()
-                async for chunk in response.content.iter_any():
-                    body += chunk
-                    if len(body) > _LARGEST:
-                        return "the answer is too long"
-                return self._received(node, bytes(body), response.headers.get("ETag", ""))
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return type(error).__name__
-
-    def _received(self, node: _Node, document: bytes, etag: str) -> str:
-        try:
-            clusters = CheckingKeys.parse([document]).clusters
-        except TokenError as error:
-            return str(error)
-        node.document, node.etag, node.cluster = document, etag, next(iter(clusters))
-        node.confirmed = asyncio.get_running_loop().time()
-        self._take()
-        return ""
-
-    def _take(self) -> None:
-        """Use the document of each cluster that was confirmed last."""
-        last: dict[str, _Node] = {}
-        for node in self._nodes:
-            if node.document and (node.cluster not in last or node.confirmed > last[node.cluster].confirmed):
-                last[node.cluster] = node
-        documents = tuple(last[cluster].document for cluster in sorted(last))
-        if documents == self._documents:
-            return
-        self._documents = documents
-        self.use(CheckingKeys.parse(documents))
+def _cluster_of(document: bytes) -> str:
+    return next(iter(CheckingKeys.parse([document]).clusters))

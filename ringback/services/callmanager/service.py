@@ -32,8 +32,10 @@ from ringback.services.callmanager.files import Files, Photos
 from ringback.services.callmanager.guard import Guard
 from ringback.services.callmanager.http import plain_refusals, time_limit
 from ringback.services.callmanager.line_book import LineBook
+from ringback.services.callmanager.mailbox_owners import MailboxOwners
 from ringback.services.callmanager.neighbours import Ccmcip, Credentials
 from ringback.services.callmanager.place import Place
+from ringback.services.callmanager.remote_access import RemoteAccessDocument
 from ringback.services.callmanager.sessions import Sessions
 from ringback.services.callmanager.settings import (
     CallManagerSettings,
@@ -49,8 +51,10 @@ from ringback.services.callmanager.user_search import UserSearch
 from ringback.storage.callmanager.call_rows import NumberRow
 from ringback.storage.callmanager.calls import CallStore
 from ringback.storage.callmanager.credentials import Cost
+from ringback.storage.callmanager.mailbox_owners import MailboxOwnerStore
 from ringback.storage.callmanager.record_store import RecordStore
 from ringback.storage.callmanager.records import APPLICATION, PERSON, DeviceRow, LineRow, Login, PersonRow
+from ringback.storage.callmanager.remote_access import RemoteAccessStore
 from ringback.storage.callmanager.seed import Seed, sow
 from ringback.storage.callmanager.store import Store
 from ringback.storage.callmanager.synced import SyncStore
@@ -132,6 +136,10 @@ class CallManager:
             *UserCalls(settings, place, store, book, guard, revoked_at).routes(),
             *Ccmcip(store, guard).routes(),
             *Credentials(store, guard, is_active, directory).routes(),
+            *RemoteAccessDocument(
+                settings.cluster, RemoteAccessStore(store.engine), settings.user_profiles, guard
+            ).routes(),
+            *MailboxOwners(settings.cluster, MailboxOwnerStore(store.engine), SyncStore(store.engine), guard).routes(),
             *photos.routes(),
             *(await sign_in.routes(stack, place.https, settings.version, people, guard) if sign_in else ()),
         ]
@@ -340,6 +348,7 @@ def _person_row(person: PersonRecord) -> PersonRow:
         calendar_presence=person.calendar_presence,
         home=person.home,
         active=person.active,
+        remote_access=person.remote_access,
     )
 
 

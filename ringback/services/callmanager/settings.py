@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,7 @@ from ringback.rules.addresses import HostPort
 from ringback.rules.call_forwarding import NO_FORWARDING, Forwarding
 from ringback.rules.dial_plan import DialPlan
 from ringback.rules.dial_rules import DialRule
+from ringback.rules.edge_access import AccessPolicy
 from ringback.services.callmanager.authorisation.settings import SignInSettings
 from ringback.services.callmanager.directory_passwords import DirectorySettings
 from ringback.services.callmanager.synchronisation.agreement import DirectorySearch, SynchronisationSettings
@@ -69,7 +71,8 @@ class PersonRecord:
     ``active`` is found as well, and gets in nowhere. ``in_directory``: the password is asked of the directory, and none
     is kept here.
     ``imp_servers`` are the presence servers of the person, first choice first. ``phone_number`` is also the number that
-    searches find; the numbers of the person's devices are found as well.
+    searches find; the numbers of the person's devices are found as well. ``remote_access``: what may be used outside,
+    as ``rules.edge_access`` writes it, or ``@`` and a name of ``CallManagerSettings.user_profiles``.
     """
 
     user: str
@@ -98,12 +101,14 @@ class PersonRecord:
     home: bool = True
     active: bool = True
     in_directory: bool = False
+    remote_access: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ApplicationUser:
     """A program that may ask for what ``rights`` name: ``credentials`` (verifiers of passwords), ``token-keys`` (the
-    key document), ``people`` (revoke tokens, deactivate, unlock: an administrator)."""
+    key document), ``people`` (revoke tokens, deactivate, unlock: an administrator), ``remote-access`` (the edge's
+    policies)."""
 
     user: str
     password: str = field(repr=False)
@@ -261,7 +266,7 @@ class CallManagerSettings:
     wrong passwords are not counted, or a stranger could keep a person out by guessing at a presence node.
     Without ``calls`` the node serves data and files, but no SIP; without ``sign_in`` it gives and takes no tokens;
     ``directory`` knows the passwords of people who have theirs there, and of all whom ``synchronisation`` brings;
-    with ``directory_search`` searches look there.
+    with ``directory_search`` searches look there. ``user_profiles``: what people of each may use from outside.
     """
 
     node: str
@@ -294,3 +299,4 @@ class CallManagerSettings:
     directory: DirectorySettings | None = None
     synchronisation: SynchronisationSettings | None = None
     directory_search: DirectorySearch | None = None
+    user_profiles: Mapping[str, AccessPolicy] = field(default_factory=dict)

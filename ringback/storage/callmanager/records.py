@@ -22,7 +22,8 @@ def key_of(kind: str, *names: str) -> str:
 @dataclass(frozen=True, slots=True)
 class PersonRow:
     """A person in the store; fields as in ``protocols.uds.people``. ``home`` is False for people of other clusters, who
-    are only looked up; who is not ``active`` by the deployment's word can't sign in."""
+    are only looked up; who is not ``active`` by the deployment's word can't sign in.
+    ``remote_access``: as in the table."""
 
     user_name: str
     id: str = ""
@@ -48,6 +49,7 @@ class PersonRow:
     calendar_presence: bool = False
     home: bool = True
     active: bool = True
+    remote_access: str = ""
 
     @property
     def user(self) -> str:

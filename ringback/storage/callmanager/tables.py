@@ -53,11 +53,13 @@ people = Table(
     Column("calendar_presence", Boolean, nullable=False),
     Column("home", Boolean, nullable=False, server_default=true()),
     Column("active", Boolean, nullable=False, server_default=true()),
+    Column("remote_access", _Sorted, nullable=False, server_default=""),
     Column("by_first", _Sorted, nullable=False),
     Column("by_last", _Sorted, nullable=False),
     Column("by_display", _Sorted, nullable=False),
     Column("by_email", _Sorted, nullable=False),
     Column("by_uri", _Sorted, nullable=False),
+    Index("people_remote_access", "remote_access"),
     Index("people_by_first", "by_first"),
     Index("people_by_last", "by_last", "by_first", "user"),
     Index("people_by_display", "by_display"),
@@ -66,7 +68,16 @@ people = Table(
 )
 """``imp_servers`` has one host a line; ``origin`` tells who maintains the row (``deployment``); ``home``
 whether the person signs in here, or is known from another cluster; ``active`` what the deployment says: people may
-also be deactivated at run time (``sign_in_tables``)."""
+also be deactivated at run time (``sign_in_tables``). ``remote_access`` is what may be used from outside as
+``rules.edge_access`` writes it, or ``@`` and the name of a user profile; empty: everything."""
+
+remote_access = Table(
+    "remote_access",
+    metadata,
+    Column("user", Text, primary_key=True),
+    Column("access", Text, nullable=False),
+)
+"""What administrators said at run time, before which ``people.remote_access`` does not count."""
 
 numbers = Table(
     "numbers",

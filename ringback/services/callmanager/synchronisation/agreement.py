@@ -80,6 +80,7 @@ class FeatureGroup:
     im_and_presence: bool = True
     calendar_presence: bool = False
     service_profile: str = ""
+    remote_access: str = ""
     locale: str = "English United States"
     devices: tuple[str, ...] = ("CSF",)
     support_field: str = ""

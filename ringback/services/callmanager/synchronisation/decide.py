@@ -202,6 +202,7 @@ class _Run:
             imp_servers=group.presence_servers if group.im_and_presence else (),
             calendar_presence=group.calendar_presence,
             service_profile=group.service_profile,
+            remote_access=group.remote_access,
             locale=group.locale,
         )
         number = ""
