@@ -95,16 +95,28 @@ class WatchedContext(CheckedContext):
         session: ssl.SSLSession | None = None,
     ) -> ssl.SSLObject:
         """As the base class does, after a look at the files."""
+        current = self.current()
+        if current is not self:
+            return current.wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+        return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+
+    def current(self, *, at_once: bool = False) -> CheckedContext:
+        """What a connection that begins now is to be made with, after a look at the files where the last one is old, or
+        ``at_once``; for connections whose context is chosen during the handshake, by the name that the client asks
+        for."""
         now = time.monotonic()
-        if now - self._looked >= _LOOK_EVERY:
+        if at_once or now - self._looked >= _LOOK_EVERY:
             self._looked = now
             if self._identity is not None:
                 self._look(self._identity)
             if self._ca_file is not None:
                 self._look_at_authorities(self._ca_file)
-        if self._successor is not None:
-            return self._successor.wrap_bio(incoming, outgoing, server_side, server_hostname, session)
-        return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+        return self if self._successor is None else self._successor
+
+    @property
+    def identity(self) -> Identity | None:
+        """Whose files are watched."""
+        return self._identity
 
     def _look(self, identity: Identity) -> None:
         try:
@@ -177,7 +189,7 @@ class WatchedContext(CheckedContext):
 
 def server_context(
     identity: Identity, *, alpn: tuple[str, ...] = (), client_authorities: Path | None = None
-) -> ssl.SSLContext:
+) -> WatchedContext:
     """A context for a server. With ``client_authorities`` clients may show a certificate of one of these.
 
     Raises ssl.SSLError or OSError where the files do not fit.

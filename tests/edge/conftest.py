@@ -105,7 +105,7 @@ async def start_edge(folder: Path, stack: AsyncExitStack) -> Edge:
             files_port=0,
             files_tls_port=0,
             people=tuple(PersonRecord(user=user, password=word) for user, word in PASSWORDS.items()),
-            application_users=(ApplicationUser(*_APPLICATION, frozenset({"token-keys", "credentials"})),),
+            application_users=(ApplicationUser(*_APPLICATION, frozenset({"token-keys", "credentials", "remote-access"})),),
             sign_in=SignInSettings(b"k" * 32, poll_seconds=0.2),
             hashing=PasswordHashing(time_cost=1, memory=1024, parallelism=1, scram_iterations=4096),
         )

@@ -30,10 +30,20 @@ class KeepOut:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """From outside, every few seconds: ``connections`` open now, ``refused`` since the start."""
+    """From outside, every few seconds while they change: ``connections`` open now, ``refused`` since the start,
+    ``kept_out`` households now, and how many connections ``arrived`` since the start, by service."""
 
     connections: int
     refused: int
+    kept_out: int = 0
+    arrived: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """From inside: text for all other inner proxies, which the outer one hands on unread."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +51,13 @@ class Drain:
     """From inside: no new connection over this link, whose inner end is about to stop."""
 
 
-Word = KeepOut | Figures | Drain | MediaWord
+Word = KeepOut | Figures | Drain | Relay | MediaWord
 
 
 class _Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=False):
     keep_out: tuple[str, float] | None = None
-    figures: tuple[int, int] | None = None
+    figures: Figures | None = None
+    relay: str = ""
     drain: bool = False
     media: MediaLine | None = None
 
@@ -71,9 +82,11 @@ def line(word: Word) -> bytes:
         return msgspec.json.encode(_Line(keep_out=(word.who, word.seconds))) + b"\n"
     if isinstance(word, Drain):
         return msgspec.json.encode(_Line(drain=True)) + b"\n"
+    if isinstance(word, Relay):
+        return msgspec.json.encode(_Line(relay=word.text)) + b"\n"
     if not isinstance(word, Figures):
         return msgspec.json.encode(_Line(media=media_line(word))) + b"\n"
-    return msgspec.json.encode(_Line(figures=(word.connections, word.refused))) + b"\n"
+    return msgspec.json.encode(_Line(figures=word)) + b"\n"
 
 
 def _read(text: bytes) -> Word | None:
@@ -90,4 +103,6 @@ def _read(text: bytes) -> Word | None:
         return KeepOut(*found.keep_out)
     if found.drain:
         return Drain()
-    return None if found.figures is None else Figures(*found.figures)  # later versions may say more
+    if found.relay:
+        return Relay(found.relay)
+    return found.figures  # None: later versions may say more

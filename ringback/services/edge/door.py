@@ -1,4 +1,5 @@
-"""Who may pass the edge: by the token of a call manager, by password, or by the session that one of them began.
+"""Who may pass the edge: by the token of a call manager, by password, or by the session that one of them began; and of
+these, whom the company lets work from outside at all.
 
 Wrong tries are counted by address and by person (``rules.edge_protection``); the outer proxy is told whom to keep out.
 """
@@ -11,22 +12,22 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
-
-import structlog
 
 from ringback.net.home_passwords import HomePasswords, HomesUnavailableError
 from ringback.net.token_keys import KeysUnavailableError, TokenKeys
-from ringback.protocols.oauth.tokens import TokenError
-from ringback.rules.edge_protection import Block, Protection
+from ringback.protocols.oauth.tokens import TokenError, TokenExpiredError, TokenRevokedError
+from ringback.rules.catalogue import render
+from ringback.rules.edge_protection import Block, Fault
 from ringback.rules.name_search import fold
+from ringback.rules.reasons import Reason
+from ringback.services.edge.guests import Guests
+from ringback.services.edge.watch import TenantWatch
 
 COOKIE: Final = "X-Auth"
 SESSION_SECONDS: Final = 8 * 3600
 _MOST: Final = 100_000  # sessions; the oldest goes
-
-_log = structlog.get_logger("ringback.edge.door")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +40,30 @@ class Guest:
 
 @dataclass(frozen=True, slots=True)
 class TurnedAway:
-    """Who may not: ``status`` of the answer, ``why`` for its body, ``seconds`` to wait where that helps."""
+    """Who may not: ``status`` of the answer, ``why`` for its body, ``seconds`` to wait where that helps; ``reason`` is
+    the same in the words of the catalogue, for clients that show it."""
 
     status: int
     why: str
     seconds: int = 0
+    reason: Reason = field(default=Reason("edge.sign_in.needed"))
 
 
 class Door:
-    """Lets people in. ``blocked`` is called with each block that begins."""
+    """Lets people in: those of one tenant."""
 
     def __init__(
         self,
         keys: TokenKeys,
         passwords: HomePasswords,
-        protection: Protection,
-        blocked: Callable[[Block], None],
+        watch: TenantWatch,
+        guests: Guests,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._keys = keys
         self._passwords = passwords
-        self._protection = protection
-        self._blocked = blocked
+        self._watch = watch
+        self._guests = guests
         self._clock = clock
         self._sessions: OrderedDict[str, tuple[str, float, float]] = OrderedDict()  # user, began, until
         self._checking: set[tuple[str, str]] = set()
@@ -68,6 +71,13 @@ class Door:
 
     async def admit(self, authorization: str, cookie: str, address: str) -> Guest | TurnedAway:
         """Who asks, by the header ``Authorization`` and the cookie."""
+        found = await self._known(authorization, cookie, address)
+        if isinstance(found, TurnedAway):
+            return found
+        reason = self._guests.refuses("https", found.user)
+        return found if reason is None else _not_served(reason)
+
+    async def _known(self, authorization: str, cookie: str, address: str) -> Guest | TurnedAway:
         now = self._clock()
         scheme, _, given = authorization.partition(" ")
         if scheme.lower() == "bearer":
@@ -75,25 +85,23 @@ class Door:
         if scheme.lower() == "basic":
             return await self._by_password(given, cookie, address, now)
         user = self._of_session(cookie, now)
-        if user and not (block := self._protection.block_of(address, user, now)):
-            return Guest(user)
-        if user and block:
-            return _kept_out(block, now)
+        if user:
+            block = self._watch.kept_out(address, user, token=True)  # a session can't be guessed either
+            return Guest(user) if block is None else _kept_out(block, now)
         return TurnedAway(401, "The edge lets signed-in people pass only")
 
     def _by_token(self, token: str, cookie: str, address: str, now: float) -> Guest | TurnedAway:
-        if block := self._protection.block_of(address, "", now):
+        if block := self._watch.kept_out(address):
             return _kept_out(block, now)
         try:
             claims = self._keys.check(token)
         except KeysUnavailableError:
             return TurnedAway(503, "The keys of the call managers are not known yet", 5)
         except TokenError as error:
-            self._failed(address, "", now)
+            is_stale = isinstance(error, (TokenExpiredError, TokenRevokedError))
+            self._watch.failed(address, fault=Fault.STALE if is_stale else Fault.TOKEN)
             return TurnedAway(401, f"This token is not good: {error}")
         user = fold(claims.user)
-        if block := self._protection.block_of(address, user, now):
-            return _kept_out(block, now)
         return self._guest(user, cookie, address, now)
 
     async def _by_password(self, given: str, cookie: str, address: str, now: float) -> Guest | TurnedAway:
@@ -101,7 +109,7 @@ class Door:
         if credentials is None:
             return TurnedAway(400, "The credentials can't be read")
         user, password = fold(credentials[0]), credentials[1]
-        if block := self._protection.block_of(address, user, now):
+        if block := self._watch.kept_out(address, user):
             return _kept_out(block, now)
         trial = (address, user)
         if trial in self._checking:  # one try at a time, else many at once are counted too late
@@ -114,12 +122,12 @@ class Door:
         finally:
             self._checking.discard(trial)
         if not right:
-            self._failed(address, user, now)
+            self._watch.failed(address, user)
             return TurnedAway(401, "This user id and password do not belong together")
         return self._guest(user, cookie, address, now)
 
     def _guest(self, user: str, cookie: str, address: str, now: float) -> Guest:
-        self._protection.succeeded(address, user)
+        self._watch.let_in(address, user)
         if self._of_session(cookie, now) == user:
             return Guest(user)
         session = secrets.token_urlsafe(48)  # 64 characters
@@ -132,11 +140,6 @@ class Door:
         user, _, until = self._sessions.get(cookie, ("", 0.0, 0.0))
         return user if until > now else ""
 
-    def _failed(self, address: str, user: str, now: float) -> None:
-        for block in self._protection.failed(address, user, now):
-            _log.warning("edge.blocked", who=block.who, kind=block.kind, failures=block.failures)
-            self._blocked(block)
-
     def _look_again(self) -> None:
         """Keys or revocations changed: sessions of people who have to sign in again end."""
         self._passwords.forget_all()
@@ -147,7 +150,15 @@ class Door:
 
 def _kept_out(block: Block, now: float) -> TurnedAway:
     seconds = max(1, round(block.until - now))
-    return TurnedAway(429, f"Too many failed sign-ins: try again in {-(-seconds // 60)} minutes", seconds)
+    minutes = -(-seconds // 60)
+    reason = Reason.of("edge.sign_in.blocked", minutes=minutes)
+    return TurnedAway(429, f"Too many failed sign-ins: try again in {minutes} minutes", seconds, reason)
+
+
+def _not_served(reason: Reason) -> TurnedAway:
+    if reason.id == "edge.access.unknown":
+        return TurnedAway(503, "The call managers have not told yet what people may use from outside", 5, reason)
+    return TurnedAway(403, render(reason).removesuffix("."), 0, reason)
 
 
 def _basic(encoded: str) -> tuple[str, str] | None:

@@ -26,6 +26,7 @@ from ringback.rules.edge_headers import inward, session_of
 from ringback.rules.edge_paths import Passage, passage, query_fault
 from ringback.rules.edge_protection import household_of
 from ringback.rules.throttle import Throttle
+from ringback.services.edge.answers import tell
 from ringback.services.edge.door import COOKIE, SESSION_SECONDS, Door, Guest, TurnedAway
 from ringback.services.edge.guard import Body, Connection, connection
 from ringback.services.edge.settings import HttpsSettings
@@ -368,6 +369,7 @@ def _too_many(seconds: int) -> web.Response:
 
 def _turned_away(found: TurnedAway) -> web.Response:
     answer = _refusal(found.status, found.why)
+    tell(answer, found.reason)
     if found.status == 401:
         answer.headers.add(hdrs.WWW_AUTHENTICATE, f'Basic realm="{_REALM}"')  # first: some clients read no other
         answer.headers.add(hdrs.WWW_AUTHENTICATE, f'Bearer realm="{_REALM}"')

@@ -17,7 +17,7 @@ from typing import Final
 
 from ringback.net.tls import client_context
 from ringback.protocols.traversal import Channel, Opening
-from ringback.protocols.traversal.control import KeepOut, Word
+from ringback.protocols.traversal.control import Word
 from ringback.protocols.traversal.opening import Service
 from ringback.services.edge.linkend import LinkEnd, Receiver
 from ringback.services.edge.pair import OuterPair
@@ -46,11 +46,12 @@ class InnerLinks:
         settings: InnerSettings,
         receptions: Mapping[Service, Reception],
         reached: asyncio.Event,
-        blocks: Callable[[], Iterable[KeepOut]],
+        blocks: Callable[[], Iterable[Word]],
         said: Callable[[str, Word], None] = lambda _name, _word: None,
         parted: Callable[[str], None] = lambda _name: None,
     ) -> None:
-        """``reached`` is set while any outer proxy is reached; ``blocks`` gives those that stand. ``said`` is called
+        """``reached`` is set while any outer proxy is reached; ``blocks`` gives what an
+        outer proxy that has just been reached must know. ``said`` is called
         with the name of an outer proxy and what it says, ``parted`` when the last link to it is gone."""
         self._settings = settings
         self._receptions = receptions

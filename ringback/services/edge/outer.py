@@ -15,7 +15,7 @@ from ringback.net.closing import abort
 from ringback.net.service import Endpoint
 from ringback.net.tls import server_context
 from ringback.protocols.traversal import LinkError, Opening
-from ringback.protocols.traversal.control import Drain, KeepOut, Word
+from ringback.protocols.traversal.control import Drain, Figures, KeepOut, Relay, Word
 from ringback.protocols.traversal.opening import Service
 from ringback.rules.addresses import HostPort
 from ringback.rules.edge_protection import household_of
@@ -28,6 +28,7 @@ from ringback.services.edge.splice import Splice
 
 _ROLE: Final = "edge-outer"
 _NAMES: Final = {"https": ("https", "https"), "xmpp": ("xmpp", "xmpp"), "sip": ("sip-tls", "sips")}
+_FIGURES_EVERY: Final = 2.0  # seconds
 _HANDSHAKE: Final = 10.0  # seconds that an inner proxy may take for its part of TLS
 
 _log = structlog.get_logger("ringback.edge")
@@ -45,6 +46,7 @@ class OuterProxy:
         self._kept_out: dict[str, float] = {}  # household to the loop's time until which
         self._endpoints: tuple[Endpoint, ...] = ()
         self._running: AsyncExitStack | None = None
+        self._arrived: Counter[str] = Counter()
         self.refused = 0
         """Connections that were turned away."""
 
@@ -79,6 +81,8 @@ class OuterProxy:
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, loop = self._settings, asyncio.get_running_loop()
         stack.callback(self._drop_all)
+        figures = loop.create_task(self._tell_figures(), name="figures to the inner proxies")
+        stack.callback(figures.cancel)
         found = []
         for service, where in settings.listeners:
             server = await loop.create_server(partial(_Arrival, self, service), where.host, where.port, backlog=512)
@@ -126,6 +130,8 @@ class OuterProxy:
         """An inner proxy says whom to keep out, or to let in again; or that it stops."""
         if isinstance(word, Drain):
             self._inners.drain(end)
+        if isinstance(word, Relay):
+            self._inners.say_all(word, but=end.name)
         if not isinstance(word, KeepOut):
             return
         now = asyncio.get_running_loop().time()
@@ -137,10 +143,25 @@ class OuterProxy:
         # answers every request of the others with the reason.
         self._kept_out[word.who] = now + word.seconds
 
+    async def _tell_figures(self) -> None:
+        """Tell the inner proxies how it goes here, every few seconds while it changes or somebody new is there."""
+        last: tuple[Figures, frozenset[str]] | None = None
+        while True:
+            await asyncio.sleep(_FIGURES_EVERY)
+            now = asyncio.get_running_loop().time()
+            kept_out = sum(until > now for until in self._kept_out.values())
+            arrived = tuple(sorted(self._arrived.items()))
+            figures = Figures(len(self._connections), self.refused, kept_out, arrived)
+            told = (figures, frozenset(bundle.name for bundle in self._inners))
+            if told != last:
+                last = told
+                self._inners.say_all(figures)
+
     # --- connections of the world
 
     def arrived(self, service: Service, transport: asyncio.Transport) -> Splice | None:
         """A connection: the pipe that takes it from here on, or None where it is refused."""
+        self._arrived[service] += 1
         host, port = transport.get_extra_info("peername")[:2]
         household = household_of(host)
         limits, now = self._settings.limits, asyncio.get_running_loop().time()

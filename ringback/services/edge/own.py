@@ -19,6 +19,9 @@ from ringback.protocols.oauth.probe import PATH as PROBE_PATH
 from ringback.protocols.oauth.probe import Probe, ProbeError
 from ringback.protocols.uds import ClusterUser, UdsError
 from ringback.rules.addresses import AddressError, HostPort
+from ringback.rules.edge_access import RemoteAccess
+from ringback.services.edge.answers import ACCESS_HEADER, refusal
+from ringback.services.edge.guests import Guests
 from ringback.services.edge.settings import OwnSettings
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=5, connect=3)
@@ -39,8 +42,9 @@ _log = structlog.get_logger("ringback.edge.own")
 class OwnAnswers:
     """``get_edge_config`` and ``get_edge_sso``."""
 
-    def __init__(self, settings: OwnSettings, names: NameClient) -> None:
+    def __init__(self, settings: OwnSettings, names: NameClient, guests: Guests) -> None:
         self._settings = settings
+        self._guests = guests
         self._names = names
         self._session: aiohttp.ClientSession | None = None
 
@@ -60,7 +64,13 @@ class OwnAnswers:
             self._session = None
 
     async def configuration(self, request: web.BaseRequest, target: Target, user: str) -> web.Response:
-        """The records of the name server inside, and where the edge takes each service."""
+        """The records of the name server inside, and where the edge takes each service, as far as this person may use
+        them. ``device_name`` (chosen) says on what kind of client."""
+        device = request.query.get("device_name", "")[:64]
+        if (refused := self._guests.refuses("https", user, device)) is not None:
+            return refusal(refused)
+        access = self._guests.access(user, device)
+        may_call = access is RemoteAccess.ALL
         wanted = dict.fromkeys(request.query.getall("service_name", []))
         if len(wanted) > _MOST_ASKED:
             return web.Response(status=400, text="Too many services.\n")
@@ -70,13 +80,15 @@ class OwnAnswers:
         document = EdgeConfiguration(
             services=tuple(records),
             files=self._settings.files,
-            sip=places.get("sip", ()),
-            route=self._settings.route,
+            sip=places.get("sip", ()) if may_call else (),
+            route=self._settings.route if may_call else "",
             xmpp=places.get("xmpp", ()),
             https=places.get("https", ()),
             users=() if home is None else (home,),
         )
-        return _xml(document.build())
+        answer = _xml(document.build())
+        answer.headers[ACCESS_HEADER] = access.value
+        return answer
 
     async def sign_in(self, request: web.BaseRequest, target: Target, _: str) -> web.Response:
         """How a person of this domain signs in. Whether somebody exists is told to nobody: whoever is not known

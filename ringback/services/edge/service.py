@@ -1,27 +1,26 @@
-"""The inner proxy as a whole: links, who may pass, and what each kind of connection is served by."""
+"""The inner proxy as a whole: links, the companies that it serves, and how failures and blocks are told."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import AsyncExitStack
+from typing import Final
 
 import structlog
 
-from ringback.net.home_passwords import HomePasswords
-from ringback.net.names import NameClient
 from ringback.net.service import Endpoint
-from ringback.net.tls import client_context, server_context
-from ringback.net.token_keys import TokenKeys, TokenKeySettings
-from ringback.protocols.traversal.control import KeepOut
+from ringback.protocols.traversal.control import KeepOut, Relay, Word
 from ringback.protocols.traversal.opening import Service
-from ringback.rules.edge_protection import Block, Protection
-from ringback.services.edge.door import Door
-from ringback.services.edge.https import HttpsFront
+from ringback.rules.edge_protection import Protection
+from ringback.services.edge.arrivals import ByServerName, ByStreamHeader
 from ringback.services.edge.inner import InnerLinks, Reception
-from ringback.services.edge.own import OwnAnswers
+from ringback.services.edge.kept import Kept
 from ringback.services.edge.settings import InnerSettings
-from ringback.services.edge.xmpp import XmppFront
+from ringback.services.edge.sharing import Hello, Note, Seal, SharingError
+from ringback.services.edge.tenant import Tenant
+from ringback.services.edge.watch import Watch
+
+_GREET_EVERY: Final = 30.0  # seconds between two questions to the other inner proxies
 
 _log = structlog.get_logger("ringback.edge")
 
@@ -33,9 +32,14 @@ class InnerProxy:
         self._settings = settings
         self._running: AsyncExitStack | None = None
         self._links: InnerLinks | None = None
+        self._seal = Seal(settings.shared_secret) if settings.shared_secret else None
+        self._greeted = -_GREET_EVERY
         self.reached = asyncio.Event()
         """Set while any outer proxy is reached."""
-        self.protection = Protection(settings.protection)
+        kept = None if settings.folder is None else Kept(settings.folder)
+        self.watch = Watch(settings.protection, self._keep_out, self._share, kept)
+        self.tenants: tuple[Tenant, ...] = ()
+        """The company that the edge belongs to, and others."""
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -46,6 +50,11 @@ class InnerProxy:
     def links(self) -> tuple[str, ...]:
         """The outer proxies that are reached now."""
         return () if self._links is None else self._links.links
+
+    @property
+    def protection(self) -> Protection:
+        """Who is kept out, and why."""
+        return self.watch.protection
 
     async def start(self) -> None:
         """As ``net.service.Service``. Raises also ssl.SSLError."""
@@ -61,57 +70,70 @@ class InnerProxy:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings = self._settings
-        inside = client_context(settings.ca_file, mode=settings.identity.mode)
-        names = NameClient(settings.name_server)
-        keys = TokenKeys(
-            TokenKeySettings(
-                nodes=settings.own.call_managers,
-                user=settings.application_user,
-                password=settings.application_password,
-                tls=inside,
-            )
+        await self.watch.start()
+        stack.push_async_callback(self.watch.stop)
+        home = await Tenant.open(stack, settings.home, self.watch)
+        others = [await Tenant.open(stack, one, self.watch) for one in settings.tenants]
+        self.tenants = (home, *others)
+        self._links = InnerLinks(
+            settings, self._receptions(home, others), self.reached, self._standing, self._said, self._parted
         )
-        await keys.start()
-        stack.push_async_callback(keys.stop)
-        passwords = HomePasswords(settings.own.call_managers, inside)
-        await passwords.start()
-        stack.push_async_callback(passwords.stop)
-        own = OwnAnswers(settings.own, names)
-        await own.start()
-        stack.push_async_callback(own.stop)
-        door = Door(keys, passwords, self.protection, self._blocked)
-        front = HttpsFront(
-            settings.https,
-            door,
-            {"get_edge_config": (True, own.configuration), "get_edge_sso": (False, own.sign_in)},
-        )
-        await front.start()
-        stack.push_async_callback(front.stop)
-        public = server_context(settings.public)
-        receptions: dict[Service, Reception] = {"https": Reception(front.serve, public)}
-        if settings.xmpp is not None:
-            xmpp = XmppFront(settings.xmpp, public, self._failed, self._kept_out)
-            stack.push_async_callback(xmpp.stop)
-            receptions["xmpp"] = Reception(xmpp.serve, None)
-        self._links = InnerLinks(settings, receptions, self.reached, self._standing)
         await self._links.start()
         stack.push_async_callback(self._links.stop)
-        _log.info("inner proxy serves", node=settings.node, outers=len(settings.outers))
+        _log.info("inner proxy serves", node=settings.node, outers=len(settings.outers), tenants=len(self.tenants))
 
-    def _failed(self, address: str) -> None:
-        for block in self.protection.failed(address, "", time.time()):
-            _log.warning("edge.blocked", who=block.who, kind=block.kind, failures=block.failures)
-            self._blocked(block)
+    def _receptions(self, home: Tenant, others: list[Tenant]) -> dict[Service, Reception]:
+        """What each kind of connection is served by: of the company that it names."""
+        https = ByServerName(
+            (home.public, home.https.serve),
+            home.settings.names,
+            {name: (one.public, one.https.serve) for one in others for name in one.settings.names},
+        )
+        found: dict[Service, Reception] = {"https": Reception(https.serve, https.context)}
+        if home.xmpp is not None:
+            streams = {one.settings.xmpp.domain: one.xmpp for one in others if one.settings.xmpp and one.xmpp}
+            by_header = ByStreamHeader(home.xmpp.serve, {domain: front.serve for domain, front in streams.items()})
+            found["xmpp"] = Reception(by_header.serve, None)
+        return found
 
-    def _kept_out(self, address: str) -> bool:
-        return self.protection.block_of(address, "", time.time()) is not None
+    # --- the outer proxies
 
-    def _blocked(self, block: Block) -> None:
-        if block.kind == "address" and self._links is not None:
-            self._links.tell(KeepOut(block.who, block.until - time.time()))
+    def _keep_out(self, word: KeepOut) -> None:
+        if self._links is not None:
+            self._links.tell(word)
 
-    def _standing(self) -> list[KeepOut]:
-        now = time.time()
-        return [
-            KeepOut(block.who, block.until - now) for block in self.protection.blocks(now) if block.kind == "address"
-        ]
+    def _standing(self) -> list[Word]:
+        """What an outer proxy that has just been reached must know, and what others inside should say to us."""
+        now = asyncio.get_running_loop().time()
+        words: list[Word] = [*self.watch.standing()]
+        if self._seal is not None and now - self._greeted > _GREET_EVERY:
+            self._greeted = now
+            words.append(Relay(self._seal.write(Hello())))
+        return words
+
+    def _said(self, outer: str, word: Word) -> None:
+        if isinstance(word, Relay) and self._seal is not None:
+            self._heard(word.text)
+
+    def _parted(self, outer: str) -> None:
+        """The last link to an outer proxy is gone."""
+
+    # --- the other inner proxies
+
+    def _share(self, note: Note | Hello) -> None:
+        if self._seal is not None and self._links is not None:
+            self._links.tell(Relay(self._seal.write(note)))
+
+    def _heard(self, text: str) -> None:
+        if self._seal is None:
+            return
+        try:
+            note = self._seal.read(text)
+        except SharingError as error:
+            _log.warning("edge.note_refused", why=str(error))
+            return
+        if isinstance(note, Hello):
+            for known in self.watch.notes():
+                self._share(known)
+        else:
+            self.watch.heard(note)

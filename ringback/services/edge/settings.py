@@ -131,9 +131,30 @@ class SipSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TenantSettings:
+    """A company that the edge serves. ``names``: those by which its clients ask for it in TLS; ``public`` is what they
+    see; the application user fetches keys and policies from its call managers, whose certificates are of ``ca_file``.
+    ``realm`` stands behind the ids of its people in logs and blocks; empty for the company that the edge belongs to."""
+
+    names: frozenset[str]
+    public: Identity
+    ca_file: Path
+    name_server: HostPort | None
+    application_user: str
+    application_password: str = field(repr=False)
+    own: OwnSettings
+    https: HttpsSettings
+    xmpp: XmppSettings | None = None
+    sip: SipSettings | None = None
+    realm: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class InnerSettings:
     """The inner proxy. ``identity`` is its own at links, ``public`` what clients see; the application user fetches the
-    keys of tokens."""
+    keys of tokens and the policies of people. These and what follows are of the company that the edge belongs to;
+    ``tenants`` are further ones. ``folder`` keeps blocks over a restart and has the socket of commands (None: neither);
+    ``shared_secret`` is what all inner proxies of the edge have (empty: there is one only)."""
 
     node: str
     identity: Identity
@@ -148,4 +169,23 @@ class InnerSettings:
     xmpp: XmppSettings | None = None
     sip: SipSettings | None = None
     protection: ProtectionRules = field(default_factory=ProtectionRules)
+    tenants: tuple[TenantSettings, ...] = ()
+    folder: Path | None = None
+    shared_secret: str = field(default="", repr=False)
     most: int = 20_000
+
+    @property
+    def home(self) -> TenantSettings:
+        """The company that the edge belongs to."""
+        return TenantSettings(
+            names=self.https.domains | {one.host for found in self.own.places.values() for one in found},
+            public=self.public,
+            ca_file=self.ca_file,
+            name_server=self.name_server,
+            application_user=self.application_user,
+            application_password=self.application_password,
+            own=self.own,
+            https=self.https,
+            xmpp=self.xmpp,
+            sip=self.sip,
+        )

@@ -1,0 +1,140 @@
+"""Several companies at one address: which of them a connection is for, before anything of it is served.
+
+With TLS the client names the host in its first message (RFC 6066 section 3); XMPP begins in clear, and its stream
+header names the domain (RFC 6120 section 4.7.2). From then on only what belongs to that company has to do with the
+connection: its certificate, its call managers, its list of what may pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Final, cast
+
+import structlog
+
+from ringback.net.closing import abort
+from ringback.net.tls import WatchedContext
+from ringback.protocols.traversal import Opening
+from ringback.protocols.xmpp.splitter import Opened, Splitter, SplitterLimits
+
+_HEADER_SECONDS: Final = 10.0
+_LONGEST_HEADER: Final = 4096  # octets until the stream header must be there
+
+_log = structlog.get_logger("ringback.edge")
+
+Serve = Callable[[Opening, socket.socket], asyncio.Protocol]
+
+
+class ByServerName:
+    """Chooses by the name in TLS. ``home`` is for clients that name none, and for the names of no tenant; with
+    ``tenants`` an unknown name ends the handshake, since it is meant for somebody else."""
+
+    def __init__(
+        self,
+        home: tuple[WatchedContext, Serve],
+        home_names: frozenset[str],
+        tenants: Mapping[str, tuple[WatchedContext, Serve]],
+    ) -> None:
+        """``tenants``: by host name in lower case."""
+        self.context, self._home = home
+        self._home_names = home_names
+        self._tenants = dict(tenants)
+        self._chosen: weakref.WeakKeyDictionary[object, Serve] = weakref.WeakKeyDictionary()
+        if tenants:
+            self.context.sni_callback = self._choose
+
+    def serve(self, opening: Opening, ours: socket.socket) -> asyncio.Protocol:
+        """The protocol of a new connection."""
+        if not self._tenants:
+            return self._home(opening, ours)
+        return _Chosen(lambda tls: self._chosen.pop(tls, self._home), opening, ours)
+
+    def _choose(self, tls: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> int | None:
+        wanted = (name or "").lower().rstrip(".")
+        found = self._tenants.get(wanted)
+        if found is not None:
+            context, serve = found
+            tls.context = context.current()
+            self._chosen[tls] = serve
+        elif wanted and wanted not in self._home_names:
+            _log.info("edge.unknown_name", name=wanted[:100])
+            return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        return None
+
+
+class _Chosen(asyncio.Protocol):
+    """The moment between a handshake and what serves the connection."""
+
+    def __init__(self, serve_of: Callable[[object], Serve], opening: Opening, ours: socket.socket) -> None:
+        self._serve_of = serve_of
+        self._opening = opening
+        self._ours = ours
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The handshake is over."""
+        connection = cast(asyncio.Transport, transport)
+        serve = self._serve_of(connection.get_extra_info("ssl_object"))
+        protocol = serve(self._opening, self._ours)
+        connection.set_protocol(protocol)
+        protocol.connection_made(connection)
+
+
+class ByStreamHeader:
+    """Chooses by the domain of a stream. Whoever names none, or an unknown one, is served by ``home``, which refuses
+    them in the way of XMPP."""
+
+    def __init__(self, home: Serve, tenants: Mapping[str, Serve]) -> None:
+        self._home = home
+        self._tenants = dict(tenants)
+
+    def serve(self, opening: Opening, ours: socket.socket) -> asyncio.Protocol:
+        """The protocol of a new connection."""
+        if not self._tenants:
+            return self._home(opening, ours)
+        return _Header(lambda domain: self._tenants.get(domain, self._home), opening, ours)
+
+
+class _Header(asyncio.Protocol):
+    """Reads up to the stream header, and hands all of it on unchanged."""
+
+    def __init__(self, serve_of: Callable[[str], Serve], opening: Opening, ours: socket.socket) -> None:
+        self._serve_of = serve_of
+        self._opening = opening
+        self._ours = ours
+        self._splitter = Splitter(SplitterLimits(stanza=_LONGEST_HEADER, tag=_LONGEST_HEADER))
+        self._read = b""
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection stands."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._timer = asyncio.get_running_loop().call_later(_HEADER_SECONDS, abort, self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Something of the header."""
+        self._read += data
+        opened = next((item for item in self._splitter.feed(data) if isinstance(item, Opened)), None)
+        if opened is not None:
+            self._hand_on(opened.attributes.get("to", "").lower())
+        elif self._splitter.error is not None or len(self._read) > _LONGEST_HEADER:
+            self._hand_on("")  # whoever serves it says what is wrong
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The client went."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _hand_on(self, domain: str) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._transport is None:
+            return
+        protocol = self._serve_of(domain)(self._opening, self._ours)
+        self._transport.set_protocol(protocol)
+        protocol.connection_made(self._transport)
+        protocol.data_received(self._read)
