@@ -74,6 +74,14 @@ class Protection:
         """Whether these are the keys in use."""
         return hmac.compare_digest(outbound, self._keys[0]) and hmac.compare_digest(inbound, self._keys[1])
 
+    def uses_outbound(self, key: bytes) -> bool:
+        """Whether this is the key that we encrypt with."""
+        return hmac.compare_digest(key, self._keys[0])
+
+    def uses_inbound(self, key: bytes) -> bool:
+        """Whether this is the key that the other side encrypts with."""
+        return hmac.compare_digest(key, self._keys[1])
+
     def protect(self, buffer: Buffer, size: int) -> int:
         """Protect the RTP packet in the buffer; its new size, or 0 where that failed."""
         buffer.length[0] = size

@@ -16,6 +16,7 @@ from ringback.net.service import Endpoint
 from ringback.net.tls import server_context
 from ringback.protocols.traversal import LinkError, Opening
 from ringback.protocols.traversal.control import Drain, Figures, KeepOut, Relay, Word
+from ringback.protocols.traversal.media_words import CloseMedia, MediaFlow, OpenMedia
 from ringback.protocols.traversal.opening import Service
 from ringback.rules.addresses import HostPort
 from ringback.rules.edge_protection import household_of
@@ -23,6 +24,7 @@ from ringback.rules.throttle import Throttle
 from ringback.services.edge.bundles import Bundles
 from ringback.services.edge.control import Control
 from ringback.services.edge.linkend import LinkEnd
+from ringback.services.edge.media_outer import OuterMedia
 from ringback.services.edge.settings import OuterSettings
 from ringback.services.edge.splice import Splice
 
@@ -49,6 +51,8 @@ class OuterProxy:
         self._arrived: Counter[str] = Counter()
         self.refused = 0
         """Connections that were turned away."""
+        self.media = None if settings.media is None else OuterMedia(settings.media, self._inners.say)
+        """Ports of the world for sound and picture."""
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -84,6 +88,9 @@ class OuterProxy:
         figures = loop.create_task(self._tell_figures(), name="figures to the inner proxies")
         stack.callback(figures.cancel)
         found = []
+        if self.media is not None:
+            self.media.start()
+            stack.callback(self.media.stop)
         for service, where in settings.listeners:
             server = await loop.create_server(partial(_Arrival, self, service), where.host, where.port, backlog=512)
             stack.push_async_callback(_close, server)
@@ -118,9 +125,13 @@ class OuterProxy:
         control.join(end.open(Opening("control", here, HostPort("0.0.0.0", 1)), control))
         if self._inners.add(end, control):
             _log.info("inner proxy is there", inner=end.name, inners=len(self._inners))
+        if self.media is not None:
+            self.media.joined(end.name)
 
     def _link_gone(self, end: LinkEnd, why: str) -> None:
         if self._inners.remove(end):
+            if self.media is not None:
+                self.media.parted(end.name)
             tell = _log.info if end.orderly or self._running is None else _log.warning
             tell("inner proxy is gone", inner=end.name, why=why, inners=len(self._inners))
         elif end.name:
@@ -132,6 +143,8 @@ class OuterProxy:
             self._inners.drain(end)
         if isinstance(word, Relay):
             self._inners.say_all(word, but=end.name)
+        if self.media is not None and isinstance(word, MediaFlow | OpenMedia | CloseMedia):
+            self.media.told(end.name, word)
         if not isinstance(word, KeepOut):
             return
         now = asyncio.get_running_loop().time()

@@ -1,0 +1,282 @@
+"""Media at the outer proxy: ports of the world, whose packets go unread to the inner proxy that asked for them, and
+back.
+
+It knows no keys. It sends to nobody who has not sent to that very port lately, so that it can't be used to throw
+packets at others, and takes no more of a port than media of that kind need.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from ringback.media.transport.errors import NoPortError
+from ringback.media.transport.ports import Mark, PortPool, PortRange, SocketPair
+from ringback.media.transport.sockets import Sockets
+from ringback.protocols.traversal import frames
+from ringback.protocols.traversal.frames import HEAD, LONGEST, FrameError, Kind, Peer
+from ringback.protocols.traversal.media_words import (
+    CloseMedia,
+    MediaFlow,
+    MediaKind,
+    MediaOpened,
+    MediaPlace,
+    MediaRefused,
+    MediaWord,
+    OpenMedia,
+)
+from ringback.rules.addresses import HostPort
+from ringback.services.edge.settings import OuterMediaSettings
+
+LATELY: Final = 60.0
+"""Seconds after its last packet that a client is still sent to; who only listens reports every few seconds."""
+_PEERS: Final = 8  # addresses of a port that are remembered: a client that moves, and strangers
+_MOST: Final = 8_000  # allocations of one inner proxy
+_FLOW_BUFFER: Final = 4 * 1024 * 1024  # octets that may wait in the socket of frames
+_TURN: Final = 64  # frames that are read before others of the loop get their turn
+_MARKS: Final = {"audio": Mark.AUDIO, "video": Mark.VIDEO}
+_RATES: Final[dict[MediaKind, tuple[float, float]]] = {"audio": (250.0, 500.0), "video": (2500.0, 5000.0)}
+"""Packets a second and at once, of one allocation."""
+
+_log = structlog.get_logger("ringback.edge.media")
+
+
+@dataclass(slots=True)
+class _Inner:
+    """What one inner proxy has here. ``place`` is where its frames come from, None before its first greeting."""
+
+    name: str
+    tag: bytes = field(default=b"", repr=False)
+    place: tuple[str, int] | None = None
+    pairs: dict[int, _Allocation] = field(default_factory=dict)
+
+
+class OuterMedia:
+    """All media of an outer proxy. ``say`` tells an inner proxy something."""
+
+    def __init__(self, settings: OuterMediaSettings, say: Callable[[str, MediaWord], None]) -> None:
+        self._settings = settings
+        self._say = say
+        self._inners: dict[str, _Inner] = {}
+        self._by_tag: dict[bytes, _Inner] = {}
+        self._flow: socket.socket | None = None
+        self._sockets: Sockets | None = None
+        self._pool: PortPool | None = None
+        self._octets = bytearray(HEAD + LONGEST)
+        self._view = memoryview(self._octets)
+        self.dropped = 0
+        """Packets that were not passed on: too many, for nobody, or no frames at all."""
+
+    @property
+    def allocations(self) -> int:
+        """How many pairs of ports are open."""
+        return sum(len(inner.pairs) for inner in self._inners.values())
+
+    @property
+    def place(self) -> HostPort:
+        """Where frames are taken."""
+        if self._flow is None:
+            return self._settings.frames
+        host, port = self._flow.getsockname()[:2]
+        return HostPort(host, port)
+
+    def start(self) -> None:
+        """Take frames. Raises OSError with the address in its text, NoPortError."""
+        settings = self._settings
+        first, last = settings.ports
+        self._pool = PortPool(settings.address, PortRange(first, last))
+        family = socket.AF_INET6 if ":" in settings.frames.host else socket.AF_INET
+        flow = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            flow.setblocking(False)
+            flow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _FLOW_BUFFER)
+            flow.bind((settings.frames.host, settings.frames.port))
+        except OSError as error:
+            flow.close()
+            raise OSError(error.errno, f"udp {settings.frames} can't be bound: {error.strerror}") from error
+        self._flow = flow
+        self._sockets = Sockets(asyncio.get_running_loop())
+        self._sockets.watch(flow, self._frames)
+
+    def stop(self) -> None:
+        """Mirror of ``start``."""
+        for name in tuple(self._inners):
+            self.parted(name)
+        if self._sockets is not None:
+            self._sockets.close()
+            self._sockets = None
+        if self._flow is not None:
+            self._flow.close()
+            self._flow = None
+
+    # --- what inner proxies say
+
+    def joined(self, name: str) -> None:
+        """An inner proxy is there: it is told where frames go."""
+        if self._flow is not None:
+            self._say(name, MediaPlace(self.place.port))
+
+    def parted(self, name: str) -> None:
+        """An inner proxy is gone, and all that it had with it."""
+        inner = self._inners.pop(name, None)
+        if inner is None:
+            return
+        self._by_tag.pop(inner.tag, None)
+        for number in tuple(inner.pairs):
+            self._close(inner, number)
+
+    def told(self, name: str, word: MediaWord) -> None:
+        """An inner proxy wants something."""
+        match word:
+            case MediaFlow(tag):
+                inner = self._inners.get(name)
+                if inner is None or not hmac.compare_digest(inner.tag, tag):
+                    self.parted(name)
+                    self._inners[name] = self._by_tag[tag] = _Inner(name, tag)
+            case OpenMedia(number, kind):
+                self._open(name, number, kind)
+            case CloseMedia(number) if name in self._inners:
+                self._close(self._inners[name], number)
+
+    def _open(self, name: str, number: int, kind: MediaKind) -> None:
+        inner = self._inners.get(name)
+        if inner is None or self._pool is None or self._sockets is None or number in inner.pairs:
+            self._say(name, MediaRefused(number, "the flow of frames was not told"))
+            return
+        if len(inner.pairs) >= _MOST:
+            self._say(name, MediaRefused(number, f"{_MOST} pairs are open"))
+            return
+        try:
+            pair = self._pool.take(_MARKS[kind])
+        except (NoPortError, OSError) as error:
+            _log.warning("edge.no_media_ports", why=str(error), open=self.allocations)
+            self._say(name, MediaRefused(number, str(error)))
+            return
+        inner.pairs[number] = _Allocation(self, inner, number, kind, pair)
+        for part, one in enumerate((pair.rtp, pair.rtcp)):
+            self._sockets.watch(one, inner.pairs[number].reader(part, one))
+        self._say(name, MediaOpened(number, self._settings.public or pair.address, pair.port))
+
+    def _close(self, inner: _Inner, number: int) -> None:
+        allocation = inner.pairs.pop(number, None)
+        if allocation is not None and self._sockets is not None:
+            self._sockets.unwatch(allocation.pair.rtp)
+            self._sockets.unwatch(allocation.pair.rtcp)
+            allocation.pair.close()
+
+    # --- packets
+
+    def inwards(self, allocation: _Allocation, part: int, one: socket.socket, now: float) -> None:
+        """A client sent something: into the flow with it."""
+        try:
+            size, source = one.recvfrom_into(self._view[HEAD:])
+        except OSError:  # nothing there after all, or an ICMP error of an earlier packet
+            return
+        inner = allocation.inner
+        peer = (_plain(source[0]), source[1])
+        if inner.place is None or self._flow is None or not allocation.admits(now):
+            self.dropped += 1
+            return
+        allocation.heard(part, peer, source, now)
+        try:
+            self._view[:HEAD] = frames.head(Kind.MEDIA, part, allocation.number, inner.tag, peer)
+            self._flow.sendto(self._view[: HEAD + size], inner.place)
+        except (OSError, ValueError):
+            self.dropped += 1
+
+    def _frames(self, now: float) -> None:
+        flow = self._flow
+        for _ in range(_TURN):
+            if flow is None:
+                return
+            try:
+                size, source = flow.recvfrom_into(self._view)
+            except OSError:
+                return
+            try:
+                frame = frames.read(self._view[:size])
+            except FrameError:
+                self.dropped += 1
+                continue
+            inner = self._by_tag.get(frame.tag)
+            if inner is None:
+                self.dropped += 1
+            elif frame.kind is Kind.MEDIA:
+                self._outwards(inner, frame, size, now)
+            elif frame.kind is Kind.HELLO:
+                inner.place = source[:2]
+                with contextlib.suppress(OSError):  # it greets again
+                    flow.sendto(frames.write(frames.Frame(Kind.HEARD, inner.tag)), source)
+
+    def _outwards(self, inner: _Inner, frame: frames.Frame, size: int, now: float) -> None:
+        allocation = inner.pairs.get(frame.number)
+        target = None if allocation is None else allocation.lately(frame.part, frame.peer, now)
+        if allocation is None or target is None:
+            self.dropped += 1
+            return
+        one = allocation.pair.rtcp if frame.part else allocation.pair.rtp
+        try:
+            one.sendto(self._view[HEAD:size], target)
+        except OSError:
+            self.dropped += 1
+
+
+class _Allocation:
+    """A pair of ports, and who has sent to them: by part, the address to how the socket writes it and when it was
+    heard. ``_believed``: whom the inner proxy sent to last, who is pushed out by nobody."""
+
+    __slots__ = ("_at", "_believed", "_heard", "_owner", "_tokens", "inner", "kind", "number", "pair")
+
+    def __init__(self, owner: OuterMedia, inner: _Inner, number: int, kind: MediaKind, pair: SocketPair) -> None:
+        self._owner = owner
+        self.inner = inner
+        self.number = number
+        self.kind: MediaKind = kind
+        self.pair = pair
+        self._heard: tuple[dict[Peer, tuple[tuple[object, ...], float]], ...] = ({}, {})
+        self._believed: list[Peer | None] = [None, None]
+        self._tokens = _RATES[kind][1]
+        self._at = 0.0
+
+    def reader(self, part: int, one: socket.socket) -> Callable[[float], None]:
+        """What is called when one of the two has something to read."""
+        return lambda now: self._owner.inwards(self, part, one, now)
+
+    def admits(self, now: float) -> bool:
+        """Whether one more packet of the world is taken."""
+        rate, burst = _RATES[self.kind]
+        self._tokens = min(self._tokens + (now - self._at) * rate, burst)
+        self._at = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+    def heard(self, part: int, peer: Peer, source: tuple[object, ...], now: float) -> None:
+        """Somebody sent to it."""
+        known = self._heard[part]
+        if peer not in known and len(known) >= _PEERS:
+            others = [one for one in known if one != self._believed[part]]
+            del known[min(others, key=lambda one: known[one][1])]
+        known[peer] = (source, now)
+
+    def lately(self, part: int, peer: Peer, now: float) -> tuple[object, ...] | None:
+        """How the socket writes this address, where it has sent lately."""
+        found = self._heard[part].get(peer)
+        if found is None or now - found[1] > LATELY:
+            return None
+        self._believed[part] = peer
+        return found[0]
+
+
+def _plain(host: str) -> str:
+    """Without the zone of a link-local address, and IPv4 as itself."""
+    host = host.partition("%")[0]
+    return host[7:] if host.startswith("::ffff:") and "." in host else host
