@@ -1,0 +1,193 @@
+"""An enterprise whose every node is a process of its own, with two outer and two inner edge proxies, to be killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support.lab import loopback_range, stop
+from tests.support.nursery import Process, start_ringback
+
+NAMES, FIRST, SECOND, PRESENCE = "ns.example.com", "cm1.example.com", "cm2.example.com", "im1.example.com"
+OUTERS = ("edge1.example.com", "edge2.example.com")
+INNERS = ("edge-in1.example.com", "edge-in2.example.com")
+PHONES_FROM = 4000
+"""The extension of the first of those people who have a soft phone; the next ones follow."""
+
+_START_SECONDS = 150.0  # passwords of 500 people are hashed at the first start
+_OFFICE = """
+domain = "example.com"
+organisation = "Example"
+
+[[cluster]]
+name = "office"
+
+[[node]]
+name = "ns.example.com"
+address = "127.0.10.2"
+roles = ["names"]
+view = "inside"
+ports = { dns = 15353 }
+
+[[node]]
+name = "cm1.example.com"
+address = "127.0.10.10"
+roles = ["call-manager"]
+cluster = "office"
+
+[[node]]
+name = "cm2.example.com"
+address = "127.0.10.12"
+roles = ["call-manager"]
+cluster = "office"
+
+[[node]]
+name = "im1.example.com"
+address = "127.0.10.20"
+roles = ["presence"]
+
+[[node]]
+name = "edge1.example.com"
+address = "127.0.20.40"
+link-address = "127.0.15.40"
+roles = ["edge-outer"]
+network = "internet"
+
+[[node]]
+name = "edge2.example.com"
+address = "127.0.20.41"
+link-address = "127.0.15.41"
+roles = ["edge-outer"]
+network = "internet"
+
+[[node]]
+name = "edge-in1.example.com"
+address = "127.0.10.41"
+roles = ["edge-inner"]
+
+[[node]]
+name = "edge-in2.example.com"
+address = "127.0.10.42"
+roles = ["edge-inner"]
+
+[[zone]]
+name = "example.com"
+view = "inside"
+publish = ["addresses", "call-manager", "presence"]
+
+[dial-plan]
+extension-digits = 0
+
+[calls]
+keep-alive-seconds = 5
+"""
+
+
+def person(number: int) -> str:
+    """The user name of somebody."""
+    return f"u{number:03}"
+
+
+def password(user: str) -> str:
+    """Of somebody."""
+    return f"pass phrase of {user}"
+
+
+@dataclass
+class Nodes:
+    """The processes. ``groups``: which nodes share one."""
+
+    file: Path
+    data: Path
+    loopback: str
+    people: int
+    groups: tuple[tuple[str, ...], ...]
+    processes: dict[str, Process] = field(default_factory=dict)
+
+    @property
+    def ca_file(self) -> Path:
+        """The certificate of the private authority."""
+        return self.data / "certificates" / "ca.pem"
+
+    def address(self, name: str) -> str:
+        """Of a node, towards those who ask it for something."""
+        last = {
+            NAMES: "10.2", FIRST: "10.10", SECOND: "10.12", PRESENCE: "10.20", OUTERS[0]: "20.40", OUTERS[1]: "20.41",
+        }  # fmt: skip
+        return f"{self.loopback}.{last[name]}"
+
+    def household(self, number: int) -> str:
+        """The address that somebody comes from."""
+        return f"{self.loopback}.{100 + number // 250}.{1 + number % 250}"
+
+    def begin(self, name: str) -> None:
+        """Start a process (again) without waiting for it."""
+        group = next(group for group in self.groups if name in group)
+        words = [word for node in group for word in ("--node", node)]
+        output = self.data / f"{group[0]}.txt"
+        self.processes[group[0]] = start_ringback(
+            ["serve", str(self.file), "--data", str(self.data), "--log", "warning", *words],
+            output,
+            {"COLUMNS": "200", **({"TERM": os.environ["TERM"]} if "TERM" in os.environ else {})},
+        )
+
+    def kill(self, name: str) -> None:
+        """End a node, and those of its process, as a power cut would."""
+        stop(self.processes[next(group[0] for group in self.groups if name in group)], signal.SIGKILL)
+
+    def end(self, name: str) -> float:
+        """End it in order; the seconds that this took."""
+        return stop(self.processes[next(group[0] for group in self.groups if name in group)], signal.SIGTERM)
+
+    def wait_for(self, name: str, port: int) -> None:
+        """Until a node takes connections. Raises RuntimeError where its process ends, or the time is over."""
+        group = next(group for group in self.groups if name in group)
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            with socket.socket() as probe:
+                probe.settimeout(1)
+                if probe.connect_ex((self.address(name), port)) == 0:
+                    return
+            if self.processes[group[0]].poll() is not None or time.monotonic() > deadline:
+                said = (self.data / f"{group[0]}.txt").read_text()[-3000:]
+                raise RuntimeError(f"{name} does not answer at port {port}: {said}")
+            time.sleep(0.03)
+
+
+@contextlib.contextmanager
+def edge_nodes(
+    folder: Path, people: int, *, phones: int = 0, groups: Sequence[Sequence[str]] = (), more: str = ""
+) -> Iterator[Nodes]:
+    """All of them running. ``phones``: how many people have a soft phone; ``more``: further tables."""
+    whole = tuple(tuple(group) for group in groups)
+    named = {name for group in whole for name in group}
+    single = tuple((name,) for name in (NAMES, FIRST, SECOND, PRESENCE, *OUTERS, *INNERS) if name not in named)
+    with loopback_range() as loopback, contextlib.ExitStack() as stack:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "office.toml"
+        text = _OFFICE.replace("127.0.", f"{loopback}.") + more
+        for number in range(people):
+            devices = f'extension = "{PHONES_FROM + number}"\ndevices = ["CSF"]' if number < phones else "devices = []"
+            user = person(number)
+            text += (
+                f'\n[[person]]\nuser = "{user}"\nfirst = "Person"\nlast = "{number:03}"\ncluster = "office"\n'
+                f'password = "{password(user)}"\n{devices}\n'
+            )
+        file.write_text(text)
+        nodes = Nodes(file, folder / "data", loopback, people, (*whole, *single))
+        nodes.data.mkdir()
+        stack.callback(lambda: [stop(process, signal.SIGKILL) for process in nodes.processes.values()])
+        nodes.begin(FIRST)  # makes the authority and the secrets that all have in common
+        nodes.wait_for(FIRST, 8443)
+        for group in nodes.groups:
+            if FIRST not in group:
+                nodes.begin(group[0])
+        for name, port in ((SECOND, 8443), (PRESENCE, 5222), (OUTERS[0], 5222), (OUTERS[1], 5222)):
+            nodes.wait_for(name, port)
+        yield nodes
