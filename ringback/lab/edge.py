@@ -138,7 +138,7 @@ def _allowed(deployment: Deployment) -> Iterator[Allowed]:
     for node in deployment.nodes("voicemail"):
         yield Allowed("https", HostPort(node.name, node.ports.vmrest), _ALL, ("/vmrest",), largest=_RECORDING)
         notify = HostPort(node.name, node.ports.notify_tls)
-        yield Allowed("https", notify, _READ | {"POST"}, ("/vmrest", "/cometd"), sockets=True)
+        yield Allowed("https", notify, _READ | {"POST"}, ("/vmevents",), sockets=True)
     for row in deployment.edge.allow:
         paths = tuple(row.paths)
         server = HostPort(row.host, row.port)
