@@ -12,8 +12,8 @@ from ringback.deployment.identity_provider import check_identity_provider
 from ringback.deployment.ldap_authentication import check_ldap_authentication
 from ringback.deployment.lines import Path
 from ringback.deployment.model import Deployment, Node
-from ringback.deployment.remote_access import check_remote_access
 from ringback.deployment.networks import check_networks
+from ringback.deployment.remote_access import check_remote_access
 from ringback.deployment.sign_in import check_sign_in
 from ringback.deployment.voicemail_checks import check_voicemail
 from ringback.rules.addresses import AddressError, UserAddress, parse_domain
