@@ -34,7 +34,7 @@ class CallDesk:
         meter: Meter,
         softphone: Callable[[], Softphone],
         features: Callable[[], Features],
-        later: Callable[[Awaitable[None], str], None],
+        later: Callable[[Awaitable[None], str], object],
     ) -> None:
         self._book = book
         self._people = people

@@ -45,7 +45,7 @@ class Features:
         phone: Softphone,
         book: CallBook,
         parties: Parties,
-        later: Callable[[Awaitable[None], str], None],
+        later: Callable[[Awaitable[None], str], object],
     ) -> None:
         self._line = line
         self._phone = phone

@@ -1,7 +1,8 @@
 """The line of a softphone: the SIP node, the registration of its device, and what is told of it.
 
 Registers by the device file: every call manager of the group in order, TLS before TCP where the file does not ask for
-encryption, TLS alone where it does. What arrives and belongs to no call is answered here.
+encryption, TLS alone where it does. Outside the company's network it registers with the same call managers through the
+edge, over TLS alone. What arrives and belongs to no call is answered here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import structlog
@@ -21,6 +22,7 @@ from ringback.client.calling.errors import refused
 from ringback.client.calling.media import CallMedia, MediaProfile
 from ringback.client.calling.phone import PhoneCard
 from ringback.client.calling.phone_line import sip_uri
+from ringback.client.edge import EdgeRoute, EdgeWay
 from ringback.media.transport.host import MediaHost
 from ringback.media.transport.ports import PortRange
 from ringback.net.names import NameClient
@@ -42,10 +44,14 @@ from ringback.protocols.sip.subscription import Subscription
 from ringback.rules.reasons import Reason
 
 _MODEL = "503"  # Client Services Framework
+_NO_SERVER = {False: "calls.phone.no_server", True: "calls.phone.no_calls_outside"}
 _DESTROY = 'SIP;cause=200;text="cisco-alarm:111 Name={device} Last=Application-Requested-Destroy"'
 _SUMMARY = "message-summary"
 MOVE_SECONDS = 30.0  # for registering again from another network
 _ELSEWHERE = "active for another client"
+# Through an edge: it closes connections that are silent for long, and translators on the way forget sooner.
+EDGE_EXPIRES = 120
+EDGE_KEEP_ALIVE = 25
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +60,9 @@ log = structlog.get_logger(__name__)
 class LineSettings:
     """``names``: who looks names up; ``context``: what connections over TLS are opened with; ``display``: our name;
     ``token``: gives the access token of now, for call managers that ask for one (empty: there is none);
-    ``second_look``: told of certificates that end a connection; ``refused``: told when no call manager lets us in."""
+    ``second_look``: told of certificates that end a connection; ``refused``: told when no call manager lets us in;
+    ``route``: says whether call managers are reached through an edge, ``edge_context`` what TLS to it is opened with;
+    ``barred``: why the edge gives this person no calls, where it said so."""
 
     names: NameClient
     context: Callable[[], ssl.SSLContext]
@@ -62,6 +70,9 @@ class LineSettings:
     token: Callable[[], str] = str
     second_look: SecondLook | None = None
     refused: Callable[[], None] = lambda: None
+    route: EdgeRoute = field(default_factory=EdgeRoute)
+    edge_context: Callable[[EdgeWay], ssl.SSLContext] | None = None
+    barred: Callable[[], Reason | None] = lambda: None
 
 
 class Line:
@@ -87,6 +98,7 @@ class Line:
         self._profile = profile
         self._node: SipNode | None = None
         self._registration: Registration | None = None
+        self._way: EdgeWay | None = None
         self._host: MediaHost | None = None
         self._hosts: list[MediaHost] = []
         self._flush: asyncio.Handle | None = None
@@ -125,7 +137,8 @@ class Line:
         """The call manager of now."""
         registration = self._registration
         if registration is not None and registration.registrar is not None:
-            return registration.registrar.target.host
+            target = registration.registrar.target
+            return target.behind or target.host
         return self._config.servers[0].name if self._config.servers else ""
 
     @property
@@ -137,6 +150,22 @@ class Line:
     def display(self) -> str:
         """Our name."""
         return self._config.lines[0].display_name or self._settings.display
+
+    @property
+    def route(self) -> tuple[str, ...]:
+        """What requests outside of a dialog carry as Route: the edge's, outside."""
+        way = self._way
+        return (way.sip_route,) if way is not None and way.sip_route else ()
+
+    @property
+    def outside(self) -> bool:
+        """Whether the call managers are reached through an edge."""
+        return self._way is not None
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another way to the call managers counts now than the one that we are registered by."""
+        return self._settings.route.now is not self._way
 
     def now(self) -> float:
         """The clock of the SIP core, for an action: what it wants to send leaves at the end of this turn."""
@@ -175,10 +204,6 @@ class Line:
     async def start(self) -> None:
         """Begin to register. The card tells how it goes."""
         registrars = self._registrars()
-        if not registrars:
-            self._card.state("refused", Reason.of("calls.phone.no_server", device=self.device))
-            return
-        timers = self._config.timers
         agent = Agent(
             AgentSettings(
                 product=f"Ringback/{ringback.__version__}",
@@ -187,7 +212,8 @@ class Line:
                 credentials=self._credentials(),
             )
         )
-        listen = (Listen("udp", "0.0.0.0"),) if registrars[-1].target.transport == "udp" else ()
+        udp = bool(registrars) and registrars[-1].target.transport == "udp"
+        listen = (Listen("udp", "0.0.0.0"),) if udp else ()
         self._node = node = SipNode(
             agent,
             self._handle,
@@ -197,21 +223,35 @@ class Line:
             second_look=self._settings.second_look,
         )
         await node.start()
-        self._registration = registration = agent.register(
+        self._register(node, registrars)
+
+    def _register(self, node: SipNode, registrars: tuple[Registrar, ...]) -> None:
+        """Begin a registration by the way that counts now."""
+        way, timers, route = self._way, self._config.timers, self.route
+        if not registrars:
+            why = self._settings.barred() if way is not None else None
+            self._card.state("refused", why or Reason.of(_NO_SERVER[way is not None], device=self.device))
+            return
+        if way is not None and self._settings.edge_context is not None:
+            node.change_context(self._settings.edge_context(way))
+        else:
+            node.change_context(self._settings.context())
+        headers = (("Reason", _DESTROY.format(device=self.device)),) if self._taking_over else ()
+        self._registration = registration = node.agent.register(
             RegistrationSettings(
                 user=self.number,
                 registrars=registrars,
                 display=self.display,
-                expires=timers.register_expires,
+                expires=timers.register_expires if way is None else min(EDGE_EXPIRES, timers.register_expires),
                 delta=timers.register_delta,
                 instance=self._instance,
                 contact_params=(
                     ("+u.sip!devicename.ccm.cisco.com", f'"{self.device}"'),
                     ("+u.sip!model.ccm.cisco.com", f'"{_MODEL}"'),
                 ),
-                headers=(("Reason", _DESTROY.format(device=self.device)),) if self._taking_over else (),
-                keep_alive=timers.keep_alive_expires,
-                standby_keep_alive=True,
+                headers=(*headers, *(("Route", value) for value in route)),
+                keep_alive=timers.keep_alive_expires if way is None else EDGE_KEEP_ALIVE,
+                standby_keep_alive=way is None,
                 return_after=self._config.connection_monitor,
                 token=self._token_for,
             )
@@ -256,10 +296,15 @@ class Line:
 
         Returns when that is done; raises TimeoutError where it takes too long.
         """
-        registration, before = self._registration, self.flow
-        if registration is None:
+        registration, before, node = self._registration, self.flow, self._node
+        if node is not None and self._settings.route.now is not self._way:
+            self._give_up()
+            self._register(node, self._registrars())
+            if self._registration is None:
+                return
+        elif registration is None:
             return
-        if isinstance(before, StreamFlow):
+        elif isinstance(before, StreamFlow):
             before.connection.abort()  # its end makes the registration begin anew, with the first server
         else:
             registration.refresh(self.now())
@@ -268,11 +313,31 @@ class Line:
                 self._changed.clear()
                 await self._changed.wait()
 
+    def _give_up(self) -> None:
+        """Let the registration go without a word: there is no way to the server any more, and it would take a goodbye
+        that still reaches it for the end of our calls."""
+        registration, self._registration = self._registration, None
+        if registration is None:
+            return
+        flow, registration.flow = registration.flow, None
+        registration.stop(self.now())
+        self.agent.forget(registration)
+        if isinstance(flow, StreamFlow):
+            flow.connection.abort()
+
     def media_host(self) -> MediaHost | None:
         """Where media of calls are at home now; None where we are not registered."""
         return self._media_host(self.flow.local[0]) if self.flow is not None else None
 
     def _registrars(self) -> tuple[Registrar, ...]:
+        """Where to register, in order, by the way that counts now."""
+        outside = self._way = self._settings.route.now
+        if outside is not None:
+            return tuple(
+                Registrar(Target("tls", edge.host, edge.port, behind=server.name), server.name)
+                for server in self._config.servers
+                for edge in outside.sip
+            )
         encrypted = self._config.security_mode is SecurityMode.ENCRYPTED or self._config.transport == Transport.TLS
         udp = self._config.transport == Transport.UDP
         ways: tuple[Wire, ...] = ("tls",) if encrypted else ("tls", "udp" if udp else "tcp")
@@ -321,7 +386,9 @@ class Line:
             reasons = (Reason.of("calls.phone.elsewhere", device=self.device), *reasons)
         if registration.state == "registered":
             why = "calls.phone.registered_secure" if secure else "calls.phone.registered"
-            reasons = (Reason.of(why, server=self.server, number=self.number), *reasons)
+            way = self._way
+            through = (Reason.of("calls.phone.through_edge", edge=way.edge.host),) if way is not None else ()
+            reasons = (Reason.of(why, server=self.server, number=self.number), *through, *reasons)
             self._watch_messages(registration.flow)
         self._card.state(registration.state, *reasons, server=self.server, secure=secure, retry_in=retry)
 
@@ -338,6 +405,7 @@ class Line:
             event=_SUMMARY,
             from_=f"<{address}>",
             contact=self.agent.contact(flow, self.number),
+            route=self.route,
         )
         self._messages = (flow, subscription)
 

@@ -47,6 +47,7 @@ from ringback.protocols.sdp.negotiation import Demand, Local, Settled, Stream, a
 from ringback.rules.reasons import Reason
 
 Video = Literal["none", "sending", "receiving", "both"]
+KEEP_OPEN_SECONDS = 15.0  # RFC 6263 section 9
 LOW_BITRATE = 16_000  # bits a second of Opus in low-bandwidth mode
 _LOW_OPUS = replace(OPUS, fmtp=f"{OPUS.fmtp};maxaveragebitrate={LOW_BITRATE};usedtx=1")
 _RED = Format(63, "red", 48000, 2, "111/111")
@@ -72,13 +73,15 @@ class NoCommonMediaError(Exception):
 @dataclass(frozen=True, slots=True)
 class MediaProfile:
     """What policy and person say about media. ``pictures`` False refuses video because of ``why_no_pictures``; ``low``:
-    as few bits as possible; ``marks``: packets carry the code points for sound and pictures."""
+    as few bits as possible; ``marks``: packets carry the code points for sound and pictures; ``relayed``: media go
+    through a relay that sends nothing before it heard from us."""
 
     encryption: Demand = "best_effort"
     pictures: bool = True
     why_no_pictures: Reason | None = None
     low: bool = False
     marks: bool = True
+    relayed: bool = False
 
 
 @dataclass(slots=True)
@@ -90,6 +93,7 @@ class _Section:
     crypto: tuple[CryptoLine, ...] = field(default=(), repr=False)
     agreed: Stream | None = None
     open: bool = True
+    kept_open: float = 0.0
 
 
 class CallMedia:
@@ -291,6 +295,8 @@ class CallMedia:
         elif self.pictures is not None:
             self.pictures.settle(stream)
             self.pictures.join(self.page)
+        if self.profile.relayed:
+            leg.keep_open()
 
     def move(self, host: MediaHost) -> None:
         """Go to another address: new legs, which the next offer names. Raises NoPortError, OSError."""
@@ -369,10 +375,22 @@ class CallMedia:
 
     def handle_timer(self, now: float) -> None:
         """Once a second."""
+        if self.profile.relayed:
+            self._keep_open(now)
         if self.page is not None:
             self.page.handle_timer(now)
         if self.pictures is not None:
             self.pictures.second()
+
+    def _keep_open(self, now: float) -> None:
+        """Let the relay hear of us: at once and each second until it sends, then as often as translators forget."""
+        for section in self._sections:
+            leg = section.leg
+            if leg is None or section.agreed is None:
+                continue
+            if leg.heard is None or (not leg.sending and now - section.kept_open >= KEEP_OPEN_SECONDS):
+                section.kept_open = now
+                leg.keep_open()
 
     async def close(self) -> None:
         """End it all."""

@@ -41,6 +41,10 @@ class PhoneLine(Protocol):
     def display(self) -> str:
         """Our name."""
 
+    @property
+    def route(self) -> tuple[str, ...]:
+        """What requests outside of a dialog carry as Route."""
+
     def now(self) -> float:
         """The clock of the SIP core."""
 

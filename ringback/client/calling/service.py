@@ -35,7 +35,9 @@ from ringback.client.configuration.plan import Plan
 from ringback.client.host.wire_calls import Call, Phone, Recent, RecentCalls
 from ringback.client.identity.callmanager import CallManager, CallManagerError
 from ringback.media.transport.errors import TransportError
+from ringback.media.transport.host import MediaHost
 from ringback.protocols.sip import events
+from ringback.protocols.sip.flows import Flow
 from ringback.rules.failover import Backoff, next_wait
 from ringback.rules.reasons import Reason
 
@@ -69,6 +71,8 @@ class Calling:
         self._features: Features | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._unheard: dict[str, float] = {}
+        self._moved_to: Flow | None = None
+        self._move: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._meter = Meter()
         people = session.people
@@ -196,10 +200,11 @@ class Calling:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._book.close()
 
-    def _later(self, work: Awaitable[None], name: str) -> None:
+    def _later(self, work: Awaitable[None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(cast("Coroutine[Any, Any, None]", work), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._work_done)
+        return task
 
     def _work_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -313,29 +318,63 @@ class Calling:
     def network_changed(self) -> None:
         """The machine has other addresses: register from there, and tell where the sound of calls goes now."""
         if self._line is not None and self._phone is not None:
-            self._later(self._move_network(self._line, self._phone), "network change")
+            if self._move is not None:
+                self._move.cancel()  # what it waits for does not come any more
+            self._move = self._later(self._move_network(self._line, self._phone), "network change")
+        self._wake.set()
 
     async def _move_network(self, line: Line, phone: Softphone) -> None:
-        calls = self._book.talking()
+        await self._move_calls(line, phone)
+        self._moved_to = line.flow
+
+    async def _move_calls(self, line: Line, phone: Softphone) -> None:
+        calls, elsewhere = self._book.talking(), line.elsewhere
         for call in calls:
             call.tell(Reason.of("calls.story.network"), note=True)
+        for call in self._book.live() if elsewhere else []:
+            if not call.talking:  # its server can't tell us any more that somebody answers
+                phone.end(call, Reason.of("calls.ended.network_ringing"))
         try:
             await line.network_changed()
         except TimeoutError:
+            for call in calls if elsewhere else []:
+                phone.end(call, Reason.of("calls.ended.network"))
             return  # the card tells that we are not registered, and the calls that their server is gone
         phone.look_at_servers()
         host = line.media_host()
         for call in calls:
-            if call.over or host is None or not call.reachable:
-                continue
-            try:
-                call.media.move(host)
-                await phone.offers.offer_anew(call)
-                call.change(note=None)
-            except CallError as error:
-                call.tell(error.reason, note=True)
-            except (TransportError, OSError) as error:
-                call.tell(Reason.of("calls.failed.media", why=error), note=True)
+            if not call.over:
+                await self._move_call(call, phone, host, Reason.of("calls.ended.network") if elsewhere else None)
+
+    async def _move_call(self, call: LiveCall, phone: Softphone, host: MediaHost | None, else_: Reason | None) -> None:
+        """Tell the other side where our sound goes now. ``else_``: the server is reached another way, and where that
+        fails nothing would be heard any more: the call ends with this reason."""
+        elsewhere = else_ is not None
+        if elsewhere:
+            call.media.profile = self._media_profile()
+        if host is None or not (phone.move(call) if elsewhere else call.reachable):
+            why = self._card.now.text if elsewhere else None
+        else:
+            why = await _offer_from(host, call, phone)
+        if why is not None:
+            call.tell(why, note=True)
+        if else_ is not None and (why is not None or host is None):
+            phone.end(call, else_)
+
+    @property
+    def _is_moving(self) -> bool:
+        return self._move is not None and not self._move.done()
+
+    def _go_on_through_edge(self, line: Line, phone: Softphone) -> None:
+        """The connection through an edge is another one: with it went the relay of the media, so calls move at once."""
+        flow = line.flow
+        if not line.outside or flow is None or flow is self._moved_to or self._is_moving:
+            return
+        self._moved_to = flow
+        for call in self._book.talking():
+            if not call.reachable:
+                why = Reason.of("calls.ended.edge", server=call.server)
+                self._later(self._move_call(call, phone, line.media_host(), why), "call by another edge")
 
     # --- inside
 
@@ -356,9 +395,12 @@ class Calling:
             why = Reason.of("calls.barred.no_video_policy")
         elif low:
             why = Reason.of("codecs.no_video_low_bandwidth")
+        outside = self._line is not None and self._line.outside
         return MediaProfile(
-            pictures=why is None, why_no_pictures=why, low=low, marks=plan.marks if plan is not None else True
-        )
+            encryption="required" if outside else "best_effort",
+            pictures=why is None, why_no_pictures=why, low=low, marks=plan.marks if plan is not None else True,
+            relayed=outside,
+        )  # fmt: skip
 
     def _told(self, event: events.SipEvent) -> None:
         """An event of the SIP core that is no matter of the registration."""
@@ -399,8 +441,9 @@ class Calling:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             now = time.monotonic()
-            if self._phone is not None:
+            if self._phone is not None and self._line is not None:
                 self._phone.look_at_servers()
+                self._go_on_through_edge(self._line, self._phone)
             for call in self._book.talking():
                 try:
                     call.media.handle_timer(now)
@@ -421,3 +464,16 @@ class Calling:
         since = self._unheard.setdefault(call.id, now)
         if now - since >= PAGE_SECONDS and self._phone is not None:
             self._phone.end(call, Reason.of("calls.ended.page_closed", seconds=round(PAGE_SECONDS)))
+
+
+async def _offer_from(host: MediaHost, call: LiveCall, phone: Softphone) -> Reason | None:
+    """Offer the media of a call from another address; why that was of no use, or None."""
+    try:
+        call.media.move(host)
+        await phone.offers.offer_anew(call)
+    except CallError as error:
+        return error.reason
+    except (TransportError, OSError) as error:
+        return Reason.of("calls.failed.media", why=error)
+    call.change(note=None)
+    return None

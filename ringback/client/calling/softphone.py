@@ -46,7 +46,7 @@ class Softphone:
         line: PhoneLine,
         book: CallBook,
         parties: Parties,
-        later: Callable[[Awaitable[None], str], None],
+        later: Callable[[Awaitable[None], str], object],
     ) -> None:
         """``later`` keeps work as a task with a name."""
         self._line = line
@@ -81,6 +81,7 @@ class Softphone:
                 sdp=sdp,
                 owner=call,
                 contact=line.agent.contact(flow, line.number),
+                route=line.route,
             )
         except (SipError, TransportError, OSError) as error:
             self._later(call.media.close(), "call media")
@@ -228,6 +229,15 @@ class Softphone:
         """The call that a session belongs to, as long as it is its session."""
         call = session.owner
         return call if isinstance(call, LiveCall) and call.session is session else None
+
+    def move(self, call: LiveCall) -> bool:
+        """Let a call go on over the connection of now, however its server is reached. False where there is none."""
+        flow, session = self._line.flow, call.session
+        if flow is None or session is None:
+            return False
+        session.move(flow, self._line.agent.contact(flow, self._line.number), self._line.route)
+        call.change(reachable=True)
+        return True
 
     def look_at_servers(self) -> None:
         """Find out which calls have lost their server: those go on, but nothing can be asked for them."""
