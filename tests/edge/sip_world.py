@@ -1,0 +1,217 @@
+"""SIP of both proxies alone: links, media and the SIP front, with a call manager inside and phones on both sides. The
+rest of an edge (HTTPS, XMPP, policies) is not needed for a call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ringback.deployment.authority import Authority
+from ringback.net.tls import client_context, server_context
+from ringback.protocols.traversal.control import Word
+from ringback.protocols.traversal.media_words import MediaOpened, MediaPlace, MediaRefused
+from ringback.rules.addresses import HostPort
+from ringback.rules.dial_plan import DialPlan
+from ringback.rules.edge_protection import Protection
+from ringback.rules.reasons import Reason
+from ringback.services.callmanager.service import CallManager
+from ringback.services.callmanager.settings import (
+    CallManagerSettings,
+    CallSettings,
+    DeviceRecord,
+    LineRecord,
+    PasswordHashing,
+)
+from ringback.services.edge.inner import InnerLinks, Reception
+from ringback.services.edge.media_inner import InnerMedia
+from ringback.services.edge.outer import OuterProxy
+from ringback.services.edge.settings import (
+    HttpsSettings,
+    InnerMedia as Inside,
+    InnerSettings,
+    OuterMediaSettings,
+    OuterPeer,
+    OuterSettings,
+    OwnSettings,
+    SipManager,
+    SipSettings,
+)
+from ringback.services.edge.sip import SipFront
+
+DOMAIN, CALL_MANAGER, OUTER, INNER = "example.com", "cm1.example.com", "outer.example.com", "inner.example.com"
+HERE = "127.0.0.1"  # some phones take no other address of the loopback network for reachable
+PASSWORD = "a-phone-s-pass-phrase"  # no blanks: some foreign programs can't have them
+
+
+@dataclass
+class OpenGate:
+    """A gate that counts failures, as the protection of an edge does, and turns away devices of ``barred``."""
+
+    protection: Protection = field(default_factory=Protection)
+    barred: dict[str, Reason] = field(default_factory=dict)
+    inside: list[str] = field(default_factory=list)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    ends: dict[str, Callable[[Reason], None]] = field(default_factory=dict)
+
+    def kept_out(self, address: str, user: str) -> bool:
+        return self.protection.block_of(address, user, 1000.0) is not None
+
+    def failed(self, address: str, user: str) -> None:
+        self.failures.append((address, user))
+        self.protection.failed(address, user, 1000.0)
+
+    def let_in(self, address: str, user: str) -> None:
+        self.protection.succeeded(address, user, 1000.0)
+
+    def refuses(self, user: str, device: str) -> Reason | None:
+        return self.barred.get(device)
+
+    def enter(self, device: str, end: Callable[[Reason], None]) -> Callable[[], None]:
+        self.inside.append(device)
+        self.ends[device] = end
+        return lambda: self.inside.remove(device)
+
+
+@dataclass
+class SipWorld:
+    """What runs."""
+
+    authority: Authority
+    manager: CallManager
+    outer: OuterProxy
+    links: InnerLinks
+    media: InnerMedia
+    front: SipFront
+    gate: OpenGate
+
+    @property
+    def edge(self) -> HostPort:
+        """Where the world comes to."""
+        return HostPort(HERE, next(row.port for row in self.outer.endpoints if row.service == "sip-tls"))
+
+    def inside(self, service: str) -> HostPort:
+        """Where the call manager listens (``sip``, ``sip-tls``)."""
+        return HostPort(HERE, next(row.port for row in self.manager.endpoints if row.service == service))
+
+    @property
+    def allocations(self) -> tuple[int, int]:
+        """Streams of the inner proxy, pairs of ports of the outer one."""
+        return self.media.streams, self.outer.media.allocations if self.outer.media else -1
+
+    async def until(self, wanted: Callable[[], bool], seconds: float = 10.0) -> None:
+        """Wait for something. Raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            while not wanted():
+                await asyncio.sleep(0.01)
+
+
+def phones(count: int) -> tuple[DeviceRecord, ...]:
+    """Plain phones with the numbers 2001 and following; they may take encrypted calls or not."""
+    return tuple(
+        DeviceRecord(f"PHONE{number}", lines=(LineRecord(str(number)),), user=f"phone{number}", password=PASSWORD)
+        for number in range(2001, 2001 + count)
+    )
+
+
+async def start_manager(folder: Path, authority: Authority, count: int, stack: AsyncExitStack) -> CallManager:
+    """A call manager with phones; the stack ends it."""
+    manager = CallManager(
+        CallManagerSettings(
+            node=CALL_MANAGER,
+            address=HERE,
+            identity=authority.issue(CALL_MANAGER, [CALL_MANAGER], [HERE]),
+            ca_file=authority.ca_file,
+            database_url=f"sqlite+aiosqlite:///{folder}/callmanager.db",
+            https_port=0,
+            files_port=0,
+            files_tls_port=0,
+            devices=phones(count),
+            hashing=PasswordHashing(time_cost=1, memory=1024, parallelism=1, scram_iterations=4096),
+            calls=CallSettings(
+                sip_port=0,
+                sip_tls_port=0,
+                domain=DOMAIN,
+                domains=frozenset({DOMAIN}),
+                plan=DialPlan(lines=frozenset(str(2001 + one) for one in range(count)), domains=frozenset({DOMAIN})),
+                media_ports=(0, 0),
+            ),
+        )
+    )
+    await manager.start()
+    stack.push_async_callback(manager.stop)
+    return manager
+
+
+async def start_sip_world(
+    folder: Path, stack: AsyncExitStack, *, count: int = 4, inside: Inside = "best-effort"
+) -> SipWorld:
+    """Start everything; the stack ends it."""
+    authority = Authority(folder / "ca")
+    manager = await start_manager(folder, authority, count, stack)
+    outer = OuterProxy(
+        OuterSettings(
+            node=OUTER,
+            address=HERE,
+            identity=authority.issue(OUTER, [OUTER], []),
+            ca_file=authority.ca_file,
+            link=HostPort(HERE, 0),
+            inner_names=frozenset({INNER}),
+            listeners=(("sip", HostPort(HERE, 0)),),
+            media=OuterMediaSettings(HERE, HostPort(HERE, 0), (0, 0)),
+        )
+    )
+    await outer.start()
+    stack.push_async_callback(outer.stop)
+    link = HostPort(HERE, next(row.port for row in outer.endpoints if row.service == "link"))
+    identity = authority.issue(INNER, [INNER], [])
+    port = next(row.port for row in manager.endpoints if row.service == "sip-tls")
+    sip = SipSettings(
+        domains=frozenset({DOMAIN}),
+        managers=(SipManager(CALL_MANAGER, HostPort(HERE, port)),),
+        address=HERE,
+        context=client_context(authority.ca_file, identity=identity),
+        names=frozenset({"edge.example.com"}),
+        ports=(0, 0),
+        media=inside,
+    )
+    tls = client_context(authority.ca_file)
+    settings = InnerSettings(
+        node=INNER,
+        identity=identity,
+        public=authority.issue("edge.example.com", ["edge.example.com", DOMAIN], [HERE]),
+        ca_file=authority.ca_file,
+        outers=(OuterPeer(OUTER, link),),
+        name_server=None,
+        application_user="edge",
+        application_password="-",
+        own=OwnSettings((), (), {}, "", tls),
+        https=HttpsSettings(domains=frozenset(), allowed=(), tls=tls, resolver=None),  # type: ignore[arg-type]
+        sip=sip,
+    )
+    reached = asyncio.Event()
+    links: InnerLinks
+
+    def say(name: str, word: Word) -> None:
+        links.tell_outer(name, word)
+
+    def said(name: str, word: Word) -> None:
+        if isinstance(word, MediaPlace | MediaOpened | MediaRefused):
+            media.said(name, word)
+
+    media = InnerMedia(sip.address, sip.ports, say, lambda name: link.host if name == OUTER else None)
+    stack.callback(media.stop)
+    gate = OpenGate()
+    front = SipFront(sip, INNER, media, gate)
+    stack.push_async_callback(front.stop)
+    reception = Reception(front.serve, server_context(settings.public))
+    links = InnerLinks(settings, {"sip": reception}, reached, lambda: [], said, media.parted)
+    await links.start()
+    stack.push_async_callback(links.stop)
+    async with asyncio.timeout(10):
+        await reached.wait()
+        while not media.ready(OUTER):
+            await asyncio.sleep(0.01)
+    return SipWorld(authority, manager, outer, links, media, front, gate)
