@@ -146,8 +146,9 @@ def _feature_group(deployment: Deployment, name: str) -> sync.FeatureGroup:
 
 
 def _has_mailboxes(deployment: Deployment) -> bool:
-    """Whether somebody of a directory may have a mailbox: our own service has them for people of the file only."""
-    return bool(deployment.dial_plan.voicemail) and any(row.kind == "voicemail" for row in deployment.trunk)
+    """Whether there is a voicemail: our own, which learns of people from the call managers, or one of others."""
+    foreign = any(row.kind == "voicemail" for row in deployment.trunk)
+    return bool(deployment.dial_plan.voicemail) and (foreign or bool(deployment.nodes("voicemail")))
 
 
 def _first_forwarding(deployment: Deployment) -> Forwarding:

@@ -129,7 +129,7 @@ class Context:
                     cm.ApplicationUser(
                         voicemail.APPLICATION,
                         self._folder.secret(voicemail.APPLICATION),
-                        frozenset({"token-keys"}),
+                        frozenset({"token-keys", "mailbox-owners"}),
                     ),
                     cm.ApplicationUser(
                         edge.APPLICATION,

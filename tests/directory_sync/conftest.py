@@ -43,8 +43,15 @@ address = "{address}"
 roles = ["presence"]
 ports = {{ xmpp = {xmpp}, xmpp-tls = {xmpp_tls}, login = {login} }}
 
+[[node]]
+name = "vm1.example.com"
+address = "{address}"
+roles = ["voicemail"]
+ports = {{ vmrest = {vmrest}, notify = {notify}, notify-tls = {notify_tls}, sip = {vm_sip}, sip-tls = {vm_sip_tls} }}
+
 [dial-plan]
 extension-digits = 4
+voicemail = "2999"
 
 [calls]
 encryption = false
@@ -132,7 +139,10 @@ async def until(check: Callable[[], Awaitable[bool]], seconds: float = 20.0, *, 
 
 def write_file(folder: Path, directory: Directory, address: str, more: str = "", **replaced: str) -> Path:
     """A deployment file with everything beside it."""
-    names = ("https", "files", "files_tls", "sip", "sip_tls", "xmpp", "xmpp_tls", "login")
+    names = (
+        *("https", "files", "files_tls", "sip", "sip_tls", "xmpp", "xmpp_tls", "login"),
+        *("vmrest", "notify", "notify_tls", "vm_sip", "vm_sip_tls"),
+    )
     values = dict(zip(names, map(str, free_ports(len(names), address)), strict=True))
     values |= {
         "address": address, "server": f"ldaps://127.0.0.1:{directory.secure.port}", "account": ACCOUNT, "base": PEOPLE,

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -23,6 +24,7 @@ from ringback.rules.catalogue import render
 from ringback.services.callmanager.synchronisation.runner import Done, SynchronisationError, run
 from ringback.storage.callmanager.store import Store
 from ringback.storage.callmanager.synced import SyncStore
+from ringback.storage.voicemail.store import VoicemailStore
 from tests.directory_sync.company import (
     ANITA,
     BRUNO,
@@ -179,6 +181,31 @@ async def test_they_register_and_call_each_other(running: Company) -> None:
             anita.hang_up(session)
 
 
+async def mailbox(running: Company, user: str) -> tuple[int, bytes]:
+    """What the voicemail service says to somebody of their own mailbox."""
+    url = f"https://{running.address}:{running.port('vmrest')}/vmrest/user"
+    headers = {"Authorization": aiohttp.encode_basic_auth(user, PASSWORD), "Accept": "application/json"}
+    async with running.session.get(url, headers=headers) as response:
+        return response.status, await response.read()
+
+
+@IN_MODULE
+async def test_their_voicemail_takes_calls_for_them(running: Company) -> None:
+    """A mailbox comes with the line; Dolores has no phone on, so nobody else can take the call."""
+
+    async def opened() -> bool:
+        return (await mailbox(running, "dolores"))[0] == 200
+
+    await until(opened)
+    told = json.loads((await mailbox(running, "dolores"))[1])
+    assert (told["DisplayName"], told["DtmfAccessId"]) == ("Dolores Vega", "2004")
+    bell = Bell()
+    async with phone_of(running, "anita", "2001", bell) as anita:
+        session = anita.call("2004")
+        await bell.until(partial(anita.saw, Accepted, session))
+        anita.hang_up(session)
+
+
 @IN_MODULE
 async def test_a_dry_run_shows_the_difference_and_changes_nothing(running: Company, directory: Directory) -> None:
     await modify(directory, added(ZORA) + deleted(BRUNO) + replaced(ANITA, "title", "Director"))
@@ -248,6 +275,15 @@ async def test_who_is_gone_for_long_is_removed(running: Company) -> None:
 
     await until(nobody)
     await until(out)
+    store = await VoicemailStore.open(running.folder.database("vm1.example.com", "voicemail"))
+    try:
+
+        async def closed() -> bool:
+            return await store.mailbox("bruno") is None and await store.mailbox("zora") is not None
+
+        await until(closed)
+    finally:
+        await store.close()
 
 
 @IN_MODULE

@@ -13,14 +13,16 @@ from typing import Any, Final
 import structlog
 from aiohttp import web
 
+from ringback.net.followed import FollowedSettings
 from ringback.net.home_passwords import HomePasswords
 from ringback.net.service import Endpoint
 from ringback.net.tls import client_context, server_context
-from ringback.net.token_keys import TokenKeys, TokenKeySettings
+from ringback.net.token_keys import TokenKeys
 from ringback.services.voicemail.browser import BrowserSignIn
 from ringback.services.voicemail.door import Door, hash_secret
 from ringback.services.voicemail.mailroom import Mailroom
 from ringback.services.voicemail.notifications import Notifications
+from ringback.services.voicemail.owners import DirectoryOwners
 from ringback.services.voicemail.phones import Phones
 from ringback.services.voicemail.probe import Probe
 from ringback.services.voicemail.rest import Rest
@@ -80,17 +82,21 @@ class VoicemailService:
         accounts = HomePasswords(settings.call_managers, calling)
         await accounts.start()
         stack.push_async_callback(accounts.stop)
-        keys = TokenKeys(
-            TokenKeySettings(
-                nodes=settings.call_managers,
-                user=settings.application_user,
-                password=settings.application_password,
-                tls=calling,
-            )
+        followed = FollowedSettings(
+            nodes=settings.call_managers,
+            user=settings.application_user,
+            password=settings.application_password,
+            tls=calling,
         )
+        keys = TokenKeys(followed)
         await keys.start()
         stack.push_async_callback(keys.stop)
         keys.listen(accounts.forget_all)
+        if settings.application_user:
+            owners = DirectoryOwners(followed, store, settings.size_limit, settings.locale)
+            await owners.start()
+            stack.push_async_callback(owners.stop)
+            await self._keep_doing(stack, owners.keep(), "mailboxes of directories")
         browser = None
         if settings.single_sign_on is not None:
             browser = BrowserSignIn(settings.single_sign_on, store, keys)

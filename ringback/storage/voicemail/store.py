@@ -49,25 +49,35 @@ class VoicemailStore:
         """Make mailboxes that are new and bring the others' names and numbers up to date; mailboxes of the same origin
         that are not among them go, with their messages. PIN and password of a mailbox that is there stay."""
         async with exclusive(self.engine, LOCK) as connection:
-            found = await connection.execute(select(mailboxes.c.user, mailboxes.c.own_limit))
-            known = {row.user: bool(row.own_limit) for row in found}
-            wanted = list(given)
-            for row in wanted:
+            columns = [mailboxes.c[name] for name in ("user", "own_limit", "id", "origin", *_SETTINGS)]
+            known = {row["user"]: row for row in (await connection.execute(select(*columns))).mappings()}
+            wanted = {row.user: row for row in given}
+            fresh = []
+            for row in wanted.values():
                 values = {name: getattr(row, name) for name in _SETTINGS} | {"id": row.id, "origin": origin}
-                if known.get(row.user):
-                    del values["size_limit"]
-                if row.user in known:
-                    await connection.execute(update(mailboxes).where(mailboxes.c.user == row.user).values(values))
-                else:
-                    own = {"user": row.user, "pin": row.pin, "password": row.password, "next_number": 1}
+                had = known.get(row.user)
+                if had is None:
                     begin = {f"{name}_changes": 1 for name in FOLDERS}
-                    await connection.execute(insert(mailboxes).values(values | own | begin))
-            keep = {row.user for row in wanted}
-            had = select(mailboxes.c.user).where(mailboxes.c.origin == origin)
-            gone = set((await connection.execute(had)).scalars()) - keep
+                    own = {"user": row.user, "pin": row.pin, "password": row.password, "next_number": 1}
+                    fresh.append(values | own | begin)
+                    continue
+                if had["own_limit"]:
+                    del values["size_limit"]
+                if any(had[name] != value for name, value in values.items()):
+                    await connection.execute(update(mailboxes).where(mailboxes.c.user == row.user).values(values))
+            for part in (fresh[at : at + _TOGETHER] for at in range(0, len(fresh), _TOGETHER)):
+                await connection.execute(insert(mailboxes), part)
+            gone = [user for user, row in known.items() if row["origin"] == origin and user not in wanted]
+            for leaving in (gone[at : at + _TOGETHER] for at in range(0, len(gone), _TOGETHER)):
+                await connection.execute(delete(mailboxes).where(mailboxes.c.user.in_(leaving)))
             if gone:
-                await connection.execute(delete(mailboxes).where(mailboxes.c.user.in_(gone)))
                 await drop_sounds(connection)
+
+    async def origins(self, origin: str) -> tuple[set[str], set[str]]:
+        """The users whose mailboxes are of this origin, and all others with a mailbox."""
+        async with self.engine.connect() as connection:
+            found = (await connection.execute(select(mailboxes.c.user, mailboxes.c.origin))).all()
+        return {row.user for row in found if row.origin == origin}, {row.user for row in found if row.origin != origin}
 
     async def mailbox(self, user: str) -> MailboxRow | None:
         """The mailbox of a user id."""
