@@ -7,16 +7,13 @@ is spawned by ``_connect`` and ended with it.
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-import msgspec
 import structlog
 
-from ringback.client.calling.line import LineSettings
 from ringback.client.configuration.plan import Plan
 from ringback.client.contacts.sources.base import Record
 from ringback.client.contacts.sources.context import Login, SourceContext
@@ -24,14 +21,14 @@ from ringback.client.contacts.sources.uds import UdsSource
 from ringback.client.contacts.system_books import own_address_books
 from ringback.client.discovery import locate
 from ringback.client.edge import EdgeRoute, EdgeWay
-from ringback.client.edge.keeping import EdgeKeeper
-from ringback.client.engine.base import Attempt, EngineBase, Found
+from ringback.client.engine.base import Attempt, Found
 from ringback.client.engine.by_hand import name_server, voice_domain, voicemail_servers
 from ringback.client.engine.connector import Connector, Told
 from ringback.client.engine.errors import EngineError, SignInError
+from ringback.client.engine.moves import Moves
 from ringback.client.engine.people_service import ACCOUNT, PeopleService
 from ringback.client.engine.progress import Progress
-from ringback.client.engine.questions import QuestionBoard, certificate_question
+from ringback.client.engine.questions import QuestionBoard
 from ringback.client.engine.refetch import Refetch
 from ringback.client.engine.renewal import keep_renewing
 from ringback.client.engine.session import Session
@@ -48,7 +45,6 @@ from ringback.client.identity.keeper import TokenKeeper, Tokens
 from ringback.client.names import ChosenNames
 from ringback.client.store.place import claim
 from ringback.client.store.store import Store
-from ringback.client.trust import CertificateStopError, Expected, Place, Purpose
 from ringback.client.voicemail.errors import UnreachableError
 from ringback.client.voicemail.service import VoicemailMeans
 from ringback.rules.address_scheme import OwnEvidence, decide_scheme
@@ -63,7 +59,7 @@ from ringback.rules.trace import Kind, Outcome
 log = structlog.get_logger(__name__)
 
 
-class Arriving(EngineBase):
+class Arriving(Moves):
     """Signing in, and staying so."""
 
     async def _find(self, address: UserAddress, signed_out: Reason | None = None) -> None:
@@ -198,9 +194,11 @@ class Arriving(EngineBase):
         if signed.credentials.by_token:
             signed.credentials.watch_end(plan.watch_end)
             self._spawn(standing.run(), "tokens")
+        self._spawn(self._mover_of(session, attempt).run(), "moving")
         told = Told(
-            lambda: self._spawn(self._password_changed(), "signed out"), standing.wants_password, self._ask_certificate
-        )
+            lambda: self._spawn(self._password_changed(), "signed out"), standing.wants_password,
+            self._ask_certificate, self._doubt_place,
+        )  # fmt: skip
         connector = self._connector = Connector(
             session, self.progress, attempt.names, self.judge, lambda: self._plan or plan, told, self.route
         )
@@ -247,25 +245,6 @@ class Arriving(EngineBase):
             await self.sources.keep_configured(attempt.address, proven.configured)
         await self._keep_account(session.people.name(str(session.own)), signed)
         self._ready()
-
-    async def _keep_edge(self, session: Session, attempt: Attempt) -> None:
-        """Keep the way through the edge open, whichever counts; where none does, wait for one."""
-
-        def opened(way: EdgeWay) -> None:
-            self._tell_place()
-            session.try_now()
-            plan = self._plan
-            if plan is not None and plan.edge != way.kept():
-                self._plan = plan = msgspec.structs.replace(plan, edge=way.kept())
-                self._spawn(self.sources.keep_plan(attempt.address, plan), "plan of the edge")
-
-        def failed(way: EdgeWay, reason: Reason) -> None:
-            self.place.set("outside", edge=str(way.edge), reasons=(reason, *way.reasons))
-
-        credentials = attempt.signed.credentials
-        async with Https(attempt.names, self.judge, route=self.route) as https:
-            keeper = self._edge_keeper = EdgeKeeper(self.route, https, credentials, opened, failed)
-            await keeper.run()
 
     async def _keep_account(self, name: str, signed: Signed) -> None:
         credentials = signed.credentials
@@ -316,37 +295,19 @@ class Arriving(EngineBase):
         if self._people is not None:
             self._people.try_now()
 
-    def _ask_certificate(self, stop: CertificateStopError, reason: Reason, service: str = "messages") -> None:
-        """A server that a session needs shows a certificate that needs the person's word."""
-        question = certificate_question(stop, reason, service)
-        if question is not None and self.session is not None and self._phase() == "ready":
-            self.questions.ask_certificate(question)
-        elif question is not None:
-            self.progress.set(certificate=question)
-
-    async def _look_at_phone_server(
-        self, error: ssl.SSLCertVerificationError, host: str, address: str, port: int
-    ) -> bool:
-        """A certificate ended a connection for calls: whether to connect once more. What the person declined is not
-        asked again in this session, though the phone goes on trying."""
-        place = Place(host, port, Expected(Purpose.SIP), address)
-        considered = await self.judge.consider(error, place)
-        if considered.outcome == "again":
-            return True
-        if considered.facts is not None and considered.facts.fingerprint not in self._declined:
-            self._ask_certificate(CertificateStopError(place, considered), considered.reasons[0], "calls")
-        return False
-
     async def _look_again(self, session: Session, why: Reason) -> None:
         """Look for servers and settings while signed in. It shows in the service's reasons; who is connected stays so.
 
         Where the servers are others now, the next connection goes there; a look that fails leaves what works.
         """
-        session.try_now()  # where a new network is the occasion, a waiting time need not be waited for
-        if why.id == f"schedule.{Occasion.NETWORK_CHANGED}":
-            session.calling.network_changed()
-            if self.standing is not None:
-                self.standing.signed.credentials.hurry()
+        changed = why.id == f"schedule.{Occasion.NETWORK_CHANGED}"
+        if changed and self._manual.mode == "manual":
+            self._go_anew(session)  # wherever this is, the servers are those that the person named
+        elif changed and self._mover is not None:
+            self._mover.changed(why)
+            await self._mover.settled()
+        else:
+            session.try_now()  # where somebody asks, a waiting time need not be waited for
         plan, refetch = self._plan, self._refetch
         if plan is not None and refetch is not None:
             await refetch.look(plan, why, self._key.warning if self._key else None)
@@ -413,10 +374,7 @@ class Arriving(EngineBase):
             own = UdsSource(context, call_manager).record(user.person) if user is not None else None
             if own is not None:
                 own = replace(own, jid=str(session.own))
-            settings = LineSettings(
-                attempt.names, lambda: self.judge.context(Expected(Purpose.SIP)), plan.name or plan.user,
-                credentials.token_now, self._look_at_phone_server, credentials.doubt,
-            )  # fmt: skip
+            settings = self._line_settings(attempt.names, plan, credentials)
             async with asyncio.TaskGroup() as group:
                 group.create_task(people.run(context, own), name="people")
                 group.create_task(session.calling.run(plan, settings, call_manager), name="phone")

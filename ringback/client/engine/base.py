@@ -16,6 +16,7 @@ from ringback.client.edge.keeping import EdgeKeeper
 from ringback.client.engine.connector import Connector
 from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.list_service import ListService
+from ringback.client.engine.moving import Mover
 from ringback.client.engine.people_service import PeopleService
 from ringback.client.engine.place import PlaceBoard
 from ringback.client.engine.progress import Progress
@@ -82,6 +83,7 @@ class EngineBase:
         self.place = PlaceBoard(self.events, utc_now)
         self.session: Session | None = None
         self.route = EdgeRoute()
+        self._mover: Mover | None = None
         self._edge_keeper: EdgeKeeper | None = None
         self._plan: Plan | None = None
         self._manual = ManualSettings()
@@ -353,6 +355,7 @@ class EngineBase:
         self._refetch = None
         standing, self.standing = self.standing, None
         self.place.reset()
+        self._mover = None
         if standing is not None:
             self.questions.clear()
         if session is not None:

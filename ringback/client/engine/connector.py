@@ -42,11 +42,13 @@ class Told:
     """Who is told of what only the engine can settle. ``password_refused`` is called at most once for a start.
 
     ``wants_password``: the server takes no token. ``certificate``: that of the server needs the person's word.
+    ``unreachable``: no server answers.
     """
 
     password_refused: Callable[[], None]
     wants_password: Callable[[Reason], None]
     certificate: Callable[[CertificateStopError, Reason], None]
+    unreachable: Callable[[], None] = lambda: None
 
 
 class Connector:
@@ -171,6 +173,7 @@ class Connector:
 
     def waiting(self, wait: Wait, reason: Reason) -> None:
         """The next round begins after the wait."""
+        self._told.unreachable()
         reasons = (reason, wait.reason)
         self._session.board.set("messages", "waiting", text=reason, retry_in=wait.seconds, reasons=reasons)
         self._settle(reason)

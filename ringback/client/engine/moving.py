@@ -85,10 +85,12 @@ class Mover:
             self._doubted = self._clock()
             self._woken.set()
 
-    def opened(self, way: EdgeWay) -> None:
-        """The session's way through the edge was opened."""
-        if way is self._waits_for:
-            self._woken.set()
+    def opened(self, way: EdgeWay) -> bool:
+        """The session's way through the edge was opened. False where one moves there now: that is told later."""
+        if way is not self._waits_for:
+            return True
+        self._woken.set()
+        return False
 
     def failed(self, way: EdgeWay, reason: Reason) -> None:
         """The session's way through the edge could not be opened; its keeper goes on trying."""

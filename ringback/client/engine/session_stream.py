@@ -70,6 +70,7 @@ class SessionStream(SessionBase):
     def move(self) -> None:
         """Connect anew at once, the way that counts now; the session goes on where the server lets it."""
         if self._connection is not None:
+            self.up.clear()
             self._connection.move()
 
     async def _consume(self, connection: Connection) -> None:
