@@ -126,6 +126,18 @@ class Door:
             return TurnedAway(401, "This user id and password do not belong together")
         return self._guest(user, cookie, address, now)
 
+    def user_of(self, token: str) -> str:
+        """Whose a token is that a service inside has believed already: the folded user id, empty where it is not known
+        here."""
+        try:
+            return fold(self._keys.check(token).user)
+        except TokenError:
+            return ""
+
+    def failed_inside(self, address: str) -> None:
+        """A server inside did not let somebody in on a path that is open to everybody."""
+        self._watch.failed(address)
+
     def _guest(self, user: str, cookie: str, address: str, now: float) -> Guest:
         self._watch.let_in(address, user)
         if self._of_session(cookie, now) == user:

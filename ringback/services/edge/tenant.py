@@ -48,9 +48,7 @@ class Tenant:
             {"get_edge_config": (True, self.own.configuration), "get_edge_sso": (False, self.own.sign_in)},
         )
         self.xmpp = (
-            None
-            if settings.xmpp is None
-            else XmppFront(settings.xmpp, public, watch.failed, lambda address: watch.kept_out(address) is not None)
+            None if settings.xmpp is None else XmppFront(settings.xmpp, public, watch, self.guests, self.door.user_of)
         )
 
     @classmethod

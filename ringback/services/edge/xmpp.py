@@ -1,6 +1,8 @@
 """XMPP of the world: TLS ends here (RFC 6120 section 5); the stream goes on to a presence service, over TLS again.
 
-Nothing of the stream is changed. Only what comes back is looked at until the client has signed in: failures count.
+Nothing of the stream is changed. Only until the client has signed in is it looked at: failures count, and whoever the
+company does not let work from outside gets no further. From then on it stands for that person, and ends with their
+right to it.
 """
 
 from __future__ import annotations
@@ -15,37 +17,44 @@ from typing import Final, cast
 import structlog
 
 from ringback.net.certificates import NoStartTlsError, open_stream
+from ringback.net.tls import WatchedContext
+from ringback.protocols.edge.stream_identity import StreamIdentity
 from ringback.protocols.traversal import Opening
 from ringback.protocols.xmpp.server_stream import ServerStream, StreamSettings
+from ringback.protocols.xmpp.stanza import quote
 from ringback.protocols.xmpp.stream_events import Ended, SecureNow
+from ringback.rules.catalogue import render
+from ringback.rules.name_search import fold
+from ringback.rules.reasons import Reason
+from ringback.services.edge.guests import Guests
 from ringback.services.edge.settings import XmppSettings
+from ringback.services.edge.watch import TenantWatch
 
 _PIECE: Final = 64 * 1024
 _BEFORE_TLS: Final = 10.0  # seconds
 _MOST_BEFORE_TLS: Final = 16 * 1024  # octets; less than are read at once
 _CONNECT: Final = 5.0  # seconds
-_FAILURE: Final = b"<failure"
-_SUCCESS: Final = b"<success"
-_LONGEST_WORD: Final = max(len(_FAILURE), len(_SUCCESS)) - 1
 
 _log = structlog.get_logger("ringback.edge.xmpp")
 
 
 class XmppFront:
-    """Serves the connections of the listener ``xmpp``. ``failed`` is called with the address of whoever could not sign
-    in; ``kept_out`` tells whether an address is served at all."""
+    """Serves the connections of the listener ``xmpp``: those of one company. ``user_of`` tells whose an access token is
+    (folded user id; empty: nobody's)."""
 
     def __init__(
         self,
         settings: XmppSettings,
-        public: ssl.SSLContext,
-        failed: Callable[[str], None],
-        kept_out: Callable[[str], bool],
+        public: WatchedContext,
+        watch: TenantWatch,
+        guests: Guests,
+        user_of: Callable[[str], str],
     ) -> None:
         self._settings = settings
         self._public = public
-        self._failed = failed
-        self._kept_out = kept_out
+        self._watch = watch
+        self._guests = guests
+        self._user_of = user_of
         self._before = StreamSettings(domain=settings.domain, mechanisms=(), negotiation_time=_BEFORE_TLS)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -69,12 +78,12 @@ class XmppFront:
 
     async def _serve(self, opening: Opening, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            if self._kept_out(opening.peer.host):
+            if self._watch.kept_out(opening.peer.host) is not None:
                 return
             async with asyncio.timeout(_BEFORE_TLS):
                 if not await self._negotiate(reader, writer):
                     return
-                await writer.start_tls(self._public)
+                await writer.start_tls(self._public.current())
             inner = await self._reach()
             if inner is None:
                 writer.write(_unavailable(self._settings.domain))
@@ -133,9 +142,10 @@ class XmppFront:
         inner: tuple[asyncio.StreamReader, asyncio.StreamWriter],
     ) -> None:
         """Both directions, until one of them ends."""
+        identity = StreamIdentity(self._settings.domain)
         pumps = (
-            asyncio.create_task(_pump(outer[0], inner[1]), name="XMPP inwards"),
-            asyncio.create_task(self._watch(address, inner[0], outer[1]), name="XMPP outwards"),
+            asyncio.create_task(_inwards(identity, outer[0], inner[1]), name="XMPP inwards"),
+            asyncio.create_task(self._outwards(address, identity, inner[0], outer[1]), name="XMPP outwards"),
         )
         try:
             done, _ = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -147,22 +157,71 @@ class XmppFront:
             await asyncio.gather(*pumps, return_exceptions=True)
             await _close(inner[1])
 
-    async def _watch(self, address: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _outwards(
+        self, address: str, identity: StreamIdentity, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         """Outwards, counting failures until there is success. A server's own words come first in the stream and it
         escapes what others say, so they can't be forged."""
-        tail = b""
         while data := await reader.read(_PIECE):
-            seen = tail + data
-            for _ in range(seen.count(_FAILURE)):
-                self._failed(address)
+            for _ in range(failures := identity.from_server(data)):
+                self._watch.failed(address)
+            if identity.done:
+                await self._signed_in(address, identity, data, (reader, writer))
+                return
             writer.write(data)
             await writer.drain()
-            if _FAILURE in seen and self._kept_out(address):
+            if failures and self._watch.kept_out(address) is not None:
                 return
-            if _SUCCESS in seen:
-                await _pump(reader, writer)
-                return
-            tail = seen[-_LONGEST_WORD:]
+
+    async def _signed_in(
+        self,
+        address: str,
+        identity: StreamIdentity,
+        success: bytes,
+        outwards: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+    ) -> None:
+        """From the success on the stream is somebody's, as long as they may have it."""
+        reader, writer = outwards
+        user = self._user_of(identity.token) if identity.token else fold(identity.user)
+        reason = self._guests.refuses("xmpp", user) if user else Reason.of("edge.access.nobody")
+        if reason is not None:
+            _log.info("edge.refused", service="xmpp", user=user, peer=address, why=reason.id)
+            writer.write(_not_served(reason))
+            return
+        self._watch.let_in(address, user)
+        pump = asyncio.current_task()
+        ended: list[Reason] = []
+
+        def end(why: Reason) -> None:
+            ended.append(why)
+            if pump is not None:
+                pump.cancel()
+
+        leave = self._guests.enter("xmpp", user, end)
+        last = success
+        try:
+            writer.write(success)
+            await writer.drain()
+            while data := await reader.read(_PIECE):
+                last = data
+                writer.write(data)
+                await writer.drain()
+        except asyncio.CancelledError:
+            if not ended:
+                raise
+            if last.rstrip().endswith(b">"):  # not within something that the server has not said in full
+                writer.write(_not_served(ended[0]))
+        finally:
+            leave()
+
+
+async def _inwards(identity: StreamIdentity, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while not identity.done and (data := await reader.read(_PIECE)):
+        identity.from_client(data)
+        writer.write(data)
+        await writer.drain()
+    if identity.done:
+        await _pump(reader, writer)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -185,3 +244,13 @@ def _unavailable(domain: str) -> bytes:
         "xmlns:stream='http://etherx.jabber.org/streams'><stream:error>"
         "<remote-connection-failed xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>"
     ).encode()
+
+
+def _not_served(reason: Reason) -> bytes:
+    """RFC 6120 section 4.9.3.14, with the reason in words and as an id of the catalogue (chosen)."""
+    return (
+        b"<stream:error xmlns:stream='http://etherx.jabber.org/streams'>"
+        b"<policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
+        b"<text xmlns='urn:ietf:params:xml:ns:xmpp-streams' xml:lang='en'>" + quote(render(reason)) + b"</text>"
+        b"<reason xmlns='urn:ringback:edge:0' id='" + reason.id.encode() + b"'/></stream:error></stream:stream>"
+    )

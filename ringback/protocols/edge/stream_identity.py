@@ -1,0 +1,115 @@
+"""Who signs in on an XMPP stream that only passes: what the client claims, and what the server says to it.
+
+The client's octets are cut and its SASL messages read by the very code of our presence service, so that both can't
+understand them differently. A server answers attempts in their order: what it says belongs to the oldest one that it
+has not answered (a client may send several at once), and only after ``success`` a claim is believed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from typing import Final
+
+from ringback.protocols.xmpp.errors import SaslError, StanzaError
+from ringback.protocols.xmpp.sasl import (
+    SCRAM,
+    ChannelBindings,
+    CheckBearer,
+    Exchange,
+    ScramExchange,
+    decode_base64,
+    exchange_for,
+)
+from ringback.protocols.xmpp.server_stream import SASL_NS
+from ringback.protocols.xmpp.splitter import Element, Splitter, SplitterLimits
+from ringback.protocols.xmpp.stanza import parse_element
+
+_LIMITS: Final = SplitterLimits(stanza=16_384, tag=8_192, depth=8, attributes=32)  # as before a server's sign-in
+_ANSWER: Final = re.compile(rb"<(failure|success)[\s>/]")
+_LONGEST: Final = len(b"<failure ") - 1
+_MOST: Final = 8  # attempts that wait for an answer; a server bears fewer
+_NO_BINDING: Final = ChannelBindings({}, False)
+
+
+class _Attempt:
+    def __init__(self, exchange: Exchange | None) -> None:
+        self.exchange = exchange
+        self.token = ""
+
+    def take(self, data: bytes | None) -> None:
+        if self.exchange is None:
+            return
+        try:
+            step = self.exchange.begin(data)
+        except SaslError:
+            return  # the server says so, too
+        if isinstance(step, CheckBearer):
+            self.token = step.token
+
+
+class StreamIdentity:
+    """Of one stream to ``domain``, from the end of STARTTLS on. ``user``: the localpart that signed in, empty until
+    then; or ``token``, where it was an access token that says who; both empty although ``done``: nobody can say."""
+
+    def __init__(self, domain: str) -> None:
+        self._domain = domain
+        self._splitter = Splitter(_LIMITS)
+        self._attempts: deque[_Attempt] = deque()
+        self._claims = 0
+        self._tail = b""
+        self.done = False
+        self.user = ""
+        self.token = ""
+
+    def from_client(self, data: bytes) -> None:
+        """Octets of the client. What can't be read is the server's to refuse."""
+        if self.done or self._splitter.error is not None:
+            return
+        for item in self._splitter.feed(data):
+            if isinstance(item, Element):
+                self._take(item)
+
+    def from_server(self, data: bytes) -> int:
+        """Octets of the server, until it says success: how many attempts failed in them."""
+        if self.done:
+            return 0
+        seen, failures = self._tail + data, 0
+        for found in _ANSWER.finditer(seen):
+            attempt = self._attempts.popleft() if self._attempts else None
+            if found[1] == b"success":
+                self.done = True
+                if attempt is not None and attempt.exchange is not None:
+                    self.user, self.token = attempt.exchange.user, attempt.token
+                return failures
+            failures += 1
+        self._tail = seen[-_LONGEST:]
+        return failures
+
+    def _take(self, item: Element) -> None:
+        if item.name == f"{SASL_NS} auth":
+            if self._claims < _MOST:
+                self._claims += 1
+                attempt = _Attempt(_exchange(item.attributes.get("mechanism", ""), self._domain))
+                self._attempts.append(attempt)
+                attempt.take(_text(item.raw))
+        elif item.name == f"{SASL_NS} response" and self._attempts:
+            attempt = self._attempts[-1]
+            if attempt.exchange is not None and not attempt.exchange.user and not attempt.token:
+                attempt.take(_text(item.raw) or b"")
+
+
+def _exchange(mechanism: str, domain: str) -> Exchange | None:
+    if mechanism.startswith("SCRAM-") and not mechanism.endswith("-PLUS"):
+        return ScramExchange(domain, plus=False, bindings=_NO_BINDING)  # the first message is the same with every hash
+    try:
+        return exchange_for(mechanism or SCRAM, domain, _NO_BINDING)
+    except SaslError:
+        return None
+
+
+def _text(raw: bytes) -> bytes | None:
+    try:
+        return decode_base64(parse_element(raw).text)
+    except (SaslError, StanzaError):
+        return None
