@@ -99,7 +99,7 @@ class SipWorld:
     @property
     def allocations(self) -> tuple[int, int]:
         """Streams of the inner proxy, pairs of ports of the outer one."""
-        return self.media.streams, self.outer.media.allocations if self.outer.media else -1
+        return len(self.media.streams), self.outer.media.allocations if self.outer.media else -1
 
     async def until(self, wanted: Callable[[], bool], seconds: float = 10.0) -> None:
         """Wait for something. Raises TimeoutError."""

@@ -10,7 +10,8 @@ import pytest
 import pytest_asyncio
 
 from tests.edge.sip_world import DOMAIN, HERE, PASSWORD, SipWorld, start_sip_world
-from tests.support.baresip import Account, running_baresip
+from tests.support.baresip import Account, Baresip, running_baresip
+from tests.support.linphone import LinphoneAccount, running_linphone
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.peer]
 
@@ -38,18 +39,63 @@ def inside(world: SipWorld, number: str) -> Account:
     return Account(number, str(world.inside("sip")), f"phone{number}", PASSWORD)
 
 
-async def test_a_phone_outside_calls_one_inside(world: SipWorld, tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_a_phone_outside_and_one_inside(world: SipWorld, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("phones")
     async with (
         running_baresip(folder / "a", outside(world, "2001"), tone=440) as anita,
         running_baresip(folder / "b", inside(world, "2002"), tone=660) as bram,
     ):
         await anita.command("dial", f"sip:2002@{DOMAIN}")
-        await bram.expect("CALL_INCOMING")
-        await bram.command("accept")
-        await asyncio.gather(anita.expect("CALL_ESTABLISHED"), bram.expect("CALL_ESTABLISHED"))
+        await answered(bram, anita)
         await asyncio.gather(anita.hears(660), bram.hears(440))
         assert world.allocations == (1, 1)
         await anita.command("hangup")
         await bram.expect("CALL_CLOSED")
         await world.until(lambda: world.allocations == (0, 0))
+        # the other way round, where the offer comes from inside and has no keys
+        await bram.command("dial", f"sip:2001@{world.inside('sip')}")
+        await answered(anita, bram)
+        await asyncio.gather(anita.hears(660), bram.hears(440))
+        await bram.command("hangup")
+        await anita.expect("CALL_CLOSED")
+        await world.until(lambda: world.allocations == (0, 0))
+
+
+async def test_two_phones_of_different_makers_outside(
+    world: SipWorld, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("outside")
+    account = LinphoneAccount(
+        "2003",
+        DOMAIN,
+        "phone2003",
+        PASSWORD,
+        transport="tls",
+        encryption="srtp",
+        codec="PCMU/8000/1",
+        ca=world.authority.ca_file,
+        proxy=str(world.edge),
+    )
+    async with (
+        running_baresip(folder / "a", outside(world, "2001"), tone=440) as anita,
+        running_linphone(folder / "c", account, tone=880) as clara,
+    ):
+        await anita.command("dial", f"sip:2003@{DOMAIN}")
+        await clara.wait("call-status", "State", "LinphoneCallIncomingReceived")
+        await clara.say("answer 1")
+        await anita.expect("CALL_ESTABLISHED")
+        await asyncio.gather(anita.hears(880), clara.hears(440))
+        assert world.allocations == (2, 2)
+        assert {stream.secure for stream in world.media.streams} == {True}
+        await anita.command("hold")
+        await clara.until(lambda last: last.level > -45 and abs(last.frequency - 440) > 12 and last.share < 0.9)
+        await anita.command("resume")
+        await clara.hears(440)
+        await anita.command("hangup")
+        await world.until(lambda: world.allocations == (0, 0))
+
+
+async def answered(called: Baresip, caller: Baresip) -> None:
+    await called.expect("CALL_INCOMING")
+    await called.command("accept")
+    await asyncio.gather(called.expect("CALL_ESTABLISHED"), caller.expect("CALL_ESTABLISHED"))

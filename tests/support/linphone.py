@@ -27,7 +27,7 @@ _RATE = 48000
 @dataclass(frozen=True, slots=True)
 class LinphoneAccount:
     """Who the phone is; ``encryption``: none, srtp or dtls; ``codec`` (``PCMU/8000/1``) is the only one that it offers,
-    empty: all."""
+    empty: all; ``proxy`` is where it connects to, empty: the registrar."""
 
     number: str
     registrar: str
@@ -37,6 +37,7 @@ class LinphoneAccount:
     encryption: str = "none"
     codec: str = ""
     ca: Path | None = None
+    proxy: str = ""
 
 
 class Linphone:
@@ -124,7 +125,7 @@ async def running_linphone(folder: Path, account: LinphoneAccount, *, tone: int 
         if account.codec:
             await phone.say("audio-codec-disable ALL")
             await phone.say(f"audio-codec-enable {account.codec}")
-        proxy = f"sip:{account.registrar};transport={account.transport}"
+        proxy = f"sip:{account.proxy or account.registrar};transport={account.transport}"
         identity = f"sip:{account.number}@{account.registrar}"
         await phone.say(f"register {identity} {proxy} {account.password} {account.user}")
         await phone.wait("register-status 1", "State", "LinphoneRegistrationOk")

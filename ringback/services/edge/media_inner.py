@@ -73,9 +73,9 @@ class InnerMedia:
         self._flows: dict[str, Flow] = {}
 
     @property
-    def streams(self) -> int:
-        """How many are open."""
-        return sum(len(flow.streams) for flow in self._flows.values())
+    def streams(self) -> tuple[Stream, ...]:
+        """Those that are open."""
+        return tuple(stream for flow in self._flows.values() for stream in flow.streams.values())
 
     def ready(self, outer: str) -> bool:
         """Whether frames go to and fro."""

@@ -81,6 +81,11 @@ class Stream:
         self._peers: list[frames.Peer] = [("", 0), ("", 0)]
 
     @property
+    def secure(self) -> bool:
+        """Whether it is encrypted inside, too."""
+        return self._agreed and self._secure
+
+    @property
     def inside(self) -> tuple[str, int]:
         """The address and port that the end inside sends to."""
         return self.pair.address, self.pair.port
