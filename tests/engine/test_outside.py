@@ -1,0 +1,97 @@
+"""Somebody outside the company's network, whose name server shows the edge only, and the others inside."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from ringback.client.engine.engine import Engine
+from ringback.client.engine.settings import EngineSettings
+from ringback.client.voicemail.service import Parcel
+from ringback.rules.addresses import HostPort
+from ringback.rules.catalogue import render
+from tests.engine.conftest import SECONDS, Person
+from tests.support.lab import RunningLab
+from tests.support.tones import write_tone
+
+HANA, IVAN = "hana@example.com", "ivan@example.com"
+EDGE = "edge.example.com:8443"
+
+
+def engine_of(lab: RunningLab, data: Path, *, outside: bool = True) -> Engine:
+    """A client in a café, or at the office."""
+    names = HostPort.parse(lab.outside if outside else lab.inside)
+    return Engine(EngineSettings(data, names, lab.ca_file, "", use_keyring=False))
+
+
+async def test_a_morning_in_a_cafe(lab: RunningLab, tmp_path: Path) -> None:
+    async with engine_of(lab, tmp_path / "hana") as first, engine_of(lab, tmp_path / "ivan", outside=False) as second:
+        hana, ivan = Person(first), Person(second)
+        await second.sign_in(IVAN, "ringback")
+        await first.sign_in(HANA, "ringback", remember=True)
+
+        # Where one is, why, and what there is not, is told; inside nothing is.
+        await hana.until(lambda: first.place.now.where == "outside" and first.route.now and first.route.now.opened)
+        place = first.place.now
+        assert (place.edge, [reason.id for reason in place.reasons]) == (EDGE, ["location.outside.edge"])
+        assert {"file_transfer", "reports", "self_care"} <= {row.id for row in place.missing}
+        assert all(render(row.reason) for row in place.missing)
+        assert (second.place.now.where, second.place.now.missing) == ("inside", [])
+        board = {service.id: service.server for service in first.services()}
+        assert board["messages"] == "edge.example.com:5222"
+
+        # Every step is in the trace, and no server inside was asked but by the edge.
+        asked = {entry.text.id: entry for entry in first.trace()}
+        assert asked["trace.asked.edge_sso"].answer == asked["trace.asked.edge_config"].answer == "HTTP 200"
+        assert "cm1.example.com:8443" in asked["trace.decided.edge.records"].answer
+        assert asked["trace.asked.home"].answer == "cm1.example.com"
+        assert asked["engine.trace.device"].question.endswith("CSFHANA.cnf.xml")
+
+        # Chats, and a group chat.
+        await ivan.say(HANA, "m1", "Kommst du?")
+        assert (await hana.history(IVAN, 1))[-1].body == "Kommst du?"
+        await hana.say(IVAN, "m2", "Ich sitze im Café")
+        assert (await ivan.history(HANA, 2))[-1].body == "Ich sitze im Café"
+        room = await first.signed_in().create_room("Ausflug", [IVAN])
+        await hana.say(room.id, "g1", "Wer kommt mit?")
+        await ivan.until(lambda: ivan.engine.conversation(room.id) is not None)
+        assert (await ivan.history(room.id, 1))[-1].body == "Wer kommt mit?"
+
+        # People come from the user data service, pictures from its server.
+        await hana.until(lambda: any(row.id == "directory" and row.state == "up" for row in first.services()))
+        found = (await first.search("Chiara")).people[0]
+        assert (found.mail, found.source) == ("chiara@example.com", "cm1.example.com")
+        picture = await first.photo(found.id)
+        assert picture is not None
+        assert len(picture.at_least(96)) > 1000
+
+        # Voicemail: told at once, listed, heard.
+        await hana.until(lambda: first.signed_in().voicemail.mailbox.told)
+        await ivan.until(lambda: second.signed_in().voicemail.mailbox.state == "up")
+        tone = write_tone(tmp_path / "tone.wav", 440.0, seconds=1.0, rate=8000).read_bytes()
+        await second.signed_in().voicemail.send(Parcel([HANA], "Grüße"), tone)
+        await hana.until(first.signed_in().voicemail.newest)
+        message = first.signed_in().voicemail.newest()[0]
+        assert message.subject == "Grüße"
+        assert len(await first.signed_in().voicemail.sound(message.id)) > 8000
+        await first.signed_in().voicemail.delete(message.id, hard=True)
+
+    # The next start is outside, too: at once, without a question, by what was kept.
+    async with engine_of(lab, tmp_path / "hana") as first:
+        await first.use_known(HANA)
+        await first.until_ready()
+        async with asyncio.timeout(SECONDS):
+            await first.signed_in().up.wait()
+        assert [entry.question.split()[0] for entry in first.trace() if entry.kind == "asked"] == ["XMPP"]
+        assert first.place.now.where == "outside"
+
+    # And one at the office goes on there, since where one is, is asked each time.
+    async with engine_of(lab, tmp_path / "hana", outside=False) as first:
+        await first.use_known(HANA)
+        await first.until_ready()
+        async with asyncio.timeout(SECONDS):
+            await first.signed_in().up.wait()
+        assert (first.place.now.where, first.route.now) == ("inside", None)
+        entry = next(entry for entry in first.trace() if entry.question.startswith("XMPP"))
+        assert entry.question == "XMPP im1.example.com:5222"
+        await first.sign_out()
