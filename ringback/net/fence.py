@@ -122,7 +122,8 @@ class Fence:
         if within != to_itself or not (within or self._reach.allows(there)):
             raise _unreachable(to)
         if free and port == 0 and there.version == own.version:
-            sender.bind((self._reach.address, 0))
+            mapped = sender.family == socket.AF_INET6 and own.version == 4
+            sender.bind((f"::ffff:{own}" if mapped else str(own), 0))
         if event == "socket.connect":
             with self._lock:
                 self._connected.add(sender)

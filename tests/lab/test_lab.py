@@ -33,6 +33,9 @@ def test_lab_json_holds_what_programs_need(lab: RunningLab) -> None:
         assert {(node, "sip", "sip", 5060), (node, "sip-tls", "sips", 5061)} <= sip
     mail = {service for node, service, _, _ in sip if node == "vm1.example.com"}
     assert mail == {"vmrest", "notify", "notify-tls", "sip", "sip-tls"}
+    edge = {(service, scheme, port) for node, service, scheme, port in sip if node == "edge.example.com"}
+    assert {("https", "https", 8443), ("xmpp", "xmpp", 5222), ("link", "tls", 7001)} <= edge
+    assert set(lab.info["web"]) == {"office", "internet"}
     reception = next(phone for phone in lab.info["phones"] if phone["user"] == "reception")
     assert (reception["numbers"], reception["cluster"]) == (["2000"], "head-office")
     assert all(set(row) == {"role", "node", "service", "scheme", "address", "port"} for row in lab.info["endpoints"])

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ringback.lab.control import ask
 from tests.support.nursery import Process, start_ringback
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "ringback" / "lab" / "example.toml"
 START_SECONDS = 40.0  # a loaded machine of two cores; the budget of 5 s is measured elsewhere
 TOKEN = "rehearsal"
+OUTSIDE_NODE = "client.internet.example"
 
 
 @contextlib.contextmanager
@@ -55,7 +57,15 @@ class RunningLab:
     @property
     def url(self) -> str:
         """The office web client, with its token."""
-        return str(self.info["web"]["office"])
+        return self.url_of("office")
+
+    def url_of(self, network: str) -> str:
+        """The web client of a network, with its token."""
+        return str(self.info["web"][network])
+
+    def move(self, network: str, node: str = OUTSIDE_NODE) -> int:
+        """Have a web client moved to another network; how many connections that cut."""
+        return ask(self.data / "nodes" / node, network)
 
     @property
     def inside(self) -> str:
