@@ -328,6 +328,8 @@ class Arriving(Moves):
     async def _use_plan(self, session: Session, address: UserAddress, plan: Plan, counts: Configured) -> None:
         if self.session is not session:
             return
+        if (plan.edge is None) != (self.route.now is None):
+            self._doubt_place()  # the look found its servers another way than this session's
         if plan != self._plan:
             self._plan = plan
             self.judge.change_policy(self._base_policy().tightened(plan.trust))
