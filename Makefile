@@ -17,8 +17,9 @@ WORKERS ?= 3
 run: $(STAMP)/product page
 	@exec $(BIN)/ringback lab $(ARGS)
 
+# The peers are installed while types and page are checked: they wait for different things.
 test: $(STAMP)/dev
-	@$(MAKE) --no-print-directory --jobs 2 check
+	@$(MAKE) --no-print-directory --jobs 3 check $(STAMP)/test-packages
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: check-python check-page
@@ -67,12 +68,18 @@ $(STAMP)/builder: $(STAMP)/product
 	@touch $@
 
 # Brings the product and the page's builder, too: one look for versions that fit in place of three.
-$(STAMP)/dev: $(VENV)/bin/python pyproject.toml $(STAMP)/test-packages
+$(STAMP)/dev: $(VENV)/bin/python pyproject.toml $(STAMP)/dev-packages
 	@echo "Installing Ringback and what the tests need"
 	@RINGBACK_SKIP_PAGE=1 $(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $(STAMP)/product $(STAMP)/builder $@
 
-$(STAMP)/test-packages: scripts/system_packages.sh
+$(STAMP)/dev-packages: scripts/system_packages.sh | $(VENV)/bin/python
+	@scripts/system_packages.sh dev
+	@mkdir -p $(STAMP)
+	@touch $@
+
+# After those: two installations can't go on at once.
+$(STAMP)/test-packages: scripts/system_packages.sh $(STAMP)/dev-packages
 	@scripts/system_packages.sh test
 	@mkdir -p $(STAMP)
 	@touch $@

@@ -2,23 +2,26 @@
 # Every Debian or Ubuntu package that Ringback needs beyond git, make and Python 3.11 with venv, in one place.
 #   system_packages.sh run    what the product needs: nothing but Python's venv module
 #   system_packages.sh compiled   what `make compiled` needs: a C compiler and the headers of Python
+#   system_packages.sh dev    what the Python packages of the tests are built with
 #   system_packages.sh test   what the tests need: the foreign clients and servers, PostgreSQL, Chromium
 # Missing ones are installed where that is allowed (root, or sudo without a password); else it says what to ask for.
 set -euo pipefail
 
 run_packages=(python3-venv ca-certificates)
 compiled_packages=("${run_packages[@]}" gcc libc6-dev python3-dev)
-test_packages=("${run_packages[@]}" prosody lua-sec ejabberd go-sendxmpp profanity poezio tmux postgresql chromium
-  fonts-noto-core fonts-noto-color-emoji procps libatomic1 sip-tester sipsak baresip-core linphone-cli kamailio
+dev_packages=("${compiled_packages[@]}" libkrb5-dev libatomic1)
+test_packages=("${dev_packages[@]}" prosody lua-sec ejabberd go-sendxmpp profanity poezio tmux postgresql chromium
+  fonts-noto-core fonts-noto-color-emoji procps sip-tester sipsak baresip-core linphone-cli kamailio
   kamailio-tls-modules slapd ldap-utils samba samba-dsdb-modules samba-ad-provision samba-vfs-modules tshark
-  rtpengine-daemon janus pulseaudio pulseaudio-utils espeak-ng gcc python3-dev chromium-headless-shell
-  openssl simplesamlphp php-cli php-xml xmlsec1 krb5-kdc krb5-admin-server krb5-user libkrb5-dev curl)
+  rtpengine-daemon janus pulseaudio pulseaudio-utils espeak-ng chromium-headless-shell
+  openssl simplesamlphp php-cli php-xml xmlsec1 krb5-kdc krb5-admin-server krb5-user curl)
 
 case ${1:-} in
   run) wanted=("${run_packages[@]}") ;;
   compiled) wanted=("${compiled_packages[@]}") ;;
+  dev) wanted=("${dev_packages[@]}") ;;
   test) wanted=("${test_packages[@]}") ;;
-  *) echo "usage: $0 run|compiled|test" >&2; exit 2 ;;
+  *) echo "usage: $0 run|compiled|dev|test" >&2; exit 2 ;;
 esac
 
 if [ "$1" = run ] && python3 -c 'import ensurepip, venv' 2>/dev/null; then exit 0; fi
