@@ -108,7 +108,7 @@ export interface KnownAccount {
   remembered: boolean;
 }
 
-/** Servers by hand (A9); ``mode`` automatic leaves the rest unused. ``account``: kind of authenticator. */
+/** Servers by hand (A9); ``mode`` automatic leaves the rest unused. ``account``: kind of authenticator. ``edge``: the */
 export interface ManualSettings {
   mode: "automatic" | "manual";
   account: "presence" | "callmanager" | "messenger" | "xmpp";
@@ -119,6 +119,7 @@ export interface ManualSettings {
   voice_domain: string;
   name_server: string;
   internet_protocol: "both" | "ipv4" | "ipv6";
+  edge: string;
 }
 
 /** The signed-in person. ``chosen``: what was set by hand, empty: the devices decide. */

@@ -15,7 +15,7 @@ from ringback.rules.addresses import AddressError, HostPort, parse_domain
 from ringback.rules.authenticator import Authenticator, ManualServers
 from ringback.rules.reasons import Reason
 
-UDS_PORT = 8443
+UDS_PORT = EDGE_PORT = 8443
 FILES_PORT, FILES_TLS_PORT = 6970, 6972
 _ACCOUNTS = {
     "presence": Authenticator.PRESENCE,
@@ -34,6 +34,7 @@ def manual_servers(manual: ManualSettings) -> ManualServers | None:
         presence=_server("presence", manual.presence, XMPP_PORT),
         call_manager=_server("call_manager", manual.call_manager, UDS_PORT),
         configuration=_server("configuration", manual.configuration, UDS_PORT),
+        edge=_server("edge", manual.edge, EDGE_PORT),
     )
 
 

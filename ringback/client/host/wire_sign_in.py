@@ -33,7 +33,8 @@ class Step(Struct, frozen=True, kw_only=True):
 
 
 class ManualSettings(Struct, frozen=True, kw_only=True):
-    """Servers by hand (A9); ``mode`` automatic leaves the rest unused. ``account``: kind of authenticator."""
+    """Servers by hand (A9); ``mode`` automatic leaves the rest unused. ``account``: kind of authenticator. ``edge``: the
+    company is reached through it, and what its servers are is asked there, whatever else is entered."""
 
     mode: Literal["automatic", "manual"] = "automatic"
     account: Literal["presence", "callmanager", "messenger", "xmpp"] = "presence"
@@ -44,6 +45,7 @@ class ManualSettings(Struct, frozen=True, kw_only=True):
     voice_domain: str = ""
     name_server: str = ""
     internet_protocol: Literal["both", "ipv4", "ipv6"] = "both"
+    edge: str = ""
 
 
 class CertificateBefore(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ import { Button, IconButton, SelectField, TextField } from "./controls";
 import { serverProblem } from "./serverNames";
 import { TraceLines } from "./TraceLines";
 
-type TextField = "presence" | "call_manager" | "configuration" | "voicemail" | "voice_domain" | "name_server";
+type TextField = "presence" | "call_manager" | "configuration" | "voicemail" | "voice_domain" | "name_server" | "edge";
 
 const automatic: ManualSettings = {
   mode: "automatic",
@@ -23,6 +23,7 @@ const automatic: ManualSettings = {
   voice_domain: "",
   name_server: "",
   internet_protocol: "both",
+  edge: "",
 };
 const accounts = ["presence", "callmanager", "messenger", "xmpp"] as const;
 const protocols = ["both", "ipv4", "ipv6"] as const;
@@ -31,6 +32,7 @@ const fields: readonly { field: TextField; label: MessageId; hint?: MessageId; o
   { field: "call_manager", label: "advanced.callManager" },
   { field: "configuration", label: "advanced.configuration", hint: "advanced.configuration.hint", optional: true },
   { field: "voicemail", label: "advanced.voicemail", hint: "advanced.voicemail.hint", optional: true },
+  { field: "edge", label: "advanced.edge", hint: "advanced.edge.hint", optional: true },
   { field: "voice_domain", label: "advanced.voiceDomain", optional: true },
   { field: "name_server", label: "advanced.nameServer", hint: "advanced.nameServer.hint", optional: true },
 ];
