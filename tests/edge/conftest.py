@@ -6,8 +6,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
@@ -17,6 +18,7 @@ from ringback.net.names import NameClient, NameResolver
 from ringback.net.tls import client_context
 from ringback.protocols.edge import Target
 from ringback.rules.addresses import HostPort
+from ringback.rules.edge_networks import Inside
 from ringback.rules.edge_paths import Allowed
 from ringback.services.callmanager.authorisation.settings import SignInSettings
 from ringback.services.callmanager.service import CallManager
@@ -26,7 +28,9 @@ from ringback.services.callmanager.settings import (
     PasswordHashing,
     PersonRecord,
 )
+from ringback.services.edge.http_limits import HttpLimits
 from ringback.services.edge.outer import OuterProxy
+from ringback.services.edge.resolver import GuardedResolver
 from ringback.services.edge.service import InnerProxy
 from ringback.services.edge.settings import (
     HttpsSettings,
@@ -41,11 +45,24 @@ from ringback.services.names.settings import NamesSettings, Record, Zone
 from ringback.services.presence.service import PresenceService
 from ringback.services.presence.settings import PresenceSettings
 
+if TYPE_CHECKING:
+    from tests.edge.siege import Siege
+
 DOMAIN, EDGE, CALL_MANAGER = "example.com", "edge.example.com", "cm1.example.com"
 OUTER, INNER, PRESENCE = "outer.example.com", "inner.example.com", "im.example.com"
 WORLD = "127.0.60.1"
-PASSWORDS = {"anita": "anita's password", "bram": "bram's pässword"}
+PASSWORDS = {"anita": "anita's password", "bram": "bram's pässword", "mallory": "mallory's password"}
 _APPLICATION = ("edge", "application pass phrase")
+
+
+@dataclass(frozen=True)
+class Inward:
+    """What stands inside beside the call manager and the presence service, and how it may be reached."""
+
+    rows: tuple[Allowed, ...] = ()
+    records: tuple[Record, ...] = ()
+    limits: HttpLimits = field(default_factory=HttpLimits)
+    inside: Inside = field(default_factory=lambda: Inside(frozenset({"127.0.0.1"})))
 
 
 @dataclass
@@ -91,7 +108,16 @@ async def edge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Edge]:
         yield await start_edge(folder, stack)
 
 
-async def start_edge(folder: Path, stack: AsyncExitStack) -> Edge:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def siege(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Siege]:
+    """One edge for all attacks."""
+    from tests.edge.siege import besieged
+
+    async with besieged(tmp_path_factory.mktemp("siege")) as found:
+        yield found
+
+
+async def start_edge(folder: Path, stack: AsyncExitStack, inward: Inward = Inward()) -> Edge:
     """Start everything; the stack ends it."""
     authority = Authority(folder / "ca")
     manager = CallManager(
@@ -105,7 +131,9 @@ async def start_edge(folder: Path, stack: AsyncExitStack) -> Edge:
             files_port=0,
             files_tls_port=0,
             people=tuple(PersonRecord(user=user, password=word) for user, word in PASSWORDS.items()),
-            application_users=(ApplicationUser(*_APPLICATION, frozenset({"token-keys", "credentials", "remote-access"})),),
+            application_users=(
+                ApplicationUser(*_APPLICATION, frozenset({"token-keys", "credentials", "remote-access"})),
+            ),
             sign_in=SignInSettings(b"k" * 32, poll_seconds=0.2),
             hashing=PasswordHashing(time_cost=1, memory=1024, parallelism=1, scram_iterations=4096),
         )
@@ -137,6 +165,7 @@ async def start_edge(folder: Path, stack: AsyncExitStack) -> Edge:
     records = (
         Record(CALL_MANAGER.removesuffix(f".{DOMAIN}"), "A", ("127.0.0.1",)),
         Record("_cisco-uds._tcp", "SRV", (f"10 50 {port} {CALL_MANAGER}.",)),
+        *inward.records,
     )
     names = NamesService(NamesSettings("ns", "127.0.0.1", 0, (Zone(DOMAIN, records),)))
     await names.start()
@@ -180,9 +209,11 @@ async def start_edge(folder: Path, stack: AsyncExitStack) -> Edge:
                 allowed=(
                     Allowed("https", call_manager, frozenset({"GET", "HEAD"}), ("/cucm-uds",)),
                     Allowed("https", call_manager, frozenset({"GET", "POST"}), ("/ssosp",), ("/ssosp",)),
+                    *inward.rows,
                 ),
                 tls=inside,
-                resolver=NameResolver(NameClient(name_server)),
+                resolver=GuardedResolver(NameResolver(NameClient(name_server)), inward.inside),
+                limits=inward.limits,
             ),
             xmpp=XmppSettings(DOMAIN, ((PRESENCE, HostPort("127.0.0.1", xmpp)),), inside),
         )

@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 import aiohttp
+import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ringback.net.closing import abort
 from ringback.protocols.traversal import Opening
 from ringback.services.edge.http_limits import HttpLimits
+
+_log = structlog.get_logger("ringback.edge.https")
 
 MOST_HEADERS: Final = 64
 LONGEST_LINE: Final = 8190
@@ -31,7 +34,7 @@ def connection(server: web.Server, opening: Opening, limits: HttpLimits) -> Conn
         max_line_size=LONGEST_LINE,
         max_field_size=LONGEST_LINE,
         max_headers=MOST_HEADERS,
-        lingering_time=2.0,
+        lingering_time=min(2.0, limits.grace),
         auto_decompress=False,  # what a server inside is sent is what the client sent; bombs are its limits' business
     )
 
@@ -62,6 +65,26 @@ class Connection(web.RequestHandler):
         """It is gone."""
         self._in_time()
         super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What can't be read is refused without repeating it, and without telling what reads it. Garbage of the world
+        is no line of the log, else the world could fill it; a fault of ours is."""
+        if status == 500:
+            _log.error("edge.https_fault", exc_info=exc)
+        if request.writer.output_size:
+            raise ConnectionError("The answer had begun")
+        why = "The edge made a mistake" if status == 500 else "This can't be read"
+        answer = web.Response(
+            status=status, text=f"{why}.\n", headers={"Server": "CE_C ECS", "X-Content-Type-Options": "nosniff"}
+        )
+        answer.force_close()
+        return answer
 
     def _in_time(self) -> None:
         stalled, self._stalled = self._stalled, None
