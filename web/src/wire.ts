@@ -108,7 +108,7 @@ export interface KnownAccount {
   remembered: boolean;
 }
 
-/** Servers by hand (A9); ``mode`` automatic leaves the rest unused. ``account``: kind of authenticator. ``edge``: the */
+/** Servers by hand (A9); ``mode`` automatic leaves the rest unused. ``account``: kind of authenticator. ``edge``: */
 export interface ManualSettings {
   mode: "automatic" | "manual";
   account: "presence" | "callmanager" | "messenger" | "xmpp";

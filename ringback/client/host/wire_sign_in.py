@@ -33,8 +33,8 @@ class Step(Struct, frozen=True, kw_only=True):
 
 
 class ManualSettings(Struct, frozen=True, kw_only=True):
-    """Servers by hand (A9); ``mode`` automatic leaves the rest unused. ``account``: kind of authenticator. ``edge``: the
-    company is reached through it, and what its servers are is asked there, whatever else is entered."""
+    """Servers by hand (A9); ``mode`` automatic leaves the rest unused. ``account``: kind of authenticator. ``edge``:
+    the company is reached through it, and what its servers are is asked there, whatever else is entered."""
 
     mode: Literal["automatic", "manual"] = "automatic"
     account: Literal["presence", "callmanager", "messenger", "xmpp"] = "presence"
