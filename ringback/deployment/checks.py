@@ -27,7 +27,7 @@ ROLE_PORTS: dict[str, tuple[str, ...]] = {
     "presence": ("xmpp", "xmpp_tls", "login"),
     "voicemail": ("vmrest", "notify", "notify_tls", "sip", "sip_tls"),
     "messenger": ("cas",),
-    "edge-outer": ("https", "xmpp", "link"),
+    "edge-outer": ("https", "xmpp", "sip_tls", "link"),
     "edge-inner": (),
     "web": ("web",),
 }

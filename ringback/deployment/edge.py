@@ -38,6 +38,10 @@ class Edge(Entity, frozen=True, kw_only=True):
     More than ``failures`` failed sign-ins within ``window_seconds`` keep an address, and a person, out for
     ``block_minutes``, but for the networks in ``exempt`` (``203.0.113.0/24``). Names of servers inside lead to
     ``networks`` only, or to the deployment's nodes; without any, everywhere but to loopback and the like.
+
+    Sound and picture of calls: clients send to ``media_ports`` (first, last) of the outer proxies, ends inside to
+    ``inner_media_ports`` of the inner ones. ``inner_media``: inside, ends may encrypt or not (``best-effort``), must
+    (``secure``), or do not (``clear``); outside, calls are always encrypted.
     """
 
     failures: int = 5
@@ -45,6 +49,9 @@ class Edge(Entity, frozen=True, kw_only=True):
     block_minutes: int = 10
     exempt: list[str] = field(default_factory=list)
     networks: list[str] = field(default_factory=list)
+    media_ports: tuple[int, int] = (20_000, 29_998)
+    inner_media_ports: tuple[int, int] = (30_000, 39_998)
+    inner_media: Literal["best-effort", "secure", "clear"] = "best-effort"
     allow: list[EdgeAllowed] = field(default_factory=list)
 
 
@@ -58,12 +65,16 @@ def check_edge(deployment: Deployment) -> Iterator[tuple[Path, str]]:
     if {node.name for node in outers} & {node.name for node in inners}:
         yield ("node",), "The two edge proxies must be different nodes: the outer one stands where attackers come first"
     for index, node in enumerate(deployment.node):
-        if node.link_address:
+        for name, address in (("link-address", node.link_address), ("public-address", node.public_address)):
             try:
-                ipaddress.ip_address(node.link_address)
+                ipaddress.ip_address(address or "0.0.0.0")
             except ValueError:
-                yield ("node", index, "link-address"), f"{node.link_address!r} is not an IP address"
+                yield ("node", index, name), f"{address!r} is not an IP address"
     yield from _check_lists(deployment.edge)
+    for name in ("media_ports", "inner_media_ports"):
+        first, last = getattr(deployment.edge, name)
+        if (first, last) != (0, 0) and not 1024 <= first < last <= 65535:
+            yield ("edge", name.replace("_", "-")), "These must be two ports from 1024 on, the first below the last"
     for name in ("failures", "window_seconds", "block_minutes"):
         if getattr(deployment.edge, name) < 1:
             yield ("edge", name.replace("_", "-")), "This must be 1 or more"

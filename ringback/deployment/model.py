@@ -63,6 +63,7 @@ class Ports(Entity, frozen=True, kw_only=True):
     notify: int = 7080
     notify_tls: int = 7443
     link: int = 7001
+    media: int = 7002
     web: int = 8080
 
 
@@ -72,7 +73,8 @@ class Node(Entity, frozen=True, kw_only=True):
     ``name`` is the full host name, ``aliases`` are further ones; its certificate carries all of them. ``view`` tells
     which zones a names role answers and which name server a web role asks; ``database`` is a SQLAlchemy URL in place
     of a file in the data folder. An outer edge proxy awaits the links of inner ones at ``link_address``, which the
-    world should not reach; none: at its ``address``.
+    world should not reach; none: at its ``address``. ``public_address`` is what the world has in its place, where a
+    router translates it.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Node(Entity, frozen=True, kw_only=True):
     ports: Ports = field(default_factory=Ports)
     database: str = ""
     link_address: str = ""
+    public_address: str = ""
 
 
 class Zone(Entity, frozen=True, kw_only=True):

@@ -22,9 +22,12 @@ from ringback.services.edge.resolver import GuardedResolver
 from ringback.services.edge.settings import (
     HttpsSettings,
     InnerSettings,
+    OuterMediaSettings,
     OuterPeer,
     OuterSettings,
     OwnSettings,
+    SipManager,
+    SipSettings,
     XmppSettings,
 )
 
@@ -57,6 +60,13 @@ def outer_settings(deployment: Deployment, node: Node, *, identity: Identity, ca
         listeners=(
             ("https", HostPort(node.address, node.ports.https)),
             ("xmpp", HostPort(node.address, node.ports.xmpp)),
+            ("sip", HostPort(node.address, node.ports.sip_tls)),
+        ),
+        media=OuterMediaSettings(
+            address=node.address,
+            frames=HostPort(node.link_address or node.address, node.ports.media),
+            ports=deployment.edge.media_ports,
+            public=node.public_address,
         ),
     )
 
@@ -92,8 +102,9 @@ def inner_settings(
             places={
                 "https": tuple(HostPort(outer.name, outer.ports.https) for outer in outers),
                 "xmpp": tuple(HostPort(outer.name, outer.ports.xmpp) for outer in outers),
+                "sip": tuple(HostPort(outer.name, outer.ports.sip_tls) for outer in outers),
             },
-            route="",
+            route=f"<sip:{outers[0].name}:{outers[0].ports.sip_tls};transport=tls;lr>" if outers else "",
             tls=inside,
         ),
         https=HttpsSettings(
@@ -103,12 +114,29 @@ def inner_settings(
             resolver=GuardedResolver(NameResolver(NameClient(name_server)), _inside(deployment)),
         ),
         xmpp=XmppSettings(deployment.domain, presence, inside) if presence else None,
+        sip=_sip(deployment, node, identity, ca_file) if managers else None,
         protection=ProtectionRules(
             failures=rules.failures,
             window=float(rules.window_seconds),
             block=rules.block_minutes * 60.0,
             exempt=tuple(ipaddress.ip_network(one) for one in rules.exempt),
         ),
+    )
+
+
+def _sip(deployment: Deployment, node: Node, identity: Identity, ca_file: Path) -> SipSettings:
+    return SipSettings(
+        node=node.name,
+        domains=frozenset({deployment.domain, deployment.voice_domain} - {""}),
+        managers=tuple(
+            SipManager(one.name, HostPort(one.address, one.ports.sip_tls), one.cluster)
+            for one in deployment.nodes("call-manager")
+        ),
+        address=node.address,
+        context=client_context(ca_file, mode=identity.mode, identity=identity),
+        names=frozenset(public_names(deployment)),
+        ports=deployment.edge.inner_media_ports,
+        media=deployment.edge.inner_media,
     )
 
 

@@ -30,7 +30,6 @@ from ringback.services.edge.media_inner import InnerMedia
 from ringback.services.edge.outer import OuterProxy
 from ringback.services.edge.settings import (
     HttpsSettings,
-    InnerMedia as Inside,
     InnerSettings,
     OuterMediaSettings,
     OuterPeer,
@@ -38,6 +37,9 @@ from ringback.services.edge.settings import (
     OwnSettings,
     SipManager,
     SipSettings,
+)
+from ringback.services.edge.settings import (
+    InnerMedia as Inside,
 )
 from ringback.services.edge.sip import SipFront
 
@@ -104,7 +106,9 @@ class SipWorld:
     async def until(self, wanted: Callable[[], bool], seconds: float = 10.0) -> None:
         """Wait for something. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
-            while not wanted():
+            while True:
+                if wanted():
+                    return
                 await asyncio.sleep(0.01)
 
 
@@ -169,6 +173,7 @@ async def start_sip_world(
     identity = authority.issue(INNER, [INNER], [])
     port = next(row.port for row in manager.endpoints if row.service == "sip-tls")
     sip = SipSettings(
+        node=INNER,
         domains=frozenset({DOMAIN}),
         managers=(SipManager(CALL_MANAGER, HostPort(HERE, port)),),
         address=HERE,
@@ -204,14 +209,14 @@ async def start_sip_world(
     media = InnerMedia(sip.address, sip.ports, say, lambda name: link.host if name == OUTER else None)
     stack.callback(media.stop)
     gate = OpenGate()
-    front = SipFront(sip, INNER, media, gate)
+    front = SipFront(sip, media, gate)
     stack.push_async_callback(front.stop)
     reception = Reception(front.serve, server_context(settings.public))
-    links = InnerLinks(settings, {"sip": reception}, reached, lambda: [], said, media.parted)
+    links = InnerLinks(settings, {"sip": reception}, reached, list, said, media.parted)
     await links.start()
     stack.push_async_callback(links.stop)
     async with asyncio.timeout(10):
         await reached.wait()
-        while not media.ready(OUTER):
-            await asyncio.sleep(0.01)
-    return SipWorld(authority, manager, outer, links, media, front, gate)
+    world = SipWorld(authority, manager, outer, links, media, front, gate)
+    await world.until(lambda: media.ready(OUTER))
+    return world

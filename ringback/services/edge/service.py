@@ -9,12 +9,15 @@ from typing import Final
 import structlog
 
 from ringback.net.service import Endpoint
+from ringback.net.tls import server_context
 from ringback.protocols.traversal.control import KeepOut, Relay, Word
+from ringback.protocols.traversal.media_words import MediaOpened, MediaPlace, MediaRefused
 from ringback.protocols.traversal.opening import Service
 from ringback.rules.edge_protection import Protection
 from ringback.services.edge.arrivals import ByServerName, ByStreamHeader
 from ringback.services.edge.inner import InnerLinks, Reception
 from ringback.services.edge.kept import Kept
+from ringback.services.edge.media_inner import InnerMedia, NoMediaError
 from ringback.services.edge.settings import InnerSettings
 from ringback.services.edge.sharing import Hello, Note, Seal, SharingError
 from ringback.services.edge.tenant import Tenant
@@ -40,6 +43,8 @@ class InnerProxy:
         self.watch = Watch(settings.protection, self._keep_out, self._share, kept)
         self.tenants: tuple[Tenant, ...] = ()
         """The company that the edge belongs to, and others."""
+        self.media: InnerMedia | None = None
+        """Sound and picture of calls; None where the edge has no calls."""
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -72,8 +77,9 @@ class InnerProxy:
         settings = self._settings
         await self.watch.start()
         stack.push_async_callback(self.watch.stop)
-        home = await Tenant.open(stack, settings.home, self.watch)
-        others = [await Tenant.open(stack, one, self.watch) for one in settings.tenants]
+        self.media = self._open_media(stack)
+        home = await Tenant.open(stack, settings.home, self.watch, self.media)
+        others = [await Tenant.open(stack, one, self.watch, self.media) for one in settings.tenants]
         self.tenants = (home, *others)
         self._links = InnerLinks(
             settings, self._receptions(home, others), self.reached, self._standing, self._said, self._parted
@@ -94,7 +100,35 @@ class InnerProxy:
             streams = {one.settings.xmpp.domain: one.xmpp for one in others if one.settings.xmpp and one.xmpp}
             by_header = ByStreamHeader(home.xmpp.serve, {domain: front.serve for domain, front in streams.items()})
             found["xmpp"] = Reception(by_header.serve, None)
+        if home.sip is not None:
+            sip = ByServerName(
+                (server_context(home.settings.public), home.sip.serve),
+                home.settings.names,
+                {
+                    name: (server_context(one.settings.public), one.sip.serve)
+                    for one in others
+                    if one.sip is not None
+                    for name in one.settings.names
+                },
+            )
+            found["sip"] = Reception(sip.serve, sip.context)
         return found
+
+    def _open_media(self, stack: AsyncExitStack) -> InnerMedia | None:
+        sip = self._settings.sip
+        if sip is None:
+            return None
+        hosts = {outer.name: outer.link.host for outer in self._settings.outers}
+        try:
+            media = InnerMedia(sip.address, sip.ports, self._say, hosts.get)
+        except NoMediaError as error:
+            raise OSError(str(error)) from error
+        stack.callback(media.stop)
+        return media
+
+    def _say(self, outer: str, word: Word) -> None:
+        if self._links is not None:
+            self._links.tell_outer(outer, word)
 
     # --- the outer proxies
 
@@ -114,9 +148,13 @@ class InnerProxy:
     def _said(self, outer: str, word: Word) -> None:
         if isinstance(word, Relay) and self._seal is not None:
             self._heard(word.text)
+        elif isinstance(word, MediaPlace | MediaOpened | MediaRefused) and self.media is not None:
+            self.media.said(outer, word)
 
     def _parted(self, outer: str) -> None:
         """The last link to an outer proxy is gone."""
+        if self.media is not None:
+            self.media.parted(outer)
 
     # --- the other inner proxies
 

@@ -118,9 +118,11 @@ class SipManager:
 @dataclass(frozen=True, slots=True)
 class SipSettings:
     """SIP of the world: ``domains`` are those whose people are served, ``managers`` in the order in which they are
-    tried; ``context`` shows the inner proxy's identity to them. Media inside use ``ports`` (first, last; (0, 0): any)
-    of ``address``. ``names`` are those that clients may write for the edge in a Route."""
+    tried; ``context`` shows the inner proxy's identity to them, and ``node`` is its name for clients. Media inside use
+    ``ports`` (first, last; (0, 0): any) of ``address``. ``names`` are those that clients may write for the edge in a
+    Route."""
 
+    node: str
     domains: frozenset[str]
     managers: tuple[SipManager, ...]
     address: str

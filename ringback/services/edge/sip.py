@@ -84,9 +84,9 @@ class SipFigures:
 class SipFront:
     """Serves the connections of the listener ``sip``."""
 
-    def __init__(self, settings: SipSettings, node: str, media: InnerMedia, gate: Gate) -> None:
+    def __init__(self, settings: SipSettings, media: InnerMedia, gate: Gate) -> None:
         self.settings = settings
-        self.node = node
+        self.node = settings.node
         self.media = media
         self.gate = gate
         self.managers = Managers(settings)

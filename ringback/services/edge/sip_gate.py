@@ -7,13 +7,13 @@ from collections.abc import Callable
 from ringback.rules.name_search import fold
 from ringback.rules.reasons import Reason
 from ringback.services.edge.guests import Guests
-from ringback.services.edge.watch import Watch
+from ringback.services.edge.watch import TenantWatch
 
 
 class TenantGate:
     """See ``sip.Gate``. Devices sign in by names of their own, so these count where people's would."""
 
-    def __init__(self, watch: Watch, guests: Guests) -> None:
+    def __init__(self, watch: TenantWatch, guests: Guests) -> None:
         self._watch = watch
         self._guests = guests
 

@@ -15,8 +15,11 @@ from ringback.net.token_keys import TokenKeys
 from ringback.services.edge.door import Door
 from ringback.services.edge.guests import Guests
 from ringback.services.edge.https import HttpsFront
+from ringback.services.edge.media_inner import InnerMedia
 from ringback.services.edge.own import OwnAnswers
 from ringback.services.edge.settings import TenantSettings
+from ringback.services.edge.sip import SipFront
+from ringback.services.edge.sip_gate import TenantGate
 from ringback.services.edge.watch import TenantWatch, Watch
 from ringback.services.edge.xmpp import XmppFront
 
@@ -32,6 +35,7 @@ class Tenant:
         book: AccessBook,
         passwords: HomePasswords,
         public: WatchedContext,
+        media: InnerMedia | None,
     ) -> None:
         self.settings = settings
         self.watch = watch
@@ -50,10 +54,18 @@ class Tenant:
         self.xmpp = (
             None if settings.xmpp is None else XmppFront(settings.xmpp, public, watch, self.guests, self.door.user_of)
         )
+        self.sip = (
+            None
+            if settings.sip is None or media is None
+            else SipFront(settings.sip, media, TenantGate(watch, self.guests))
+        )
 
     @classmethod
-    async def open(cls, stack: AsyncExitStack, settings: TenantSettings, watch: Watch) -> Self:
-        """Start it; the stack ends it. Raises OSError or ssl.SSLError where certificates do not fit."""
+    async def open(
+        cls, stack: AsyncExitStack, settings: TenantSettings, watch: Watch, media: InnerMedia | None = None
+    ) -> Self:
+        """Start it; the stack ends it. ``media`` carries what is heard and seen in calls (None: no calls). Raises
+        OSError or ssl.SSLError where certificates do not fit."""
         inside = client_context(settings.ca_file, mode=settings.public.mode)
         followed = FollowedSettings(
             nodes=settings.own.call_managers,
@@ -63,10 +75,12 @@ class Tenant:
         )
         keys, book = TokenKeys(followed), AccessBook(followed)
         passwords = HomePasswords(settings.own.call_managers, inside)
-        tenant = cls(settings, watch.of(settings.realm), keys, book, passwords, server_context(settings.public))
+        tenant = cls(settings, watch.of(settings.realm), keys, book, passwords, server_context(settings.public), media)
         for part in (keys, book, passwords, tenant.own, tenant.https):
             await part.start()
             stack.push_async_callback(part.stop)
         if tenant.xmpp is not None:
             stack.push_async_callback(tenant.xmpp.stop)
+        if tenant.sip is not None:
+            stack.push_async_callback(tenant.sip.stop)
         return tenant
