@@ -49,6 +49,8 @@ _CLIENTS: Final = frozenset(
         "x-requested-with",
     }
 )
+ONCE: Final = ("Authorization", "Expect", "Origin", "Range", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Upgrade")
+"""Headers of which a request has one at most: with two of them, two servers may each believe another one."""
 _MOST_RANGES: Final = 8  # a file sent in a thousand overlapping parts is a thousand files
 
 
@@ -80,7 +82,7 @@ def session_of(found: Iterable[tuple[str, str]], session: str) -> str:
         for name, value in found
         if name.lower() == "cookie"
         for part in _parts(value)
-        if _name(part) == session.lower()
+        if part.partition("=")[0].strip() == session
     }
     return values.pop() if len(values) == 1 else ""
 

@@ -22,7 +22,7 @@ from yarl import URL
 from ringback.net.closing import abort
 from ringback.protocols.edge import Target, TargetError
 from ringback.protocols.traversal import Opening
-from ringback.rules.edge_headers import inward, session_of
+from ringback.rules.edge_headers import ONCE, inward, session_of
 from ringback.rules.edge_paths import Passage, passage, query_fault
 from ringback.rules.edge_protection import household_of
 from ringback.rules.throttle import Throttle
@@ -32,6 +32,7 @@ from ringback.services.edge.guard import Body, Connection, connection
 from ringback.services.edge.settings import HttpsSettings
 
 _SERVER: Final = "CE_C ECS"
+_EDGE: Final = "Ringback-Edge"  # by which address the server inside is reached from outside: single sign-on needs it
 _REALM: Final = "Cisco-Edge"
 _KEPT_CLOSE: Final = "Secure; HttpOnly; SameSite=Strict"
 _PIECE: Final = 64 * 1024
@@ -112,6 +113,8 @@ class HttpsFront:
             return _refusal(404, "This edge serves other domains")
         if request.method not in _METHODS:
             return _refusal(405, "This method does not pass the edge")
+        if any(len(request.headers.getall(name, ())) > 1 for name in ONCE):
+            return _refusal(400, "A header that stands once stands twice")
         if request.body_exists and request.method in _WITHOUT_BODY:
             return _refusal(400, "A request that only reads has no body")
         if target.server is None:
@@ -195,6 +198,7 @@ class HttpsFront:
             if expected.lower() != "100-continue":
                 return _refusal(417, "The edge can't meet this expectation")
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        headers[_EDGE] = f"https://{request.headers.get(hdrs.HOST, '')}/{segment}"
         if request.content_length is not None and body is not None:
             headers[hdrs.CONTENT_LENGTH] = str(request.content_length)
         answer: web.StreamResponse | None = None
@@ -259,7 +263,8 @@ class HttpsFront:
             if lower == "location":
                 headers.add(name, self._way(value, url, segment))
             elif lower == "set-cookie":
-                headers.add(name, _cookie(value, segment))
+                if value.partition("=")[0].strip().lower() != COOKIE.lower():  # that one is the edge's own to give
+                    headers.add(name, _cookie(value, segment))
             else:
                 headers.add(name, value)
 
