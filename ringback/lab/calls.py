@@ -75,6 +75,7 @@ def settings(
         records_folder=records if options.record_files else None,
         name_server=name_server,
         records_seconds=options.record_seconds,
+        edges=frozenset(proxy.name.lower() for proxy in deployment.nodes("edge-inner")),
     )
 
 

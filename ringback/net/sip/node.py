@@ -54,6 +54,8 @@ class SipNode:
     servers; without it no TLS connection is opened. ``locator`` looks names up. ``wire(direction, flow, bytes)`` sees
     every message ("<" came in, ">" went out); beware of credentials in what it keeps. ``second_look`` is told of
     certificates that end a connection (see ``connecting``). ``figures`` counts what was turned away and why.
+    ``shared``: names of hosts (in their certificates) that many clients stand behind, so that the limit of connections
+    from one address is not theirs.
     """
 
     def __init__(
@@ -66,11 +68,13 @@ class SipNode:
         locator: Locator | None = None,
         second_look: SecondLook | None = None,
         limits: Limits = Limits(),  # noqa: B008  frozen
+        shared: frozenset[str] = frozenset(),
         wire: Callable[[str, Flow, bytes], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.agent = agent
         self.limits = limits
+        self._shared = shared
         self.wire = wire
         self.clock = clock
         self.figures: dict[str, int] = {}
@@ -283,9 +287,8 @@ class SipNode:
         """From a connection: it is there. False: one too many."""
         host = flow.remote[0]
         held = self._by_host.get(host, 0)
-        if flow.inbound and (
-            len(self._connections) >= self.limits.connections or held >= self.limits.host_connections or self._stopped
-        ):
+        full = held >= self.limits.host_connections and self._shared.isdisjoint(flow.peer_names)
+        if flow.inbound and (len(self._connections) >= self.limits.connections or full or self._stopped):
             self.count("connections refused")
             flow.closed = True
             return False

@@ -225,7 +225,8 @@ class CallSettings:
     ``keep_alive_seconds`` is the interval after which a device notices a dead node. ``records_folder`` takes the files
     of call records (None: none are written), a new one each ``records_seconds`` or ``records_octets``. Media ports come
     from ``media_ports`` (first, last). ``music`` is a WAV file for callers on hold (None: the built-in one).
-    Hosts of other companies are looked up at ``name_server`` (None: the system's).
+    Hosts of other companies are looked up at ``name_server`` (None: the system's). ``edges`` are the names of the inner
+    edge proxies: behind each of them are many clients of the world, who always have to prove who they are.
     """
 
     sip_port: int = 5060
@@ -251,6 +252,7 @@ class CallSettings:
     records_seconds: float = 60.0
     records_octets: int = 1_000_000
     name_server: HostPort | None = None
+    edges: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

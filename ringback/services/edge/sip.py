@@ -249,7 +249,8 @@ class SipPipe:
         for device in dict.fromkeys((asked.device, asked.user)):
             reason = gate.refuses("", device) if device else None
             if reason is not None:
-                return Refused(403, reason)
+                unknown = reason.id == "edge.access.unknown"  # no call manager told the policies yet
+                return Refused(503, reason, headers=(("Retry-After", "5"),)) if unknown else Refused(403, reason)
         return None
 
     async def _joined(self, asked: Registering) -> Refused | None:

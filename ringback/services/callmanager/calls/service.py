@@ -217,6 +217,7 @@ class CallService:
             client_context=self._client_context(),
             locator=self._locator,
             limits=self._limits,
+            shared=calls.edges,
         )
         await self._node.start()
         self._unwatch = self._book.watch(self._changed)
