@@ -9,8 +9,9 @@ from ringback.deployment.identity_provider import ROLE, by_single_sign_on
 from ringback.lab.state import DataFolder
 from ringback.net.single_sign_on import SingleSignOnSettings
 from ringback.net.single_sign_on.keys import SigningKey
-from ringback.net.single_sign_on.service_provider import CONSUMER_PATH
+from ringback.net.single_sign_on.service_provider import consumer_of
 from ringback.net.tls import Identity
+from ringback.protocols.edge import Target
 from ringback.protocols.saml.metadata import ServiceProvider, read_service, write_provider
 from ringback.protocols.saml.xml import SamlError
 from ringback.rules.addresses import HostPort
@@ -69,7 +70,14 @@ class SingleSignOnParts:
             ca_file=self._ca_file,
             name_server=self._name_server(node),
             sign_out=rows.sign_out or self._sign_out(),
+            edges=self._edges(HostPort(node.name, port)),
         )
+
+    def _edges(self, server: HostPort) -> tuple[str, ...]:
+        """Where browsers outside find a service."""
+        segment = Target(self._deployment.domain, "https", server).segment()
+        outers = self._deployment.nodes("edge-outer")
+        return tuple(f"https://{HostPort(outer.name, outer.ports.https)}/{segment}" for outer in outers)
 
     def _metadata(self, file: str) -> Path:
         """The provider's metadata as a file; that of our own is written here, before either side starts."""
@@ -110,8 +118,8 @@ class SingleSignOnParts:
             if settings is None:
                 continue
             certificates = (SigningKey.open(settings.keys, node.name).certificate,) if settings.keys else ()
-            consumer = f"{settings.base}{CONSUMER_PATH}{node.name}"
-            services.append(ServiceProvider(node.name, (consumer,), certificates, signed))
+            consumers = tuple(consumer_of(base, node.name) for base in (settings.base, *settings.edges))
+            services.append(ServiceProvider(node.name, consumers, certificates, signed))
         return services
 
     def _further(self, file: str) -> ServiceProvider:

@@ -34,6 +34,8 @@ from ringback.protocols.saml.xml import SIZE_LIMIT, SamlError
 
 METADATA_PATH = "/ssosp/ws/config/metadata/sp"
 CONSUMER_PATH = "/ssosp/saml/SSO/alias/"
+EDGE_HEADER = "Ringback-Edge"
+"""Where the edge leads to this service. No client can write it: an edge passes none that it does not know."""
 _BODY_LIMIT = 2 * SIZE_LIMIT
 _RELAY_LIMIT = 4096  # characters
 _FIELD_LIMIT = 16
@@ -66,9 +68,9 @@ class SingleSignOn:
         self._open = OpenRequests(settings.open_limit, settings.request_seconds)
         self._guard = ReplayGuard()
         self._signing: SigningKey | None = None
-        self._consumer = f"{settings.base}{CONSUMER_PATH}{settings.entity_id}"
-        # Cookies do not know ports: two services of one host must not overwrite each other's.
-        self._cookie = f"__Host-sso-{hashlib.sha256(self._consumer.encode()).hexdigest()[:8]}"
+        self._here = _Entry(consumer_of(settings.base, settings.entity_id), "__Host")
+        # At an edge, cookies of a service belong to the service's own paths, which the other prefix forbids.
+        self._edges = {edge: _Entry(consumer_of(edge, settings.entity_id), "__Secure") for edge in settings.edges}
 
     async def start(self) -> None:
         """Read the provider's metadata and keep it up to date. Raises OSError or SamlError for a metadata file that
@@ -101,17 +103,18 @@ class SingleSignOn:
             destination = self._source.current.redirect
         except SamlError as error:
             return await self._not_signed_in(request, NotSignedIn(str(error), relay))
-        cookie = request.cookies.get(self._cookie, "")
+        entry = self._entry(request)
+        cookie = request.cookies.get(entry.cookie, "")
         if not self._open.knows(cookie, now):  # else a planted cookie could tie this sign-in to somebody else's browser
             cookie = secrets.token_urlsafe(32)
         opened = self._open.open(cookie, request.remote or "", relay, now)
         asked = AuthnRequest(
-            opened.id, self._settings.entity_id, self._consumer, destination, now, force=force, passive=passive
+            opened.id, self._settings.entity_id, entry.consumer, destination, now, force=force, passive=passive
         )
         url = asked.redirect(opened.state, self._signing.key if self._signing else None)
         response = web.Response(status=302, headers=_NO_STORE | {hdrs.LOCATION: url})
         response.set_cookie(
-            self._cookie,
+            entry.cookie,
             cookie,
             path="/",
             secure=True,
@@ -122,20 +125,25 @@ class SingleSignOn:
         return response
 
     @property
+    def _consumers(self) -> tuple[str, ...]:
+        return tuple(entry.consumer for entry in (self._here, *self._edges.values()))
+
+    @property
     def sign_out(self) -> str:
         """Where the person signs out at the identity provider; empty where none is known."""
         return self._settings.sign_out
 
     async def _consume(self, request: web.Request) -> web.StreamResponse:
         now = self._clock()
-        cookie = request.cookies.get(self._cookie, "")
+        entry = self._entry(request)
+        cookie = request.cookies.get(entry.cookie, "")
         mine = self._open.of(cookie, now) if _COOKIE_VALUE.match(cookie) else frozenset()
         # Nothing is parsed for a stranger: reading and verifying cost more than they could ever give.
         if not mine:
             return await self._refused(request, NotSignedIn(_STRANGE))
         try:
             posted, state = await _form(request)
-            assertion = await asyncio.to_thread(check, posted, self._expected(mine), now)
+            assertion = await asyncio.to_thread(check, posted, self._expected(entry, mine), now)
         except RefusedError as refused:
             opened = self._open.take(refused.answers, cookie, state, now)
             relay = None if opened is None else opened.relay
@@ -158,9 +166,13 @@ class SingleSignOn:
         _log.info("not signed in by the identity provider", why=refused.why, address=request.remote)
         return await self._not_signed_in(request, refused)
 
-    def _expected(self, answerable: frozenset[str]) -> Expected:
+    def _entry(self, request: web.Request) -> _Entry:
+        """How this browser comes to us: directly, or by an edge."""
+        return self._edges.get(request.headers.get(EDGE_HEADER, ""), self._here)
+
+    def _expected(self, entry: _Entry, answerable: frozenset[str]) -> Expected:
         provider = self._source.current
-        return Expected(self._settings.entity_id, self._consumer, provider.entity_id, provider.certificates, answerable)
+        return Expected(self._settings.entity_id, entry.consumer, provider.entity_id, provider.certificates, answerable)
 
     def _user(self, assertion: Assertion) -> str:
         """Raises SamlError where the answer does not name one user."""
@@ -173,8 +185,22 @@ class SingleSignOn:
 
     async def _metadata(self, _request: web.Request) -> web.Response:
         certificates = (self._signing.certificate,) if self._signing else ()
-        service = ServiceProvider(self._settings.entity_id, (self._consumer,), certificates, bool(certificates))
+        service = ServiceProvider(self._settings.entity_id, self._consumers, certificates, bool(certificates))
         return web.Response(body=write_service(service), content_type=MEDIA_TYPE)
+
+
+def consumer_of(base: str, entity_id: str) -> str:
+    """The address of a service's assertion consumer; ``base``: where the service, or an edge before it, is reached."""
+    return f"{base}{CONSUMER_PATH}{entity_id}"
+
+
+class _Entry:
+    """A way by which browsers come: the consumer there, and the cookie that ties an answer to the browser."""
+
+    def __init__(self, consumer: str, prefix: str) -> None:
+        self.consumer = consumer
+        # Cookies do not know ports: two services of one host must not overwrite each other's.
+        self.cookie = f"{prefix}-sso-{hashlib.sha256(consumer.encode()).hexdigest()[:8]}"
 
 
 async def _form(request: web.Request) -> tuple[str, str]:

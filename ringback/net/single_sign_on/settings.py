@@ -18,7 +18,9 @@ class SingleSignOnSettings:
     which is fetched again every ``metadata_seconds``, with the authorities of ``ca_file`` and by ``name_server``.
     ``user_attribute`` holds the user id (empty: the NameID does). ``keys`` is a folder for a signing key of our own,
     with which requests are then signed. A sign-in may take ``request_seconds``; ``open_limit`` may be under way.
-    ``sign_out`` is the address where a person signs out at the provider (empty: none is shown).
+    ``sign_out`` is the address where a person signs out at the provider (empty: none is shown). ``edges`` are the
+    addresses under which edges lead to this service (``https://edge:8443/<target>``): who came by one is sent back by
+    it, and the provider has to know them as consumers of ours, too.
     """
 
     entity_id: str
@@ -32,6 +34,7 @@ class SingleSignOnSettings:
     open_limit: int = 10_000
     metadata_seconds: float = 3600.0
     sign_out: str = ""
+    edges: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
