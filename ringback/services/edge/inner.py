@@ -1,33 +1,29 @@
 """The inner proxy: opens a link to each outer one, and is the server that clients of the world really talk to.
 
-Each channel becomes a socket pair: one end is the channel's, the other goes through TLS to whatever serves that kind of
-connection, just as if the client had come to a listener here.
+Each channel is the transport of whatever serves that kind of connection, just as if the client had come to a listener
+here.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 import ssl
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Final
+from typing import Any
 
 from ringback.net.tls import client_context
 from ringback.protocols.traversal import Channel, Opening
 from ringback.protocols.traversal.control import Word
 from ringback.protocols.traversal.opening import Service
+from ringback.services.edge.channel import ChannelTransport
 from ringback.services.edge.linkend import LinkEnd, Receiver
 from ringback.services.edge.pair import OuterPair
 from ringback.services.edge.settings import InnerSettings
-from ringback.services.edge.splice import Splice
 
-_HANDSHAKE: Final = 10.0  # seconds that a client may take for TLS
-
-Serve = Callable[[Opening, socket.socket], asyncio.Protocol]
-"""Makes the protocol that serves a connection of the world; the socket is our end of it, as its key."""
+Serve = Callable[[Opening, Any], asyncio.Protocol]
+"""Makes the protocol that serves a connection of the world; what comes second is None."""
 
 
 class Reception:
@@ -56,7 +52,7 @@ class InnerLinks:
         self._settings = settings
         self._receptions = receptions
         self._pairs: dict[str, OuterPair] = {}
-        self._splices: set[Splice] = set()
+        self._connections: set[ChannelTransport] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._running: AsyncExitStack | None = None
         self._reached = reached
@@ -72,7 +68,7 @@ class InnerLinks:
     @property
     def connections(self) -> int:
         """How many connections of the world are served."""
-        return len(self._splices)
+        return len(self._connections)
 
     async def start(self) -> None:
         """Begin to reach the outer proxies; it does not wait for them. Raises also ssl.SSLError."""
@@ -116,8 +112,8 @@ class InnerLinks:
     async def _end_all(self) -> None:
         for pair in self._pairs.values():
             pair.close("the inner proxy stops")
-        for splice in list(self._splices):
-            splice.abort()
+        for connection in list(self._connections):
+            connection.abort()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -139,26 +135,9 @@ class InnerLinks:
     def _take(self, end: LinkEnd, channel: Channel, opening: Opening) -> Receiver | None:
         opening = replace(opening, through=end.name)
         reception = self._receptions.get(opening.service)
-        if reception is None or len(self._splices) >= self._settings.most:
+        if reception is None or len(self._connections) >= self._settings.most:
             return None
-        splice = Splice(end, self._splices.discard)
-        splice.join(channel)
-        self._splices.add(splice)
-        self._begin(self._join(splice, reception, opening), f"{opening.service} connection of {opening.peer}")
-        return splice
-
-    async def _join(self, splice: Splice, reception: Reception, opening: Opening) -> None:
-        loop = asyncio.get_running_loop()
-        ours, theirs = socket.socketpair()
-        try:
-            await loop.connect_accepted_socket(lambda: splice, ours)
-        except BaseException:
-            theirs.close()
-            raise
-        with contextlib.suppress(OSError, ssl.SSLError):  # a client that breaks off, or speaks no TLS that we do
-            await loop.connect_accepted_socket(
-                lambda: reception.serve(opening, theirs),
-                theirs,
-                ssl=reception.tls,
-                ssl_handshake_timeout=_HANDSHAKE if reception.tls is not None else None,
-            )
+        connection = ChannelTransport(end, channel, opening, self._connections.discard)
+        self._connections.add(connection)
+        connection.begin(lambda: reception.serve(opening, None), reception.tls)
+        return connection

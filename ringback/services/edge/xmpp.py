@@ -27,6 +27,7 @@ from ringback.rules.catalogue import render
 from ringback.rules.name_search import fold
 from ringback.rules.reasons import Reason
 from ringback.services.edge.guests import Guests
+from ringback.services.edge.channel import start_tls
 from ringback.services.edge.settings import XmppSettings
 from ringback.services.edge.watch import TenantWatch
 
@@ -83,7 +84,7 @@ class XmppFront:
             async with asyncio.timeout(_BEFORE_TLS):
                 if not await self._negotiate(reader, writer):
                     return
-                await writer.start_tls(self._public.current())
+                await start_tls(writer, self._public.current())
             inner = await self._reach()
             if inner is None:
                 writer.write(_unavailable(self._settings.domain))
