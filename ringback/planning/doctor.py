@@ -25,6 +25,7 @@ from ringback.net.xmpp_probe import probe_xmpp
 from ringback.planning.doctor_calls import CallChecks
 from ringback.planning.doctor_certificates import CertificateChecks, TlsPlace, skew_of
 from ringback.planning.doctor_directory import DirectoryChecks, check_user_data
+from ringback.planning.doctor_voicemail import VoicemailChecks
 from ringback.protocols.jabber_config import GLOBAL_FILE, JabberConfig, JabberConfigError
 from ringback.protocols.ldap.profile import directory_parameters
 from ringback.protocols.service_profile import Product, ServiceProfile, ServiceProfileError
@@ -54,6 +55,7 @@ class DoctorSettings:
     files_tls_port: int = 6972
     xmpp_port: int = 5222
     login_port: int = 8443
+    notify_port: int = 7443
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     strictness: Strictness = field(default_factory=lambda: fips_mode(None, platform=platform_fips()))
 
@@ -162,6 +164,10 @@ class _Examination:
         await self._directory(cluster, configuration, profile, password)
         if profile is None:
             return decision, None
+        await VoicemailChecks(
+            self._ledger, self._fetcher, self._settings.notify_port, self._fault, self._places.add,
+            cluster.user, password,
+        ).run(profile)  # fmt: skip
         decision, mode = self._decide(profile, person, devices)
         if decision.authenticator is Authenticator.PRESENCE:
             port = self._settings.login_port

@@ -179,7 +179,8 @@ def wrong_password(address: str, server: str) -> Fault:
 
 
 def service_unreachable(service: str, failure: ServerFailure) -> Fault:
-    """A service behind the sign-in can't be used: ``files``, ``messages``, ``login`` or ``calls``."""
+    """A service behind the sign-in can't be used: ``files``, ``messages``, ``login``, ``calls`` or
+    ``voicemail``."""
     if failure.obstacle is not None and failure.obstacle.of_certificate:
         return certificate_fault(failure)
     why = str(failure.obstacle) if failure.obstacle is not None else "bad-answer"
@@ -190,6 +191,11 @@ def service_unreachable(service: str, failure: ServerFailure) -> Fault:
 def phone_refused(device: str, server: HostPort, detail: str) -> Fault:
     """The call manager does not let a device of the person in, though the secret is the one it told."""
     return _fault("phone-refused", "status", device=device, server=server, detail=detail)
+
+
+def no_mailbox(user: str, server: HostPort, detail: str) -> Fault:
+    """The voicemail does not know somebody whom the home cluster knows by the same account."""
+    return _fault("no-mailbox", "status", user=user, server=server, detail=detail)
 
 
 def no_code_grant(server: str) -> Fault:
