@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import ssl
 from collections import Counter
 from contextlib import AsyncExitStack
@@ -32,6 +34,8 @@ _ROLE: Final = "edge-outer"
 _NAMES: Final = {"https": ("https", "https"), "xmpp": ("xmpp", "xmpp"), "sip": ("sip-tls", "sips")}
 _FIGURES_EVERY: Final = 2.0  # seconds
 _HANDSHAKE: Final = 10.0  # seconds that an inner proxy may take for its part of TLS
+_UNKNOWN_LINKS: Final = 64  # connections to the port of the links that have shown no certificate yet
+_STALL: Final = 60_000  # milliseconds that a client may leave unread what is sent to it
 
 _log = structlog.get_logger("ringback.edge")
 
@@ -45,6 +49,7 @@ class OuterProxy:
         self._connections: dict[Splice, str] = {}
         self._by_address: Counter[str] = Counter()
         self._throttle = Throttle(settings.limits.burst, settings.limits.seconds)
+        self._unknown: set[asyncio.Task[None]] = set()
         self._kept_out: dict[str, float] = {}  # household to the loop's time until which
         self._endpoints: tuple[Endpoint, ...] = ()
         self._running: AsyncExitStack | None = None
@@ -99,11 +104,7 @@ class OuterProxy:
         context = server_context(settings.identity, client_authorities=settings.ca_file)
         context.verify_mode = ssl.CERT_REQUIRED
         server = await loop.create_server(
-            lambda: LinkEnd(ready=self._link_ready, gone=self._link_gone),
-            settings.link.host,
-            settings.link.port,
-            ssl=context,
-            ssl_handshake_timeout=_HANDSHAKE,
+            lambda: _LinkDoor(self, context), settings.link.host, settings.link.port, backlog=_UNKNOWN_LINKS
         )
         stack.push_async_callback(_close, server)
         found.append(_endpoint(settings.node, "link", "tls", server))
@@ -111,6 +112,28 @@ class OuterProxy:
         _log.info("outer proxy listens", node=settings.node)
 
     # --- links
+
+    def link_arrived(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
+        """Somebody comes to the port of the links: only a certificate tells who."""
+        if len(self._unknown) >= _UNKNOWN_LINKS:
+            abort(transport)
+            return
+        task = asyncio.get_running_loop().create_task(self._admit(transport, context), name="TLS of a link")
+        self._unknown.add(task)
+        task.add_done_callback(self._unknown.discard)
+
+    async def _admit(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
+        end = LinkEnd(ready=self._link_ready, gone=self._link_gone)
+        try:
+            secured = await asyncio.get_running_loop().start_tls(
+                transport, end, context, server_side=True, ssl_handshake_timeout=_HANDSHAKE
+            )
+        except (OSError, ssl.SSLError) as error:
+            _log.info("a link was refused: its TLS failed", why=str(error))
+            abort(transport)
+            return
+        if secured is not None:
+            end.connection_made(secured)
 
     def _link_ready(self, end: LinkEnd) -> None:
         names = end.peer_names()
@@ -212,8 +235,22 @@ class OuterProxy:
     def _drop_all(self) -> None:
         for splice in list(self._connections):
             splice.abort()
+        for task in list(self._unknown):
+            task.cancel()
         for end in self._inners.links:
             end.close("the outer proxy stops")
+
+
+class _LinkDoor(asyncio.Protocol):
+    """The moment before TLS of a link."""
+
+    def __init__(self, proxy: OuterProxy, context: ssl.SSLContext) -> None:
+        self._proxy = proxy
+        self._context = context
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let it in, if not too many others are just coming."""
+        self._proxy.link_arrived(cast(asyncio.Transport, transport), self._context)
 
 
 class _Arrival(asyncio.Protocol):
@@ -230,6 +267,8 @@ class _Arrival(asyncio.Protocol):
         if splice is None:
             abort(connection)
             return
+        with contextlib.suppress(OSError):  # it has gone already
+            connection.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALL)
         connection.set_protocol(splice)
         splice.connection_made(connection)
 
