@@ -30,7 +30,7 @@ def reason_of(status: int, edge: HostPort, *, domain: str, server: str = "", wai
     values: dict[str, object] = {"edge": edge.host, "domain": domain, "server": server or "-"}
     if status < 400:
         return None
-    if status == 429 and wait > 0:
+    if status == 429 and wait >= 60.0:
         return Reason.of("edge.problem.blocked", minutes=max(1, -(-round(wait) // 60)), **values)
     if status == 404 and not server:
         return Reason.of("edge.problem.domain", **values)

@@ -22,6 +22,7 @@ from ringback.client.discovery.ledger import Ledger
 from ringback.client.edge import EdgeProblemError, EdgeRoute, EdgeWay
 from ringback.client.edge.asking import EdgePasswordError, EdgeStopError
 from ringback.client.edge.entering import Entering, HomeFaultError
+from ringback.client.edge.provider import check_provider
 from ringback.client.engine.by_hand import UDS_PORT, file_places, manual_servers, name_server
 from ringback.client.engine.errors import SignInError
 from ringback.client.engine.progress import Progress
@@ -168,10 +169,19 @@ class SignInFlow:
             Kind.DECIDED, Reason.of(f"sign_in.trace.decided.{decision.method}"), outcome=Outcome.OK,
             reasons=decision.reasons,
         )  # fmt: skip
+        if decision.method is Method.BROWSER and (way := self.route.now) is not None:
+            await self._check_provider(way, discovery)
         if decision.method is Method.NONE:
             fault = faults.no_code_grant(self.who_asks(discovery))
             raise SignInError(fault.what, fault)
         return decision
+
+    async def _check_provider(self, way: EdgeWay, discovery: Discovery) -> None:
+        async with Https(self.names, self._judge, route=self.route) as https:
+            try:
+                await check_provider(way, Authorization(https, bases_of(discovery)), self.names, self._ledger())
+            except EdgeProblemError as error:
+                raise closed(way.domain, way.edge.host, error.reason) from error
 
     async def _probe(self, server: Authorization) -> SignInEvidence:
         began, asked = self._progress.seconds, Reason.of("sign_in.trace.probe")

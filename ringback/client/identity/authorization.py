@@ -133,6 +133,17 @@ class Authorization:
         url = str(self._https.address_of(URL(request.url(self.issuer), encoded=True)))
         return BrowserQuestion(url, state, verifier, redirect, self.issuer)
 
+    async def where_to(self, redirect: str) -> URL | None:
+        """Where the browser is sent to sign in; None where that is nowhere else. Raises UnavailableError."""
+        request = AuthorizeRequest("code", RINGBACK_CLIENT, redirect, new_state(), challenge_of(new_verifier()))
+        answer, base = await self._ask("GET", request.url(""))
+        if answer.status not in (302, 303) or answer.location.startswith(redirect):
+            return None
+        try:
+            return base.join(URL(answer.location))
+        except ValueError:
+            return None
+
     async def by_password(self, user: str, password: str) -> TokenResponse:
         """Tokens for a password. Raises PasswordRefusedError, GrantRefusedError, UnavailableError."""
         state, verifier = new_state(), new_verifier()

@@ -231,7 +231,7 @@ class Https:
                 way.refuse(asked.headers["Authorization"], self._clock())
             else:
                 way.over(session)
-        if answer.status == 429 and answer.retry_after > _SHORT:
+        if answer.status == 429 and _is_block(answer):
             reason = reason_of(429, way.edge, domain=way.domain, wait=answer.retry_after)
             if reason is not None:
                 way.close(reason, self._clock() + answer.retry_after)
@@ -271,9 +271,16 @@ class Https:
         except TimeoutError as error:
             raise HttpsError(host, f"no answer within {asked.seconds:g} s", sent=True) from error
         except aiohttp.ClientConnectorError as error:
-            raise HttpsError(host, str(error) or type(error).__name__, sent=sent) from error
+            why = error.os_error.strerror or type(error.os_error).__name__
+            raise HttpsError(host, why, sent=sent) from error
         except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
             raise HttpsError(host, str(error) or type(error).__name__, sent=True) from error
+
+
+def _is_block(answer: Answer) -> bool:
+    """Whether the edge shuts us out, and is not only busy. Edges of others don't say why; they block for minutes."""
+    named = answer.reason.id == "edge.sign_in.blocked" if answer.reason is not None else answer.retry_after >= 60.0
+    return named and answer.retry_after > _SHORT
 
 
 def _passed(way: EdgeWay, asked: _Request, answer: Answer) -> Answer:
