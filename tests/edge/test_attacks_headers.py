@@ -87,6 +87,19 @@ async def test_lines_can_not_be_broken_into_a_head(siege: Siege, name: str) -> N
     await siege.is_healthy()
 
 
+@pytest.mark.parametrize("name", ["Host", "User-Agent", "Cookie", "Authorization", "X-One", "Connection", "Upgrade"])
+async def test_octets_that_are_no_text_pass_nowhere(siege: Siege, name: str) -> None:
+    data = siege.head(f"/{siege.target()}/pages/x", f"{name}: MARK").replace(b"MARK", b"\xff\xc0\xae")
+    await siege.refuses(data, *((400,) if name == "Host" else (400, 404)))
+
+
+async def test_nobody_says_by_which_edge_they_come(siege: Siege) -> None:
+    """Single sign-on inside leads back to there."""
+    await siege.send(siege.head(f"/{siege.target()}/pages/x", "Ringback-Edge: https://attacker.example"))
+    assert siege.pages.seen[-1].values("Ringback-Edge") == [f"https://{EDGE}/{siege.target()}"]
+    await siege.is_healthy()
+
+
 async def test_lines_of_an_escaped_query_stay_escaped(siege: Siege) -> None:
     await siege.send(siege.head(f"/{siege.target()}/pages/x?a=%0d%0aX-User:%20root"))
     assert siege.pages.seen[-1].path == "/pages/x?a=%0d%0aX-User:%20root"

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import re
 import socket
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
@@ -71,7 +72,9 @@ class HttpsFront:
         self._door = door
         self._own = own
         self._session: aiohttp.ClientSession | None = None
-        self._server = web.Server(self._handle, handler_cancellation=True)
+        self._server = web.Server(self._counted, handler_cancellation=True)
+        self.answers: Counter[int] = Counter()
+        """Answers since the start, by the first digit of their status."""
         limits = settings.limits
         self._by_address, self._by_person = Throttle(*limits.address), Throttle(*limits.person)
 
@@ -97,6 +100,11 @@ class HttpsFront:
 
     # --- a request
 
+    async def _counted(self, request: web.BaseRequest) -> web.StreamResponse:
+        answer = await self._handle(request)
+        self.answers[answer.status // 100] += 1
+        return answer
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if seconds := _count(self._by_address, household_of(_address(request))):
             return _too_many(seconds)
@@ -115,6 +123,8 @@ class HttpsFront:
             return _refusal(405, "This method does not pass the edge")
         if any(len(request.headers.getall(name, ())) > 1 for name in ONCE):
             return _refusal(400, "A header that stands once stands twice")
+        if not _is_text(request):
+            return _refusal(400, "A header is no text")
         if request.body_exists and request.method in _WITHOUT_BODY:
             return _refusal(400, "A request that only reads has no body")
         if target.server is None:
@@ -315,6 +325,17 @@ def _no_socket(request: web.BaseRequest, upgrade: str) -> web.Response | None:
         answer.headers[hdrs.SEC_WEBSOCKET_VERSION] = "13"
         return answer
     return None
+
+
+def _is_text(request: web.BaseRequest) -> bool:
+    """Whether path and headers can be passed on as they came."""
+    try:
+        request.raw_path.encode()
+        for _, value in request.raw_headers:
+            value.decode()
+    except UnicodeError:
+        return False
+    return True
 
 
 def _is_foreign(request: web.BaseRequest) -> bool:
