@@ -121,32 +121,35 @@ class _Lines:
     """Lines of one kind of file: most columns of most records have their default, which is written beforehand."""
 
     def __init__(self, columns: tuple[Column, ...], kind: int, empty: frozenset[str]) -> None:
-        self._places = {column.name: (place, column) for place, column in enumerate(columns)}
-        self._usual = [_usual(column, empty) for column in columns]
+        self._places = {
+            column.name: (place, -1 if column.length is None else column.length, column.name in empty)
+            for place, column in enumerate(columns)
+        }
+        self._usual = ['""' if one.length is not None else "" if one.name in empty else "0" for one in columns]
         self._usual[0] = str(kind)
 
     def line(self, record: Record) -> str:
         parts = self._usual.copy()
         for name, value in record.items():
             found = self._places.get(name)
-            if found is not None and value is not None:
-                parts[found[0]] = _field(found[1], value)
+            if found is None or value is None:
+                continue
+            place, length, empty = found
+            if length >= 0:
+                if value != "":
+                    parts[place] = _text(str(value), length)
+            elif value or empty:
+                parts[place] = str(int(value))
         return ",".join(parts) + "\n"
 
 
-def _usual(column: Column, empty: frozenset[str]) -> str:
-    if column.length is not None:
-        return '""'
-    return "" if column.name in empty else "0"
-
-
-def _field(column: Column, value: int | str) -> str:
-    if column.length is None:
-        return str(int(value))
-    text = str(value)
+def _text(text: str, length: int) -> str:
     if not text.isprintable():
         text = _UNQUOTABLE.sub(" ", text)  # a record is one line, whatever a phone put into its texts
-    text = text[: column.length].replace('"', '""')
+    if len(text) > length:
+        text = text[:length]
+    if '"' in text:
+        text = text.replace('"', '""')
     return f'"{text}"'
 
 

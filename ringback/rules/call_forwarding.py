@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from msgspec import Struct
+
 from ringback.rules.reasons import Reason
 
 HOP_LIMIT = 12
@@ -74,8 +76,7 @@ class Forwarding:
 NO_FORWARDING = Forwarding()
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceState:
+class DeviceState(Struct, frozen=True):
     """A device with the line, now. ``calls`` counts those of this line on it; from ``busy_trigger`` on it is busy."""
 
     name: str
@@ -85,8 +86,7 @@ class DeviceState:
     busy_trigger: int = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """A call at a line. ``caller`` is its number, ``internal`` whether it comes from inside the enterprise; ``visited``
     are the lines that forwarded this call before, in order. ``emergency``: as ``dial_plan.Route``."""
 
@@ -110,8 +110,7 @@ class Action(StrEnum):
     DECLINED = "declined"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What to do, and why. ``ring`` and ``silent`` are device names (``silent`` ring without a sound); ``to`` and
     ``trigger`` are set to forward; ``to`` is the pilot where it goes to voicemail."""
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ringback.protocols.sdp.description import Description, SdpError
 from ringback.protocols.sip.message import Request
 from ringback.services.callmanager.calls.causes import cause_of, cause_told, reason_header
 from ringback.services.callmanager.calls.facts import Cause
 from ringback.services.callmanager.calls.identity import Shown, from_value, identity, quoted
-from ringback.services.callmanager.calls.media_path import End, PathEvidence, agreed_media, choose_path, end_of
+from ringback.services.callmanager.calls.media_path import Agreed, End, PathEvidence, agreed_media, choose_path, end_of
 from ringback.services.callmanager.calls.offers import is_best_effort, without_keys
 from ringback.services.callmanager.calls.passing import cross, hold_answer, is_hold, pass_answer, pass_offer
 from ringback.services.callmanager.calls.quality import quality_of
@@ -111,8 +110,8 @@ def test_keys_beside_a_plain_profile() -> None:
 def test_the_agreed_codec_is_that_of_the_answer() -> None:
     offer, answer = described(OPUS_96).encode(), described("m=audio 7000 RTP/AVP 9").encode()
     caller, called = agreed_media(offer, answer, "audio"), agreed_media(answer, offer, "audio")
-    assert caller == ("192.0.2.1", 5000, "G722")
-    assert called == ("192.0.2.1", 7000, "G722")
+    assert caller == Agreed("192.0.2.1", 5000, "G722")
+    assert called == Agreed("192.0.2.1", 7000, "G722")
     assert agreed_media(offer, answer, "video") is None
 
 

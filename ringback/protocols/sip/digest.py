@@ -8,7 +8,6 @@ proxies change the latter, and a captured answer is worthless anyway once its co
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 import hmac
@@ -20,6 +19,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 from urllib.parse import unquote as percent_decoded
 
 from msgspec import Struct
@@ -33,6 +33,9 @@ REMEMBERED = 50_000  # nonces in use, the longest unused are forgotten first and
 WINDOW = 64  # how far behind the highest count a late request may be
 
 _PARAM = re.compile(r'[ \t]*([A-Za-z0-9*_.-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))[ \t]*(?:,|\Z)', re.DOTALL)
+_NAMES: Final = ("username", "realm", "nonce", "uri", "response", "algorithm", "cnonce", "nc", "qop", "opaque", "stale")
+_USUAL: Final[dict[str, str]] = {f"{blank}{name}": name for name in _NAMES for blank in ("", " ")}
+_USUAL_TOKENS: Final = frozenset({"auth-int", "SHA-256", "SHA-512-256", "MD5-sess", "SHA-256-sess"})
 _STAMP = struct.Struct(">Q12s")  # milliseconds, noise
 _MAC_SIZE = 16
 _PLACE = "\0"
@@ -259,7 +262,8 @@ class Guard:
         ``noise`` gives that many random bytes."""
         self.realm = realm
         self.algorithms = tuple(algorithms)
-        self._key = key
+        self._mac_key = key if len(key) <= hashlib.blake2b.MAX_KEY_SIZE else hashlib.sha512(key).digest()
+        self._salt = realm.encode("utf-8", "surrogateescape")
         self._lifetime = lifetime
         self._remembered = remembered
         self._noise = noise or Noise()
@@ -300,14 +304,14 @@ class Guard:
 
     def _nonce(self, now: float) -> str:
         stamp = _STAMP.pack(max(int(now * 1000), 0), self._noise(12))
-        return base64.urlsafe_b64encode(stamp + self._mac(stamp)).decode().rstrip("=")
+        return binascii.b2a_base64(stamp + self._mac(stamp), newline=False).decode()
 
     def _mac(self, stamp: bytes) -> bytes:
-        return hmac.digest(self._key, stamp + self.realm.encode("utf-8", "surrogateescape"), "sha256")[:_MAC_SIZE]
+        return hashlib.blake2b(stamp + self._salt, key=self._mac_key, digest_size=_MAC_SIZE).digest()
 
     def _fresh(self, nonce: str, now: float) -> bool:
         try:
-            data = base64.urlsafe_b64decode(nonce.encode("ascii") + b"==")
+            data = binascii.a2b_base64(nonce.encode("ascii"), strict_mode=True)
         except (binascii.Error, ValueError):
             return False
         stamp, mac = data[: _STAMP.size], data[_STAMP.size :]
@@ -432,7 +436,10 @@ def _read(text: str) -> dict[str, str]:
     """The parameters behind ``Digest``, by lower-case name. Raises MalformedMessage where one comes twice."""
     if text[:7].lower() != "digest ":
         raise MalformedMessage(400, "The authentication scheme is not Digest")
-    params: dict[str, str] = {}
+    params = _read_usual(text)
+    if params is not None:
+        return params
+    params = {}
     position = 7
     end = len(text)
     while position < end:
@@ -447,6 +454,28 @@ def _read(text: str) -> dict[str, str]:
             raise MalformedMessage(400, f"The authentication parameter {name[:40]} comes twice")
         params[name] = token if quoted is None else unquote(f'"{quoted}"') if "\\" in quoted else quoted
         position = found.end()
+    return params
+
+
+def _read_usual(text: str) -> dict[str, str] | None:
+    """The same of nearly all values in a tenth of the time: known names in lower case, nothing escaped, no comma in
+    quotes. None where only the full reading can tell."""
+    if "\\" in text:
+        return None
+    params: dict[str, str] = {}
+    for part in text[7:].split(","):
+        equals = part.find("=")
+        name = _USUAL.get(part[:equals]) if equals > 0 else None
+        if name is None or name in params:
+            return None
+        value = part[equals + 1 :]
+        if value[:1] == '"':
+            if len(value) < 2 or value.find('"', 1) != len(value) - 1:
+                return None
+            value = value[1:-1]
+        elif value not in _USUAL_TOKENS and not value.isalnum():
+            return None
+        params[name] = value
     return params
 
 

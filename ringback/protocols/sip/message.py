@@ -20,18 +20,16 @@ from ringback.protocols.sip.headers import NameAddr, tag_of
 from ringback.protocols.sip.lexical import is_token
 from ringback.protocols.sip.names import METHODS, SPELLINGS, canonical, reason_phrase
 from ringback.protocols.sip.uri import Uri
-from ringback.protocols.sip.writing import written
-
-_USUAL = frozenset(SPELLINGS.values())
+from ringback.protocols.sip.writing import BEFORE, written
 
 DATAGRAM_LIMIT = 65_535  # bytes
 HEADER_LIMIT = 500  # header lines in one message
 
-_BLANK = " \t"
-_COPIED = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route", "Timestamp")  # sections 8.2.6 and 12.1.1
-_COPIED_AS_THEY_ARE = tuple(name for name in _COPIED if name != "To")
-_MANDATORY = frozenset(_COPIED[:5])  # section 8.1.1; Max-Forwards is old software's omission
-_SINGLE = frozenset(("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type", "Expires"))
+_BLANK: Final = " \t"
+_BLANKS: Final = frozenset(_BLANK)
+_COPIED: Final = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route", "Timestamp")  # sections 8.2.6 and 12.1.1
+_MANDATORY: Final = _COPIED[:5]  # section 8.1.1; Max-Forwards is old software's omission
+_SINGLE: Final = frozenset(("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type", "Expires"))
 
 
 class Message(Fields, ABC):
@@ -61,19 +59,23 @@ class Message(Fields, ABC):
 
     def _check_common(self) -> None:
         headers = self._headers
-        if not headers.keys() >= _MANDATORY:
-            raise MalformedMessage(400, f"Missing {next(one for one in _COPIED if one not in headers)} header")
-        if "\n" in "".join(headers.values()):
-            for name, text in headers.items():
-                if "\n" in text and name in _SINGLE:
-                    raise MalformedMessage(400, f"More than one {name} header")
+        for name in _MANDATORY:
+            if name not in headers:
+                raise MalformedMessage(400, f"Missing {name} header")
+        readers = []
+        for name, text in headers.items():
+            if "\n" in text and name in _SINGLE:
+                raise MalformedMessage(400, f"More than one {name} header")
+            reader = _READ_ALWAYS.get(name)
+            if reader is not None:
+                readers.append(reader)
         if not headers["Call-ID"]:
             raise MalformedMessage(400, "Missing Call-ID header")
         _ = self.hop, self.cseq
         self._check_tag("From", "From tag")
         self._check_tag("To", "To tag")
-        for name in headers.keys() & _READ_ALWAYS.keys():
-            _READ_ALWAYS[name](self)
+        for reader in readers:
+            reader(self)
 
     def _check_tag(self, name: str, kept: str) -> None:
         """Make sure that From or To can be read, and keep its tag; the address itself is read when somebody asks."""
@@ -152,13 +154,14 @@ class Request(Message):
         if not 100 <= status <= 699:
             raise UnbuildableMessage(f"{status} {reason} is no status line")
         own = self._headers
-        lines = [f"SIP/2.0 {status} {reason or reason_phrase(status)}"]
-        lines += [f"{name}: {own[name]}" for name in _COPIED_AS_THEY_ARE if name in own]
-        to = own.get("To")
-        if to is not None:
-            lines.append(f"To: {_tagged(to, to_tag) if to_tag else to}")
+        parts = [f"SIP/2.0 {status} {reason or reason_phrase(status)}"]
+        for name in _COPIED:
+            value = own.get(name)
+            if value is not None:
+                parts.append(BEFORE[name])
+                parts.append(_tagged(value, to_tag) if to_tag and name == "To" else value)
         rows = list(headers)
-        data = written(lines, rows, body)
+        data = written(parts, rows, body)
         return self.respond(status, reason, to_tag=to_tag, headers=rows, body=body).encode() if data is None else data
 
     def check(self) -> None:
@@ -271,23 +274,10 @@ def parse(data: bytes) -> Request | Response:
 
 def parse_head(head: bytes) -> Request | Response:
     """Read start line and header lines, without the empty line that ends them. Raises MalformedMessage."""
-    text = head.decode("utf-8", "surrogateescape")
-    lines = text.split("\r\n")
-    breaks = len(lines) - 1
-    if text.count("\n") != breaks or text.count("\r") != breaks:
+    lines = head.decode("utf-8", "surrogateescape").split("\r\n")
+    together = "".join(lines)
+    if "\n" in together or "\r" in together:
         raise MalformedMessage(400, "A line has a stray line break")
-    # as most messages are: every name once and in its usual spelling, no needless blanks
-    if ":  " not in text and " \r" not in text and "\t" not in text and text[-1:] != " " and breaks < HEADER_LIMIT:
-        start = lines[0]
-        try:
-            headers = dict([line.split(": ", 1) for line in lines[1:]])
-        except ValueError:
-            return _read_lines(lines)
-        if len(headers) == breaks and _USUAL.issuperset(headers):
-            message, broken = _response(start) if start[:8] == "SIP/2.0 " else _request(start)
-            if broken is None:
-                message._headers = headers
-                return message
     return _read_lines(lines)
 
 
@@ -300,8 +290,9 @@ def _read_lines(lines: list[str]) -> Request | Response:
     headers: dict[str, str] = {}
     message._headers = headers
     for line in lines[1:]:
-        spelt, _, value = line.partition(": ")  # as nearly every line reads
-        name = SPELLINGS.get(spelt)
+        colon = line.find(": ")  # as nearly every line reads
+        name = SPELLINGS.get(line[:colon]) if colon > 0 else None
+        value = line[colon + 2 :]
         if name is None:
             if line[:1] in (" ", "\t"):
                 return _read_lines(_unfolded(lines))
@@ -310,7 +301,8 @@ def _read_lines(lines: list[str]) -> Request | Response:
             except MalformedMessage as error:
                 broken = broken or error
                 continue
-        value = value.strip(_BLANK)
+        if value[:1] in _BLANKS or value[-1:] in _BLANKS:
+            value = value.strip(_BLANK)
         headers[name] = f"{headers[name]}\n{value}" if name in headers else value
     if broken is not None:
         broken.message = message

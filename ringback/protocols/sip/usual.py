@@ -5,28 +5,37 @@ Every function gives what the full reading of the value would give, or None wher
 
 from __future__ import annotations
 
-import re
+from typing import Final
 
 from ringback.protocols.sip.headers import NameAddr
 from ringback.protocols.sip.uri import parse_host_port
 
-_HOP = re.compile(
-    r"SIP/2\.0/(?:UDP|TCP|TLS|WSS?|SCTP) ([^ \t,;\"]+)(;rport)?;branch=([^ \t,;=\"]*)(;rport)?\Z", re.ASCII
-)
-_CACHED_LENGTH = 300  # as of whole values: what strangers send can't fill the memory through a cache
+_SENT_OVER: Final = frozenset(f"SIP/2.0/{name}" for name in ("UDP", "TCP", "TLS", "WS", "WSS", "SCTP"))
+_CACHED_LENGTH: Final = 300  # as of whole values: what strangers send can't fill the memory through a cache
 
 
 def hop(via: str) -> tuple[str, str, bool] | None:
     """Branch, sent-by and whether rport is asked for, of a Via with nothing else in it. Raises MalformedMessage where
     the sent-by is no host and port."""
-    found = _HOP.match(via)
-    if found is None:
+    protocol, _, rest = via.partition(" ")
+    if protocol not in _SENT_OVER or "," in rest or " " in rest or '"' in rest or "\t" in rest:
         return None
-    sent_by, before, branch, behind = found.groups()
-    if before and behind:
+    parts = rest.split(";")
+    count = len(parts)
+    rport = count == 3
+    last = parts[-1]
+    if rport:
+        if last == "rport":
+            last = parts[1]
+        elif parts[1] != "rport":
+            return None
+    elif count != 2:
+        return None
+    sent_by = parts[0]
+    if not sent_by or not last.startswith("branch=") or "=" in last[7:]:
         return None
     parse_host_port(sent_by)
-    return branch, sent_by, bool(before or behind)
+    return last[7:], sent_by, rport
 
 
 def tag(value: str) -> str | None:
@@ -41,6 +50,9 @@ def tag(value: str) -> str | None:
     if value[end : end + 5] != ";tag=":
         return None
     told = value[end + 5 :]
+    if told.isalnum():
+        NameAddr.parse(value[:end])
+        return told
     if ";" in told or '"' in told or ">" in told or " " in told or "\t" in told:
         return None
     NameAddr.parse(value[:end])

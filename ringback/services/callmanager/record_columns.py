@@ -7,22 +7,25 @@ Q.850, payload capability 4 for PCMU. The other capabilities and protocol number
 from __future__ import annotations
 
 import uuid
+from typing import Final
 
 from ringback.protocols.call_records import Value, ip_number
 from ringback.services.callmanager.calls.facts import CallFacts, QualityFacts, SideFacts
 
-_CAPABILITIES = {
+_CAPABILITIES: Final = {
     "PCMA": (2, 64),
     "PCMU": (4, 64),
     "G722": (6, 64),
     "G729": (11, 8),
     "OPUS": (90, 64),
 }
-_VIDEO = {"H263": 101, "H264": 103}
-_OTHER_CODEC = 1  # "non-standard"
-_BY_RFC_2833 = 2
-_SIP = 1
-_FRAMES = 20  # milliseconds of sound in a packet, which is what all of ours send
+_VIDEO: Final = {"H263": 101, "H264": 103}
+_OTHER_CODEC: Final = 1  # "non-standard"
+_UNKNOWN: Final = (_OTHER_CODEC, 0)
+_NO_CODEC: Final = (0, 0)
+_BY_RFC_2833: Final = 2
+_SIP: Final = 1
+_FRAMES: Final = 20  # milliseconds of sound in a packet, which is what all of ours send
 
 Columns = dict[str, Value]
 
@@ -67,38 +70,70 @@ def call_columns(facts: CallFacts, node: int, cluster: str, key: str = "") -> Co
         "calledPartyPatternUsage": 5 if facts.called.trunk else 2,
     }
     if facts.caller.trunk:
-        columns |= {"IncomingProtocolID": _SIP, "IncomingProtocolCallRef": facts.caller.protocol_call}
+        columns["IncomingProtocolID"] = _SIP
+        columns["IncomingProtocolCallRef"] = facts.caller.protocol_call
     if facts.called.trunk:
-        columns |= {"OutgoingProtocolID": _SIP, "OutgoingProtocolCallRef": facts.called.protocol_call}
-    return columns | _side("orig", facts.caller, node) | _side("dest", facts.called, node)
+        columns["OutgoingProtocolID"] = _SIP
+        columns["OutgoingProtocolCallRef"] = facts.called.protocol_call
+    columns.update(zip(_ORIG, _side(facts.caller, node), strict=True))
+    columns.update(zip(_DEST, _side(facts.called, node), strict=True))
+    return columns
 
 
-def _side(prefix: str, side: SideFacts, node: int) -> Columns:
-    payload, bandwidth = _CAPABILITIES.get(side.codec.upper(), (_OTHER_CODEC, 0)) if side.codec else (0, 0)
+_SIDE: Final = (
+    "NodeId",
+    "IpAddr",
+    "Ipv4v6Addr",
+    "Cause_value",
+    "PrecedenceLevel",
+    "MediaTransportAddress_IP",
+    "MediaTransportAddress_Port",
+    "MediaCap_payloadCapability",
+    "MediaCap_maxFramesPerPacket",
+    "MediaCap_Bandwidth",
+    "VideoCap_Codec",
+    "VideoTransportAddress_IP",
+    "VideoTransportAddress_Port",
+    "RSVPAudioStat",
+    "RSVPVideoStat",
+    "DeviceName",
+    "DeviceType",
+    "DeviceSessionID",
+    "CallTerminationOnBehalfOf",
+    "ConversationId",
+    "DTMFMethod",
+)
+_ORIG: Final = tuple(f"orig{name}" for name in _SIDE)
+_DEST: Final = tuple(f"dest{name}" for name in _SIDE)
+
+
+def _side(side: SideFacts, node: int) -> tuple[Value, ...]:
+    """The values of the columns of a side, in the order of ``_SIDE``."""
+    payload, bandwidth = _CAPABILITIES.get(side.codec.upper(), _UNKNOWN) if side.codec else _NO_CODEC
     signalling = _bare(side.signalling)
-    return {
-        f"{prefix}NodeId": node if side.leg else 0,
-        f"{prefix}IpAddr": ip_number(signalling),
-        f"{prefix}Ipv4v6Addr": signalling,
-        f"{prefix}Cause_value": int(side.cause),
-        f"{prefix}PrecedenceLevel": 4,
-        f"{prefix}MediaTransportAddress_IP": ip_number(side.media),
-        f"{prefix}MediaTransportAddress_Port": side.media_port,
-        f"{prefix}MediaCap_payloadCapability": payload,
-        f"{prefix}MediaCap_maxFramesPerPacket": _FRAMES if payload else 0,
-        f"{prefix}MediaCap_Bandwidth": bandwidth,
-        f"{prefix}VideoCap_Codec": _VIDEO.get(side.video_codec.upper(), _OTHER_CODEC) if side.video_codec else 0,
-        f"{prefix}VideoTransportAddress_IP": ip_number(side.video_media),
-        f"{prefix}VideoTransportAddress_Port": side.video_port,
-        f"{prefix}RSVPAudioStat": "0",
-        f"{prefix}RSVPVideoStat": "0",
-        f"{prefix}DeviceName": side.device,
-        f"{prefix}DeviceType": side.device_type,
-        f"{prefix}DeviceSessionID": side.session_id,
-        f"{prefix}CallTerminationOnBehalfOf": int(side.terminated_by),
-        f"{prefix}ConversationId": side.conversation,
-        f"{prefix}DTMFMethod": _BY_RFC_2833 if side.leg else 0,
-    }
+    return (
+        node if side.leg else 0,
+        ip_number(signalling),
+        signalling,
+        int(side.cause),
+        4,
+        ip_number(side.media),
+        side.media_port,
+        payload,
+        _FRAMES if payload else 0,
+        bandwidth,
+        _VIDEO.get(side.video_codec.upper(), _OTHER_CODEC) if side.video_codec else 0,
+        ip_number(side.video_media),
+        side.video_port,
+        "0",
+        "0",
+        side.device,
+        side.device_type,
+        side.session_id,
+        int(side.terminated_by),
+        side.conversation,
+        _BY_RFC_2833 if side.leg else 0,
+    )
 
 
 def _bare(address: str) -> str:

@@ -107,7 +107,7 @@ class RecordStore:
                     keys = [{"b_pkid": record["pkid"]} for record in records]
                     await connection.execute(delete(table).where(table.c.pkid == bindparam("b_pkid")), keys)
                 if records:
-                    await connection.execute(insert(table), [_row(record, columns) for record in records])
+                    await connection.execute(insert(table), _rows(records, columns))
             gone = [(each.call_manager, each.call, each.leg) for each in batch.opened] + batch.closed
             if gone:
                 await connection.execute(
@@ -186,11 +186,17 @@ class RecordStore:
         ]
 
 
-def _row(record: Row, columns: Mapping[str, str]) -> dict[str, Any]:
-    typed = {own: record.get(name) for own, name in columns.items()}
-    row = {own: value if value is not None else _missing(own) for own, value in typed.items()}
-    known = set(columns.values())
-    others = {name: value for name, value in record.items() if value and name not in known}
+def _rows(records: Sequence[Row], columns: Mapping[str, str]) -> list[dict[str, Any]]:
+    apart = frozenset(columns.values())
+    return [_row(record, columns, apart) for record in records]
+
+
+def _row(record: Row, columns: Mapping[str, str], apart: frozenset[str]) -> dict[str, Any]:
+    row = {own: record.get(name) for own, name in columns.items()}
+    for own, value in row.items():
+        if value is None:
+            row[own] = _missing(own)
+    others = {name: value for name, value in record.items() if value and name not in apart}
     row["others"] = msgspec.json.encode(others).decode()
     return row
 

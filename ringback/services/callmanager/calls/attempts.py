@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from ringback.protocols.sip.events import Accepted
@@ -28,52 +28,109 @@ _Sent = tuple[str, "list[Way] | list[Target]", str, str, "Peer | None", "Shown |
 """How a branch was called: to call it once more in another way."""
 
 
-@dataclass(slots=True)
 class Branch:
     """A leg that rings, or is about to."""
 
-    leg: Leg
-    device: str = ""
-    relay: Relay | None = None
-    keying: str = ""
-    retried: bool = False
-    delayed: bool = False
-    again: _Sent | None = None
-    rings: bool = False
+    __slots__ = ("again", "delayed", "device", "keying", "leg", "relay", "retried", "rings")
+
+    def __init__(
+        self,
+        leg: Leg,
+        device: str,
+        relay: Relay | None,
+        keying: str,
+        again: _Sent,
+        *,
+        retried: bool,
+        delayed: bool,
+    ) -> None:
+        self.leg = leg
+        self.device = device
+        self.relay = relay
+        self.keying = keying
+        self.retried = retried
+        self.delayed = delayed
+        self.again = again
+        self.rings = False
 
 
-@dataclass(slots=True)
 class Attempt:
     """See the head of the module. ``shown``: who calls; ``caller``: the waiting leg that hears of the progress, None
     where somebody else waits (transfer). ``offer``: the caller's description, None for a delayed offer. ``sent_by``:
     the device that must not ring, since it is the one that calls. ``rung``: how many ring, as the caller was told."""
 
-    call: Call
-    purpose: Purpose
-    shown: Shown
-    answered: Callable[[Attempt, Leg, Accepted, float], None]
-    failed: Callable[[Attempt, int, str, float], None]
-    caller: Leg | None = None
-    offer: bytes | None = None
-    number: str = ""
-    origin: Origin = Origin.DEVICE
-    hops: int = _HOPS
-    sent_by: str = ""
-    only: str = ""
-    emergency: bool = False
-    arrival: Arrival | None = None
-    line: Line | None = None
-    visited: list[str] = field(default_factory=list)
-    branches: dict[Leg, Branch] = field(default_factory=dict)
-    statuses: list[int] = field(default_factory=list)
-    offers: OfferFor | None = None
-    timer: Timer | None = None
-    early: Leg | None = None
-    relay: Relay | None = None
-    rings: bool = False
-    rung: int = 0
-    over: bool = False
-    progress: Callable[[int, str, float], None] | None = None
+    __slots__ = (
+        "answered",
+        "arrival",
+        "branches",
+        "call",
+        "caller",
+        "early",
+        "emergency",
+        "failed",
+        "hops",
+        "line",
+        "number",
+        "offer",
+        "offers",
+        "only",
+        "origin",
+        "over",
+        "progress",
+        "purpose",
+        "relay",
+        "rings",
+        "rung",
+        "sent_by",
+        "shown",
+        "statuses",
+        "timer",
+        "visited",
+    )
+
+    def __init__(
+        self,
+        call: Call,
+        purpose: Purpose,
+        shown: Shown,
+        answered: Callable[[Attempt, Leg, Accepted, float], None],
+        failed: Callable[[Attempt, int, str, float], None],
+        *,
+        caller: Leg | None = None,
+        offer: bytes | None = None,
+        number: str = "",
+        origin: Origin = Origin.DEVICE,
+        hops: int = _HOPS,
+        sent_by: str = "",
+        only: str = "",
+        progress: Callable[[int, str, float], None] | None = None,
+    ) -> None:
+        self.call = call
+        self.purpose: Purpose = purpose
+        self.shown = shown
+        self.answered = answered
+        self.failed = failed
+        self.caller = caller
+        self.offer = offer
+        self.number = number
+        self.origin = origin
+        self.hops = hops
+        self.sent_by = sent_by
+        self.only = only
+        self.progress = progress
+        self.emergency = False
+        self.arrival: Arrival | None = None
+        self.line: Line | None = None
+        self.visited: list[str] = []
+        self.branches: dict[Leg, Branch] = {}
+        self.statuses: list[int] = []
+        self.offers: OfferFor | None = None
+        self.timer: Timer | None = None
+        self.early: Leg | None = None
+        self.relay: Relay | None = None
+        self.rings = False
+        self.rung = 0
+        self.over = False
 
 
 def way_of(binding: PhoneBinding) -> Way:
@@ -85,7 +142,11 @@ def way_of(binding: PhoneBinding) -> Way:
     host, _, port = binding.received.rpartition(":")
     if binding.transport == "udp" and binding.contact_port:
         port = str(binding.contact_port)
-    transport = binding.transport
+    return _target(binding.transport, host, port)
+
+
+@lru_cache(maxsize=16384)
+def _target(transport: str, host: str, port: str) -> Target:
     return Target("tls" if transport == "tls" else "tcp" if transport == "tcp" else "udp", host, int(port or 0))
 
 

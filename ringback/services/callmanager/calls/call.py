@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ringback.rules.reasons import Reason
 from ringback.services.callmanager.calls.facts import OnBehalfOf, RedirectReason
@@ -14,6 +13,9 @@ if TYPE_CHECKING:
     from ringback.services.callmanager.calls.attempts import Attempt
     from ringback.services.callmanager.calls.conferences import Conference
 
+_NOBODY: Final = Shown("")
+_NO_PART: Final = OnBehalfOf.NONE
+_NO_REDIRECT: Final = RedirectReason.NONE
 _REDIRECTS = {
     "all": RedirectReason.ALL,
     "busy": RedirectReason.BUSY,
@@ -23,20 +25,33 @@ _REDIRECTS = {
 }
 
 
-@dataclass(slots=True)
 class Way:
     """How a call got where it is: what was dialled, and who sent it on, in order."""
 
-    dialled: str = ""
-    original: str = ""
-    final: Shown = field(default_factory=lambda: Shown(""))
-    diversions: list[Diversion] = field(default_factory=list)
-    reasons: list[Reason] = field(default_factory=list)
-    joined_by: OnBehalfOf = OnBehalfOf.NONE
-    redirect: RedirectReason = RedirectReason.NONE
-    redirected_by: OnBehalfOf = OnBehalfOf.NONE
-    last_redirect: str = ""
-    first_redirect: RedirectReason = RedirectReason.NONE
+    __slots__ = (
+        "dialled",
+        "diversions",
+        "final",
+        "first_redirect",
+        "joined_by",
+        "last_redirect",
+        "original",
+        "reasons",
+        "redirect",
+        "redirected_by",
+    )
+
+    def __init__(self) -> None:
+        self.dialled = ""
+        self.original = ""
+        self.final: Shown = _NOBODY
+        self.diversions: list[Diversion] = []
+        self.reasons: list[Reason] = []
+        self.joined_by: OnBehalfOf = _NO_PART
+        self.redirect: RedirectReason = _NO_REDIRECT
+        self.redirected_by: OnBehalfOf = _NO_PART
+        self.last_redirect = ""
+        self.first_redirect: RedirectReason = _NO_REDIRECT
 
     def sent_on(self, by: Shown, why: str) -> None:
         """A line forwarded or diverted the call."""

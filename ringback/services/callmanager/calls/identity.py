@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from msgspec import Struct
+
 from ringback.protocols.sip.uri import escape_user
 
 ANONYMOUS = "Anonymous"
@@ -31,8 +33,7 @@ _DIVERSION = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True, gc=False):
     """Who is presented. ``user`` is the number, or the whole address of a person of another domain (``a@b.example``);
     ``domain`` is used where ``user`` has none. ``private``: the person does not want to be shown (RFC 3323)."""
 

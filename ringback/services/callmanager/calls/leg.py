@@ -11,9 +11,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from msgspec import Struct
 
 from ringback.protocols.sdp.description import Description
 from ringback.protocols.sip.session import Session
@@ -54,14 +55,24 @@ class Room(Protocol):
         """A place for one leg."""
 
 
-@dataclass(frozen=True, slots=True)
 class Heard:
     """What an end hears: the other leg directly (or through the relay), music, a tone, a conference, or, because it
-    holds, nothing."""
+    holds, nothing. A value: equal where all is the same; never changed."""
 
-    kind: HeardKind
-    leg: Leg | None = None
-    room: Room | None = None
+    __slots__ = ("kind", "leg", "room")
+
+    def __init__(self, kind: HeardKind, leg: Leg | None = None, room: Room | None = None) -> None:
+        self.kind: HeardKind = kind
+        self.leg = leg
+        self.room = room
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Heard):
+            return NotImplemented
+        return self.kind == other.kind and self.leg is other.leg and self.room is other.room
+
+    def __hash__(self) -> int:
+        return hash((self.kind, id(self.leg), id(self.room)))
 
 
 NOTHING = Heard("nothing")
@@ -87,8 +98,7 @@ class Source(Protocol):
         """Stop, and give the port back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parted:
+class Parted(Struct, frozen=True, gc=False):
     """What is still known of a leg whose record is kept, for a report that comes with the answer to our BYE."""
 
     call: int

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal
+
+from msgspec import Struct
 
 from ringback.protocols.sdp.description import Description
 from ringback.rules.reasons import Reason
 from ringback.services.callmanager.calls.passing import keying
 
 Keying = Literal["none", "sdes", "dtls"]
-_COMPANIONS = frozenset({"telephone-event", "cn", "red"})
-_STATIC = {"0": "PCMU", "3": "GSM", "4": "G723", "8": "PCMA", "9": "G722", "18": "G729", "31": "H261", "34": "H263"}
+_COMPANIONS: Final = frozenset({"telephone-event", "cn", "red"})
+_STATIC: Final = {
+    "0": "PCMU",
+    "3": "GSM",
+    "4": "G723",
+    "8": "PCMA",
+    "9": "G722",
+    "18": "G729",
+    "31": "H261",
+    "34": "H263",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True, gc=False):
     """How one end wants its sound: the way of encryption, and the address family it is reached by."""
 
     keying: Keying = "none"
@@ -83,7 +93,7 @@ def quick_end(sdp: bytes) -> End:
     return End("none", family)
 
 
-class Agreed(NamedTuple):
+class Agreed(Struct, frozen=True, gc=False):
     """Where an end wants media of a kind, and the codec that was agreed."""
 
     address: str

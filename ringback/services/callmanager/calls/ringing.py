@@ -282,15 +282,19 @@ class Ringing:
         if offer is not None:
             leg.set_told(offer)
         branch = Branch(
-            leg, device, relay, keying, retried, offer is None, (uri, ways, family, line, peer, shown, extra)
+            leg,
+            device,
+            relay,
+            keying,
+            (uri, ways, family, line, peer, shown, extra),
+            retried=retried,
+            delayed=offer is None,
         )
         attempt.branches[leg] = branch
         core.line_changed(line, now)
 
     def _send_again(self, attempt: Attempt, branch: Branch, keying: str, now: float) -> None:
         """Ring once more with another encryption, through the relay."""
-        if branch.again is None:
-            return
         uri, ways, family, line, peer, shown, extra = branch.again
         self._send(
             attempt,
@@ -413,7 +417,7 @@ class Ringing:
         if branch is None:
             return
         status = event.status
-        if status in _NO_SOUND and not branch.retried and not branch.delayed and branch.again is not None:
+        if status in _NO_SOUND and not branch.retried and not branch.delayed:
             self._send_again(attempt, branch, "none" if branch.keying != "none" else "sdes", now)
             if attempt.branches:
                 return
