@@ -1,4 +1,4 @@
-"""Every parser of foreign bytes under atheris: a second each here, longer in ``make soak``."""
+"""Every parser of foreign bytes under atheris: some thousand inputs each here, a minute in ``make soak``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tests.fuzz.harnesses import HARNESSES
 from tests.support.soak import often
 
-SECONDS = often(1, 60)
+SECONDS, RUNS = often(1, 60), often(2000, -1)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_any_bytes_give_a_result_or_the_documented_error(
     folder = tmp_path / "found"
     assert fuzzer.stdin is not None
     assert fuzzer.stdout is not None
-    fuzzer.stdin.write(f"{name} {SECONDS} {folder}\n")
+    fuzzer.stdin.write(f"{name} {SECONDS} {folder} {RUNS}\n")
     fuzzer.stdin.flush()
     ready, _, _ = select.select([fuzzer.stdout], [], [], SECONDS + 90)
     output = folder.with_name("found.output")
