@@ -61,7 +61,7 @@ def test_calls_are_measured_beside_those_of_others(tmp_path: Path) -> None:
         folder.mkdir()
         return _run(folder, "--workloads", name)
 
-    with ThreadPoolExecutor(2) as side_by_side:  # they wait for most of their time
+    with ThreadPoolExecutor(4) as side_by_side:  # they wait for most of their time
         results = [row for rows in side_by_side.map(part, ("signalling", "media", "engine", "sound")) for row in rows]
     found = {(row["workload"], row["target"]) for row in results}
     for peer, workloads in _CALLS.items():
