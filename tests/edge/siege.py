@@ -196,6 +196,10 @@ class Siege:
         """As a client trusts the edge."""
         return ssl.create_default_context(cafile=str(self.edge.authority.ca_file))
 
+    def resolver(self) -> NodeResolver:
+        """As a client of the world finds the edge."""
+        return NodeResolver({EDGE: HostPort(WORLD, self.edge.port)})
+
     async def send(self, data: bytes, *, end: bytes = END) -> tuple[list[int], bytes]:
         """Send something, then ``END``, and read until the edge hangs up: the statuses, and all that came."""
         async with asyncio.timeout(SECONDS):
@@ -218,8 +222,7 @@ class Siege:
 
     async def begin(self, stack: AsyncExitStack) -> None:
         """Anita works, from her own address; the insider gets a session."""
-        resolver = NodeResolver({EDGE: HostPort(WORLD, self.edge.port)})
-        connector = aiohttp.TCPConnector(ssl=self.context(), resolver=resolver, local_addr=("127.0.60.50", 0))
+        connector = aiohttp.TCPConnector(ssl=self.context(), resolver=self.resolver(), local_addr=("127.0.60.50", 0))
         self._person = await stack.enter_async_context(
             aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=SECONDS))
         )
