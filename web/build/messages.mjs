@@ -16,10 +16,13 @@ const PREFIX = "reason:";
 const PSEUDO = "en-XA";
 /** The files of reasons that may be seen before anybody is signed in; all others come with the second load. */
 const SIGN_IN = new Set(
-  ["certificates", "config_changes", "configuration", "decisions", "discovery", "engine", "faults", "identity_provider", "log_in_page", "sign_in", "tokens"].map(
+  ["certificates", "config_changes", "configuration", "decisions", "discovery", "engine", "faults", "sign_in", "tokens"].map(
     (area) => `${area}.json`,
   ),
 );
+
+/** The files of sentences that services write into pages and logs of their own: the engine says none of them. */
+const SERVICES = new Set(["directory_sync", "edge_limits", "identity_provider", "log_in_page"].map((area) => `${area}.json`));
 
 const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
 
@@ -88,7 +91,7 @@ function reasonMessages(load) {
     for (const [id, message] of Object.entries(compile(readJson(join(REASONS, file)), file))) {
       if (seen.has(id)) throw new Error(`${file}: the reason ${id} has a sentence in another file already`);
       seen.add(id);
-      if (SIGN_IN.has(file) === (load === "sign-in")) chosen[PREFIX + id] = message;
+      if (!SERVICES.has(file) && SIGN_IN.has(file) === (load === "sign-in")) chosen[PREFIX + id] = message;
     }
   }
   return chosen;

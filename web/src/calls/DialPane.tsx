@@ -5,7 +5,7 @@ import { Input } from "@fluentui/react-input";
 import type { FormEvent } from "react";
 import { useState } from "react";
 
-import { useCanCall, useEngine, useFeatures } from "../engine/hooks";
+import { useCallsMissing, useCanCall, useEngine, useFeatures } from "../engine/hooks";
 import { go } from "../engine/place";
 import { IconButton } from "../parts/IconButton";
 import { useNarrow } from "../parts/useMedia";
@@ -24,7 +24,8 @@ export function DialPane({ back }: { back: boolean }) {
   const Title = narrow ? "h1" : "h2";
   const engine = useEngine();
   const features = useFeatures();
-  const can = useCanCall();
+  const missing = useCallsMissing();
+  const can = useCanCall() && !missing;
   const [text, setText] = useState("");
   const plan = usePlan(text);
   const call = (video: boolean) => {

@@ -68,13 +68,13 @@ export function CardActions({ person }: { person: Person }) {
         </button>
       )}
       {ways.call && (
-        <button type="button" onClick={ways.call}>
+        <button type="button" onClick={ways.call} {...ways.marks}>
           <Call20Regular aria-hidden />
           {t("call.call")}
         </button>
       )}
       {ways.video && (
-        <button type="button" onClick={ways.video}>
+        <button type="button" onClick={ways.video} {...ways.marks}>
           <Video20Regular aria-hidden />
           {t("call.video")}
         </button>
@@ -92,6 +92,7 @@ export function CardActions({ person }: { person: Person }) {
           {t("contact.edit")}
         </button>
       )}
+      {ways.call && ways.barred && <p>{ways.barred}</p>}
       <Suspense fallback={null}>{editing && <ContactForm start={{ person }} onClose={() => setEditing(false)} />}</Suspense>
     </div>
   );

@@ -37,8 +37,8 @@ function Actions({ person, group, onStep, ends = 3 }: Omit<Props, "current">) {
     <MenuPopover>
       <MenuList>
         {ways.chat && <MenuItem onClick={ways.chat}>{t("contact.chat")}</MenuItem>}
-        {ways.call && <MenuItem onClick={ways.call}>{t("call.call")}</MenuItem>}
-        {ways.video && <MenuItem onClick={ways.video}>{t("call.video.long")}</MenuItem>}
+        {ways.call && <MenuItem onClick={ways.call} {...ways.marks}>{t("call.call")}</MenuItem>}
+        {ways.video && <MenuItem onClick={ways.video} {...ways.marks}>{t("call.video.long")}</MenuItem>}
         <MenuItem onClick={() => go("contacts", person.id)}>{t("contact.show")}</MenuItem>
         {person.in_list && (
           <MenuItem onClick={() => void engine.people.setGroups(person.id, person.favourite ? others : [...others, FAVOURITES])}>

@@ -101,6 +101,9 @@ export function useHasVoicemail(): boolean {
   return mailbox !== null && (mailbox.state !== "off" || mailbox.dial !== "");
 }
 
+/** Why one can't call from where one is, to be said beside what stays visible; null where one can. */
+export const useCallsMissing = () => useWhere().missing.find((one) => one.id === "calls")?.reason ?? null;
+
 /** Whether this person has a phone here: only then calls are offered. */
 export function useCanCall(): boolean {
   const features = useFeatures();

@@ -49,13 +49,13 @@ function Actions({ person, onDone }: { person: Person; onDone: () => void }) {
         </button>
       )}
       {ways.call && (
-        <button type="button" onClick={then(ways.call)}>
+        <button type="button" onClick={then(ways.call)} {...ways.marks}>
           <Call20Regular aria-hidden />
           {t("call.call")}
         </button>
       )}
       {ways.video && (
-        <button type="button" onClick={then(ways.video)}>
+        <button type="button" onClick={then(ways.video)} {...ways.marks}>
           <Video20Regular aria-hidden />
           {t("call.video")}
         </button>

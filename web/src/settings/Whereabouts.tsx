@@ -26,13 +26,17 @@ export function Whereabouts() {
         {reasons.length > 0 && <WhyButton open={why} onToggle={() => setWhy(!why)} />}
         {why && <WhyCard title={t("where.why")} lines={reasons.map((one) => ({ said: reason(one) }))} onClose={() => setWhy(false)} />}
       </li>
-      {missing.map((one) => (
-        <li key={one.id}>
+      {missing.length > 0 && (
+        <li>
           <SubtractCircle20Regular aria-hidden />
           <b>{t("where.missing")}</b>
-          <div>{reason(one.reason)}</div>
+          <ul className={css.plain}>
+            {missing.map((one) => (
+              <li key={one.id}>{reason(one.reason)}</li>
+            ))}
+          </ul>
         </li>
-      ))}
+      )}
     </ul>
   );
 }

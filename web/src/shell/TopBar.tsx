@@ -1,5 +1,5 @@
 /** Above everything: the mark, search and call, what is not connected, and oneself. */
-import { useFeatures, useServices, useSoftphone, useWhere } from "../engine/hooks";
+import { useCallsMissing, useFeatures, useServices, useSoftphone, useWhere } from "../engine/hooks";
 import { go } from "../engine/place";
 import { Mark } from "../parts/Mark";
 import { serviceName } from "../parts/serviceWords";
@@ -25,7 +25,8 @@ function PhoneChip() {
   const { t } = useTexts();
   const phone = useSoftphone();
   const features = useFeatures();
-  if (!features?.calls || !phone || phone.state === "off") return null;
+  const missing = useCallsMissing();
+  if (!features?.calls || !phone || phone.state === "off" || missing) return null;
   if (phone.state === "registered" && !phone.do_not_disturb && !phone.forward) return null;
   const words = phone.state !== "registered" ? t(`phone.${phone.state}`) : t(phone.do_not_disturb ? "phone.dnd" : "phone.forwarded.short");
   return (
