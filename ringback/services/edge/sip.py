@@ -28,7 +28,7 @@ from ringback.rules.reasons import Reason
 from ringback.services.edge.media_inner import InnerMedia, NoMediaError
 from ringback.services.edge.media_stream import Stream
 from ringback.services.edge.settings import SipSettings
-from ringback.services.edge.sip_calls import Calls
+from ringback.services.edge.sip_calls import CallFigures, Calls
 from ringback.services.edge.sip_managers import Managers
 
 HEAD: Final = 32 * 1024
@@ -97,6 +97,7 @@ class SipFront:
             frozenset(one.lower() for one in settings.names),
         )
         self.figures = SipFigures()
+        self.calls = CallFigures()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -140,7 +141,7 @@ class SipPipe:
         self._reader = reader
         self._writer = writer
         self._screen = SipScreen(front.served, opening.listener, opening.peer)
-        self._calls = Calls(front.settings.media, self._open_stream)
+        self._calls = Calls(front.settings.media, self._open_stream, front.calls)
         self._inner: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._manager = ""
         self._strikes = 0

@@ -35,10 +35,19 @@ class _Call:
     streams: dict[int, Stream] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class CallFigures:
+    """Calls of all connections of a company: ``begun`` since the start, and ``now``."""
+
+    begun: int = 0
+    now: int = 0
+
+
 class Calls:
     """See the head of the module. ``close`` must be called at the end of the connection."""
 
-    def __init__(self, inside: Inside, open_stream: OpenStream) -> None:
+    def __init__(self, inside: Inside, open_stream: OpenStream, figures: CallFigures | None = None) -> None:
+        self._figures = figures or CallFigures()
         self._inside: Inside = inside
         self._open_stream = open_stream
         self._calls: dict[str, _Call] = {}
@@ -62,6 +71,8 @@ class Calls:
             if len(self._calls) >= MOST:
                 return Refused(503, Reason.of("edge.sip.busy"), headers=_RETRY)
             call = self._calls[call_id] = _Call(CallMedia(self._inside))
+            self._figures.begun += 1
+            self._figures.now += 1
             call.media.confirmed = bool(request.to_tag)  # a call that moved here from another connection
         place = call.media.of_request(request, side)
         refused = None
@@ -95,6 +106,7 @@ class Calls:
         """End all calls' media."""
         self._closed = True
         calls, self._calls = self._calls, {}
+        self._figures.now -= len(calls)
         for call in calls.values():
             _close(call)
 
@@ -144,7 +156,7 @@ class Calls:
 
     def _look(self, call_id: str, call: _Call) -> None:
         if call.media.over:
-            self._calls.pop(call_id, None)
+            self._figures.now -= self._calls.pop(call_id, None) is not None
             _close(call)
 
 
