@@ -25,6 +25,7 @@ _VERBS: Final = {
     "people": "ringback.cli.people",
     "certificates": "ringback.cli.certificates",
     "voicemail": "ringback.cli.voicemail",
+    "edge": "ringback.cli.edge",
     "messages": "ringback.cli.messages",
 }
 

@@ -15,8 +15,10 @@ from ringback.cli.people_look import JsonOption, export, search, show_person
 from ringback.cli.people_sync import changes, sync
 from ringback.cli.stores import DataOption, FileArgument, OpenStore, home_of, opened, read
 from ringback.cli.talk import CaOption, NameServerOption
+from ringback.rules.edge_access import AccessError, AccessPolicy
 from ringback.rules.name_search import fold
 from ringback.storage.callmanager.records import PERSON
+from ringback.storage.callmanager.remote_access import RemoteAccessStore
 
 people = typer.Typer(no_args_is_help=True, help="People: search and show them; of a deployment: who may sign in.")
 
@@ -108,6 +110,33 @@ def unlock(file: FileArgument, user: UserArgument, data: DataOption) -> None:
         locked = (await store.locks.state(PERSON, name, now)).until
         await store.locks.clear(PERSON, name)
         typer.echo(f"{name} {'is no longer locked out' if locked else 'was not locked out'}")
+
+    _run(file, data, user, act)
+
+
+@people.command("remote-access")
+def remote_access(
+    file: FileArgument,
+    user: UserArgument,
+    data: DataOption,
+    access: Annotated[
+        str, typer.Argument(help="none, messaging or all; or by kind: 'desktop=all phone=none'. Nothing: print it.")
+    ] = "",
+    reset: Annotated[bool, typer.Option("--reset", help="As the deployment file says again.")] = False,
+) -> None:
+    """What somebody may use from outside. It counts within seconds, also for who is signed in there now."""
+    try:
+        policy = AccessPolicy.parse(access)
+    except AccessError as error:
+        fail(str(error))
+
+    async def act(store: OpenStore, name: str, _now: float) -> None:
+        table = RemoteAccessStore(store.store.engine)
+        if access or reset:
+            await table.set(name, None if reset else str(policy) or "all")
+        row = (await table.said()).get(name)
+        said = "all" if row is None else row.access.replace("@", "user profile ")
+        typer.echo(f"{name}: {said}{' (set by command)' if row is not None and row.by_administrator else ''}")
 
     _run(file, data, user, act)
 

@@ -32,6 +32,14 @@ class EdgeAllowed(Entity, frozen=True, kw_only=True):
     largest_kib: int = 1024
 
 
+class EdgeTenant(Entity, frozen=True, kw_only=True):
+    """Another company that this edge serves too, at the same addresses: its deployment ``file`` and ``data`` folder,
+    both beside this file."""
+
+    file: str
+    data: str
+
+
 class Edge(Entity, frozen=True, kw_only=True):
     """Rules of the edge.
 
@@ -42,6 +50,10 @@ class Edge(Entity, frozen=True, kw_only=True):
     Sound and picture of calls: clients send to ``media_ports`` (first, last) of the outer proxies, ends inside to
     ``inner_media_ports`` of the inner ones. ``inner_media``: inside, ends may encrypt or not (``best-effort``), must
     (``secure``), or do not (``clear``); outside, calls are always encrypted.
+
+    ``names``: further host names by which clients outside come to this edge. ``tenant``: other companies behind it. A
+    company that is behind the edge of another says in ``names`` how its clients come there, and in ``served_from`` the
+    addresses from which that edge's inner proxies reach it.
     """
 
     failures: int = 5
@@ -53,6 +65,9 @@ class Edge(Entity, frozen=True, kw_only=True):
     inner_media_ports: tuple[int, int] = (30_000, 39_998)
     inner_media: Literal["best-effort", "secure", "clear"] = "best-effort"
     allow: list[EdgeAllowed] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    tenant: list[EdgeTenant] = field(default_factory=list)
+    served_from: list[str] = field(default_factory=list)
 
 
 def check_edge(deployment: Deployment) -> Iterator[tuple[Path, str]]:
@@ -81,6 +96,15 @@ def check_edge(deployment: Deployment) -> Iterator[tuple[Path, str]]:
 
 
 def _check_lists(edge: Edge) -> Iterator[tuple[Path, str]]:
+    for index, address in enumerate(edge.served_from):
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            yield ("edge", "served-from", index), f"{address!r} is not an IP address"
+    files = [tenant.file for tenant in edge.tenant]
+    for index, file in enumerate(files):
+        if file in files[:index]:
+            yield ("edge", "tenant", index, "file"), f"{file} stands twice"
     for name in ("exempt", "networks"):
         for index, text in enumerate(getattr(edge, name)):
             try:

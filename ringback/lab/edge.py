@@ -28,6 +28,7 @@ from ringback.services.edge.settings import (
     OwnSettings,
     SipManager,
     SipSettings,
+    TenantSettings,
     XmppSettings,
 )
 
@@ -45,7 +46,8 @@ _SIGN_IN: Final = (PROBE_PATH, AUTHORIZE_PATH, TOKEN_PATH, REVOKE_PATH, "/ssosp/
 def public_names(deployment: Deployment) -> tuple[str, ...]:
     """What the certificate for clients outside must hold: the outer proxies' names and the domain of the records."""
     outers = deployment.nodes("edge-outer")
-    return tuple(dict.fromkeys((*(name for node in outers for name in (node.name, *node.aliases)), deployment.domain)))
+    known = (name for node in outers for name in (node.name, *node.aliases))
+    return tuple(dict.fromkeys((*known, *deployment.edge.names, deployment.domain)))
 
 
 def outer_settings(deployment: Deployment, node: Node, *, identity: Identity, ca_file: Path) -> OuterSettings:
@@ -80,8 +82,12 @@ def inner_settings(
     ca_file: Path,
     name_server: HostPort | None,
     password: str,
+    folder: Path | None = None,
+    shared_secret: str = "",
+    tenants: tuple[TenantSettings, ...] = (),
 ) -> InnerSettings:
-    """What an inner proxy is told; ``password`` is that of its application user."""
+    """What an inner proxy is told; ``password`` is that of its application user. ``folder``, ``shared_secret`` and
+    ``tenants``: see ``InnerSettings``."""
     inside = client_context(ca_file, mode=identity.mode)
     outers = deployment.nodes("edge-outer")
     managers = tuple((one.name, HostPort(one.address, one.ports.https)) for one in deployment.nodes("call-manager"))
@@ -121,6 +127,9 @@ def inner_settings(
             block=rules.block_minutes * 60.0,
             exempt=tuple(ipaddress.ip_network(one) for one in rules.exempt),
         ),
+        tenants=tenants,
+        folder=folder,
+        shared_secret=shared_secret if len(deployment.nodes("edge-inner")) > 1 else "",
     )
 
 

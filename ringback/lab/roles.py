@@ -16,7 +16,7 @@ from ringback.deployment.checks import ROLE_PORTS
 from ringback.deployment.ldap_authentication import uses_directory
 from ringback.deployment.model import Profile, ServerRow
 from ringback.deployment.remote_access import access_of, policies
-from ringback.lab import calls, directory_sync, edge, portraits, sign_in, voicemail
+from ringback.lab import calls, directory_sync, edge, edge_tenants, portraits, sign_in, voicemail
 from ringback.lab.apart import ApartWeb
 from ringback.lab.places import is_fenced, places_of
 from ringback.lab.presence import PresenceRole
@@ -178,7 +178,9 @@ class Context:
                 ),
                 application_user=_PRESENCE_APPLICATION,
                 application_password=self._folder.secret(_PRESENCE_APPLICATION),
-                edges=frozenset(proxy.address for proxy in self.deployment.nodes("edge-inner")),
+                edges=frozenset(
+                    {*self.deployment.edge.served_from, *(one.address for one in self.deployment.nodes("edge-inner"))}
+                ),
                 delivery_rule=_DELIVERY_RULES[self.deployment.presence.several_clients],
                 archive=self.deployment.presence.archive,
             ),
@@ -223,6 +225,9 @@ class Context:
                 ca_file=self._authority.ca_file,
                 name_server=HostPort.parse(server) if server else None,
                 password=self._folder.secret(edge.APPLICATION),
+                folder=self._folder.node(node.name),
+                shared_secret=self._folder.secret("edge-inner"),
+                tenants=edge_tenants.tenants(self.deployment, node, self._base),
             )
         )
 

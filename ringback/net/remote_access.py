@@ -27,7 +27,11 @@ class AccessBook:
     @property
     def restricted(self) -> int:
         """How many people may not use everything."""
-        return len(self._by_user)
+        return sum(policy != EVERYTHING for policy in self._by_user.values())
+
+    def owner(self, device: str) -> str:
+        """Whose a device is (folded user id), of those people whom the document names; empty for all others."""
+        return self._owners.get(device.upper(), "")
 
     def told(self) -> tuple[Told, ...]:
         """How it goes with each call manager."""
@@ -39,7 +43,7 @@ class AccessBook:
 
     def of(self, user: str, device: str = "") -> AccessPolicy:
         """The policy of a person (folded user id), or of whoever has a device where the person is not known."""
-        return self._by_user.get(user or self._owners.get(device.upper(), ""), EVERYTHING)
+        return self._by_user.get(user or self.owner(device), EVERYTHING)
 
     async def start(self) -> None:
         """Begin to ask; waits a moment for the first answers."""

@@ -207,7 +207,7 @@ def server_context(
 
 def client_context(
     ca_file: Path | None = None, *, mode: TlsMode = USUAL, identity: Identity | None = None
-) -> ssl.SSLContext:
+) -> WatchedContext:
     """A context for a client: the system's authorities and, where given, those of a file as well.
 
     ``identity`` is shown to servers that ask for a certificate. Raises OSError or ssl.SSLError where a file can't be

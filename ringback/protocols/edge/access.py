@@ -2,7 +2,8 @@
 
 ``GET /ringback/remote-access`` with the Basic credentials of an application user who has the right ``remote-access``:
 ``{"cluster": "...", "people": {"anita": {"access": "messaging", "devices": ["CSFANITA"]}}}``. Only people who may not
-use everything are in it, by folded user id; ``access`` is as ``str(AccessPolicy)`` writes it.
+use everything, or were revoked or deactivated, are in it, by folded user id; ``access`` is as
+``str(AccessPolicy)`` writes it.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ seconds, however many proxies ask.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import structlog
@@ -26,7 +26,8 @@ _log = structlog.get_logger("ringback.callmanager.remote_access")
 
 
 class RemoteAccessDocument:
-    """``profiles``: the user profiles of the deployment, by name."""
+    """``profiles``: the user profiles of the deployment, by name. ``taken_back``: people (folded user ids) who were
+    revoked or deactivated; their devices are told too, since a connection of a telephone says only its device."""
 
     def __init__(
         self,
@@ -34,12 +35,14 @@ class RemoteAccessDocument:
         store: RemoteAccessStore,
         profiles: Mapping[str, AccessPolicy],
         guard: Guard,
+        taken_back: Callable[[], Iterable[str]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster = cluster
         self._store = store
         self._profiles = profiles
         self._guard = guard
+        self._taken_back = taken_back
         self._clock = clock
         self._made: http.Document | None = None
         self._at = 0.0
@@ -66,6 +69,7 @@ class RemoteAccessDocument:
     async def _build(self) -> bytes:
         policies = {user: self._policy(user, row.access) for user, row in (await self._store.said()).items()}
         restricted = {user: policy for user, policy in policies.items() if policy != EVERYTHING}
+        restricted = dict.fromkeys(self._taken_back(), EVERYTHING) | restricted
         devices = await self._store.devices_of(sorted(restricted))
         people = {user: Restricted(policy, tuple(devices.get(user, ()))) for user, policy in restricted.items()}
         return AccessDocument(self._cluster, people).build()

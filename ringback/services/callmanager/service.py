@@ -137,7 +137,11 @@ class CallManager:
             *Ccmcip(store, guard).routes(),
             *Credentials(store, guard, is_active, directory).routes(),
             *RemoteAccessDocument(
-                settings.cluster, RemoteAccessStore(store.engine), settings.user_profiles, guard
+                settings.cluster,
+                RemoteAccessStore(store.engine),
+                settings.user_profiles,
+                guard,
+                sign_in.ring.people_taken_back if sign_in else frozenset,
             ).routes(),
             *MailboxOwners(settings.cluster, MailboxOwnerStore(store.engine), SyncStore(store.engine), guard).routes(),
             *photos.routes(),

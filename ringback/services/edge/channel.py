@@ -36,6 +36,10 @@ class ChannelTransport(asyncio.Transport):
         self, end: LinkEnd, channel: Channel, opening: Opening, over: Callable[[ChannelTransport], None]
     ) -> None:
         super().__init__()
+        self.received = 0
+        """Octets from the client."""
+        self.sent = 0
+        """Octets to the client."""
         self._loop = asyncio.get_running_loop()
         self._end = end
         self._channel: Channel | None = channel
@@ -203,6 +207,7 @@ class ChannelTransport(asyncio.Transport):
 
     def data(self, data: bytes) -> None:
         """From the client."""
+        self.received += len(data)
         if self.is_closing():
             self._consumed(len(data))
         elif self._held or self._waits:
@@ -328,6 +333,7 @@ class ChannelTransport(asyncio.Transport):
     def _push(self, data: bytes) -> None:
         if self._channel is None:
             return
+        self.sent += len(data)
         if self._rest:
             self._rest += data
         else:

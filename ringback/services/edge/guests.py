@@ -51,6 +51,8 @@ class Guests:
         """Why somebody is not served: by folded user id, or where only the device is known, by its name."""
         if not self._book.ready:
             return Reason.of("edge.access.unknown")
+        if self._keys.refuses_person(user or self._book.owner(device), float("inf")) == "deactivated":
+            return Reason.of("edge.access.deactivated")
         return refusal(self._book.of(user, device), service, device)
 
     def access(self, user: str, device: str = "") -> RemoteAccess:
@@ -82,6 +84,7 @@ class Guests:
                 guest.end(reason)
 
     def _reason(self, guest: _Guest) -> Reason | None:
-        if guest.user and (taken := self._keys.refuses_person(guest.user, guest.since)) is not None:
+        user = guest.user or self._book.owner(guest.device)
+        if user and (taken := self._keys.refuses_person(user, guest.since)) is not None:
             return Reason.of(f"edge.access.{taken}")
         return refusal(self._book.of(guest.user, guest.device), guest.service, guest.device)

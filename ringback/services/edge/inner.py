@@ -10,10 +10,12 @@ import asyncio
 import ssl
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
-from ringback.net.tls import client_context
+from ringback.net.tls import WatchedContext, client_context
+from ringback.protocols.edge.desk import ServiceFigures
 from ringback.protocols.traversal import Channel, Opening
 from ringback.protocols.traversal.control import Word
 from ringback.protocols.traversal.opening import Service
@@ -52,7 +54,9 @@ class InnerLinks:
         self._settings = settings
         self._receptions = receptions
         self._pairs: dict[str, OuterPair] = {}
-        self._connections: set[ChannelTransport] = set()
+        self._connections: dict[ChannelTransport, Service] = {}
+        self._counts: dict[Service, ServiceFigures] = {}
+        self._context: WatchedContext | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._running: AsyncExitStack | None = None
         self._reached = reached
@@ -75,6 +79,7 @@ class InnerLinks:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._end_all)
             context = client_context(self._settings.ca_file, identity=self._settings.identity)
+            self._context = context
             for outer in self._settings.outers:
                 pair = OuterPair(
                     outer, context, self._settings.most, self._take, self._changed, self._standing, self._said
@@ -93,6 +98,19 @@ class InnerLinks:
         running, self._running = self._running, None
         if running is not None:
             await running.aclose()
+
+    def figures(self) -> dict[str, ServiceFigures]:
+        """What came of each service since the start, with connections that stand."""
+        found: dict[str, ServiceFigures] = {name: copy(counts) for name, counts in self._counts.items()}
+        for connection, service in self._connections.items():
+            _add(found[service], connection)
+            found[service].open += 1
+        return found
+
+    def look_at_certificates(self) -> None:
+        """Take up renewed files now: for the next link; those that stand go on."""
+        if self._context is not None:
+            self._context.current(at_once=True)
 
     def tell(self, *words: Word) -> None:
         """Tell all outer proxies."""
@@ -137,7 +155,18 @@ class InnerLinks:
         reception = self._receptions.get(opening.service)
         if reception is None or len(self._connections) >= self._settings.most:
             return None
-        connection = ChannelTransport(end, channel, opening, self._connections.discard)
-        self._connections.add(connection)
+        connection = ChannelTransport(end, channel, opening, self._over)
+        self._connections[connection] = opening.service
+        self._counts.setdefault(opening.service, ServiceFigures()).connections += 1
         connection.begin(lambda: reception.serve(opening, None), reception.tls)
         return connection
+
+    def _over(self, connection: ChannelTransport) -> None:
+        service = self._connections.pop(connection, None)
+        if service is not None:
+            _add(self._counts[service], connection)
+
+
+def _add(figures: ServiceFigures, connection: ChannelTransport) -> None:
+    figures.octets_in += connection.received
+    figures.octets_out += connection.sent

@@ -10,11 +10,12 @@ import structlog
 
 from ringback.net.service import Endpoint
 from ringback.net.tls import server_context
-from ringback.protocols.traversal.control import KeepOut, Relay, Word
+from ringback.protocols.traversal.control import Figures, KeepOut, Relay, Word
 from ringback.protocols.traversal.media_words import MediaOpened, MediaPlace, MediaRefused
 from ringback.protocols.traversal.opening import Service
 from ringback.rules.edge_protection import Protection
 from ringback.services.edge.arrivals import ByServerName, ByStreamHeader
+from ringback.services.edge.desk import Desk
 from ringback.services.edge.inner import InnerLinks, Reception
 from ringback.services.edge.kept import Kept
 from ringback.services.edge.media_inner import InnerMedia, NoMediaError
@@ -37,6 +38,7 @@ class InnerProxy:
         self._links: InnerLinks | None = None
         self._seal = Seal(settings.shared_secret) if settings.shared_secret else None
         self._greeted = -_GREET_EVERY
+        self._told: dict[str, Figures] = {}  # by outer proxy, what it told last
         self.reached = asyncio.Event()
         """Set while any outer proxy is reached."""
         kept = None if settings.folder is None else Kept(settings.folder)
@@ -84,6 +86,9 @@ class InnerProxy:
         self._links = InnerLinks(
             settings, self._receptions(home, others), self.reached, self._standing, self._said, self._parted
         )
+        if settings.folder is not None:
+            desk = Desk(settings, self.watch, self.tenants, self._links, self._told.get)
+            await desk.start(stack, settings.folder)
         await self._links.start()
         stack.push_async_callback(self._links.stop)
         _log.info("inner proxy serves", node=settings.node, outers=len(settings.outers), tenants=len(self.tenants))
@@ -102,14 +107,9 @@ class InnerProxy:
             found["xmpp"] = Reception(by_header.serve, None)
         if home.sip is not None:
             sip = ByServerName(
-                (server_context(home.settings.public), home.sip.serve),
+                (server_context(home.settings.public), home.sip.serve),  # its own: the names of tenants lead elsewhere
                 home.settings.names,
-                {
-                    name: (server_context(one.settings.public), one.sip.serve)
-                    for one in others
-                    if one.sip is not None
-                    for name in one.settings.names
-                },
+                {name: (one.public, one.sip.serve) for one in others if one.sip for name in one.settings.names},
             )
             found["sip"] = Reception(sip.serve, sip.context)
         return found
@@ -146,8 +146,10 @@ class InnerProxy:
         return words
 
     def _said(self, outer: str, word: Word) -> None:
-        if isinstance(word, Relay) and self._seal is not None:
+        if isinstance(word, Relay):
             self._heard(word.text)
+        elif isinstance(word, Figures):
+            self._told[outer] = word
         elif isinstance(word, MediaPlace | MediaOpened | MediaRefused) and self.media is not None:
             self.media.said(outer, word)
 

@@ -60,6 +60,11 @@ class Tenant:
             else SipFront(settings.sip, media, TenantGate(watch, self.guests))
         )
 
+    @property
+    def calls(self) -> tuple[int, int]:
+        """Calls since the start, and now."""
+        return (0, 0) if self.sip is None else (self.sip.calls.begun, self.sip.calls.now)
+
     @classmethod
     async def open(
         cls, stack: AsyncExitStack, settings: TenantSettings, watch: Watch, media: InnerMedia | None = None

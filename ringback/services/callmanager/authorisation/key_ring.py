@@ -134,6 +134,10 @@ class KeyRing:
         """Whether a person (folded user id) may sign in at all."""
         return user not in self.taken_back.deactivated
 
+    def people_taken_back(self) -> frozenset[str]:
+        """People (folded user ids) who are deactivated, or of whom tokens were revoked."""
+        return self.taken_back.deactivated | {one.user for one in self.taken_back.revoked}
+
     def revoked_at(self, user: str) -> float:
         """When all of a person (folded user id) was taken back last, Unix seconds; 0: never. It is not forgotten."""
         return self._state.revoked_at.get(user, 0.0)

@@ -1,0 +1,186 @@
+"""``ringback edge``: who is kept out and why, letting people in again, figures, and renewed certificates."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ringback.cli.check import fail
+from ringback.cli.stores import DataOption, FileArgument, read
+from ringback.net.edge_desk import DeskError, order, state
+from ringback.protocols.edge.desk import Exemption, State, Who
+
+edge = typer.Typer(no_args_is_help=True, help="The edge: who is kept out, letting people in, figures, certificates.")
+
+NodeOption = Annotated[
+    str, typer.Option("--node", metavar="NAME", help="One inner proxy. Without it: all that run on this machine.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_FILE_WIDTH = 160  # columns where the table goes into a file or a pipe
+_Found = TypeVar("_Found")
+
+
+@edge.command("blocks")
+def blocks(file: FileArgument, data: DataOption, node: NodeOption = "", as_json: JsonOption = False) -> None:
+    """Print who is kept out, why and until when; and what is exempt."""
+    found = _each(file, data, node, state)
+    if as_json:
+        rows = {
+            name: {"blocks": msgspec.to_builtins(one.blocks), "exempt": msgspec.to_builtins(one.exempt)}
+            for name, one in found.items()
+        }
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    console = _console()
+    for name, one in found.items():
+        table = Table("who", "where", "failures", "until", title=f"kept out by {name}", title_justify="left")
+        for block in one.blocks:
+            where = block.at or ("" if block.kind == "address" else "everywhere they are not known")
+            table.add_row(block.who, where, str(block.failures), f"{_time(block.until)} ({_minutes(block.until)})")
+        console.print(table if one.blocks else f"{name} keeps nobody out")
+        for exempt in one.exempt:
+            until = "" if exempt.until is None else f" until {_time(exempt.until)}"
+            console.print(f"exempt: {exempt.network}{until}{' (deployment file)' if exempt.fixed else ''}")
+
+
+@edge.command("unblock")
+def unblock(
+    file: FileArgument,
+    who: Annotated[str, typer.Argument(help="An address, or a user name.")],
+    data: DataOption,
+    node: NodeOption = "",
+) -> None:
+    """Let an address or a person in again, at once and at all proxies."""
+    done = _each(file, data, node, lambda folder: order(folder, "/unblock", Who(who.casefold())))
+    ended = {(block.kind, block.who, block.at) for one in done.values() for block in one.ended}
+    if not ended:
+        typer.echo(f"{who} was not kept out")
+    for _, name, at in sorted(ended):
+        typer.echo(f"{name}{f' at {at}' if at else ''} is let in again")
+
+
+@edge.command("exempt")
+def exempt(
+    file: FileArgument,
+    network: Annotated[str, typer.Argument(help="An address or a network, such as 203.0.113.0/24.")],
+    data: DataOption,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", min=0.1, help="For so long. Without it: until it is taken back.")
+    ] = None,
+    end: Annotated[bool, typer.Option("--end", help="Take the exemption back.")] = False,
+    node: NodeOption = "",
+) -> None:
+    """Never block a network, such as an office behind one address. People who guess there are still blocked."""
+    path = "/end-exemption" if end else "/exempt"
+    done = _each(file, data, node, lambda folder: order(folder, path, Exemption(network, minutes)))
+    typer.echo(f"{network} {'can be blocked again' if end else 'is exempt'}")
+    for name in sorted({block.who for one in done.values() for block in one.ended}):
+        typer.echo(f"{name} is let in again")
+
+
+@edge.command("reload")
+def reload(file: FileArgument, data: DataOption, node: NodeOption = "") -> None:
+    """Take up renewed certificates now. Connections that stand go on; without this it happens at the next one."""
+    for name, done in _each(file, data, node, lambda folder: order(folder, "/reload")).items():
+        typer.echo(name)
+        for shown in done.certificates:
+            until = _time(shown.until) if shown.until else "can't be read"
+            typer.echo(f"  {shown.file}: {', '.join(shown.names)}, until {until}")
+
+
+@edge.command("figures")
+def figures(file: FileArgument, data: DataOption, node: NodeOption = "", as_json: JsonOption = False) -> None:
+    """Print connections, octets, requests, failures, blocks and calls since the proxy began."""
+    found = _each(file, data, node, state)
+    if as_json:
+        typer.echo(json.dumps({name: _figures(one) for name, one in found.items()}, indent=2))
+        return
+    console = _console()
+    for name, one in found.items():
+        console.print(f"{name}, since {_time(one.since)}")
+        table = Table("service", "connections", "open", "MB in", "MB out")
+        for service, row in sorted(one.figures.services.items()):
+            table.add_row(service, str(row.connections), str(row.open), *(_mb(row.octets_in), _mb(row.octets_out)))
+        console.print(table)
+        for label, value in _rows(one):
+            console.print(f"{label:<24} {value}")
+
+
+def _rows(one: State) -> list[tuple[str, str]]:
+    its = one.figures
+    rows = [("requests", ", ".join(f"{count} {kind}" for kind, count in sorted(its.requests.items())) or "0")]
+    rows += [("failed sign-ins", ", ".join(f"{count} {fault}" for fault, count in sorted(its.failures.items())))]
+    rows += [("blocks", f"{its.blocks}, {len(one.blocks)} now"), ("sessions ended", str(its.ended))]
+    rows += [("calls", f"{its.calls}, {its.calls_now} now")]
+    for outer in one.outers:
+        if not outer.reached:
+            rows.append((outer.name, "not reached"))
+            continue
+        arrived = ", ".join(f"{count} {service}" for service, count in sorted(outer.arrived.items())) or "nobody yet"
+        rows.append(
+            (
+                outer.name,
+                f"{outer.connections} open, {outer.refused} refused, {outer.kept_out} kept out; came: {arrived}",
+            )
+        )
+    return rows
+
+
+def _figures(one: State) -> dict[str, Any]:
+    built: dict[str, Any] = msgspec.to_builtins(one.figures)
+    return built | {
+        "since": one.since,
+        "blocks_now": len(one.blocks),
+        "outers": {outer.name: msgspec.to_builtins(outer) for outer in one.outers},
+    }
+
+
+def _each(file: Path, data: Path, node: str, ask: Callable[[Path], Awaitable[_Found]]) -> dict[str, _Found]:
+    """What each inner proxy of this machine answers. Ends the command where none does, or one refuses."""
+    deployment, folder = read(file, data)
+    names = [one.name for one in deployment.nodes("edge-inner") if not node or one.name == node]
+    if not names:
+        fail(f"{file} has no inner edge proxy{f' {node}' if node else ''}")
+
+    async def run() -> dict[str, _Found]:
+        found: dict[str, _Found] = {}
+        faults: list[str] = []
+        for name in names:
+            try:
+                found[name] = await ask(folder.node(name))
+            except DeskError as error:
+                faults.append(f"{name}: {error}")
+        if not found:
+            fail("; ".join(faults))
+        for fault in faults:
+            typer.echo(fault, err=True)
+        return found
+
+    return asyncio.run(run())
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=_FILE_WIDTH)
+
+
+def _time(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+
+
+def _minutes(until: float) -> str:
+    minutes = max(1, -(-int(until - time.time()) // 60))
+    return f"{minutes} minute{'' if minutes == 1 else 's'}"
+
+
+def _mb(octets: int) -> str:
+    return f"{octets / 1e6:.1f}"
