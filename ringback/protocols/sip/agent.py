@@ -11,6 +11,7 @@ as types; ``request.get(...)`` rather than typed values for what is only passed 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -35,7 +36,7 @@ from ringback.protocols.sip.settings import AgentSettings, Credential
 from ringback.protocols.sip.subscription import Notifier, Subscription
 from ringback.protocols.sip.transactions import Key, ServerTransaction, Why
 
-_TRYING_AFTER = 0.2  # seconds, RFC 3261 section 17.2.1
+_TRYING_AFTER: Final = 0.2  # seconds, RFC 3261 section 17.2.1
 
 
 class Handle:
@@ -513,7 +514,7 @@ class _Counter:
         return self._last
 
 
-_NO_REQUEST = Request("INVITE", "sip:invalid.invalid")
+_NO_REQUEST: Final = Request("INVITE", "sip:invalid.invalid")
 
 
 def _mark_source(request: Request, flow: Flow) -> None:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from ringback.protocols.sip.digest import Answerer, Challenge
 
 TokenSource = Callable[[str], str]
 """The current access token for an authorisation server (its https URL as challenges name it); empty: none."""
 
-_SCHEME = "bearer "
-_PARAM = re.compile(r'([A-Za-z_]+)[ \t]*=[ \t]*(?:"([^"\\]*)"|([^\s,"]+))')
+_SCHEME: Final = "bearer "
+_PARAM: Final = re.compile(r'([A-Za-z_]+)[ \t]*=[ \t]*(?:"([^"\\]*)"|([^\s,"]+))')
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ringback.protocols.sip.digest import Answerer
 from ringback.protocols.sip.draft import Draft
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ringback.protocols.sip.session import Session
     from ringback.protocols.sip.session_base import SessionBase
 
-COOKIE = "z9hG4bK"  # RFC 3261 section 8.1.1.7
-_ANSWERERS = 256  # servers whose last challenge is remembered
+COOKIE: Final = "z9hG4bK"  # RFC 3261 section 8.1.1.7
+_ANSWERERS: Final = 256  # servers whose last challenge is remembered
 
 
 class DialogUser(Protocol):

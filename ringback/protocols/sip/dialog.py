@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ringback.protocols.sip.errors import MalformedMessage
 from ringback.protocols.sip.flows import Flow, Target, Transport, Way
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ringback.protocols.sip.message import Message, Request, Response
 
 # Requests that carry a Contact, and so may move the other end (RFC 3261 section 12.2, RFC 3311, RFC 6665, RFC 3515)
-TARGET_REFRESH = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
+TARGET_REFRESH: Final = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
 
 
 class Dialog:

@@ -28,18 +28,20 @@ from msgspec.structs import replace
 from ringback.protocols.sip.errors import MalformedMessage, SipError
 from ringback.protocols.sip.lexical import quote, unquote
 
-LIFETIME = 300.0  # seconds a nonce is good for
-REMEMBERED = 50_000  # nonces in use, the longest unused are forgotten first and are stale then
-WINDOW = 64  # how far behind the highest count a late request may be
+LIFETIME: Final = 300.0  # seconds a nonce is good for
+REMEMBERED: Final = 50_000  # nonces in use, the longest unused are forgotten first and are stale then
+WINDOW: Final = 64  # how far behind the highest count a late request may be
 
-_PARAM = re.compile(r'[ \t]*([A-Za-z0-9*_.-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))[ \t]*(?:,|\Z)', re.DOTALL)
+_PARAM: Final = re.compile(
+    r'[ \t]*([A-Za-z0-9*_.-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))[ \t]*(?:,|\Z)', re.DOTALL
+)
 _NAMES: Final = ("username", "realm", "nonce", "uri", "response", "algorithm", "cnonce", "nc", "qop", "opaque", "stale")
 _USUAL: Final[dict[str, str]] = {f"{blank}{name}": name for name in _NAMES for blank in ("", " ")}
 _USUAL_TOKENS: Final = frozenset({"auth-int", "SHA-256", "SHA-512-256", "MD5-sess", "SHA-256-sess"})
-_STAMP = struct.Struct(">Q12s")  # milliseconds, noise
-_MAC_SIZE = 16
-_PLACE = "\0"
-_POOL = 1536  # bytes
+_STAMP: Final = struct.Struct(">Q12s")  # milliseconds, noise
+_MAC_SIZE: Final = 16
+_PLACE: Final = "\0"
+_POOL: Final = 1536  # bytes
 
 
 class Algorithm(Enum):
@@ -62,14 +64,14 @@ def _md5(data: bytes) -> hashlib._Hash:
     return hashlib.md5(data, usedforsecurity=False)
 
 
-_HASHES: dict[Algorithm, Callable[[bytes], hashlib._Hash]] = {
+_HASHES: Final[dict[Algorithm, Callable[[bytes], hashlib._Hash]]] = {
     Algorithm.MD5: _md5,
     Algorithm.SHA_256: hashlib.sha256,
     Algorithm.SHA_512_256: _sha512_256,
 }
-_BY_NAME = {algorithm.value.lower(): algorithm for algorithm in Algorithm}
+_BY_NAME: Final = {algorithm.value.lower(): algorithm for algorithm in Algorithm}
 
-STRONGEST_FIRST: tuple[Algorithm, ...] = tuple(
+STRONGEST_FIRST: Final[tuple[Algorithm, ...]] = tuple(
     algorithm
     for algorithm in (Algorithm.SHA_512_256, Algorithm.SHA_256, Algorithm.MD5)
     if algorithm is not Algorithm.SHA_512_256 or "sha512_256" in hashlib.algorithms_available

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ringback.protocols.sip.bearer import TokenAnswerer
 from ringback.protocols.sip.digest import Answerer, DigestError, challenges_of
@@ -17,7 +17,7 @@ from ringback.protocols.sip.transactions import ClientTransaction, Why
 if TYPE_CHECKING:
     from ringback.protocols.sip.core import Core
 
-_LONGEST_CHAIN = 6  # attempts that challenges may cause for one request
+_LONGEST_CHAIN: Final = 6  # attempts that challenges may cause for one request
 
 
 class ExchangeUser(Protocol):

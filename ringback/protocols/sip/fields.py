@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from ringback.protocols.sip import usual
 from ringback.protocols.sip.errors import MalformedMessage
@@ -27,7 +27,7 @@ from ringback.protocols.sip.headers import (
 from ringback.protocols.sip.lexical import is_token, parse_number, split_commas
 
 _T = TypeVar("_T")
-_BLANK = " \t"
+_BLANK: Final = " \t"
 
 
 class Fields(HeaderTable):

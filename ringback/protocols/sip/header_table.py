@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from ringback.protocols.sip.errors import MalformedMessage, UnbuildableMessage
 from ringback.protocols.sip.lexical import split_commas
@@ -14,7 +14,7 @@ Headers = Iterable[tuple[str, str]]
 
 
 # What is kept of a header beside its typed value
-_DERIVED = {"Via": "hop", "From": "From tag", "To": "To tag"}
+_DERIVED: Final = {"Via": "hop", "From": "From tag", "To": "To tag"}
 
 
 class HeaderTable:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ringback.protocols.sip.errors import MalformedMessage
 from ringback.protocols.sip.lexical import (
@@ -54,14 +54,16 @@ __all__ = [
     "write_params",
 ]
 
-_CACHED_LENGTH = 300  # the same few values appear in every message of a call; strangers cannot fill the memory by them
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_SPACE = re.compile(r"[ \t]+")
-_BLANK = " \t"
+_CACHED_LENGTH: Final = (
+    300  # the same few values appear in every message of a call; strangers cannot fill the memory by them
+)
+_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_SPACE: Final = re.compile(r"[ \t]+")
+_BLANK: Final = " \t"
 
 
-_TRANSPORTS = {f"SIP/2.0/{name}": name for name in ("UDP", "TCP", "TLS", "WS", "WSS", "SCTP")}
-_new = tuple.__new__  # makes a NamedTuple of checked values without another call
+_TRANSPORTS: Final = {f"SIP/2.0/{name}": name for name in ("UDP", "TCP", "TLS", "WS", "WSS", "SCTP")}
+_new: Final = tuple.__new__  # makes a NamedTuple of checked values without another call
 
 
 class CSeq(NamedTuple):
@@ -514,6 +516,6 @@ def _optional_number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
-_cseq_cached = lru_cache(maxsize=1024)(CSeq._parse)
-_name_addr_cached = lru_cache(maxsize=4096)(NameAddr._parse)
-_media_type_cached = lru_cache(maxsize=256)(MediaType._parse)
+_cseq_cached: Final = lru_cache(maxsize=1024)(CSeq._parse)
+_name_addr_cached: Final = lru_cache(maxsize=4096)(NameAddr._parse)
+_media_type_cached: Final = lru_cache(maxsize=256)(MediaType._parse)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Final
 
 from ringback.protocols.sip.errors import MalformedMessage
 from ringback.protocols.sip.quoted import Quoted
 from ringback.protocols.sip.uri import Params
 
-_TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+\Z", re.ASCII)
-_PLAIN_VALUE = re.compile(
+_TOKEN: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+\Z", re.ASCII)
+_PLAIN_VALUE: Final = re.compile(
     r"[A-Za-z0-9\-.!%*_+`'~\[\]:/@&$#{}|^]+\Z", re.ASCII
 )  # safe without quotes for readers in use
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_SPLIT_COMMA = re.compile(r'(?:"(?:[^"\\]|\\.)*"|<[^>]*>|[^",<])+', re.DOTALL)
-_SPLIT_SEMICOLON = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^";])+', re.DOTALL)
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_BLANK = " \t"
+_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_SPLIT_COMMA: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*"|<[^>]*>|[^",<])+', re.DOTALL)
+_SPLIT_SEMICOLON: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^";])+', re.DOTALL)
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
+_BLANK: Final = " \t"
 
 
 def is_token(text: str) -> bool:

@@ -18,8 +18,8 @@ from ringback.protocols.sip.uri import Uri
 from ringback.rules.reasons import Reason
 from ringback.rules.srv import NameAnswer, NaptrRecord, SrvRecord, order_srv
 
-TARGET_LIMIT = 16  # hosts whose addresses are asked for; more would only help a zone that wants to keep us busy
-COOL_DOWN = 30.0  # seconds for which a target that failed stands behind the others
+TARGET_LIMIT: Final = 16  # hosts whose addresses are asked for; more would only help a zone that wants to keep us busy
+COOL_DOWN: Final = 30.0  # seconds for which a target that failed stands behind the others
 
 _SERVICES: Final[dict[str, Transport]] = {"sips+d2t": "tls", "sip+d2t": "tcp", "sip+d2u": "udp"}
 _PREFIXES: Final[dict[Transport, str]] = {"tls": "_sips._tcp", "tcp": "_sip._tcp", "udp": "_sip._udp"}

@@ -22,8 +22,8 @@ from ringback.protocols.sip.names import METHODS, SPELLINGS, canonical, reason_p
 from ringback.protocols.sip.uri import Uri
 from ringback.protocols.sip.writing import BEFORE, written
 
-DATAGRAM_LIMIT = 65_535  # bytes
-HEADER_LIMIT = 500  # header lines in one message
+DATAGRAM_LIMIT: Final = 65_535  # bytes
+HEADER_LIMIT: Final = 500  # header lines in one message
 
 _BLANK: Final = " \t"
 _BLANKS: Final = frozenset(_BLANK)

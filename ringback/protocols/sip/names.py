@@ -160,7 +160,7 @@ def _look_up(name: str) -> str:
     return _BY_LOWER.get(name.lower()) or _capitalised(name)
 
 
-_look_up_cached = lru_cache(maxsize=1024)(_look_up)
+_look_up_cached: Final = lru_cache(maxsize=1024)(_look_up)
 
 
 def _capitalised(name: str) -> str:

@@ -6,12 +6,13 @@ On a stream a message without a readable Content-Length ends the connection, sin
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 
 from ringback.protocols.sip.errors import MalformedMessage
 from ringback.protocols.sip.message import Request, Response, parse_head, take_content_length
 
-HEAD_LIMIT = 65_536  # bytes of start line and headers
-BODY_LIMIT = 1_048_576  # bytes
+HEAD_LIMIT: Final = 65_536  # bytes of start line and headers
+BODY_LIMIT: Final = 1_048_576  # bytes
 
 
 class KeepAlive(Enum):

@@ -7,7 +7,7 @@ registrar of the list serves, the first is asked from time to time and returned 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from ringback.protocols.sip.bearer import TokenAnswerer, TokenSource
 from ringback.protocols.sip.core import Core, content_of
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from ringback.protocols.sip.transactions import Why
 
 RegistrationState = Literal["off", "connecting", "registered", "waiting", "refused"]
-_REFUSALS = frozenset({401, 402, 403, 404, 405, 407, 410, 420, 421, 488, 489, 600, 603, 604, 606})
-_CISCO_KEEP_ALIVE = "cisco-keep-alive"
-_SERVERS = 16  # whose wishes are remembered
+_REFUSALS: Final = frozenset({401, 402, 403, 404, 405, 407, 410, 420, 421, 488, 489, 600, 603, 604, 606})
+_CISCO_KEEP_ALIVE: Final = "cisco-keep-alive"
+_SERVERS: Final = 16  # whose wishes are remembered
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ringback.protocols.sip.dialog import Dialog
 from ringback.protocols.sip.events import Cancelled, InDialogRequest, InfoArrived, RequestAnswered, SubscribeArrived
 from ringback.protocols.sip.exchange import Exchange
@@ -205,7 +207,7 @@ class _Plain:
         self._session._core.emit(RequestAnswered(self._session, exchange.method, None, status))
 
 
-_HANDLERS = {
+_HANDLERS: Final = {
     "INVITE": Session._on_invite,
     "BYE": Session._on_bye,
     "PRACK": Session._on_prack,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from ringback.protocols.sip.core import Core, content_of
 from ringback.protocols.sip.descriptions import description_in
@@ -31,7 +31,7 @@ SessionState = Literal[
 sent), answered (2xx sent, no ACK yet), confirmed. Both: ending (CANCEL under way, or a BYE that waits for the ACK),
 ended."""
 
-NO_UUID = "0" * 32  # RFC 7989 section 5
+NO_UUID: Final = "0" * 32  # RFC 7989 section 5
 
 
 @lru_cache(maxsize=512)
@@ -416,7 +416,7 @@ class SessionBase(ABC):
         """Begin a new interval of the session timer; what is done at its end takes offers, made elsewhere."""
 
 
-_QUALITY = ("RTP-RxStat", "P-RTP-Stat")
+_QUALITY: Final = ("RTP-RxStat", "P-RTP-Stat")
 
 
 class _Parting:

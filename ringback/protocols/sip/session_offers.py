@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ringback.protocols.sip.events import OfferAnswered, OfferArrived, OfferRefused
 from ringback.protocols.sip.exchange import Exchange
 from ringback.protocols.sip.flows import Content, Flow, Headers
@@ -10,7 +12,7 @@ from ringback.protocols.sip.message import Request, Response
 from ringback.protocols.sip.session_in import IncomingSide
 from ringback.protocols.sip.transactions import ServerTransaction, Why
 
-_GLARE_TRIES = 5
+_GLARE_TRIES: Final = 5
 
 
 class Offers(IncomingSide):
@@ -252,7 +254,7 @@ class Offers(IncomingSide):
             self._end("timer", 'SIP;cause=408;text="Session timer expired"', now, bye=True)
 
 
-_REPLIED = frozenset({"Server", "Session-ID"})
+_REPLIED: Final = frozenset({"Server", "Session-ID"})
 
 
 class _Offer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
 from ringback.protocols.sip.core import Core
@@ -17,8 +17,8 @@ from ringback.protocols.sip.transactions import ServerTransaction, Why
 if TYPE_CHECKING:
     from ringback.protocols.sip.session import Session
 
-_STATUS_LINE = re.compile(rb"SIP/2\.0 ([1-6]\d\d)(?: ([^\r\n]*))?")
-_REFER_EXPIRES = 180  # seconds that the implicit subscription is said to last
+_STATUS_LINE: Final = re.compile(rb"SIP/2\.0 ([1-6]\d\d)(?: ([^\r\n]*))?")
+_REFER_EXPIRES: Final = 180  # seconds that the implicit subscription is said to last
 
 
 class Refers(Offers):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from ringback.protocols.sip.digest import Credentials
 from ringback.protocols.sip.flows import Transport
 from ringback.protocols.sip.timers import Durations
 
-METHODS = (
+METHODS: Final = (
     "INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "PRACK", "UPDATE", "INFO",
     "REFER", "NOTIFY", "SUBSCRIBE", "MESSAGE", "REGISTER", "PUBLISH",
 )  # fmt: skip
-EXTENSIONS = ("100rel", "timer", "replaces", "join", "norefersub", "outbound", "path", "gruu", "tdialog")
+EXTENSIONS: Final = ("100rel", "timer", "replaces", "join", "norefersub", "outbound", "path", "gruu", "tdialog")
 
 
 Credential = Credentials

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from ringback.protocols.sip.core import Core, content_of
 from ringback.protocols.sip.dialog import Dialog
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ringback.protocols.sip.headers import Parametered
     from ringback.protocols.sip.session import Session
 
-_LONGEST = 3600  # seconds granted when more is asked for
+_LONGEST: Final = 3600  # seconds granted when more is asked for
 
 
 def _in_dialog(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import Final
 
-_SWEEP_FROM = 512  # cancelled timers in the heap before it is worth while to rebuild it
+_SWEEP_FROM: Final = 512  # cancelled timers before it is worth while to put the others together
+_SLOTS: Final = 16  # in a second
+_NEVER: Final = float("inf")
+_UNKNOWN: Final = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +46,38 @@ class Timer:
 
 
 class TimerQueue:
-    """A heap of timers with lazy removal: a cancelled one lets go of what it held at once and of its place later."""
+    """Timers in slots of a sixteenth of a second, since most are cancelled long before they are due: arming one touches
+    its slot only. A cancelled one lets go of what it held at once, and of its place when its slot is over."""
 
-    __slots__ = ("_cancelled", "_heap", "_number")
+    __slots__ = ("_cancelled", "_held", "_next", "_numbers", "_slots")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Timer]] = []
-        self._number = 0
+        self._slots: dict[int, list[Timer]] = {}
+        self._numbers: list[int] = []  # of the slots, as a heap
+        self._held = 0
         self._cancelled = 0
+        self._next = _UNKNOWN
 
     def __len__(self) -> int:
         """How many timers are armed."""
-        return len(self._heap) - self._cancelled
+        return self._held - self._cancelled
 
     def at(self, when: float, action: Callable[[float], None]) -> Timer:
         """Call ``action(now)`` once ``now`` has reached ``when``."""
         timer = Timer(when, action)
-        self._number += 1
-        heapq.heappush(self._heap, (when, self._number, timer))
+        self._keep(timer)
+        self._next = min(self._next, when)
         return timer
+
+    def _keep(self, timer: Timer) -> None:
+        number = int(timer.when * _SLOTS)
+        slot = self._slots.get(number)
+        if slot is None:
+            self._slots[number] = [timer]
+            heappush(self._numbers, number)
+        else:
+            slot.append(timer)
+        self._held += 1
 
     def cancel(self, timer: Timer | None) -> None:
         """Disarm; a timer that fired, was cancelled before or is None changes nothing."""
@@ -68,30 +85,64 @@ class TimerQueue:
             return
         timer.action = None
         self._cancelled += 1
-        if self._cancelled > _SWEEP_FROM and self._cancelled * 4 > len(self._heap) * 3:
-            self._heap = [entry for entry in self._heap if entry[2].action is not None]
-            heapq.heapify(self._heap)
-            self._cancelled = 0
+        if timer.when == self._next:
+            self._next = _UNKNOWN
+        if self._cancelled > _SWEEP_FROM and self._cancelled * 4 > self._held * 3:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        armed = [timer for number in sorted(self._slots) for timer in self._slots[number] if timer.action is not None]
+        self._slots = {}
+        self._numbers = []
+        self._held = self._cancelled = 0
+        for timer in armed:
+            self._keep(timer)
 
     def next_deadline(self) -> float | None:
         """When the next armed timer is due."""
-        heap = self._heap
-        while heap:
-            if heap[0][2].action is not None:
-                return heap[0][0]
-            heapq.heappop(heap)
-            self._cancelled -= 1
-        return None
+        if self._next == _UNKNOWN:
+            self._look()
+        return None if self._next == _NEVER else self._next
+
+    def _look(self) -> None:
+        """Find the next one, and leave out slots in which everything was cancelled."""
+        while self._numbers:
+            number = self._numbers[0]
+            soonest = _NEVER
+            for timer in self._slots[number]:
+                if timer.when < soonest and timer.action is not None:
+                    soonest = timer.when
+            if soonest != _NEVER:
+                self._next = soonest
+                return
+            self._forget(number)
+        self._next = _NEVER
+
+    def _forget(self, number: int) -> None:
+        """The first slot, in which nothing is armed any more."""
+        heappop(self._numbers)
+        count = len(self._slots.pop(number))
+        self._held -= count
+        self._cancelled -= count
 
     def fire(self, now: float) -> None:
         """Run what is due, in order. Actions may arm and cancel timers."""
-        heap = self._heap
-        while heap and heap[0][0] <= now:
-            timer = heapq.heappop(heap)[2]
-            action = timer.action
-            if action is None:
-                self._cancelled -= 1
-                continue
-            timer.action = None
-            action(now)
-            heap = self._heap
+        deadline = self.next_deadline()
+        while deadline is not None and deadline <= now:
+            number = self._numbers[0]
+            slot = self._slots[number]
+            due = [timer for timer in slot if timer.when <= now and timer.action is not None]
+            if len(due) > 1:
+                due.sort(key=_when)
+            self._next = _UNKNOWN
+            for timer in due:
+                action = timer.action
+                if action is not None:  # no earlier one cancelled it
+                    timer.action = None
+                    self._cancelled += 1
+                    action(now)
+            deadline = self.next_deadline()
+
+
+def _when(timer: Timer) -> float:
+    return timer.when

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from ringback.protocols.sip.errors import MalformedMessage
@@ -19,20 +20,22 @@ from ringback.protocols.sip.errors import MalformedMessage
 Params = Mapping[str, str | None]
 """Parameters by lower-case name; None for a parameter without value."""
 
-NO_PARAMS: Params = MappingProxyType({})
+NO_PARAMS: Final[Params] = MappingProxyType({})
 
-_CACHED_LENGTH = 300  # longer texts are parsed each time, so that strangers cannot fill the memory through the cache
-_UNRESERVED = "A-Za-z0-9\\-_.!~*'()"
-_USER_ESCAPED = re.compile(f"[^{_UNRESERVED}&=+$,;?/]")
-_PASSWORD_ESCAPED = re.compile(f"[^{_UNRESERVED}&=+$,]")
-_PARAM_ESCAPED = re.compile(rf"[^{_UNRESERVED}\[\]/:&+$]")
-_HEADER_ESCAPED = re.compile(rf"[^{_UNRESERVED}\[\]/?:+$]")
-_PLAIN_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?\.?\Z", re.ASCII)
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z", re.ASCII)
-_ILLEGAL = re.compile(r"[\x00-\x20\x7f<>\"]")
-_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_SEPARATORS = str.maketrans("", "", "-.()")  # RFC 3966 section 5.1.1: visual separators
-_COMPARED = ("user", "ttl", "method", "maddr", "transport")  # RFC 3261 section 19.1.4: never matched by absence
+_CACHED_LENGTH: Final = (
+    300  # longer texts are parsed each time, so that strangers cannot fill the memory through the cache
+)
+_UNRESERVED: Final = "A-Za-z0-9\\-_.!~*'()"
+_USER_ESCAPED: Final = re.compile(f"[^{_UNRESERVED}&=+$,;?/]")
+_PASSWORD_ESCAPED: Final = re.compile(f"[^{_UNRESERVED}&=+$,]")
+_PARAM_ESCAPED: Final = re.compile(rf"[^{_UNRESERVED}\[\]/:&+$]")
+_HEADER_ESCAPED: Final = re.compile(rf"[^{_UNRESERVED}\[\]/?:+$]")
+_PLAIN_HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?\.?\Z", re.ASCII)
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z", re.ASCII)
+_ILLEGAL: Final = re.compile(r"[\x00-\x20\x7f<>\"]")
+_BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_SEPARATORS: Final = str.maketrans("", "", "-.()")  # RFC 3966 section 5.1.1: visual separators
+_COMPARED: Final = ("user", "ttl", "method", "maddr", "transport")  # RFC 3261 section 19.1.4: never matched by absence
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,7 +192,7 @@ def _parse(text: str) -> Uri:
     return Uri(scheme, opaque=rest, _text=text)
 
 
-_parse_cached = lru_cache(maxsize=8192)(_parse)
+_parse_cached: Final = lru_cache(maxsize=8192)(_parse)
 
 
 def _parse_sip(scheme: str, rest: str, text: str) -> Uri:
@@ -249,7 +252,7 @@ def _host_port(text: str) -> tuple[str, int | None]:
     return host, int(port_text)
 
 
-_host_port_cached = lru_cache(maxsize=4096)(_host_port)
+_host_port_cached: Final = lru_cache(maxsize=4096)(_host_port)
 
 
 def _ipv6(text: str) -> str:

@@ -8,6 +8,7 @@ with a good answer to a challenge, or, on TLS, with an access token (``bearer``)
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Final
 
 import structlog
 from msgspec import Struct
@@ -23,15 +24,15 @@ from ringback.services.callmanager.calls.core import Core
 from ringback.services.callmanager.calls.peers import Peer
 from ringback.storage.callmanager.call_rows import Phone
 
-_OPEN = frozenset({"OPTIONS"})
-_DEVICE_PARAM = "+u.sip!devicename.ccm.cisco.com"
-_KEPT = 4096
-_SEVERAL = ("Ringback", "Cisco", "Linphone", "baresip", "PJSUA")
+_OPEN: Final = frozenset({"OPTIONS"})
+_DEVICE_PARAM: Final = "+u.sip!devicename.ccm.cisco.com"
+_KEPT: Final = 4096
+_SEVERAL: Final = ("Ringback", "Cisco", "Linphone", "baresip", "PJSUA")
 """Products that are known to choose among several challenges (RFC 8760)."""
-_ONLY_MD5 = ("baresip v0", "baresip v1")
+_ONLY_MD5: Final = ("baresip v0", "baresip v1")
 """Products that give up where any challenge names another algorithm than MD5, instead of passing it over."""
 
-_log = structlog.get_logger("ringback.callmanager.calls")
+_log: Final = structlog.get_logger("ringback.callmanager.calls")
 
 
 class Sender(Struct, frozen=True):
@@ -43,7 +44,7 @@ class Sender(Struct, frozen=True):
     claims: Claims | None = None
 
 
-NOBODY = Sender()
+NOBODY: Final = Sender()
 
 
 class Access:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Final, Literal
 
 from ringback.protocols.sip.events import Accepted
 from ringback.protocols.sip.flows import Target, Way
@@ -20,7 +20,7 @@ from ringback.services.callmanager.calls.offers import OfferFor
 from ringback.services.callmanager.calls.peers import Peer
 from ringback.storage.callmanager.call_rows import Line
 
-_HOPS = 70
+_HOPS: Final = 70
 Purpose = Literal["call", "transfer", "move", "add", "reversion"]
 
 

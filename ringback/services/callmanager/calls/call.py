@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _NOBODY: Final = Shown("")
 _NO_PART: Final = OnBehalfOf.NONE
 _NO_REDIRECT: Final = RedirectReason.NONE
-_REDIRECTS = {
+_REDIRECTS: Final = {
     "all": RedirectReason.ALL,
     "busy": RedirectReason.BUSY,
     "no-answer": RedirectReason.NO_ANSWER,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from ringback.services.callmanager.calls.facts import Cause
 
-_CAUSES = {
+_CAUSES: Final = {
     400: Cause.TEMPORARY_FAILURE,
     401: Cause.CALL_REJECTED,
     403: Cause.CALL_REJECTED,
@@ -32,8 +33,8 @@ _CAUSES = {
     604: Cause.UNALLOCATED_NUMBER,
     606: Cause.INCOMPATIBLE_DESTINATION,
 }
-_Q850 = re.compile(r"Q\.850\s*;[^,]*?cause\s*=\s*(\d{1,3})", re.IGNORECASE)
-ELSEWHERE = ("Reason", 'SIP;cause=200;text="Call completed elsewhere"')
+_Q850: Final = re.compile(r"Q\.850\s*;[^,]*?cause\s*=\s*(\d{1,3})", re.IGNORECASE)
+ELSEWHERE: Final = ("Reason", 'SIP;cause=200;text="Call completed elsewhere"')
 
 
 def cause_of(status: int) -> Cause:

@@ -11,6 +11,7 @@ The parts: ``access`` (who may ask), ``registration``, ``ringing`` (to whom a ca
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 
@@ -36,10 +37,10 @@ from ringback.services.callmanager.calls.registration import Registering
 from ringback.services.callmanager.calls.ringing import Ringing
 from ringback.services.callmanager.calls.upkeep import Upkeep
 
-_log = structlog.get_logger("ringback.callmanager.calls")
-_SERVICE = "x-ringback-device"
-_CONFIRM_SECONDS = 2.0
-_AGAIN_SECONDS = 0.5
+_log: Final = structlog.get_logger("ringback.callmanager.calls")
+_SERVICE: Final = "x-ringback-device"
+_CONFIRM_SECONDS: Final = 2.0
+_AGAIN_SECONDS: Final = 0.5
 Feature = Callable[[Leg, Route, float], bool]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -24,11 +24,11 @@ from ringback.services.callmanager.calls.registrar import Binding, Registrar
 from ringback.services.callmanager.settings import CallSettings
 from ringback.storage.callmanager.call_rows import DigestHashes, Line, MessageCounts, Phone
 
-_CALL_NUMBERS = 0xFFFFFF  # the id of a call has 24 bits in records; the node's number stands above them
-_ROUTES = 10_000  # remembered at most
+_CALL_NUMBERS: Final = 0xFFFFFF  # the id of a call has 24 bits in records; the node's number stands above them
+_ROUTES: Final = 10_000  # remembered at most
 PhoneBinding = Binding
 
-_log = structlog.get_logger("ringback.callmanager.calls")
+_log: Final = structlog.get_logger("ringback.callmanager.calls")
 
 
 class Lines(Protocol):

@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from ringback.protocols.sip.uri import escape_user
 
-ANONYMOUS = "Anonymous"
-ANONYMOUS_URI = "sip:anonymous@anonymous.invalid"
-CALL_INFO = "<urn:x-cisco-remotecc:callinfo>"
+ANONYMOUS: Final = "Anonymous"
+ANONYMOUS_URI: Final = "sip:anonymous@anonymous.invalid"
+CALL_INFO: Final = "<urn:x-cisco-remotecc:callinfo>"
 HeaderLines = list[tuple[str, str]]
 Which = Literal["calling", "called"]
 Secure = Literal["NotAuthenticated", "Authenticated", "Encrypted"]
 
-_DIVERSION = {
+_DIVERSION: Final = {
     "all": "unconditional",
     "busy": "user-busy",
     "no_answer": "no-answer",

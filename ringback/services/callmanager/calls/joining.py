@@ -9,7 +9,7 @@ neither has offered); an end is joined to our own sound by an offer or answer of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -20,12 +20,12 @@ from ringback.services.callmanager.calls.leg import NOTHING, QUIET, Heard, Heard
 from ringback.services.callmanager.calls.media_path import End, PathEvidence, choose_path, end_of
 from ringback.services.callmanager.calls.passing import Passed, cross, hold_answer, is_hold, pass_answer, pass_offer
 
-_NOT_ACCEPTABLE = 488
-_REQUEST_PENDING = 491
-_TRIES = 3
-_OWN: frozenset[HeardKind] = frozenset({"music", "ringback", "confirmation", "room"})
+_NOT_ACCEPTABLE: Final = 488
+_REQUEST_PENDING: Final = 491
+_TRIES: Final = 3
+_OWN: Final[frozenset[HeardKind]] = frozenset({"music", "ringback", "confirmation", "room"})
 
-_log = structlog.get_logger("ringback.callmanager.calls")
+_log: Final = structlog.get_logger("ringback.callmanager.calls")
 
 
 class Relay(Protocol):

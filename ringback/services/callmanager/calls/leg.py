@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from msgspec import Struct
 
@@ -75,11 +75,11 @@ class Heard:
         return hash((self.kind, id(self.leg), id(self.room)))
 
 
-NOTHING = Heard("nothing")
-QUIET = Heard("quiet")
-MUSIC = Heard("music")
-RINGBACK = Heard("ringback")
-CONFIRMATION = Heard("confirmation")
+NOTHING: Final = Heard("nothing")
+QUIET: Final = Heard("quiet")
+MUSIC: Final = Heard("music")
+RINGBACK: Final = Heard("ringback")
+CONFIRMATION: Final = Heard("confirmation")
 
 
 class Source(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -83,6 +84,7 @@ def end_of(description: Description) -> End:
     )
 
 
+@lru_cache(maxsize=256)
 def quick_end(sdp: bytes) -> End:
     """What a description says of its writer, without reading it all: enough to see that nothing has to be relayed."""
     family = "IP6" if b"c=IN IP6" in sdp else "IP4"
@@ -124,7 +126,11 @@ def agreed_media(said: bytes | Description, told: bytes | Description | None, ki
 
 def _section(sdp: bytes | Description, kind: str) -> tuple[list[bytes], bytes, bytes] | None:
     """The words of the m= line of the first open section of a kind, the section, and the whole description."""
-    whole = sdp if isinstance(sdp, bytes) else sdp.encode()
+    return _section_of(sdp if isinstance(sdp, bytes) else sdp.encode(), kind)
+
+
+@lru_cache(maxsize=256)  # each description is asked as what one end said and as what the other was told
+def _section_of(whole: bytes, kind: str) -> tuple[list[bytes], bytes, bytes] | None:
     mark = b"\nm=" + kind.encode() + b" "
     at = whole.find(mark)
     while at >= 0:

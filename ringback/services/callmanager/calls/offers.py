@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from ringback.protocols.sdp.description import Description
 from ringback.services.callmanager.calls.joining import Desk, Relay
 from ringback.services.callmanager.calls.media_path import End, PathEvidence, choose_path, quick_end
 
-KEPT_OFFER = "kept"
+KEPT_OFFER: Final = "kept"
 Wanted = Literal["kept", "none", "sdes", "either"]
 
 

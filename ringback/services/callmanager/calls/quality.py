@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import re
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from ringback.protocols.sip.message import Message
 
-_PAIR = re.compile(r'\s*([A-Za-z]+)\s*=\s*("[^"]*"|[^,]*)')
-_LIMIT = 2**31 - 1
+_PAIR: Final = re.compile(r'\s*([A-Za-z]+)\s*=\s*("[^"]*"|[^,]*)')
+_LIMIT: Final = 2**31 - 1
 
 
 class Told(TypedDict, total=False):

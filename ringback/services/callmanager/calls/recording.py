@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ringback.protocols.sip.message import Message
 from ringback.protocols.sip.session import Session
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from ringback.services.callmanager.calls.core import Core
     from ringback.services.callmanager.calls.joining import Joiner
 
-_NOBODY = SideFacts()
-_NOTED_AFTER = 1.0  # seconds
-_NO_MEDIA = Agreed("", 0, "")
+_NOBODY: Final = SideFacts()
+_NOTED_AFTER: Final = 1.0  # seconds
+_NO_MEDIA: Final = Agreed("", 0, "")
 
 
 class Recorder:

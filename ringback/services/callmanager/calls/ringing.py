@@ -8,6 +8,7 @@ branch rings on after that, and every one has a deadline.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from ringback.protocols.sdp.description import Description, SdpError
 from ringback.protocols.sip.errors import SipError
@@ -36,11 +37,11 @@ from ringback.services.callmanager.calls.passing import hold_answer
 from ringback.services.callmanager.calls.peers import Peer
 from ringback.storage.callmanager.call_rows import Line, Phone
 
-TRUNK_SECONDS = 180.0
-_BUSY = frozenset({486, 600})
-_NO_SOUND = frozenset({415, 488, 606})
-_SERVICE = "x-ringback-device"
-_SILENT = (
+TRUNK_SECONDS: Final = 180.0
+_BUSY: Final = frozenset({486, 600})
+_NO_SOUND: Final = frozenset({415, 488, 606})
+_SERVICE: Final = "x-ringback-device"
+_SILENT: Final = (
     ("Alert-Info", "<urn:alert:tone:silent>"),
     ("Call-Info", "<urn:x-cisco-remotecc:callinfo>;ui-state=ringeroff"),
 )
