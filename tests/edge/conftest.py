@@ -4,7 +4,7 @@ only the outer proxy listens."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,12 +57,17 @@ _APPLICATION = ("edge", "application pass phrase")
 
 @dataclass(frozen=True)
 class Inward:
-    """What stands inside beside the call manager and the presence service, and how it may be reached."""
+    """What stands inside beside the call manager and the presence service, and how it may be reached; how long tokens
+    are good."""
 
     rows: tuple[Allowed, ...] = ()
     records: tuple[Record, ...] = ()
     limits: HttpLimits = field(default_factory=HttpLimits)
     inside: Inside = field(default_factory=lambda: Inside(frozenset({"127.0.0.1"})))
+    before_presence: Callable[[int], int] = lambda port: port
+    """Where the edge reaches the presence service that listens at this port."""
+    before_tls: float = 10.0
+    access_seconds: int = 3600
 
 
 @dataclass
@@ -134,7 +139,7 @@ async def start_edge(folder: Path, stack: AsyncExitStack, inward: Inward = Inwar
             application_users=(
                 ApplicationUser(*_APPLICATION, frozenset({"token-keys", "credentials", "remote-access"})),
             ),
-            sign_in=SignInSettings(b"k" * 32, poll_seconds=0.2),
+            sign_in=SignInSettings(b"k" * 32, access_seconds=inward.access_seconds, poll_seconds=0.2),
             hashing=PasswordHashing(time_cost=1, memory=1024, parallelism=1, scram_iterations=4096),
         )
     )
@@ -215,7 +220,9 @@ async def start_edge(folder: Path, stack: AsyncExitStack, inward: Inward = Inwar
                 resolver=GuardedResolver(NameResolver(NameClient(name_server)), inward.inside),
                 limits=inward.limits,
             ),
-            xmpp=XmppSettings(DOMAIN, ((PRESENCE, HostPort("127.0.0.1", xmpp)),), inside),
+            xmpp=XmppSettings(
+                DOMAIN, ((PRESENCE, HostPort("127.0.0.1", inward.before_presence(xmpp))),), inside, inward.before_tls
+            ),
         )
     )
     await inner.start()

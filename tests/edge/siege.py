@@ -23,7 +23,6 @@ from ringback.deployment.authority import Authority
 from ringback.net.node_resolver import NodeResolver
 from ringback.net.tls import server_context
 from ringback.rules.addresses import HostPort
-from ringback.rules.edge_networks import Inside
 from ringback.rules.edge_paths import Allowed
 from ringback.services.edge.http_limits import HttpLimits
 from ringback.services.names.settings import Record
@@ -38,6 +37,7 @@ INSIDER = "mallory"
 SECONDS = 10.0
 LIMITS = HttpLimits(head=1.0, grace=0.5, rate=4096, stall=1.0)
 LARGEST = 64 * 1024
+BEFORE_TLS = 1.5
 END = f"GET /end HTTP/1.1\r\nHost: {EDGE}\r\nConnection: close\r\n\r\n".encode()
 """Asked last, over every connection that is still there: it is answered with 404 and the end of the connection."""
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
@@ -134,6 +134,42 @@ class Bait:
         writer.close()
 
 
+class Relay:
+    """A wire before a service inside, which counts what goes in."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self._port = 0
+        self._target = 0
+
+    def to(self, port: int) -> int:
+        """Lead to a service: where to reach it."""
+        self._target = port
+        return self._port
+
+    @contextlib.asynccontextmanager
+    async def serve(self) -> AsyncIterator[None]:
+        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self._port = server.sockets[0].getsockname()[1]
+        try:
+            yield
+        finally:
+            server.close()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        await asyncio.gather(_copy(reader, back), _copy(there, writer))
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
 @dataclass
 class Siege:
     """An edge with what stands inside, and everybody outside."""
@@ -141,6 +177,7 @@ class Siege:
     edge: Edge
     pages: Pages
     bait: Bait
+    presence: Relay
     complaints: list[str]
     cookie: str = ""
     """A session of somebody of the enterprise, who attacks from within what is allowed to people."""
@@ -161,9 +198,9 @@ class Siege:
         """The first part of a path, written as an honest client writes it; whatever it names."""
         return segment(f"{domain}/{scheme}/{host}/{port or self.pages.port}")
 
-    def reached(self) -> tuple[int, int]:
+    def reached(self) -> tuple[int, int, int]:
         """What servers inside have seen: requests, and connections to where none may be."""
-        return self.pages.begun, self.bait.connections
+        return self.pages.begun, self.bait.connections, self.presence.connections
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait for something that nobody tells."""
@@ -316,11 +353,12 @@ async def besieged(folder: Path, change: Callable[[Inward], Inward] = lambda one
     """Both proxies, real services behind them, and the world."""
     async with AsyncExitStack() as stack:
         complaints = stack.enter_context(listening_for_complaints())
-        pages, bait = Pages(), Bait()
+        pages, bait, presence = Pages(), Bait(), Relay()
         authority = Authority(folder / "ca")
         identity = authority.issue(PAGES, [PAGES, REBOUND, CLOUD], ["127.0.0.1"])
         await stack.enter_async_context(pages.serve(server_context(identity)))
         await stack.enter_async_context(bait.serve("127.0.0.66"))
+        await stack.enter_async_context(presence.serve())
         read, both = frozenset({"GET", "HEAD"}), frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
         listed = HostPort(PAGES, pages.port)
         inward = Inward(
@@ -338,10 +376,11 @@ async def besieged(folder: Path, change: Callable[[Inward], Inward] = lambda one
                 Record("cloud", "A", ("169.254.169.254",)),
             ),
             limits=LIMITS,
-            inside=Inside(frozenset({"127.0.0.1"})),
+            before_presence=presence.to,
+            before_tls=BEFORE_TLS,
         )
         edge = await start_edge(folder, stack, change(inward))
-        siege = Siege(edge, pages, bait, complaints)
+        siege = Siege(edge, pages, bait, presence, complaints)
         await siege.begin(stack)
         await siege.anita_works()
         yield siege

@@ -80,11 +80,12 @@ class HttpsSettings:
 @dataclass(frozen=True, slots=True)
 class XmppSettings:
     """Where XMPP goes: the presence services of ``domain`` by name, in order, with the addresses to reach them at;
-    certificates are checked for the name with ``tls``."""
+    certificates are checked for the name with ``tls``. ``before_tls``: seconds until TLS must stand."""
 
     domain: str
     nodes: tuple[tuple[str, HostPort], ...]
     tls: ssl.SSLContext = field(repr=False)
+    before_tls: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,12 @@ from ringback.protocols.xmpp.stream_events import Ended, SecureNow
 from ringback.rules.catalogue import render
 from ringback.rules.name_search import fold
 from ringback.rules.reasons import Reason
-from ringback.services.edge.guests import Guests
 from ringback.services.edge.channel import start_tls
+from ringback.services.edge.guests import Guests
 from ringback.services.edge.settings import XmppSettings
 from ringback.services.edge.watch import TenantWatch
 
 _PIECE: Final = 64 * 1024
-_BEFORE_TLS: Final = 10.0  # seconds
 _MOST_BEFORE_TLS: Final = 16 * 1024  # octets; less than are read at once
 _CONNECT: Final = 5.0  # seconds
 
@@ -56,7 +55,7 @@ class XmppFront:
         self._watch = watch
         self._guests = guests
         self._user_of = user_of
-        self._before = StreamSettings(domain=settings.domain, mechanisms=(), negotiation_time=_BEFORE_TLS)
+        self._before = StreamSettings(domain=settings.domain, mechanisms=(), negotiation_time=settings.before_tls)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def stop(self) -> None:
@@ -81,7 +80,7 @@ class XmppFront:
         try:
             if self._watch.kept_out(opening.peer.host) is not None:
                 return
-            async with asyncio.timeout(_BEFORE_TLS):
+            async with asyncio.timeout(self._settings.before_tls):
                 if not await self._negotiate(reader, writer):
                     return
                 await start_tls(writer, self._public.current())
