@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import bridge, people, single_sign_on, sound, starts, targets, tokens, voicemail, workloads
+from bench import bridge, edge, people, single_sign_on, sound, starts, targets, tokens, voicemail, workloads
 from bench.media import workloads as media
 from bench.report import Result, machine, save, show
 from bench.session import Mechanism
@@ -173,6 +173,12 @@ def _people(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> li
     return people.results(folder / "people", rounds, wanted, short=short)
 
 
+def _edge(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> list[Result]:
+    if wanted and not {"ringback", "nginx"}.intersection(wanted):
+        return []
+    return edge.results(folder / "edge", rounds, wanted, short=short)
+
+
 def _voicemail(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> list[Result]:
     return [] if wanted and "ringback" not in wanted else voicemail.results(folder / "voicemail", rounds, short=short)
 
@@ -186,6 +192,7 @@ _PARTS = (
     Part("media: relayed calls, conference", _media),
     Part("engine: forwarded audio call, delay", _engine),
     Part("sound: codecs, play-out", _sound),
+    Part("edge: requests, answers, messages, connections, fail-over", _edge),
     Part("voicemail: recordings at once, messages listed, hang-up to badge", _voicemail),
 )
 

@@ -23,6 +23,7 @@ Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "CISCO-VTG-TOKEN", "OAUTHBEARER"]
 
 _FEATURES = re.compile(rb"</stream:features>|<stream:features/>")
 _OUTCOME = re.compile(rb"<success[^>]*/>|</success>|</failure>|</challenge>")
+_PROCEED = re.compile(rb"<proceed[^>]*>")
 _BOUND = re.compile(rb"<jid>([^<]+)</jid>")
 _ERROR = re.compile(rb"type=['\"]error['\"]|<stream:error")
 
@@ -48,12 +49,15 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where and how to connect: with a context, TLS from the first byte."""
+    """Where and how to connect: with a context, TLS from the first byte, or after ``starttls``. ``source``: the address
+    to come from."""
 
     address: str
     port: int
     domain: str
     context: ssl.SSLContext | None = None
+    starttls: bool = False
+    source: str = ""
 
 
 class Session(asyncio.Protocol):
@@ -157,6 +161,16 @@ class Session(asyncio.Protocol):
             raise SignInError(f"{self.account.bare}: {head[:400]!r}")
         return answer
 
+    async def secure(self, context: ssl.SSLContext, domain: str) -> None:
+        """STARTTLS (RFC 6120 section 5). Raises SignInError, OSError, ssl.SSLError."""
+        await self.open_stream()
+        self.send(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+        await self.until(_PROCEED)
+        if self.transport is None:
+            raise SignInError("the connection is gone")
+        transport = await asyncio.get_running_loop().start_tls(self.transport, self, context, server_hostname=domain)
+        self.transport = cast(asyncio.Transport, transport)
+
     async def open_stream(self) -> bytes:
         """A stream header and its features."""
         self.send(
@@ -244,14 +258,18 @@ class Session(asyncio.Protocol):
 async def connect(door: Door, account: Account) -> Session:
     """A connection without a stream."""
     loop = asyncio.get_running_loop()
+    at_once = None if door.starttls else door.context
     async with asyncio.timeout(SECONDS):
         _, session = await loop.create_connection(
             lambda: Session(account),
             door.address,
             door.port,
-            ssl=door.context,
-            server_hostname=door.domain if door.context else None,
+            ssl=at_once,
+            server_hostname=door.domain if at_once else None,
+            local_addr=(door.source, 0) if door.source else None,
         )
+        if door.starttls and door.context is not None:
+            await session.secure(door.context, door.domain)
     return session
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -80,6 +81,7 @@ roles = ["edge-inner"]
 name = "example.com"
 view = "inside"
 publish = ["addresses", "call-manager", "presence"]
+records = ["files A 127.0.10.10"]
 
 [dial-plan]
 extension-digits = 0
@@ -159,6 +161,21 @@ class Nodes:
                 raise RuntimeError(f"{name} does not answer at port {port}: {said}")
             time.sleep(0.03)
 
+    def wait_until_served(self, outer: str) -> None:
+        """Until an inner proxy serves what comes to this outer one. Raises RuntimeError where the time is over."""
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        deadline = time.monotonic() + 30.0
+        while time.monotonic() < deadline:
+            try:
+                with (
+                    socket.create_connection((self.address(outer), 8443), 5) as plain,
+                    context.wrap_socket(plain, server_hostname="example.com"),
+                ):
+                    return
+            except OSError:
+                time.sleep(0.05)
+        raise RuntimeError(f"nobody serves what comes to {outer}")
+
 
 @contextlib.contextmanager
 def edge_nodes(
@@ -190,4 +207,6 @@ def edge_nodes(
                 nodes.begin(group[0])
         for name, port in ((SECOND, 8443), (PRESENCE, 5222), (OUTERS[0], 5222), (OUTERS[1], 5222)):
             nodes.wait_for(name, port)
+        for name in OUTERS:
+            nodes.wait_until_served(name)
         yield nodes

@@ -15,13 +15,11 @@ import ssl
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
 from xml.parsers import expat
 
 from bench.session import Account, Session, SignInError
 
 _SM = "urn:xmpp:sm:3"
-_PROCEED = re.compile(rb"<proceed[^>]*>")
 _ENABLED = re.compile(rb"<enabled[^>]*>")
 _RESUMED = re.compile(rb"<resumed[^>]*>|<failed[^>]*(?:/>|>.*?</failed>)", re.DOTALL)
 _PATIENCE = 12.0  # seconds for a whole sign-in
@@ -174,14 +172,7 @@ class EdgePerson:
     async def _sign_in(self, stream: _Stream, edge: str) -> None:
         loop = asyncio.get_running_loop()
         await loop.create_connection(lambda: stream, edge, self.place.xmpp, local_addr=(self.household, 0))
-        await stream.open_stream()
-        stream.send(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
-        await stream.until(_PROCEED)
-        transport = await loop.start_tls(
-            cast(asyncio.WriteTransport, stream.transport), stream, self.place.context,
-            server_hostname=self.place.domain,
-        )  # fmt: skip
-        stream.transport = cast(asyncio.Transport, transport)
+        await stream.secure(self.place.context, self.place.domain)
         await stream.open_stream()
         await stream.authenticate("SCRAM-SHA-256")
         await stream.open_stream()
