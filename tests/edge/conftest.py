@@ -68,6 +68,8 @@ class Inward:
     """Where the edge reaches the presence service that listens at this port."""
     before_tls: float = 10.0
     access_seconds: int = 3600
+    further: Callable[[InnerSettings], InnerSettings] = lambda settings: settings
+    """What else the inner proxy is told."""
 
 
 @dataclass
@@ -192,39 +194,38 @@ async def start_edge(folder: Path, stack: AsyncExitStack, inward: Inward = Inwar
     ports = {row.service: row.port for row in outer.endpoints}
     inside = client_context(authority.ca_file)
     call_manager = HostPort(CALL_MANAGER, port)
-    inner = InnerProxy(
-        InnerSettings(
-            node=INNER,
-            identity=authority.issue(INNER, [INNER], []),
-            public=authority.issue(EDGE, [EDGE, DOMAIN], []),
-            ca_file=authority.ca_file,
-            outers=(OuterPeer(OUTER, HostPort("127.0.60.2", ports["link"])),),
-            name_server=name_server,
-            application_user=_APPLICATION[0],
-            application_password=_APPLICATION[1],
-            own=OwnSettings(
-                call_managers=((CALL_MANAGER, HostPort("127.0.0.1", port)),),
-                files=(CALL_MANAGER,),
-                places={"https": (HostPort(EDGE, ports["https"]),), "xmpp": (HostPort(EDGE, 5222),)},
-                route="",
-                tls=inside,
+    settings = InnerSettings(
+        node=INNER,
+        identity=authority.issue(INNER, [INNER], []),
+        public=authority.issue(EDGE, [EDGE, DOMAIN], []),
+        ca_file=authority.ca_file,
+        outers=(OuterPeer(OUTER, HostPort("127.0.60.2", ports["link"])),),
+        name_server=name_server,
+        application_user=_APPLICATION[0],
+        application_password=_APPLICATION[1],
+        own=OwnSettings(
+            call_managers=((CALL_MANAGER, HostPort("127.0.0.1", port)),),
+            files=(CALL_MANAGER,),
+            places={"https": (HostPort(EDGE, ports["https"]),), "xmpp": (HostPort(EDGE, 5222),)},
+            route="",
+            tls=inside,
+        ),
+        https=HttpsSettings(
+            domains=frozenset({DOMAIN}),
+            allowed=(
+                Allowed("https", call_manager, frozenset({"GET", "HEAD"}), ("/cucm-uds",)),
+                Allowed("https", call_manager, frozenset({"GET", "POST"}), ("/ssosp",), ("/ssosp",)),
+                *inward.rows,
             ),
-            https=HttpsSettings(
-                domains=frozenset({DOMAIN}),
-                allowed=(
-                    Allowed("https", call_manager, frozenset({"GET", "HEAD"}), ("/cucm-uds",)),
-                    Allowed("https", call_manager, frozenset({"GET", "POST"}), ("/ssosp",), ("/ssosp",)),
-                    *inward.rows,
-                ),
-                tls=inside,
-                resolver=GuardedResolver(NameResolver(NameClient(name_server)), inward.inside),
-                limits=inward.limits,
-            ),
-            xmpp=XmppSettings(
-                DOMAIN, ((PRESENCE, HostPort("127.0.0.1", inward.before_presence(xmpp))),), inside, inward.before_tls
-            ),
-        )
+            tls=inside,
+            resolver=GuardedResolver(NameResolver(NameClient(name_server)), inward.inside),
+            limits=inward.limits,
+        ),
+        xmpp=XmppSettings(
+            DOMAIN, ((PRESENCE, HostPort("127.0.0.1", inward.before_presence(xmpp))),), inside, inward.before_tls
+        ),
     )
+    inner = InnerProxy(inward.further(settings))
     await inner.start()
     stack.push_async_callback(inner.stop)
     await asyncio.wait_for(inner.reached.wait(), 10)

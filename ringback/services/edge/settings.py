@@ -137,7 +137,8 @@ class SipSettings:
 class TenantSettings:
     """A company that the edge serves. ``names``: those by which its clients ask for it in TLS; ``public`` is what they
     see; the application user fetches keys and policies from its call managers, whose certificates are of ``ca_file``.
-    ``realm`` stands behind the ids of its people in logs and blocks; empty for the company that the edge belongs to."""
+    ``realm`` stands behind the ids of its people in logs and blocks; empty for the company that the edge belongs to.
+    ``poll``: seconds between two questions to a call manager."""
 
     names: frozenset[str]
     public: Identity
@@ -150,6 +151,7 @@ class TenantSettings:
     xmpp: XmppSettings | None = None
     sip: SipSettings | None = None
     realm: str = ""
+    poll: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ class InnerSettings:
     sip: SipSettings | None = None
     protection: ProtectionRules = field(default_factory=ProtectionRules)
     tenants: tuple[TenantSettings, ...] = ()
+    poll: float = 2.0
     folder: Path | None = None
     shared_secret: str = field(default="", repr=False)
     most: int = 20_000
@@ -191,4 +194,5 @@ class InnerSettings:
             https=self.https,
             xmpp=self.xmpp,
             sip=self.sip,
+            poll=self.poll,
         )

@@ -77,6 +77,7 @@ class Tenant:
             user=settings.application_user,
             password=settings.application_password,
             tls=inside,
+            poll=settings.poll,
         )
         keys, book = TokenKeys(followed), AccessBook(followed)
         passwords = HomePasswords(settings.own.call_managers, inside)
