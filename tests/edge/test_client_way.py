@@ -1,0 +1,284 @@
+"""Our own client's way through the edge: who is trusted, what is sent again and what never, and every refusal told."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from yarl import URL
+
+from ringback.client.edge import EdgeProblemError, EdgeRoute, EdgeWay
+from ringback.client.edge.asking import EdgePasswordError, EdgeStopError, ask_sign_in, open_way
+from ringback.client.identity.authorization import Authorization
+from ringback.client.identity.credentials import Credentials
+from ringback.client.identity.https import Answer, Https, HttpsError
+from ringback.client.identity.keeper import Over, Renewed, TokenKeeper
+from ringback.client.trust import TrustJudge, TrustSettings
+from ringback.net.names import NameClient
+from ringback.net.tls import server_context
+from ringback.rules.addresses import HostPort, UserAddress
+from ringback.rules.catalogue import render
+from ringback.rules.edge_paths import Allowed
+from ringback.services.names.service import NamesService
+from ringback.services.names.settings import NamesSettings, Record, Zone
+from tests.edge.conftest import CALL_MANAGER, DOMAIN, EDGE, PASSWORDS, WORLD, Edge, Inward, start_edge
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ANITA = UserAddress.parse(f"anita@{DOMAIN}")
+GONE = HostPort("gone.example.com", 8443)
+
+
+@dataclass
+class World:
+    """Somebody outside: an edge, and the name server that the world asks."""
+
+    edge: Edge
+    names: NameClient
+    judge: TrustJudge
+    route: EdgeRoute = field(default_factory=EdgeRoute)
+
+    def way(self, domain: str = DOMAIN, *edges: HostPort, by_hand: bool = False) -> EdgeWay:
+        """A way through the edge, or through these in their order."""
+        way = EdgeWay(domain, edges or (HostPort(EDGE, self.edge.port),), by_hand=by_hand)
+        self.route.change(way)
+        return way
+
+    @asynccontextmanager
+    async def https(self, clock: Callable[[], float] = time.time) -> AsyncIterator[Https]:
+        """A client that goes the way that counts."""
+        async with Https(self.names, self.judge, route=self.route, clock=clock) as https:
+            yield https
+
+    async def version(self, https: Https, headers: dict[str, str] | None = None) -> Answer:
+        """Something inside that signed-in people may read."""
+        return await https.request("GET", URL(f"https://{self.edge.call_manager}/cucm-uds/version"), headers)
+
+    @property
+    def seen(self) -> dict[str, int]:
+        """Failed authorisations that the edge saw."""
+        return self.edge.inner.watch.failures
+
+
+@asynccontextmanager
+async def a_world(folder: Path, inward: Inward) -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        edge = await start_edge(folder, stack, inward)
+        records = (Record("edge", "A", (WORLD,)), Record("dead", "A", (WORLD,)))
+        server = NamesService(NamesSettings("ns", "127.0.0.1", 0, (Zone(DOMAIN, records),)))
+        await server.start()
+        stack.push_async_callback(server.stop)
+        names = NameClient(HostPort("127.0.0.1", server.endpoints[0].port))
+        judge = TrustJudge(TrustSettings(edge.authority.ca_file), names)
+        stack.push_async_callback(judge.close)
+        yield World(edge, names, judge)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    inward = Inward(
+        (Allowed("https", GONE, frozenset({"GET"})),), (Record("gone", "A", ("127.0.0.1",)),), access_seconds=2
+    )
+    async with a_world(tmp_path_factory.mktemp("way"), inward) as found:
+        yield found
+
+
+def a_closed_port() -> int:
+    """A port of the world where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind((WORLD, 0))
+        return int(probe.getsockname()[1])
+
+
+async def signed_in(world: World, https: Https, clock: Callable[[], float] = time.time) -> Credentials:
+    """Anita, by tokens that she got through the edge."""
+    credentials = Credentials("anita", "", TokenKeeper(), clock)
+    server = Authorization(https, [f"https://{world.edge.call_manager}"])
+    answer = await server.by_password("anita", PASSWORDS["anita"])
+    credentials.take(credentials.received(answer, server.issuer))
+    return credentials
+
+
+# --- who is trusted
+
+
+async def test_a_certificate_has_to_name_the_domain(world: World) -> None:
+    async with world.https() as https:
+        assert (await ask_sign_in(world.way(), https, ANITA)).tokens
+        # A forged record may lead anywhere; a good certificate of that host proves nothing of the domain.
+        with pytest.raises(EdgeStopError) as stop:
+            await ask_sign_in(world.way("example.org"), https, ANITA)
+        assert stop.value.stop.considered.facts is not None
+        # Whoever enters the edge by hand knows whom they mean; that it serves another domain is said by itself.
+        with pytest.raises(EdgeProblemError) as other:
+            await ask_sign_in(world.way("example.org", by_hand=True), https, ANITA)
+        assert other.value.reason.id == "edge.problem.domain"
+
+
+# --- several edges
+
+
+async def test_a_dead_edge_costs_nothing_but_its_place(world: World) -> None:
+    dead, living = HostPort("dead.example.com", a_closed_port()), HostPort(EDGE, world.edge.port)
+    way = world.way(DOMAIN, dead, living)
+    async with world.https() as https:
+        credentials = Credentials("anita", PASSWORDS["anita"])
+        await open_way(way, https, credentials)
+        assert way.edge == living
+        assert (await world.version(https)).status == 200
+        way = world.way(DOMAIN, dead)
+        with pytest.raises(EdgeProblemError) as problem:
+            await open_way(way, https, credentials)
+        assert problem.value.reason.id == "edge.problem.unreachable"
+        assert str(dead) in render(problem.value.reason)
+
+
+async def test_what_may_have_been_heard_is_not_said_twice(world: World) -> None:
+    """An edge that dies after the request: reading may be tried at the next one, changing may not."""
+    heard: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            heard.append((await reader.readuntil(b"\r\n")).split(b" ")[0])
+        writer.close()
+
+    identity = world.edge.authority.issue("dead.example.com", ["dead.example.com", DOMAIN], [])
+    server = await asyncio.start_server(answer, WORLD, 0, ssl=server_context(identity))
+    try:
+        mute = HostPort("dead.example.com", server.sockets[0].getsockname()[1])
+        living = HostPort(EDGE, world.edge.port)
+        async with world.https() as https:
+            url = URL(f"https://{world.edge.call_manager}/ssosp/ws/public/singleSignOn")
+            world.way(DOMAIN, mute, living)
+            assert (await https.request("GET", url)).status == 200
+            world.way(DOMAIN, mute, living)
+            with pytest.raises(HttpsError):
+                await https.request("POST", url, body=b"x")
+        assert heard.count(b"POST") == 1
+        assert heard[0] == b"GET"
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+# --- sessions
+
+
+async def test_a_session_that_the_edge_forgot_is_renewed_once_for_all(world: World) -> None:
+    way = world.way()
+    async with world.https() as https:
+        await open_way(way, https, Credentials("anita", PASSWORDS["anita"]))
+        assert len(way.session) == 64
+        assert [server.host for server in way.configuration.users] == [CALL_MANAGER]
+        way.session = "x" * 64
+        answers = await asyncio.gather(*(world.version(https) for _ in range(8)))
+        assert {answer.status for answer in answers} == {200}
+        assert way.session != "x" * 64
+
+
+# --- refusals
+
+
+async def test_every_refusal_is_one_clear_sentence(world: World) -> None:
+    way = world.way()
+    async with world.https() as https:
+        await open_way(way, https, Credentials("anita", PASSWORDS["anita"]))
+        with pytest.raises(HttpsError) as problem:
+            await https.request("GET", URL(f"https://{world.edge.call_manager}/ringback/people/anita"))
+        assert problem.value.reason is not None
+        assert render(problem.value.reason) == (
+            f"The edge {EDGE} does not lead to {CALL_MANAGER}: it is not on its list."
+        )
+        with pytest.raises(HttpsError) as problem:
+            await https.request("GET", URL(f"https://{GONE}/"))
+        assert problem.value.reason is not None
+        assert render(problem.value.reason) == f"The edge {EDGE} can't reach {GONE.host} inside."
+
+
+async def test_what_the_edge_refused_is_not_shown_again(world: World) -> None:
+    way = world.way()
+    before = sum(world.seen.values())
+    async with world.https() as https:
+        for _ in range(20):
+            with pytest.raises(EdgePasswordError):
+                await open_way(way, https, Credentials("bram", "guess"))
+        for _ in range(20):
+            assert (await world.version(https, {"Authorization": "Bearer forged"})).status == 401
+        assert sum(world.seen.values()) - before == 2
+        await open_way(way, https, Credentials("anita", PASSWORDS["anita"]))
+        assert (await world.version(https)).status == 200
+
+
+async def test_a_block_is_told_with_its_minutes_and_waited_for(tmp_path: Path) -> None:
+    async with a_world(tmp_path, Inward()) as world, world.https() as https:
+        way = world.way()
+        for number in range(6):
+            with pytest.raises(EdgePasswordError):
+                await open_way(way, https, Credentials("bram", f"guess {number}"))
+        with pytest.raises(EdgeProblemError) as problem:
+            await open_way(way, https, Credentials("bram", "guess again"))
+        assert render(problem.value.reason).startswith(f"The edge {EDGE} keeps this network out for 10 minutes")
+        seen = sum(world.seen.values())
+        with pytest.raises(EdgeProblemError) as again:
+            await open_way(way, https, Credentials("anita", PASSWORDS["anita"]))
+        assert again.value.reason == problem.value.reason
+        assert sum(world.seen.values()) == seen
+
+
+# --- tokens
+
+
+async def test_no_token_that_is_over_reaches_the_edge(world: World) -> None:
+    """Tokens live two seconds; requests come all the time, over renewals, and after a sleep in which none came: with a
+    clock that is right, one ahead and one behind."""
+    world.way()
+    before = dict(world.seen)
+    old = await asyncio.gather(*(_a_restless_life(world, skew) for skew in (0.0, 7200.0, -7200.0)))
+    assert world.seen == before
+    async with world.https() as https, asyncio.timeout(5.0):  # which counts: the edge would have seen it
+        while (await world.version(https, {"Authorization": f"Bearer {old[0]}"})).status == 200:
+            await asyncio.to_thread(time.sleep, 0.05)
+    assert sum(world.seen.values()) == sum(before.values()) + 1
+
+
+async def _a_restless_life(world: World, skew: float) -> str:
+    """Requests all the time by this clock; gives the first token, which is over now."""
+
+    def clock() -> float:
+        return time.time() + skew
+
+    async def told(_: Renewed | Over) -> None:
+        """What is kept is nothing to this test."""
+
+    async with world.https(clock) as https:
+        credentials = await signed_in(world, https, clock)
+        server = Authorization(https, [f"https://{world.edge.call_manager}"])
+        first = credentials.token_now()
+        async with renewed(credentials.run(server, told)):
+            while credentials.token_now() in (first, ""):
+                assert (await world.version(https, {"Authorization": await credentials.proof()})).status == 200
+        # The computer sleeps: nobody renews, the token ends meanwhile, and the first thing after that is a request.
+        async with asyncio.timeout(5.0):
+            while credentials.token_now():
+                await asyncio.to_thread(time.sleep, 0.02)
+        async with renewed(credentials.run(server, told)):
+            assert (await world.version(https, {"Authorization": await credentials.proof()})).status == 200
+    return first
+
+
+@asynccontextmanager
+async def renewed(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    """Tokens are renewed meanwhile."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
