@@ -220,8 +220,12 @@ class ChannelTransport(asyncio.Transport):
         """What was left goes on its way."""
         if self._channel is None:
             return
-        if self._rest:
-            del self._rest[: self._end.send(self._channel, bytes(self._rest[:_PIECE]))]
+        while self._rest:
+            piece = bytes(self._rest[:_PIECE])
+            sent = self._end.send(self._channel, piece)
+            del self._rest[:sent]
+            if sent < len(piece):
+                break
         if self._lost:
             if not self._rest:
                 self._part()
