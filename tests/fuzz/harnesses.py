@@ -43,6 +43,7 @@ from ringback.protocols.xmpp.server_stream import (
 from ringback.protocols.xmpp.stanza import Stanza
 from ringback.rules.addresses import AddressError, HostPort, Jid, UserAddress
 from tests.fuzz.certificates import CERTIFICATES
+from tests.fuzz.edge import EDGE
 from tests.fuzz.edge_media import EDGE_MEDIA
 from tests.fuzz.ldap import LDAP
 from tests.fuzz.media import MEDIA
@@ -220,5 +221,5 @@ HARNESSES: dict[str, Harness] = {
     "addresses": Harness(_addresses, (b"anita@example.com/desk", b"[::1]:53", "ändy@exämple.com".encode())),
 }
 
-_OTHERS = MEDIA | SIP | AGENT | SAML | OAUTH | CERTIFICATES | LDAP | VOICEMAIL | EDGE_MEDIA
+_OTHERS = MEDIA | SIP | AGENT | SAML | OAUTH | CERTIFICATES | LDAP | VOICEMAIL | EDGE_MEDIA | EDGE
 HARNESSES |= {name: Harness(run, seeds) for name, (run, seeds) in _OTHERS.items()}
