@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections import Counter
+from collections import Counter, deque
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Final, cast
@@ -49,7 +49,7 @@ class OuterProxy:
         self._connections: dict[Splice, str] = {}
         self._by_address: Counter[str] = Counter()
         self._throttle = Throttle(settings.limits.burst, settings.limits.seconds)
-        self._unknown: set[asyncio.Task[None]] = set()
+        self._unknown: deque[float] = deque()  # when those came to the port of the links who have shown no certificate
         self._kept_out: dict[str, float] = {}  # household to the loop's time until which
         self._endpoints: tuple[Endpoint, ...] = ()
         self._running: AsyncExitStack | None = None
@@ -104,7 +104,12 @@ class OuterProxy:
         context = server_context(settings.identity, client_authorities=settings.ca_file)
         context.verify_mode = ssl.CERT_REQUIRED
         server = await loop.create_server(
-            lambda: _LinkDoor(self, context), settings.link.host, settings.link.port, backlog=_UNKNOWN_LINKS
+            self._link_comes,
+            settings.link.host,
+            settings.link.port,
+            ssl=context,
+            ssl_handshake_timeout=_HANDSHAKE,
+            backlog=_UNKNOWN_LINKS,
         )
         stack.push_async_callback(_close, server)
         found.append(_endpoint(settings.node, "link", "tls", server))
@@ -113,29 +118,19 @@ class OuterProxy:
 
     # --- links
 
-    def link_arrived(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
-        """Somebody comes to the port of the links: only a certificate tells who."""
+    def _link_comes(self) -> asyncio.Protocol:
+        """Somebody comes to the port of the links: only a certificate tells who, in the time that TLS may take."""
+        now = asyncio.get_running_loop().time()
+        while self._unknown and now - self._unknown[0] > _HANDSHAKE:
+            self._unknown.popleft()
         if len(self._unknown) >= _UNKNOWN_LINKS:
-            abort(transport)
-            return
-        task = asyncio.get_running_loop().create_task(self._admit(transport, context), name="TLS of a link")
-        self._unknown.add(task)
-        task.add_done_callback(self._unknown.discard)
-
-    async def _admit(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
-        end = LinkEnd(ready=self._link_ready, gone=self._link_gone)
-        try:
-            secured = await asyncio.get_running_loop().start_tls(
-                transport, end, context, server_side=True, ssl_handshake_timeout=_HANDSHAKE
-            )
-        except (OSError, ssl.SSLError) as error:
-            _log.info("a link was refused: its TLS failed", why=str(error))
-            abort(transport)
-            return
-        if secured is not None:
-            end.connection_made(secured)
+            return _OneTooMany()
+        self._unknown.append(now)
+        return LinkEnd(ready=self._link_ready, gone=self._link_gone)
 
     def _link_ready(self, end: LinkEnd) -> None:
+        if self._unknown:
+            self._unknown.popleft()
         names = end.peer_names()
         known = sorted(names & self._settings.inner_names)
         if not known:
@@ -235,22 +230,16 @@ class OuterProxy:
     def _drop_all(self) -> None:
         for splice in list(self._connections):
             splice.abort()
-        for task in list(self._unknown):
-            task.cancel()
         for end in self._inners.links:
             end.close("the outer proxy stops")
 
 
-class _LinkDoor(asyncio.Protocol):
-    """The moment before TLS of a link."""
-
-    def __init__(self, proxy: OuterProxy, context: ssl.SSLContext) -> None:
-        self._proxy = proxy
-        self._context = context
+class _OneTooMany(asyncio.Protocol):
+    """Somebody at the port of the links while too many others are just coming."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Let it in, if not too many others are just coming."""
-        self._proxy.link_arrived(cast(asyncio.Transport, transport), self._context)
+        """Send them away."""
+        abort(cast(asyncio.Transport, transport))
 
 
 class _Arrival(asyncio.Protocol):
