@@ -11,7 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ringback.protocols.sip.digest import Answer, DigestError
+from ringback.protocols.sip.digest import Answer
 from ringback.protocols.sip.errors import MalformedMessage
 from ringback.protocols.sip.headers import NameAddr, Via
 from ringback.protocols.sip.message import Request, Response
@@ -157,7 +157,7 @@ class SipScreen:
 
     def _whom(self, request: Request) -> Refused | None:
         """Whose people this is about. In a dialog the call manager knows; its own address is all that is asked."""
-        served, uri = self._served, request.uri
+        uri = request.uri
         if request.to_tag or request.method in ("CANCEL", "ACK"):
             wanted = tuple(one.host for one in (uri,) if one.is_sip)
         else:
@@ -168,7 +168,7 @@ class SipScreen:
         strange = next((host for host in wanted if not self._known(host)), None)
         if strange is None:
             return None
-        return Refused(403, Reason.of("edge.sip.domain", domain=strange[:80]), served is not None)
+        return Refused(403, Reason.of("edge.sip.domain", domain=strange[:80]), not self.registered)
 
     def _known(self, host: str) -> bool:
         host = host.lower().rstrip(".")
@@ -239,7 +239,7 @@ def _user(request: Request) -> str:
     for value in request.all("Authorization"):
         try:
             return Answer.parse(value).username
-        except DigestError:
+        except MalformedMessage:
             continue  # a token, or something that the call manager refuses
     return ""
 
