@@ -174,9 +174,9 @@ class Protection:
             tried.clear()
             tried.extend(kept)
         self._failed.pop(("person", person, household), None)
-        before = self._let_in.get((household, person), 0.0)
+        before = self._let_in.get((household, person))
         self.remember(LetIn(household, person, now))
-        return now - before > 1800.0
+        return before is None or now - before > 1800.0
 
     def remember(self, one: LetIn) -> None:
         """Somebody was let in, here or at another node."""

@@ -1,6 +1,6 @@
 """``/ringback/remote-access``: what the people of this cluster may use from outside, for the edge alone.
 
-The document is made anew at most once a second, so that what a command or a directory changed is known outside within
+The document is made anew at most twice a second, so that what a command or a directory changed is known outside within
 seconds, however many proxies ask.
 """
 
@@ -19,7 +19,7 @@ from ringback.services.callmanager import http
 from ringback.services.callmanager.guard import Guard
 from ringback.storage.callmanager.remote_access import RemoteAccessStore
 
-_FRESH: Final = 1.0  # seconds
+_FRESH: Final = 0.5  # seconds
 _NOTHING: Final = AccessPolicy(RemoteAccess.NONE, RemoteAccess.NONE, RemoteAccess.NONE)
 
 _log = structlog.get_logger("ringback.callmanager.remote_access")
