@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -39,6 +40,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
     text = built_in()
     if 'sign-in = "sso"' not in text:
         text = text.replace('name = "branch"\n', 'name = "branch"\nsign-in = "sso"\n', 1)
+    # The identity provider stands open to the world, under the same name.
+    outside = 'publish = ["edge"]\nrecords = ['
+    assert outside in text
+    text = text.replace(outside, outside + '"idp A 127.0.10.30", ')
     file = folder / "deployment.toml"
     file.write_text(text)
     with running_lab(folder / "data", str(file)) as running:
@@ -245,6 +250,21 @@ async def go_through(
     pairs = list(browser.went[-1].query.items())
     assert back.startswith(BACK)
     await engine.came_back(pairs, secret, TAB)
+
+
+async def test_single_sign_on_goes_through_the_edge_as_well(lab: RunningLab, tmp_path: Path) -> None:
+    outside = replace(settings_of(lab, tmp_path), name_server=HostPort.parse(lab.outside))
+    edge = next(row for row in lab.info["endpoints"] if row["role"] == "edge-outer" and row["service"] == "https")
+    hosts = {"edge.example.com": HostPort(edge["address"], int(edge["port"]))}
+    hosts["idp.example.com"] = hosts_of(lab)["idp.example.com"]
+    async with Engine(outside) as engine, Browser(hosts, lab.ca_file) as browser:
+        decision = await engine.find("nils@example.com")
+        assert decision.method is Method.BROWSER
+        await go_through(engine, browser, "nils", remember=True)
+        await engine.until_ready()
+        assert engine.place.now.where == "outside"
+        assert {url.host for url in browser.went} == {"edge.example.com", "idp.example.com", "127.0.0.1"}
+        assert (await engine.search("leila")).total == 1
 
 
 async def test_what_the_company_changed_is_told_and_applied(lab: RunningLab, tmp_path: Path) -> None:
