@@ -124,9 +124,10 @@ class LiveCall:
         if self.far_security and self.talking:
             # A call rings before its keys are agreed, so "Authenticated" may be the last word said: where our sound
             # goes past the server, the keys that its two encrypted ways carried protect it from end to end.
-            direct = self.media.encrypted and not self.media.goes_to(self.server_address)
+            relay = self.media.profile.relay
+            direct = not relay and self.media.encrypted and not self.media.goes_to(self.server_address)
             encrypted = self.far_security == "Encrypted" or (self.far_security == "Authenticated" and direct)
-            legs.append(Leg(here=self.server, there=self.party.name or self.party.shown, encrypted=encrypted))
+            legs.append(Leg(here=relay or self.server, there=self.party.name or self.party.shown, encrypted=encrypted))
         return legs
 
     def wire(self) -> Call:

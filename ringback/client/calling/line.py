@@ -158,9 +158,13 @@ class Line:
         return (way.sip_route,) if way is not None and way.sip_route else ()
 
     @property
-    def outside(self) -> bool:
-        """Whether the call managers are reached through an edge."""
-        return self._way is not None
+    def edge(self) -> str:
+        """The edge through which the call managers are reached; empty: directly."""
+        way, registration = self._way, self._registration
+        if way is None:
+            return ""
+        registrar = registration.registrar if registration is not None else None
+        return registrar.target.host if registrar is not None else way.edge.host
 
     @property
     def elsewhere(self) -> bool:
@@ -386,8 +390,7 @@ class Line:
             reasons = (Reason.of("calls.phone.elsewhere", device=self.device), *reasons)
         if registration.state == "registered":
             why = "calls.phone.registered_secure" if secure else "calls.phone.registered"
-            way = self._way
-            through = (Reason.of("calls.phone.through_edge", edge=way.edge.host),) if way is not None else ()
+            through = (Reason.of("calls.phone.through_edge", edge=self.edge),) if self.edge else ()
             reasons = (Reason.of(why, server=self.server, number=self.number), *through, *reasons)
             self._watch_messages(registration.flow)
         self._card.state(registration.state, *reasons, server=self.server, secure=secure, retry_in=retry)

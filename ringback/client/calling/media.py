@@ -73,15 +73,15 @@ class NoCommonMediaError(Exception):
 @dataclass(frozen=True, slots=True)
 class MediaProfile:
     """What policy and person say about media. ``pictures`` False refuses video because of ``why_no_pictures``; ``low``:
-    as few bits as possible; ``marks``: packets carry the code points for sound and pictures; ``relayed``: media go
-    through a relay that sends nothing before it heard from us."""
+    as few bits as possible; ``marks``: packets carry the code points for sound and pictures; ``relay``: the
+    edge that relays the media and sends nothing before it heard from us, by name; empty: none."""
 
     encryption: Demand = "best_effort"
     pictures: bool = True
     why_no_pictures: Reason | None = None
     low: bool = False
     marks: bool = True
-    relayed: bool = False
+    relay: str = ""
 
 
 @dataclass(slots=True)
@@ -170,7 +170,8 @@ class CallMedia:
         agreed = self.audio
         if agreed.ours.keying == "sdes":
             suite = agreed.ours.crypto[0].split()[1]
-        rows = [Leg(here="engine", there=server or agreed.address, encrypted=self.encrypted, how=suite)]
+        there = self.profile.relay or server or agreed.address
+        rows = [Leg(here="engine", there=there, encrypted=self.encrypted, how=suite)]
         if self.page is not None:
             rows.insert(0, Leg(here="page", there="engine", encrypted=True, how="DTLS-SRTP"))
         return rows
@@ -295,7 +296,7 @@ class CallMedia:
         elif self.pictures is not None:
             self.pictures.settle(stream)
             self.pictures.join(self.page)
-        if self.profile.relayed:
+        if self.profile.relay:
             leg.keep_open()
 
     def move(self, host: MediaHost) -> None:
@@ -375,7 +376,7 @@ class CallMedia:
 
     def handle_timer(self, now: float) -> None:
         """Once a second."""
-        if self.profile.relayed:
+        if self.profile.relay:
             self._keep_open(now)
         if self.page is not None:
             self.page.handle_timer(now)

@@ -368,7 +368,7 @@ class Calling:
     def _go_on_through_edge(self, line: Line, phone: Softphone) -> None:
         """The connection through an edge is another one: with it went the relay of the media, so calls move at once."""
         flow = line.flow
-        if not line.outside or flow is None or flow is self._moved_to or self._is_moving:
+        if not line.edge or flow is None or flow is self._moved_to or self._is_moving:
             return
         self._moved_to = flow
         for call in self._book.talking():
@@ -395,11 +395,11 @@ class Calling:
             why = Reason.of("calls.barred.no_video_policy")
         elif low:
             why = Reason.of("codecs.no_video_low_bandwidth")
-        outside = self._line is not None and self._line.outside
+        edge = self._line.edge if self._line is not None else ""
         return MediaProfile(
-            encryption="required" if outside else "best_effort",
+            encryption="required" if edge else "best_effort",
             pictures=why is None, why_no_pictures=why, low=low, marks=plan.marks if plan is not None else True,
-            relayed=outside,
+            relay=edge,
         )  # fmt: skip
 
     def _told(self, event: events.SipEvent) -> None:

@@ -1,0 +1,128 @@
+"""Calls of somebody outside: through the edge both ways, and along when one walks out of the office with a call."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ringback.client import Me
+from ringback.client.calling.script import Talk, registered
+from ringback.client.engine.engine import Engine
+from ringback.client.engine.settings import EngineSettings
+from ringback.rules.addresses import HostPort
+from tests.softphone.conftest import PASSWORD, SECONDS, calls, heard, person, tone, until
+from tests.support.lab import RunningLab
+
+ADDRESSES = {"inside": frozenset({"10.1.2.3"}), "outside": frozenset({"192.168.1.7"})}
+
+
+@dataclass
+class Network:
+    """The network that a computer is in; it may be carried into another one."""
+
+    lab: RunningLab
+    where: str = "outside"
+
+    def name_server(self) -> HostPort:
+        """That of the network."""
+        return HostPort.parse(self.lab.inside if self.where == "inside" else self.lab.outside)
+
+    def addresses(self) -> frozenset[str]:
+        """Those of the computer."""
+        return ADDRESSES[self.where]
+
+
+@contextlib.asynccontextmanager
+async def traveller(network: Network, user: str, data: Path) -> AsyncIterator[Me]:
+    """Somebody who is signed in wherever they are, with a softphone that is registered."""
+    settings = EngineSettings(
+        data=data, name_server=network.name_server, ca_file=network.lab.ca_file, cloud_url="", use_keyring=False,
+        addresses=network.addresses, addresses_every=0.02,
+    )  # fmt: skip
+    async with Engine(settings) as engine:
+        await engine.sign_in(f"{user}@example.com", PASSWORD)
+        me = Me(engine)
+        await me.settled()
+        await registered(engine)
+        yield me
+
+
+async def connected(caller: Me, called: Me, number: str, folder: Path) -> tuple[Talk, Talk]:
+    """A call in which both play a tone and record what they hear."""
+    waits = asyncio.create_task(called.next_call(play=tone(700), record=folder / "called.wav", seconds=SECONDS))
+    out = await caller.call(number, play=tone(440), record=folder / "caller.wav")
+    into = await waits
+    await into.answer()
+    await out.answered()
+    return out, into
+
+
+async def listens(me: Me, talk: Talk, seconds: int = 1) -> None:
+    """Wait until somebody has heard the other side for so many seconds more."""
+    first = len(talk.call.quality.receiving.minute)
+    await until(me, lambda: len(talk.call.quality.receiving.minute) >= first + seconds)
+
+
+def heard_both(folder: Path) -> None:
+    """At the end of the call each heard the other's tone."""
+    for name, frequency in (("called", 440), ("caller", 700)):
+        loudest, level = heard(folder / f"{name}.wav", last=0.5)
+        assert abs(loudest - frequency) < 5, name
+        assert level > 0.05, name
+
+
+async def test_calls_through_the_edge(lab: RunningLab, tmp_path: Path) -> None:
+    async with traveller(Network(lab), "anita", tmp_path / "anita") as anita, person(lab, "bruno") as bruno:
+        phone = anita.engine.signed_in().calling.phone
+        assert phone.secure
+        assert [reason.id for reason in phone.reasons][:2] == [
+            "calls.phone.registered_secure",
+            "calls.phone.through_edge",
+        ]
+        out, into = await connected(anita, bruno, "2002", tmp_path)
+        await listens(anita, out)
+        leg = next(one for one in out.call.legs if one.here == "engine")
+        assert (leg.there, leg.encrypted) == ("edge.example.com", True)
+        await out.press("42")
+        await until(bruno, lambda: into.digits == "42")
+        await out.hold()
+        await until(bruno, lambda: into.call.held_by_other)
+        await out.hold(held=False)
+        await listens(bruno, into)
+        await listens(anita, out)
+        await out.end()
+        await into.over(SECONDS)
+        await out.over(SECONDS)
+        heard_both(tmp_path)
+        # And from the office to the café.
+        out, into = await connected(bruno, anita, "2001", tmp_path)
+        await listens(anita, into)
+        await listens(bruno, out)
+        await into.end()
+        await out.over(SECONDS)
+        await into.over(SECONDS)
+        heard_both(tmp_path)
+        assert not calls(anita)
+
+
+async def test_a_call_walks_out_of_the_office_and_back(lab: RunningLab, tmp_path: Path) -> None:
+    network = Network(lab, "inside")
+    async with traveller(network, "chiara", tmp_path / "chiara") as chiara, person(lab, "bruno") as bruno:
+        out, into = await connected(chiara, bruno, "2002", tmp_path)
+        await listens(bruno, into)
+        for where in ("outside", "inside"):
+            network.where = where
+            await until(chiara, lambda where=where: chiara.engine.place.now.where == where)  # type: ignore[misc]
+            await until(chiara, lambda: not out.call.note)
+            edges = [leg for leg in out.call.legs if leg.there == "edge.example.com" and leg.encrypted]
+            assert bool(edges) is (where == "outside")
+            await listens(bruno, into)
+            await listens(chiara, out)
+            assert out.call.state == into.call.state == "active"
+        await into.end()
+        await out.over(SECONDS)
+        await into.over(SECONDS)
+        heard_both(tmp_path)
