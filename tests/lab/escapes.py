@@ -97,13 +97,13 @@ def datagram_from_inside(address: str, _: int, port: int) -> None:
         one.sendto(WORD, (address, port))
 
 
-async def streams(address: str, port: int, _: int) -> None:
+async def streams(address: str, port: int, udp: int) -> None:
     """A connection of the loop."""
     _, writer = await asyncio.open_connection(address, port)
     writer.close()
 
 
-async def datagrams(address: str, _: int, port: int) -> None:
+async def datagrams(address: str, tcp: int, port: int) -> None:
     """A datagram of the loop, whose errors come in another way."""
     lost: list[Exception] = []
 
@@ -213,7 +213,7 @@ def outcome(run: Callable[[], Awaitable[None] | None], loop: asyncio.AbstractEve
     try:
         waits = run()
         if waits is not None:
-            loop.run_until_complete(asyncio.wait_for(waits, SECONDS))  # type: ignore[arg-type]
+            loop.run_until_complete(asyncio.wait_for(waits, SECONDS))
     except (OSError, ImportError) as error:
         return type(error).__name__ + f": {error}"
     return "ok"

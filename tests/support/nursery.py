@@ -8,6 +8,7 @@ Run as ``python -m tests.support.nursery`` it is that process: lines of requests
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import os
 import select
@@ -32,6 +33,7 @@ _BEFORE = (
     "sqlalchemy.dialects.sqlite.aiosqlite", "sqlalchemy.ext.asyncio", "rich.table", "asyncpg",
 )  # fmt: skip
 _BORN_SECONDS = 60.0
+_NETWORK_NAMESPACE = 0x40000000  # CLONE_NEWNET
 
 
 class Process(Protocol):
@@ -54,7 +56,7 @@ class Process(Protocol):
 
 
 class _Order(msgspec.Struct):
-    """``module`` is run as the main one, with these words."""
+    """``module`` is run as the main one, with these words, in a network namespace where one is named."""
 
     module: str
     words: list[str]
@@ -62,6 +64,7 @@ class _Order(msgspec.Struct):
     output: str
     environment: dict[str, str]
     apart: bool
+    network: str = ""
 
 
 class _Event(msgspec.Struct):
@@ -190,9 +193,16 @@ def as_everybody_does() -> Iterator[None]:
         _Holder.open = before
 
 
-def start_ringback(words: Sequence[str], output: Path, environment: Mapping[str, str] | None = None) -> Process:
-    """``ringback WORDS``, with what it says added to ``output``."""
-    return _start(_COMMAND, words, output, environment or {}, apart=False)
+def start_ringback(
+    words: Sequence[str], output: Path, environment: Mapping[str, str] | None = None, network: str = ""
+) -> Process:
+    """``ringback WORDS``, with what it says added to ``output``; ``network``: the namespace in which it runs."""
+    return _start(_COMMAND, words, output, environment or {}, apart=False, network=network)
+
+
+def start_module(module: str, words: Sequence[str], output: Path, network: str = "") -> Process:
+    """``python -m MODULE WORDS``, as above."""
+    return _start(module, words, output, {}, apart=False, network=network)
 
 
 def start_services(words: Sequence[str], output: Path) -> Process:
@@ -200,17 +210,25 @@ def start_services(words: Sequence[str], output: Path) -> Process:
     return _start(_SERVICES, words, output, {}, apart=True)
 
 
-def _start(module: str, words: Sequence[str], output: Path, environment: Mapping[str, str], *, apart: bool) -> Process:
+def _start(
+    module: str,
+    words: Sequence[str],
+    output: Path,
+    environment: Mapping[str, str],
+    *,
+    apart: bool,
+    network: str = "",
+) -> Process:
     folder = output.parent if apart else Path.cwd()
     whole = {**os.environ, "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring", **environment}
     if _Holder.open:
         if _Holder.nursery is None:
             _Holder.nursery = _Nursery()
-        return _Holder.nursery.start(_Order(module, list(words), str(folder), str(output), whole, apart))
+        return _Holder.nursery.start(_Order(module, list(words), str(folder), str(output), whole, apart, network))
     program = ("-c", "from ringback.cli.main import main; main()") if module == _COMMAND else ("-m", module)
     with output.open("ab") as out:
         return subprocess.Popen(
-            (sys.executable, *program, *words),
+            (*(("ip", "netns", "exec", network) if network else ()), sys.executable, *program, *words),
             cwd=folder,
             env={**whole, "PYTHONPATH": _path(whole)},
             stdin=subprocess.DEVNULL,
@@ -286,8 +304,10 @@ def _live(order: _Order, pipe: tuple[int, int]) -> None:
         nothing = os.open(os.devnull, os.O_RDONLY)
         for source, place in ((nothing, 0), (output, 1), (output, 2)):
             os.dup2(source, place)
+        if order.network:
+            _enter(order.network)
         sys.argv = ["ringback" if order.module == _COMMAND else order.module, *order.words]
-        sys.modules[order.module].main()
+        import_module(order.module).main()
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -298,6 +318,15 @@ def _live(order: _Order, pipe: tuple[int, int]) -> None:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(status)
+
+
+def _enter(network: str) -> None:
+    """Into a network namespace, as ``ip netns exec`` does it. (``os.setns`` is there from Python 3.12 on.)"""
+    place = os.open(f"/run/netns/{network}", os.O_RDONLY | os.O_CLOEXEC)
+    system = ctypes.CDLL(None, use_errno=True)
+    if system.setns(place, _NETWORK_NAMESPACE):
+        raise OSError(ctypes.get_errno(), f"{network} can't be entered")
+    os.close(place)
 
 
 if __name__ == "__main__":
