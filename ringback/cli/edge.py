@@ -17,7 +17,9 @@ from rich.table import Table
 from ringback.cli.check import fail
 from ringback.cli.stores import DataOption, FileArgument, read
 from ringback.net.edge_desk import DeskError, order, state
+from ringback.planning.edge_inside import Finding, judge, not_running
 from ringback.protocols.edge.desk import Exemption, State, Who
+from ringback.rules.catalogue import render
 
 edge = typer.Typer(no_args_is_help=True, help="The edge: who is kept out, letting people in, figures, certificates.")
 
@@ -95,6 +97,42 @@ def reload(file: FileArgument, data: DataOption, node: NodeOption = "") -> None:
         for shown in done.certificates:
             until = _time(shown.until) if shown.until else "can't be read"
             typer.echo(f"  {shown.file}: {', '.join(shown.names)}, until {until}")
+
+
+@edge.command("doctor")
+def doctor(file: FileArgument, data: DataOption, node: NodeOption = "", as_json: JsonOption = False) -> None:
+    """Tell what is wrong inside: links, certificates, name server, call managers, keys, clocks. Ends with 0 when all is
+    well, 1 with a fault. What people outside see tells ringback doctor ADDRESS, from outside."""
+    deployment, folder = read(file, data)
+    names = [one.name for one in deployment.nodes("edge-inner") if not node or one.name == node]
+    if not names:
+        fail(f"{file} has no inner edge proxy{f' {node}' if node else ''}")
+
+    async def findings(name: str) -> tuple[Finding, ...]:
+        try:
+            return judge(await state(folder.node(name)))
+        except DeskError as error:
+            return (not_running(name, str(error)),)
+
+    found = {name: asyncio.run(findings(name)) for name in names}
+    if as_json:
+        typer.echo(json.dumps({name: [_finding(one) for one in its] for name, its in found.items()}, indent=2))
+    else:
+        console = _console()
+        for name, its in found.items():
+            console.print(name, style="bold")
+            for one in its:
+                mark, style = ("✗", "red") if one.is_fault else (("!", "yellow") if one.warning else ("✓", "green"))
+                console.print(f"{mark} {render(one.what)}", style=style, highlight=False)
+                if one.remedy is not None:
+                    console.print(f"  {render(one.remedy)}", highlight=False)
+    raise typer.Exit(any(one.is_fault for its in found.values() for one in its))
+
+
+def _finding(one: Finding) -> dict[str, Any]:
+    remedy = None if one.remedy is None else {"id": one.remedy.id, "text": render(one.remedy)}
+    level = "fault" if one.is_fault else ("warning" if one.warning else "good")
+    return {"level": level, "id": one.what.id, "values": one.what.values, "text": render(one.what), "remedy": remedy}
 
 
 @edge.command("figures")

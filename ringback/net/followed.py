@@ -12,8 +12,10 @@ import asyncio
 import base64
 import random
 import ssl
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 import aiohttp
@@ -54,17 +56,19 @@ class _Node:
     confirmed: float = 0.0  # loop time of the last answer
     failures: int = 0
     why: str = ""
+    ahead: float = 0.0
     asked: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """How the last question to a node went: ``seconds`` since it last answered, None where it never did; ``why`` it
-    does not answer now, empty where it does."""
+    does not answer now, empty where it does; ``ahead``: seconds that its clock was before ours, by its own word."""
 
     node: str
     seconds: float | None
     why: str
+    ahead: float = 0.0
 
 
 class FollowedDocument:
@@ -96,7 +100,12 @@ class FollowedDocument:
         """How it goes with each node."""
         now = asyncio.get_running_loop().time()
         return tuple(
-            Told(node.name, now - node.confirmed if node.confirmed else None, node.why if node.failures else "")
+            Told(
+                node.name,
+                now - node.confirmed if node.confirmed else None,
+                node.why if node.failures else "",
+                node.ahead,
+            )
             for node in self._nodes
         )
 
@@ -161,6 +170,7 @@ class FollowedDocument:
         try:
             url = f"https://{node.name}:{node.port}{self._path}"
             async with session.get(url, headers=headers, allow_redirects=False) as response:
+                node.ahead = _ahead(response.headers.get("Date", ""))
                 if response.status == 304 and node.document:
                     node.confirmed = asyncio.get_running_loop().time()
                     self._take()
@@ -196,3 +206,11 @@ class FollowedDocument:
         if documents != self._documents:
             self._documents = documents
             self._use(documents)
+
+
+def _ahead(date: str) -> float:
+    """How many seconds a server's clock is before ours; its date has whole seconds only."""
+    try:
+        return parsedate_to_datetime(date).timestamp() + 0.5 - time.time()
+    except (ValueError, TypeError):
+        return 0.0

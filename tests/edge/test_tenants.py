@@ -15,10 +15,11 @@ import pytest_asyncio
 from cryptography import x509
 
 from ringback.net.edge_desk import DeskError, order, state
+from ringback.planning.edge_inside import judge
 from ringback.protocols.edge import EdgeConfiguration, Target
 from ringback.protocols.edge.desk import SOCKET, Exemption, Who
 from ringback.rules.addresses import HostPort
-from ringback.services.edge.settings import InnerSettings
+from ringback.services.edge.settings import InnerSettings, OuterPeer
 from tests.edge import second_company as globex
 from tests.edge.conftest import DOMAIN, EDGE, PASSWORDS, WORLD, Edge, Inward, start_edge
 from tests.edge.second_company import Company, start_company
@@ -57,7 +58,10 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shar
         other = await start_company(tmp_path_factory.mktemp("globex"), stack)
 
         def further(settings: InnerSettings) -> InnerSettings:
-            return replace(settings, tenants=(other.settings,), folder=folder, poll=0.2)
+            dead = OuterPeer("dead.example.com", HostPort("127.0.60.3", 1))
+            return replace(
+                settings, outers=(*settings.outers, dead), tenants=(other.settings,), folder=folder, poll=0.2
+            )
 
         edge = await start_edge(folder, stack, Inward(further=further))
         both = edge.authority.ca_file.read_text() + other.authority.ca_file.read_text()
@@ -145,7 +149,12 @@ async def test_blocks_end_at_both_proxies_by_command(shared: Shared) -> None:
 async def test_the_desk_tells_how_it_goes(shared: Shared) -> None:
     assert (shared.folder / SOCKET).stat().st_mode & 0o077 == 0
     found = await state(shared.folder)
-    assert [(outer.name, outer.reached) for outer in found.outers] == [("outer.example.com", True)]
+    assert {outer.name: outer.reached for outer in found.outers} == {
+        "outer.example.com": True,
+        "dead.example.com": False,
+    }
+    faults = [finding.remedy.id for finding in judge(found) if finding.is_fault and finding.remedy]
+    assert faults == ["edge.doctor.no_link.refused"]
     assert [one.domain for one in found.companies] == [DOMAIN, globex.DOMAIN]
     for one in found.companies:
         assert [source.why for source in (*one.keys, *one.policies)] == ["", ""]

@@ -18,11 +18,12 @@ SOCKET: Final = "edge.sock"
 
 class Source(Struct, frozen=True):
     """A call manager that is asked for keys or policies: ``seconds`` since it last answered (None: never), and ``why``
-    it does not answer now (empty: it does)."""
+    it does not answer now (empty: it does); ``ahead``: seconds that its clock is before the proxy's."""
 
     node: str
     seconds: float | None
     why: str
+    ahead: float = 0.0
 
 
 class Shown(Struct, frozen=True):
@@ -51,11 +52,12 @@ class Company(Struct, frozen=True):
 
 
 class Outer(Struct, frozen=True):
-    """An outer proxy: whether it is reached, and what it told last."""
+    """An outer proxy: whether it is reached, why not, and what it told last."""
 
     name: str
     link: str
     reached: bool
+    why: str = ""
     connections: int = 0
     refused: int = 0
     kept_out: int = 0

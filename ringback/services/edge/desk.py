@@ -152,9 +152,10 @@ class Desk:
     def _outer(self, name: str, link: str) -> Outer:
         told = self._told(name)
         reached = name in self._links.links
-        if told is None:
-            return Outer(name, link, reached)
-        return Outer(name, link, reached, told.connections, told.refused, told.kept_out, dict(told.arrived))
+        why = "" if reached else self._links.why(name)
+        if told is None or not reached:
+            return Outer(name, link, reached, why)
+        return Outer(name, link, reached, why, told.connections, told.refused, told.kept_out, dict(told.arrived))
 
     def _figures(self) -> Figures:
         requests: dict[str, int] = {}
@@ -218,7 +219,7 @@ async def _reach(host: str, port: int) -> str:
 
 
 def _sources(told: tuple[Told, ...]) -> list[Source]:
-    return [Source(one.node, one.seconds, one.why) for one in told]
+    return [Source(one.node, one.seconds, one.why, one.ahead) for one in told]
 
 
 def _shown(identity: Identity) -> Shown:

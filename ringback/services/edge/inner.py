@@ -107,6 +107,10 @@ class InnerLinks:
             found[service].open += 1
         return found
 
+    def why(self, name: str) -> str:
+        """Why an outer proxy is not reached, as far as that is known."""
+        return self._pairs[name].why if name in self._pairs else ""
+
     def look_at_certificates(self) -> None:
         """Take up renewed files now: for the next link; those that stand go on."""
         if self._context is not None:

@@ -66,6 +66,11 @@ class OuterPair:
         """How many stand."""
         return len(self._links)
 
+    @property
+    def why(self) -> str:
+        """Why the last attempt came to nothing."""
+        return self._why
+
     async def keep(self) -> None:
         """Reach the outer proxy, again and again, until cancelled."""
         while True:
