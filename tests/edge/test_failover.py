@@ -22,6 +22,7 @@ from tests.support.soak import LONG, often
 
 PEOPLE = often(10, 500)
 ASKERS = often(2, 10)
+PHONES = often(2, 30)
 PACE = often(0.4, 10.0)  # seconds between two messages of one person
 SECONDS = often(0.0, 1800.0)
 VICTIMS = (OUTERS[0], INNERS[0], PRESENCE, FIRST)
@@ -32,10 +33,10 @@ MORE_VICTIMS = (OUTERS[1], INNERS[1], SECOND)
 @pytest.mark.timeout(3000)
 def test_kills_under_load(tmp_path: Path) -> None:
     together = () if LONG else ((NAMES, SECOND, OUTERS[1], INNERS[1]),)
-    with edge_nodes(tmp_path, PEOPLE, groups=together) as nodes:
+    with edge_nodes(tmp_path, PEOPLE, phones=PHONES, groups=together) as nodes:
 
         async def run() -> str:
-            async with crowd(nodes, askers=ASKERS, pace=PACE) as people:
+            async with crowd(nodes, askers=ASKERS, pace=PACE, phones=PHONES) as people:
                 await people.everybody(often(20.0, 240.0))
                 began = time.monotonic()
                 for victim in VICTIMS:
@@ -45,6 +46,7 @@ def test_kills_under_load(tmp_path: Path) -> None:
                     await people.kill(random.choice(VICTIMS + MORE_VICTIMS), random.uniform(0.2, 5.0))
                     _note(people.told())
                 await people.settle(60.0)
+                await people.everybody(60.0)
                 people.check()
                 some = random.sample(people.people, min(10, PEOPLE))
                 context = ssl.create_default_context(cafile=str(nodes.ca_file))

@@ -20,8 +20,19 @@ from bench.session import Account
 from ringback.protocols.edge import Target
 from ringback.rules.addresses import HostPort
 from tests.hostile.wire import Person, Server
-from tests.support.edge_nodes import FIRST, OUTERS, PRESENCE, SECOND, Nodes, password, person
+from tests.support.edge_nodes import (
+    FIRST,
+    OUTERS,
+    PHONES_FROM,
+    PRESENCE,
+    SECOND,
+    Nodes,
+    password,
+    person,
+    phone_password,
+)
 from tests.support.edge_people import EdgePerson, Place, Tally
+from tests.support.sip_phone import Bell, SipPhone, sip_phone
 
 BACK_WITHIN = 60.0
 """Seconds after a kill within which everybody is back."""
@@ -102,6 +113,7 @@ class Crowd:
     askers: list[Asker]
     tally: Tally
     pace: float
+    phones: list[SipPhone] = field(default_factory=list)
     kills: list[Kill] = field(default_factory=list)
     paused: bool = False
 
@@ -112,16 +124,19 @@ class Crowd:
             async with asyncio.timeout(within):
                 for one in self.people:
                     await one.there.wait()
-                while any(asker.failing_since is not None for asker in self.askers):  # noqa: ASYNC110 (many at once)
+                while self._away():  # noqa: ASYNC110 (many at once)
                     await asyncio.sleep(0.05)
         except TimeoutError:
             missing = [one.user for one in self.people if not one.there.is_set()]
-            asking = [one.user for one in self.askers if one.failing_since is not None]
             raise TimeoutError(
-                f"not back after {within:.0f} s: {len(missing)} people {missing[:5]}, by HTTPS {asking[:5]}; "
+                f"not back after {within:.0f} s: {len(missing)} people {missing[:5]}, {self._away()[:5]}; "
                 f"failures {self.tally.failures}, {[one.refused for one in self.askers if one.refused]}"
             ) from None
         return time.monotonic() - began
+
+    def _away(self) -> list[str]:
+        asking = [f"{one.user} by HTTPS" for one in self.askers if one.failing_since is not None]
+        return asking + [f"phone {number}" for number, one in enumerate(self.phones) if not one.registered_with]
 
     async def kill(self, node: str, away: float) -> Kill:
         """End a node as a power cut would, start it again after ``away`` seconds, wait until everybody is back."""
@@ -228,8 +243,8 @@ class Crowd:
 
 
 @contextlib.asynccontextmanager
-async def crowd(nodes: Nodes, *, askers: int, pace: float) -> AsyncIterator[Crowd]:
-    """Everybody comes, and goes on until the context ends."""
+async def crowd(nodes: Nodes, *, askers: int, pace: float, phones: int = 0) -> AsyncIterator[Crowd]:
+    """Everybody comes, and goes on until the context ends. ``phones``: so many have a telephone registered, too."""
     context = ssl.create_default_context(cafile=str(nodes.ca_file))
     place = Place(_DOMAIN, tuple(nodes.address(name) for name in OUTERS), context)
     tally = Tally()
@@ -245,6 +260,14 @@ async def crowd(nodes: Nodes, *, askers: int, pace: float) -> AsyncIterator[Crow
             session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector, cookie_jar=jar))
             asking.append(Asker(one.user, session, place.outers))
         made = Crowd(nodes, people, asking, tally, pace)
+        edges = [(name, nodes.address(name), 5061) for name in OUTERS]
+        for number, one in enumerate(people[:phones]):
+            extension = str(PHONES_FROM + number)
+            phone = await stack.enter_async_context(
+                sip_phone(nodes.ca_file, f"{one.user}-phone", phone_password(one.user), extension, Bell())
+            )
+            phone.register(edges if number % 2 else edges[::-1])
+            made.phones.append(phone)
         tasks = [asyncio.create_task(one.live()) for one in people]
         tasks += [asyncio.create_task(one.live(min(2.0, pace))) for one in asking]
         tasks.append(asyncio.create_task(made.write()))

@@ -19,7 +19,7 @@ NAMES, FIRST, SECOND, PRESENCE = "ns.example.com", "cm1.example.com", "cm2.examp
 OUTERS = ("edge1.example.com", "edge2.example.com")
 INNERS = ("edge-in1.example.com", "edge-in2.example.com")
 PHONES_FROM = 4000
-"""The extension of the first of those people who have a soft phone; the next ones follow."""
+"""The extension of the first of those people who have a telephone; the next ones follow."""
 
 _START_SECONDS = 150.0  # passwords of 500 people are hashed at the first start
 _OFFICE = """
@@ -99,6 +99,11 @@ def person(number: int) -> str:
 def password(user: str) -> str:
     """Of somebody."""
     return f"pass phrase of {user}"
+
+
+def phone_password(user: str) -> str:
+    """Of somebody's telephone, whose user name ends in ``-phone``."""
+    return f"phone-of-{user}"
 
 
 @dataclass
@@ -181,7 +186,7 @@ class Nodes:
 def edge_nodes(
     folder: Path, people: int, *, phones: int = 0, groups: Sequence[Sequence[str]] = (), more: str = ""
 ) -> Iterator[Nodes]:
-    """All of them running. ``phones``: how many people have a soft phone; ``more``: further tables."""
+    """All of them running. ``phones``: how many people have a telephone; ``more``: further tables."""
     whole = tuple(tuple(group) for group in groups)
     named = {name for group in whole for name in group}
     single = tuple((name,) for name in (NAMES, FIRST, SECOND, PRESENCE, *OUTERS, *INNERS) if name not in named)
@@ -189,13 +194,17 @@ def edge_nodes(
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "office.toml"
         text = _OFFICE.replace("127.0.", f"{loopback}.") + more
-        for number in range(people):
-            devices = f'extension = "{PHONES_FROM + number}"\ndevices = ["CSF"]' if number < phones else "devices = []"
-            user = person(number)
+        for number, user in enumerate(map(person, range(people))):
             text += (
                 f'\n[[person]]\nuser = "{user}"\nfirst = "Person"\nlast = "{number:03}"\ncluster = "office"\n'
-                f'password = "{password(user)}"\n{devices}\n'
+                f'password = "{password(user)}"\ndevices = []\n'
             )
+            if number < phones:
+                name, extension = f"SEP0200000{PHONES_FROM + number:05}", PHONES_FROM + number
+                text += (
+                    f'\n[[device]]\nname = "{name}"\nnumbers = ["{extension}"]\nowner = "{user}"\n'
+                    f'user = "{user}-phone"\npassword = "{phone_password(user)}"\n'
+                )
         file.write_text(text)
         nodes = Nodes(file, folder / "data", loopback, people, (*whole, *single))
         nodes.data.mkdir()
