@@ -60,12 +60,15 @@ class HomePasswords:
             await self._session.close()
             self._session = None
 
+    def remembers(self, user: str, password: str) -> bool:
+        """Whether this was the person's password a moment ago."""
+        return self._remembered.get(self._key(user, password), 0.0) > asyncio.get_running_loop().time()
+
     async def check(self, user: str, password: str) -> bool:
         """Whether this is the person's password at one of the call managers. Raises HomesUnavailableError."""
-        key = (fold(user), hmac.digest(self._secret, password.encode(), "sha256"))
-        now = asyncio.get_running_loop().time()
-        if self._remembered.get(key, 0.0) > now:
+        if self.remembers(user, password):
             return True
+        key, now = self._key(user, password), asyncio.get_running_loop().time()
         if not await self._ask(user, password):
             return False
         self._remembered[key] = now + _REMEMBERED_SECONDS
@@ -73,6 +76,9 @@ class HomePasswords:
         if len(self._remembered) > _MOST_REMEMBERED:
             self._remembered.popitem(last=False)
         return True
+
+    def _key(self, user: str, password: str) -> tuple[str, bytes]:
+        return fold(user), hmac.digest(self._secret, password.encode(), "sha256")
 
     def forget_all(self) -> None:
         """Forget what was remembered: somebody may not sign in any more."""

@@ -189,6 +189,11 @@ class Protection:
         if len(self._let_in) > _MOST:
             self._forget(next(iter(self._let_in)))
 
+    def knows(self, address: str, person: str, now: float) -> bool:
+        """Whether somebody was let in lately from an address, or a neighbour of it."""
+        at = self._let_in.get((household_of(address), person))
+        return at is not None and now - at < self.rules.lately
+
     def block_of(self, address: str, person: str, now: float, *, token: bool = False) -> Block | None:
         """Why nobody is served at this address, or as this person, now. ``token``: they show a good one."""
         household = household_of(address)
@@ -197,7 +202,7 @@ class Protection:
             keys.append(("address", household, ""))
         if person and not token:
             keys.append(("person", person, household))
-            if now - self._let_in.get((household, person), -self.rules.lately) >= self.rules.lately:
+            if not self.knows(address, person, now):
                 keys.append(("person", person, ""))
         for key in keys:
             block = self._blocks.get(key)

@@ -145,7 +145,7 @@ class Link:
 
     def accept(self, channel: Channel) -> None:
         """Take a channel that was opened."""
-        self._h2.send_headers(channel, [(":status", "200")])
+        self._quietly(lambda: self._h2.send_headers(channel, [(":status", "200")]))
 
     def refuse(self, channel: Channel, *, busy: bool = False) -> None:
         """Break a channel off, whatever is under way in it; ``busy``: it may be tried elsewhere."""
@@ -157,6 +157,12 @@ class Link:
         """Send as much as there is room for, and say how much that was; where it was less, `Room` comes later."""
         if channel not in self._unacknowledged:
             return len(data)  # the other end broke off: nobody is there to be told
+        try:
+            return self._send(channel, data)
+        except h2.exceptions.ProtocolError:  # the link ended, and its connection is about to
+            return len(data)
+
+    def _send(self, channel: Channel, data: bytes | memoryview) -> int:
         view = memoryview(data)
         sent = 0
         while sent < len(view):

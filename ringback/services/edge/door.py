@@ -23,6 +23,7 @@ from ringback.rules.edge_protection import Block, Fault
 from ringback.rules.name_search import fold
 from ringback.rules.reasons import Reason
 from ringback.services.edge.guests import Guests
+from ringback.services.edge.trials import CrowdedError, Trials
 from ringback.services.edge.watch import TenantWatch
 
 COOKIE: Final = "X-Auth"
@@ -62,6 +63,7 @@ class Door:
     ) -> None:
         self._keys = keys
         self._passwords = passwords
+        self._trials = Trials(passwords, watch.knows)
         self._watch = watch
         self._guests = guests
         self._clock = clock
@@ -116,7 +118,9 @@ class Door:
             return TurnedAway(429, "One sign-in at a time", 1)
         self._checking.add(trial)
         try:
-            right = await self._passwords.check(credentials[0], password)
+            right = await self._trials.check(address, credentials[0], password, user)
+        except CrowdedError as error:
+            return TurnedAway(429, "Many wrong passwords come just now: try again in a moment", error.seconds)
         except HomesUnavailableError as error:
             return TurnedAway(503, str(error), 5)
         finally:

@@ -78,6 +78,10 @@ class Watch:
         """Why nobody is served at this address, or as this person (folded user id), now."""
         return self.protection.block_of(address, user, self._clock(), token=token)
 
+    def knows(self, address: str, user: str) -> bool:
+        """Whether somebody (folded user id) was let in lately from an address."""
+        return self.protection.knows(address, user, self._clock())
+
     def failed(self, address: str, user: str = "", fault: Fault = Fault.PASSWORD) -> None:
         """Somebody could not be let in; ``user`` empty where nobody can say as whom."""
         self.failures[fault] += 1
@@ -223,6 +227,10 @@ class TenantWatch:
     def kept_out(self, address: str, user: str = "", *, token: bool = False) -> Block | None:
         """As ``Watch.kept_out``."""
         return self._watch.kept_out(address, self._name(user), token=token)
+
+    def knows(self, address: str, user: str) -> bool:
+        """As ``Watch.knows``."""
+        return self._watch.knows(address, self._name(user))
 
     def failed(self, address: str, user: str = "", fault: Fault = Fault.PASSWORD) -> None:
         """As ``Watch.failed``."""
