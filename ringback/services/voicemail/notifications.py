@@ -181,7 +181,7 @@ class Notifications:
         except ConnectionError:
             for client in dict.fromkeys(client for client, _ in waiting):
                 self._bayeux.give_back(client, [event for owner, event in waiting if owner == client])
-            raise
+            return response  # whose connection the server finds closed, and says nothing of it
         for client, event in waiting:
             self._untold.take(client, _pairs(event))
         return response
