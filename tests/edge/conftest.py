@@ -4,7 +4,7 @@ only the outer proxy listens."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +58,7 @@ _APPLICATION = ("edge", "application pass phrase")
 @dataclass(frozen=True)
 class Inward:
     """What stands inside beside the call manager and the presence service, and how it may be reached; how long tokens
-    are good."""
+    are good, and what people may use from outside."""
 
     rows: tuple[Allowed, ...] = ()
     records: tuple[Record, ...] = ()
@@ -68,6 +68,7 @@ class Inward:
     """Where the edge reaches the presence service that listens at this port."""
     before_tls: float = 10.0
     access_seconds: int = 3600
+    remote_access: Mapping[str, str] = field(default_factory=dict)
     further: Callable[[InnerSettings], InnerSettings] = lambda settings: settings
     """What else the inner proxy is told."""
 
@@ -137,7 +138,10 @@ async def start_edge(folder: Path, stack: AsyncExitStack, inward: Inward = Inwar
             https_port=0,
             files_port=0,
             files_tls_port=0,
-            people=tuple(PersonRecord(user=user, password=word) for user, word in PASSWORDS.items()),
+            people=tuple(
+                PersonRecord(user=user, password=word, remote_access=inward.remote_access.get(user, ""))
+                for user, word in PASSWORDS.items()
+            ),
             application_users=(
                 ApplicationUser(*_APPLICATION, frozenset({"token-keys", "credentials", "remote-access"})),
             ),

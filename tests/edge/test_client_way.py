@@ -23,9 +23,11 @@ from ringback.client.identity.keeper import Over, Renewed, TokenKeeper
 from ringback.client.trust import TrustJudge, TrustSettings
 from ringback.net.names import NameClient
 from ringback.net.tls import server_context
+from ringback.rules import faults
 from ringback.rules.addresses import HostPort, UserAddress
 from ringback.rules.catalogue import render
 from ringback.rules.edge_paths import Allowed
+from ringback.rules.services_outside import OutsideEvidence, missing_outside
 from ringback.services.names.service import NamesService
 from ringback.services.names.settings import NamesSettings, Record, Zone
 from tests.edge.conftest import CALL_MANAGER, DOMAIN, EDGE, PASSWORDS, WORLD, Edge, Inward, start_edge
@@ -83,9 +85,8 @@ async def a_world(folder: Path, inward: Inward) -> AsyncIterator[World]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    inward = Inward(
-        (Allowed("https", GONE, frozenset({"GET"})),), (Record("gone", "A", ("127.0.0.1",)),), access_seconds=2
-    )
+    rows, records = (Allowed("https", GONE, frozenset({"GET"})),), (Record("gone", "A", ("127.0.0.1",)),)
+    inward = Inward(rows, records, access_seconds=2, remote_access={"bram": "messaging", "mallory": "none"})
     async with a_world(tmp_path_factory.mktemp("way"), inward) as found:
         yield found
 
@@ -200,6 +201,20 @@ async def test_every_refusal_is_one_clear_sentence(world: World) -> None:
             await https.request("GET", URL(f"https://{GONE}/"))
         assert problem.value.reason is not None
         assert render(problem.value.reason) == f"The edge {EDGE} can't reach {GONE.host} inside."
+
+
+async def test_a_policy_is_told_in_the_words_of_the_company(world: World) -> None:
+    async with world.https() as https:
+        way = world.way()
+        async with asyncio.timeout(10.0):  # until the edge knows the policies
+            while way.access != "messaging":
+                await open_way(way, https, Credentials("bram", PASSWORDS["bram"]))
+        evidence = OutsideEvidence(calls=True, access=way.access, sip=bool(way.sip))
+        assert [row.reason.id for row in missing_outside(evidence) if row.id == "calls"] == ["edge.access.messaging"]
+        with pytest.raises(EdgeProblemError) as problem:
+            await open_way(world.way(), https, Credentials("mallory", PASSWORDS["mallory"]))
+        assert problem.value.reason.id == "edge.access.none"
+        assert faults.edge_closed(DOMAIN, EDGE, problem.value.reason).id == "edge-policy"
 
 
 async def test_what_the_edge_refused_is_not_shown_again(world: World) -> None:

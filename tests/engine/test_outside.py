@@ -5,11 +5,20 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from ringback.client.discovery import CachedDiscovery, DiscoverySettings, Remembered, discover
 from ringback.client.engine.engine import Engine
+from ringback.client.engine.errors import EngineError, SignInError
 from ringback.client.engine.settings import EngineSettings
+from ringback.client.host.wire_sign_in import ManualSettings
 from ringback.client.voicemail.service import Parcel
-from ringback.rules.addresses import HostPort
+from ringback.rules.addresses import HostPort, UserAddress
+from ringback.rules.authenticator import CachedRecords
 from ringback.rules.catalogue import render
+from ringback.rules.remote_access import Location
+from ringback.rules.services_domain import DomainSource
+from ringback.rules.srv import SrvRecord
 from tests.engine.conftest import SECONDS, Person
 from tests.support.lab import RunningLab
 from tests.support.tones import write_tone
@@ -95,3 +104,58 @@ async def test_a_morning_in_a_cafe(lab: RunningLab, tmp_path: Path) -> None:
         entry = next(entry for entry in first.trace() if entry.question.startswith("XMPP"))
         assert entry.question == "XMPP im1.example.com:5222"
         await first.sign_out()
+
+
+async def test_what_keeps_somebody_out_is_said(lab: RunningLab, tmp_path: Path) -> None:
+    async with engine_of(lab, tmp_path) as engine:
+        with pytest.raises(SignInError) as refused:
+            await engine.sign_in(HANA, "not that")
+        assert refused.value.reason.id == "engine.password_wrong"
+
+        # People of the branch sign in at a page that the world can't reach in this lab.
+        with pytest.raises(SignInError) as refused:
+            await engine.find("leila@example.com")
+        assert refused.value.fault is not None
+        assert refused.value.fault.id == "edge-provider"
+        assert render(refused.value.fault.why).startswith("You sign in at idp.example.com, which can't be reached")
+
+        # An edge entered by hand counts, wherever one is.
+        await engine.set_manual(ManualSettings(mode="manual", edge="edge.example.com:1"))
+        with pytest.raises(SignInError) as refused:
+            await engine.find(HANA)
+        assert refused.value.fault is not None
+        assert refused.value.fault.id == "edge-unreachable"
+        with pytest.raises(EngineError) as wrong:
+            await engine.set_manual(ManualSettings(mode="manual", edge="edge:port"))
+        assert wrong.value.reason.values["field"] == "edge"
+    async with engine_of(lab, tmp_path / "by hand", outside=False) as engine:
+        await engine.set_manual(ManualSettings(mode="manual", edge="edge.example.com", name_server=lab.outside))
+        await engine.sign_in(HANA, "ringback")
+        assert (engine.place.now.where, engine.place.now.edge) == ("outside", EDGE)
+        assert [reason.id for reason in engine.place.now.reasons] == ["location.manual.edge"]
+
+
+@pytest.mark.parametrize("outside", [True, False], ids=["now outside", "now inside"])
+async def test_who_is_elsewhere_than_last_time_is_found_anew(lab: RunningLab, outside: bool) -> None:
+    """Kept records lead to a server that answers nothing here, and would be waited for in vain."""
+    mute = await asyncio.start_server(_say_nothing, "127.0.0.1", 0)
+    try:
+        far = (SrvRecord(0, 0, mute.sockets[0].getsockname()[1], "127.0.0.1"),)
+        records = CachedRecords(uds=far) if outside else CachedRecords(edge=far)
+        cache = CachedDiscovery("example.com", DomainSource.TYPED, records=records)
+        names = HostPort.parse(lab.outside if outside else lab.inside)
+        settings = DiscoverySettings(names, "", lab.ca_file, timeout=4.0)
+        found = await discover(UserAddress.parse(HANA), settings, Remembered(cache=cache))
+    finally:
+        mute.close()
+    assert found.fault is None
+    assert found.location.location is (Location.OUTSIDE if outside else Location.INSIDE)
+    assert (found.edge is not None) is outside
+    assert "trace.decided.moved" in [entry.text.id for entry in found.entries]
+    assert found.remember is not None
+    assert bool(found.remember.records.edge) is outside
+
+
+async def _say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+    writer.close()
