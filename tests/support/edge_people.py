@@ -22,7 +22,7 @@ from bench.session import Account, Session, SignInError
 _SM = "urn:xmpp:sm:3"
 _ENABLED = re.compile(rb"<enabled[^>]*>")
 _RESUMED = re.compile(rb"<resumed[^>]*>|<failed[^>]*(?:/>|>.*?</failed>)", re.DOTALL)
-_PATIENCE = 12.0  # seconds for a whole sign-in
+_PATIENCE = 30.0  # seconds for a whole sign-in
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)  # seconds before each next try, more or less
 
 

@@ -80,8 +80,10 @@ class HttpsFront:
 
     async def start(self) -> None:
         """Open the connection pool to the servers inside."""
+        # No limit for a server: people who wait there for news, or have a WebSocket, would hold up everybody else.
+        # Each address and person has its own limits, and the links theirs.
         connector = aiohttp.TCPConnector(
-            ssl=self._settings.tls, resolver=self._settings.resolver, limit=0, limit_per_host=200, keepalive_timeout=30
+            ssl=self._settings.tls, resolver=self._settings.resolver, limit=0, limit_per_host=0, keepalive_timeout=30
         )
         self._session = aiohttp.ClientSession(
             connector=connector, timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
@@ -162,7 +164,10 @@ class HttpsFront:
         if upgrade:
             return await self._pass_socket(request, url)
         body = Body(request.content, found.row.largest, self._settings.limits) if request.body_exists else None
-        return await self._pass(request, url, segment, guest.session, body)
+        answer = await self._pass(request, url, segment, guest.session, body)
+        if found.open and answer.status == 401:
+            self._door.failed_inside(_address(request))
+        return answer
 
     async def _answer_self(self, request: web.BaseRequest, target: Target, path: str) -> web.StreamResponse:
         needed, own = self._own.get(path, (False, None))
@@ -181,6 +186,8 @@ class HttpsFront:
 
     async def _who(self, request: web.BaseRequest, found: Passage) -> Guest | web.Response:
         """Who asks; nobody in particular where that is not needed."""
+        if (blocked := self._door.kept_out(_address(request))) is not None:
+            return _turned_away(blocked)
         if found.open and not request.headers.get(hdrs.AUTHORIZATION):
             return Guest("")
         guest = await self._admit(request)

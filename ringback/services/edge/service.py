@@ -70,13 +70,17 @@ class InnerProxy:
             self._running = stack.pop_all()
 
     async def stop(self) -> None:
-        """As ``net.service.Service``."""
+        """As ``net.service.Service``. Outer proxies bring no new connections from here on; requests that are being
+        answered may end first, for a second."""
         running, self._running = self._running, None
+        if self._links is not None:
+            self._links.drain()
         if running is not None:
             await running.aclose()
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings = self._settings
+        stack.push_async_callback(self._part)  # last of all: those who serve the connections end before the links do
         await self.watch.start()
         stack.push_async_callback(self.watch.stop)
         self.media = self._open_media(stack)
@@ -90,8 +94,12 @@ class InnerProxy:
             desk = Desk(settings, self.watch, self.tenants, self._links, self._told.get)
             await desk.start(stack, settings.folder)
         await self._links.start()
-        stack.push_async_callback(self._links.stop)
         _log.info("inner proxy serves", node=settings.node, outers=len(settings.outers), tenants=len(self.tenants))
+
+    async def _part(self) -> None:
+        links, self._links = self._links, None
+        if links is not None:
+            await links.stop()
 
     def _receptions(self, home: Tenant, others: list[Tenant]) -> dict[Service, Reception]:
         """What each kind of connection is served by: of the company that it names."""

@@ -33,7 +33,7 @@ from ringback.services.edge.watch import TenantWatch
 
 _PIECE: Final = 64 * 1024
 _MOST_BEFORE_TLS: Final = 16 * 1024  # octets; less than are read at once
-_CONNECT: Final = 5.0  # seconds
+_CONNECT: Final = 12.0  # seconds, with TLS: when everybody comes back at once, the presence service takes its time
 
 _log = structlog.get_logger("ringback.edge.xmpp")
 
