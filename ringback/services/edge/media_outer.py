@@ -13,7 +13,7 @@ import hmac
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -41,8 +41,9 @@ _PEERS: Final = 8  # addresses of a port that are remembered: a client that move
 _MOST: Final = 8_000  # allocations of one inner proxy
 _FLOW_BUFFER: Final = 4 * 1024 * 1024  # octets that may wait in the socket of frames
 _TURN: Final = 64  # frames that are read before others of the loop get their turn
+_AT_ONCE: Final = {"audio": 1, "video": 8}  # packets of a port that are read in one turn
 _MARKS: Final = {"audio": Mark.AUDIO, "video": Mark.VIDEO}
-_RATES: Final[dict[MediaKind, tuple[float, float]]] = {"audio": (250.0, 500.0), "video": (2500.0, 5000.0)}
+_RATES: Final[dict[MediaKind, tuple[float, float]]] = {"audio": (200.0, 200.0), "video": (1500.0, 500.0)}
 """Packets a second and at once, of one allocation."""
 
 _log = structlog.get_logger("ringback.edge.media")
@@ -175,13 +176,17 @@ class OuterMedia:
 
     def inwards(self, allocation: _Allocation, part: int, one: socket.socket, now: float) -> None:
         """A client sent something: into the flow with it."""
-        try:
-            size, source = one.recvfrom_into(self._view[HEAD:])
-        except OSError:  # nothing there after all, or an ICMP error of an earlier packet
-            return
+        for _ in range(_AT_ONCE[allocation.kind]):
+            try:
+                size, source = one.recvfrom_into(self._view[HEAD:])
+            except OSError:  # nothing more, or an ICMP error of an earlier packet
+                return
+            self._pass(allocation, part, size, source, now)
+
+    def _pass(self, allocation: _Allocation, part: int, size: int, source: tuple[Any, ...], now: float) -> None:
         inner = allocation.inner
         peer = (_plain(source[0]), source[1])
-        if inner.place is None or self._flow is None or not allocation.admits(now):
+        if inner.place is None or self._flow is None or not allocation.rate.admits(now):
             self.dropped += 1
             return
         allocation.heard(part, peer, source, now)
@@ -228,11 +233,31 @@ class OuterMedia:
             self.dropped += 1
 
 
+class PacketRate:
+    """How many packets of the world one allocation takes: ``rate`` in a second, and ``burst`` at once."""
+
+    __slots__ = ("_at", "_burst", "_rate", "_tokens")
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = self._tokens = burst
+        self._at = 0.0
+
+    def admits(self, now: float) -> bool:
+        """Whether one more is taken."""
+        self._tokens = min(self._tokens + (now - self._at) * self._rate, self._burst)
+        self._at = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+
 class _Allocation:
     """A pair of ports, and who has sent to them: by part, the address to how the socket writes it and when it was
     heard. ``_believed``: whom the inner proxy sent to last, who is pushed out by nobody."""
 
-    __slots__ = ("_at", "_believed", "_heard", "_owner", "_tokens", "inner", "kind", "number", "pair")
+    __slots__ = ("_believed", "_heard", "_owner", "inner", "kind", "number", "pair", "rate")
 
     def __init__(self, owner: OuterMedia, inner: _Inner, number: int, kind: MediaKind, pair: SocketPair) -> None:
         self._owner = owner
@@ -242,22 +267,11 @@ class _Allocation:
         self.pair = pair
         self._heard: tuple[dict[Peer, tuple[tuple[object, ...], float]], ...] = ({}, {})
         self._believed: list[Peer | None] = [None, None]
-        self._tokens = _RATES[kind][1]
-        self._at = 0.0
+        self.rate = PacketRate(*_RATES[kind])
 
     def reader(self, part: int, one: socket.socket) -> Callable[[float], None]:
         """What is called when one of the two has something to read."""
         return lambda now: self._owner.inwards(self, part, one, now)
-
-    def admits(self, now: float) -> bool:
-        """Whether one more packet of the world is taken."""
-        rate, burst = _RATES[self.kind]
-        self._tokens = min(self._tokens + (now - self._at) * rate, burst)
-        self._at = now
-        if self._tokens < 1.0:
-            return False
-        self._tokens -= 1.0
-        return True
 
     def heard(self, part: int, peer: Peer, source: tuple[object, ...], now: float) -> None:
         """Somebody sent to it."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ringback.media.transport.errors import TransportError
-from ringback.media.transport.latch import Latch
+from ringback.media.transport.latch import Latch, SocketAddress
 from ringback.media.transport.ports import SocketPair
 from ringback.media.transport.protection import Buffer, Protection
 from ringback.protocols.edge.session_media import Pair, Terms
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _RTP: Final = 12  # octets of the shortest packet
 _RTCP: Final = 8
+_AT_ONCE: Final = {"audio": 1, "video": 8}  # packets of a port that are read in one turn
 
 
 class Carrier(Protocol):
@@ -151,13 +152,16 @@ class Stream:
         self._outwards(Part.RTCP)
 
     def _outwards(self, part: int) -> None:
-        buffer = self._flow.media.buffer
-        try:
-            size, source = (self.pair.rtcp if part else self.pair.rtp).recvfrom_into(buffer.octets)
-        except OSError:  # nothing there after all, or an ICMP error of an earlier packet
-            return
-        if not self._agreed or self._outer is None:
-            return
+        buffer, one = self._flow.media.buffer, self.pair.rtcp if part else self.pair.rtp
+        for _ in range(_AT_ONCE[self.kind]):
+            try:
+                size, source = one.recvfrom_into(buffer.octets)
+            except OSError:  # nothing more, or an ICMP error of an earlier packet
+                return
+            if self._agreed and self._outer is not None:
+                self._pass(part, size, source, buffer, self._outer)
+
+    def _pass(self, part: int, size: int, source: SocketAddress, buffer: Buffer, outer: Keys) -> None:
         octets = buffer.octets
         control = part == Part.RTCP or 192 <= octets[1] <= 223
         if octets[0] & 0xC0 != 0x80 or size < (_RTCP if control else _RTP):
@@ -176,6 +180,6 @@ class Stream:
         head = self._heads[Part.RTP if self._mux or not control else Part.RTCP]
         if not head:
             return  # nobody proved where the client is
-        size = self._outer.ours.protect_rtcp(buffer, size) if control else self._outer.ours.protect(buffer, size)
+        size = outer.ours.protect_rtcp(buffer, size) if control else outer.ours.protect(buffer, size)
         if size and self._flow.send((head, buffer.view[:size])):
             self.outwards_count += 1

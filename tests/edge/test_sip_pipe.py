@@ -1,0 +1,285 @@
+"""SIP and media through both proxies: what is counted, what ends, and that nothing is left over."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+import pytest_asyncio
+
+from ringback.media.transport.protection import Buffer, Protection
+from ringback.net.certificates import looking_context
+from ringback.net.names import NameClient
+from ringback.net.sip_probe import probe_options
+from ringback.protocols.rtp.crypto import CryptoLine, Suite
+from ringback.protocols.rtp.packet import RtpPacket
+from ringback.protocols.sdp.description import Description
+from ringback.protocols.sip.events import Accepted, Ended, Event, Failed, Invited, RegistrationChanged
+from ringback.protocols.sip.session import Session
+from ringback.rules import edge_protection
+from ringback.rules.addresses import HostPort
+from ringback.rules.reasons import Reason
+from tests.edge.sip_world import DOMAIN, HERE, PASSWORD, SipWorld, start_sip_world
+from tests.support.sip_phone import Bell, SipPhone
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+KEY = CryptoLine(1, Suite.AES_CM_128_HMAC_SHA1_80, b"k" * 30)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SipWorld]:
+    async with AsyncExitStack() as stack:
+        yield await start_sip_world(tmp_path_factory.mktemp("sip"), stack)
+
+
+class Handset(SipPhone):
+    """A phone with a socket for sound; it rings, and takes what it is told to take."""
+
+    def __init__(self, world: SipWorld, number: str, *, password: str = PASSWORD) -> None:
+        super().__init__(world.authority.ca_file, f"phone{number}", password, number, Bell(), DOMAIN)
+        self.sound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sound.bind((HERE, 0))
+        self.sound.setblocking(False)
+        self.takes = True
+
+    def described(self, key: CryptoLine | None) -> bytes:
+        line = f"a=crypto:{key}\r\n" if key else ""
+        return (
+            f"v=0\r\no=- 1 1 IN IP4 {HERE}\r\ns=-\r\nc=IN IP4 {HERE}\r\nt=0 0\r\n"
+            f"m=audio {self.sound.getsockname()[1]} RTP/{'S' if key else ''}AVP 0\r\n{line}a=sendrecv\r\n"
+        ).encode()
+
+    def _on_event(self, event: Event, now: float) -> None:
+        self.events.append(event)
+        if isinstance(event, Invited):
+            event.session.ring(now, 180)
+            if self.takes:
+                event.session.answer(now, self.described(None))
+        self.bell.ring()
+
+    @property
+    def registered_anew(self) -> bool:
+        return any(isinstance(event, RegistrationChanged) and event.state == "registered" for event in self.events)
+
+    async def registered(self, where: HostPort, name: str) -> Handset:
+        self.register([(name, where.host, where.port)], keep_alive=20)
+        await self.bell.until(lambda: self.state in ("registered", "refused", "waiting"))
+        return self
+
+    def dial(self, number: str, key: CryptoLine | None) -> Session:
+        assert self._registration is not None
+        assert self._registration.flow is not None
+        session = self.agent.invite(
+            time.monotonic(),
+            f"sip:{number}@{DOMAIN}",
+            self._registration.flow,
+            from_=f"<sip:{self._number}@{DOMAIN}>",
+            sdp=self.described(key),
+        )
+        self.node.flush()
+        return session
+
+    async def accepted(self, session: Session) -> Description:
+        await self.bell.until(lambda: self.saw(Accepted, session) or self.saw(Failed, session))
+        assert self.saw(Accepted, session), self.events[-3:]
+        event = next(one for one in self.events if isinstance(one, Accepted) and one.session is session)
+        assert event.sdp is not None
+        return Description.parse(event.sdp)
+
+    async def heard(self) -> tuple[bytes, tuple[str, int]]:
+        return await asyncio.wait_for(asyncio.get_running_loop().sock_recvfrom(self.sound, 2048), 5)
+
+
+@asynccontextmanager
+async def handset(world: SipWorld, number: str, *, outside: bool, password: str = PASSWORD) -> AsyncIterator[Handset]:
+    phone = Handset(world, number, password=password)
+    await phone.node.start()
+    try:
+        where = world.edge if outside else world.inside("sip-tls")
+        yield await phone.registered(where, "edge.example.com" if outside else "cm1.example.com")
+    finally:
+        await phone.node.stop()
+        phone.sound.close()
+
+
+async def nothing_left(world: SipWorld) -> None:
+    await world.until(lambda: world.allocations == (0, 0))
+
+
+async def test_it_answers_like_any_server_of_sip(world: SipWorld) -> None:
+    context = looking_context()
+    context.load_verify_locations(cafile=world.authority.ca_file)
+    probe = await probe_options(world.edge, "tls", NameClient(None), context)
+    assert (probe.status, probe.obstacle) == (200, None)
+
+
+async def test_sound_goes_to_who_proved_the_key_and_to_nobody_else(world: SipWorld) -> None:
+    async with handset(world, "2001", outside=True) as anita, handset(world, "2002", outside=False) as bram:
+        assert anita.state == "registered", anita.events
+        assert "phone2001" in world.gate.inside
+        session = anita.dial("2002", KEY)
+        answer = await anita.accepted(session)
+        section = answer.media[0]
+        assert answer.connection is not None
+        edge = (answer.connection.address, section.port)
+        assert section.proto == "RTP/SAVP"
+        theirs = CryptoLine.parse(section.values("crypto")[0])
+        outwards, buffer = Protection.from_lines(KEY, theirs), Buffer()
+        assert world.allocations == (1, 1)
+        (stream,) = world.media.streams
+
+        def protected(number: int) -> bytes:
+            packet = RtpPacket(0, number, 160 * number, 7, b"from anita").serialize()
+            buffer.octets[: len(packet)] = packet
+            return bytes(buffer.view[: outwards.protect(buffer, len(packet))])
+
+        stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        stranger.sendto(b"\x80" * 60, edge)
+        await world.until(lambda: stream.unauthentic == 1)
+        assert world.outer.media is not None
+        dropped = world.outer.media.dropped
+        anita.sound.sendto(protected(1), edge)
+        data, source = await bram.heard()
+        assert RtpPacket.parse(data).payload == b"from anita"
+        stranger.sendto(protected(2)[:-1] + b"!", edge)  # a copy that was changed
+        await world.until(lambda: stream.unauthentic == 2)
+        bram.sound.sendto(RtpPacket(0, 1, 160, 9, b"from bram").serialize(), source)
+        data, source = await anita.heard()
+        assert source == edge
+        buffer.octets[: len(data)] = data
+        size = outwards.unprotect(buffer, len(data))
+        assert RtpPacket.parse(bytes(buffer.view[:size])).payload == b"from bram"
+        stranger.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            stranger.recv(1)
+        # somebody who moves proves it by the key
+        anita.sound, older = stranger, anita.sound
+        stranger.sendto(protected(3), edge)
+        await bram.heard()
+        bram.sound.sendto(RtpPacket(0, 2, 320, 9, b"to the new place").serialize(), stream.inside)
+        assert (await anita.heard())[1] == edge
+        older.close()
+        assert world.outer.media.dropped == dropped
+        anita.hang_up(session)
+        await nothing_left(world)
+    await world.until(lambda: "phone2001" not in world.gate.inside)
+
+
+async def test_a_call_without_encryption_is_refused_with_the_reason(world: SipWorld) -> None:
+    async with handset(world, "2001", outside=True) as anita:
+        session = anita.dial("2002", None)
+        await anita.bell.until(lambda: anita.saw(Failed, session))
+        failed = next(one for one in anita.events if isinstance(one, Failed))
+        assert failed.status == 488
+        assert failed.response is not None
+        assert "must be encrypted" in failed.response.warnings[0].text
+        assert failed.response.get("Ringback-Reason") == "edge.sip.not_encrypted"
+        assert world.allocations == (0, 0)
+
+
+async def test_every_end_of_a_call_gives_its_ports_back(world: SipWorld) -> None:
+    async with handset(world, "2001", outside=True) as anita, handset(world, "2002", outside=False) as bram:
+        bram.takes = False
+        session = anita.dial("2002", KEY)  # given up while it rings
+        await bram.bell.until(lambda: bram.saw(Invited))
+        assert world.allocations == (1, 1)
+        session.cancel(time.monotonic())
+        anita.node.flush()
+        await nothing_left(world)
+        bram.events.clear()
+        session = anita.dial("2002", KEY)  # refused
+        await bram.bell.until(lambda: bram.saw(Invited))
+        next(one for one in bram.events if isinstance(one, Invited)).session.reject(time.monotonic(), 486)
+        bram.node.flush()
+        await anita.bell.until(lambda: anita.saw(Failed, session))
+        await nothing_left(world)
+        anita.dial("2999", KEY)  # nobody
+        await nothing_left(world)
+        bram.takes = True
+        session = anita.dial("2002", KEY)  # hung up by the other one
+        await anita.accepted(session)
+        bram.hang_up([one for one in bram.events if isinstance(one, Invited)][-1].session)
+        await anita.bell.until(lambda: anita.saw(Ended, session))
+        await nothing_left(world)
+        session = anita.dial("2002", KEY)  # and the client that is gone without a word
+        await anita.accepted(session)
+        assert world.allocations == (1, 1)
+        await anita.node.stop()
+        await nothing_left(world)
+        await world.until(lambda: world.front.connections == 0)
+
+
+async def test_who_may_not_call_outside_is_told_why(world: SipWorld) -> None:
+    world.gate.barred["phone2003"] = Reason.of("edge.access.messaging")
+    try:
+        async with handset(world, "2003", outside=True) as clara:
+            assert clara.state == "refused"
+            assert "messages" in str(clara._registration and clara._registration.reasons)
+    finally:
+        world.gate.barred.clear()
+    async with handset(world, "2003", outside=True) as clara:
+        assert clara.state == "registered"
+        world.gate.ends["phone2003"](Reason.of("edge.access.none"))
+        await clara.bell.until(lambda: clara.state != "registered")
+
+
+async def test_a_dead_link_ends_all_that_went_over_it(world: SipWorld) -> None:
+    async with handset(world, "2001", outside=True) as anita, handset(world, "2003", outside=False):
+        session = anita.dial("2003", KEY)
+        await anita.accepted(session)
+        anita.events.clear()
+        world.outer._drop_all()
+        await nothing_left(world)
+        await world.until(lambda: world.media.ready("outer.example.com"))
+        await anita.bell.until(lambda: anita.registered_anew)
+        session = anita.dial("2003", KEY)
+        await anita.accepted(session)
+        assert world.allocations == (1, 1)
+        anita.hang_up(session)
+        await nothing_left(world)
+
+
+async def test_guessing_counts_and_ends(world: SipWorld) -> None:
+    async with handset(world, "2004", outside=True, password="guess") as guesser:
+        assert guesser.state == "refused"
+        assert world.gate.failures == [(HERE, "phone2004")]
+    world.gate.protection = edge_protection.Protection()  # of an address where nobody was let in lately
+    for _ in range(6):
+        world.gate.failed(HERE, "phone2004")
+    reader, writer = await asyncio.open_connection(world.edge.host, world.edge.port, ssl=looking_context())
+    assert await asyncio.wait_for(reader.read(), 5) == b"", "kept out at once"
+    writer.close()
+    world.gate.protection = edge_protection.Protection()
+
+
+async def test_scanners_are_cut_off(world: SipWorld) -> None:
+    scan = (
+        f"INVITE sip:900441234@{DOMAIN} SIP/2.0\r\nVia: SIP/2.0/TLS h;branch=z9hG4bK%d\r\n"
+        f"From: <sip:100@{DOMAIN}>;tag=a\r\n"
+        f"To: <sip:900441234@{DOMAIN}>\r\nCall-ID: %d\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+    )
+    cut = world.front.figures.cut
+    reader, writer = await asyncio.open_connection(world.edge.host, world.edge.port, ssl=looking_context())
+    writer.write("".join(scan % (number, number) for number in range(50)).encode())
+    told = await asyncio.wait_for(reader.read(), 5)
+    assert told.count(b"SIP/2.0 403") <= 5
+    assert world.front.figures.cut == cut + 1
+    writer.close()
+    world.gate.protection = edge_protection.Protection()
+
+
+async def test_when_the_call_manager_dies_the_client_is_told_to_go_elsewhere(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    async with AsyncExitStack() as stack:
+        world = await start_sip_world(tmp_path_factory.mktemp("dying"), stack, inside="secure")
+        async with handset(world, "2001", outside=True) as anita:
+            assert anita.state == "registered"
+            await world.manager.stop()
+            await anita.bell.until(lambda: anita.state != "registered")
+            await anita.bell.until(lambda: anita.state == "waiting")
+            assert "503" in str(anita._registration and anita._registration.reasons)
