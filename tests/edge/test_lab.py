@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from ringback.cli.main import make_app
 from ringback.deployment import DeploymentError, load
+from ringback.lab.edge_tenants import tenants
 from ringback.protocols.edge import EdgeConfiguration, Target
 from ringback.rules.addresses import HostPort
 from tests.support.lab import built_in, running_lab
@@ -55,7 +60,34 @@ def test_people_outside_reach_what_is_theirs(tmp_path: Path) -> None:
         assert (status, "<userName>anita</userName>" in body) == (200, True)
         assert ask("ssosp/oauth/keys", home)[0] == 403
         assert ask("ringback/people/anita", home)[0] == 403
-        assert ask("get_edge_config", password="guess")[0] == 401
+        assert ask("ringback/remote-access", home)[0] == 403
+        file = tmp_path / "example.toml"
+        file.write_text(built_in())
+
+        def command(*words: str) -> str:
+            verb, name, *rest = words
+            result = CliRunner().invoke(
+                make_app(verb), [verb, name, str(file), *rest, "--data", str(tmp_path / "data")]
+            )
+            assert result.exit_code == 0, result.output
+            return result.output
+
+        assert "is reached" in command("edge", "doctor")
+        for _ in range(6):
+            assert ask("get_edge_config", password="guess")[0] == 401
+        assert "anita" in command("edge", "blocks")
+        assert ask("get_edge_config", password="guess")[0] == 429  # whoever was let in here lately is known here
+        assert "anita at " in command("edge", "unblock", "anita")
+        assert ask("get_edge_config")[0] == 200
+        assert "https" in command("edge", "figures")
+        assert "edge-public.pem" in command("edge", "reload")
+        assert command("people", "remote-access", "anita", "none") == "anita: none (set by command)\n"
+        with_reason = 0
+        deadline = time.monotonic() + 10
+        while with_reason != 403 and time.monotonic() < deadline:
+            with_reason, said = ask("get_edge_config")
+        assert with_reason == 403
+        assert said.startswith("Your company does not allow work from outside")
 
 
 def test_half_an_edge_is_told(tmp_path: Path) -> None:
@@ -63,3 +95,29 @@ def test_half_an_edge_is_told(tmp_path: Path) -> None:
     file.write_text(built_in().replace('roles = ["edge-inner"]', 'roles = ["web"]'))
     with pytest.raises(DeploymentError, match="no inner one"):
         load(file)
+
+
+def test_another_company_of_a_file_is_served_as_that_file_says(tmp_path: Path) -> None:
+    other = built_in().replace("example.com", "globex.example").replace("example.net", "globex.test")
+    edge = '\n[edge]\nnames = ["edge.globex.example"]\nserved-from = ["127.0.10.41"]\n'
+    (tmp_path / "globex.toml").write_text(without_edge(other) + edge)
+    file = tmp_path / "example.toml"
+    file.write_text(built_in() + '\n[[edge.tenant]]\nfile = "globex.toml"\ndata = "globex"\n')
+    host = load(file)
+    (found,) = tenants(host, host.nodes("edge-inner")[0], tmp_path)
+    assert found.realm == "globex.example"
+    assert found.names == {"edge.globex.example", "globex.example"}
+    assert found.https.domains == {"globex.example"}
+    assert all(row.server.host.endswith(".globex.example") for row in found.https.allowed)
+    assert found.own.places["https"] == (HostPort("edge.globex.example", 8443),)
+    assert found.own.route == "<sip:edge.globex.example:5061;transport=tls;lr>"
+    assert found.ca_file == (tmp_path / "globex/certificates/ca.pem")
+    (tmp_path / "globex.toml").write_text(without_edge(built_in()) + edge)
+    with pytest.raises(DeploymentError, match="belongs to another company"):
+        tenants(host, host.nodes("edge-inner")[0], tmp_path)
+
+
+def without_edge(file: str) -> str:
+    """A deployment file without its own edge: the nodes of its two proxies are left out."""
+    parts = re.split(r"(?m)^(?=\[\[?)", file)
+    return "".join(part for part in parts if "edge-outer" not in part and "edge-inner" not in part)
