@@ -259,8 +259,10 @@ class Context:
         return replace(identity, mode=self.deployment.security.tls)
 
     def _trusted_addresses(self) -> frozenset[str]:
-        """Where presence nodes ask from, but no web client does, whose users only the call manager slows down."""
-        presence = {node.address for node in self.deployment.nodes("presence")}
+        """Where presence nodes and inner proxies of an edge ask from, but no web client does, whose users only the call
+        manager slows down."""
+        presence = {node.address for role in ("presence", "edge-inner") for node in self.deployment.nodes(role)}
+        presence |= set(self.deployment.edge.served_from)
         return frozenset(presence - {node.address for node in self.deployment.nodes("web")})
 
     def _calls(self, node: Node) -> cm.CallSettings:

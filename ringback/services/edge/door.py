@@ -138,6 +138,11 @@ class Door:
         except TokenError:
             return ""
 
+    def kept_out(self, address: str) -> TurnedAway | None:
+        """Whether nobody is served at an address, also on paths that are open to everybody."""
+        block = self._watch.kept_out(address)
+        return None if block is None else _kept_out(block, self._clock())
+
     def failed_inside(self, address: str) -> None:
         """A server inside did not let somebody in on a path that is open to everybody."""
         self._watch.failed(address)

@@ -165,7 +165,8 @@ class HttpsFront:
             return await self._pass_socket(request, url)
         body = Body(request.content, found.row.largest, self._settings.limits) if request.body_exists else None
         answer = await self._pass(request, url, segment, guest.session, body)
-        if found.open and answer.status == 401:
+        tried = request.method == "POST" or hdrs.AUTHORIZATION in request.headers
+        if found.open and tried and answer.status in (401, 403):  # a page for signing in: nobody else counts for it
             self._door.failed_inside(_address(request))
         return answer
 
