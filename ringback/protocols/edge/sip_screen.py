@@ -119,6 +119,9 @@ class SipScreen:
         if not self.registered:
             return Refused(0, Reason.of("edge.sip.unregistered"), True)
         response.remove("Record-Route")
+        if response.cseq.method in _WITH_MEDIA and not _is_plain(response):
+            response.body = b""
+            response.remove("Content-Type")
         return None
 
     def answered(self, request: Request) -> None:
@@ -176,10 +179,10 @@ class SipScreen:
 
     @staticmethod
     def _body(request: Request) -> Refused | None:
-        kind = request.content_type
-        if request.method in _WITH_MEDIA and kind is not None and kind.kind.startswith("multipart/"):
+        """Calls have a description that the edge can read, or none: nothing else could be encrypted."""
+        if request.method in _WITH_MEDIA and not _is_plain(request):
             accept = (("Accept", "application/sdp"),)
-            return Refused(415, Reason.of("edge.sip.multipart"), headers=accept)
+            return Refused(0 if request.method == "ACK" else 415, Reason.of("edge.sip.multipart"), headers=accept)
         return None
 
     def _unrouted(self, request: Request) -> Refused | None:
@@ -242,6 +245,13 @@ def _user(request: Request) -> str:
         except MalformedMessage:
             continue  # a token, or something that the call manager refuses
     return ""
+
+
+def _is_plain(message: Request | Response) -> bool:
+    kind = message.content_type
+    return not message.body or (
+        kind is not None and kind.kind == "application/sdp" and not message.has("Content-Encoding")
+    )
 
 
 def _taken(response: Response) -> bool:

@@ -37,7 +37,8 @@ BODY: Final = 64 * 1024
 """Octets of a message's body."""
 _PIECE: Final = 16 * 1024
 _UNREGISTERED: Final = 30.0  # seconds until a REGISTER must have been answered with 2xx
-_SILENT: Final = 180.0  # seconds without a word of the client
+_SILENT: Final = 180.0  # seconds without a word of the client, where its registration does not last longer
+_LATE: Final = 60.0  # seconds after the end of a registration
 _MANAGER_SILENT: Final = 30.0  # seconds after which a call manager is asked whether it lives
 _MANAGER_DEAD: Final = 45.0
 _LOOK: Final = 5.0
@@ -98,19 +99,23 @@ class SipFront:
         )
         self.figures = SipFigures()
         self.calls = CallFigures()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._pipes: dict[asyncio.Task[None], SipPipe] = {}
+        self._sweep: asyncio.TimerHandle | None = None
 
     @property
     def connections(self) -> int:
         """How many are open."""
-        return len(self._tasks)
+        return len(self._pipes)
 
     async def stop(self) -> None:
         """End all connections."""
-        tasks = list(self._tasks)
+        tasks = list(self._pipes)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
 
     def serve(self, opening: Opening, ours: socket.socket) -> asyncio.Protocol:
         """The protocol of a new connection."""
@@ -119,10 +124,19 @@ class SipFront:
         def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             pipe = SipPipe(self, opening, reader, writer)
             task = loop.create_task(pipe.run(), name=f"SIP of {opening.peer}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._pipes[task] = pipe
+            task.add_done_callback(self._pipes.pop)
+            if self._sweep is None:
+                self._sweep = loop.call_later(_LOOK, self._look_after)
 
         return asyncio.StreamReaderProtocol(asyncio.StreamReader(limit=_PIECE, loop=loop), connected, loop=loop)
+
+    def _look_after(self) -> None:
+        """Look for silence, as long as there is anybody."""
+        loop = asyncio.get_running_loop()
+        for pipe in tuple(self._pipes.values()):
+            pipe.look_after(loop.time())
+        self._sweep = loop.call_later(_LOOK, self._look_after) if self._pipes else None
 
 
 class _Over(Exception):  # noqa: N818  no mistake: a connection's end
@@ -151,6 +165,7 @@ class SipPipe:
         self._began = self._took = self._heard = self._manager_heard = loop.time()
         self._over: asyncio.Future[str] = loop.create_future()
         self._leave: Callable[[], None] | None = None
+        self._silent = _SILENT
         self._tasks: list[asyncio.Task[None]] = []
 
     async def run(self) -> None:
@@ -162,7 +177,6 @@ class SipPipe:
             if front.gate.kept_out(self._address, ""):
                 return
             self._begin(self._from_client(), "SIP inwards")
-            self._begin(self._look_after(), "SIP silence")
             why = await self._over
         finally:
             for task in self._tasks:
@@ -193,8 +207,7 @@ class SipPipe:
         except (OSError, ssl.SSLError, TimeoutError) as error:
             why = str(error) or type(error).__name__
         finally:
-            if not self._over.done():
-                self._over.set_result(why)
+            self._end(why)
 
     # --- from the client
 
@@ -330,6 +343,7 @@ class SipPipe:
         if how.outcome == "wrong":
             gate.failed(self._address, user)
         elif how.outcome == "in":
+            self._silent = max(self._silent, how.expires + _LATE)
             if how.asked.user:
                 gate.let_in(self._address, user)
             if self._leave is None:
@@ -337,8 +351,11 @@ class SipPipe:
                 self._leave = gate.enter(how.asked.device or how.asked.user, self._ended)
 
     def _ended(self, reason: Reason) -> None:
+        self._end(render(reason))
+
+    def _end(self, why: str) -> None:
         if not self._over.done():
-            self._over.set_result(render(reason))
+            self._over.set_result(why)
 
     # --- both
 
@@ -354,19 +371,16 @@ class SipPipe:
         if self._inner is not None:
             await _write(self._inner[1], data)
 
-    async def _look_after(self) -> None:
-        """Ends what is silent: clients that vanished, and call managers that died without a word."""
-        while True:
-            await asyncio.sleep(_LOOK)
-            now = self._time()
-            if not self._screen.registered and now - self._began > _UNREGISTERED:
-                raise _Over("it did not register")
-            if now - self._heard > _SILENT:
-                raise _Over("the client is silent")
-            if self._inner is not None and now - self._manager_heard > _MANAGER_SILENT:
-                if now - self._manager_heard > _MANAGER_DEAD:
-                    raise _Over("the call manager is silent")
-                await self._ask(_PING)
+    def look_after(self, now: float) -> None:
+        """End what is silent: clients that vanished, and call managers that died without a word."""
+        if not self._screen.registered and now - self._began > _UNREGISTERED:
+            self._end("it did not register")
+        elif now - self._heard > self._silent:
+            self._end("the client is silent")
+        elif self._inner is not None and now - self._manager_heard > _MANAGER_DEAD:
+            self._end("the call manager is silent")
+        elif self._inner is not None and now - self._manager_heard > _MANAGER_SILENT:
+            self._inner[1].write(_PING)
 
 
 async def _write(writer: asyncio.StreamWriter, data: bytes) -> None:
