@@ -103,6 +103,7 @@ class Core:
         self.reworded: Callable[[Request, int, str, Headers], tuple[int, str, Headers]] | None = None
         self._out: list[Outgoing] = []
         self._events: deque[Event] = deque()
+        self._lingering: deque[tuple[float, str, str]] = deque()  # until when, and the key of a user
         self._answerers: dict[tuple[tuple[Credential, ...], str, int], Answerer] = {}
         self._secret = self.tokens()
         self.allow = ", ".join(settings.allow)
@@ -259,6 +260,8 @@ class Core:
         body: bytes = b"",
     ) -> bool:
         """Send a response in a transaction; False where it is too late for it."""
+        if not transaction.open:
+            return False
         tag = transaction.local_tag if status > 100 else ""
         data = transaction.request.answer(status, reason, to_tag=tag, headers=headers, body=body)
         return transaction.respond(status, data, now)
@@ -293,11 +296,21 @@ class Core:
     def session_over(self, session: SessionBase, now: float, *, linger: bool) -> None:
         """From the session: it has ended; with ``linger`` its dialog goes on for NOTIFYs to come."""
         self.live.pop(session.id, None)
-        key = (session.call_id, session.local_tag)
         if not linger and session.direction == "in":
-            self.forget_user(*key)
-        else:  # late 2xx of other forks belong to it, and reports about a REFER
-            self.timers.at(now + self.durations.timeout, lambda _now: self.forget_user(*key))
+            self.forget_user(session.call_id, session.local_tag)
+            return
+        # late 2xx of other forks belong to it, and reports about a REFER
+        if not self._lingering:
+            self.timers.at(now + self.durations.timeout, self._forget_lingering)
+        self._lingering.append((now + self.durations.timeout, session.call_id, session.local_tag))
+
+    def _forget_lingering(self, now: float) -> None:
+        lingering = self._lingering
+        while lingering and lingering[0][0] <= now:
+            _, call_id, local_tag = lingering.popleft()
+            self.forget_user(call_id, local_tag)
+        if lingering:
+            self.timers.at(lingering[0][0], self._forget_lingering)
 
     def forget_user(self, call_id: str, local_tag: str) -> None:
         """Nobody takes requests of this dialog any more."""

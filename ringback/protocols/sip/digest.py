@@ -53,7 +53,13 @@ class Algorithm(Enum):
 
     def digest(self, text: str) -> str:
         """The hash of a text as hex."""
-        return _HASHES[self](text.encode("utf-8", "surrogateescape")).hexdigest()
+        data = text.encode("utf-8", "surrogateescape")
+        if self is _MD5:  # what nearly all phones use; looking an algorithm up costs as much as the hash
+            return hashlib.md5(data, usedforsecurity=False).hexdigest()
+        return _HASHES[self](data).hexdigest()
+
+
+_MD5: Final = Algorithm.MD5
 
 
 def _sha512_256(data: bytes) -> hashlib._Hash:

@@ -127,6 +127,14 @@ class Exchange:
         self.answerer = None
         self.ways = self.ways[: self._index + 1]
 
+    def let_go(self) -> None:
+        """Its user is over: what the request was made of is not needed any more. An answer still belongs to it."""
+        if self.over:
+            self.headers = []
+            self.body = b""
+            if self.transaction is not None:
+                self.transaction.let_go()
+
     def _next_way(self, now: float) -> bool:
         if self._index + 1 >= len(self.ways):
             return False

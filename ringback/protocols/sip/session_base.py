@@ -374,6 +374,9 @@ class SessionBase(ABC):
         if transaction is not None and transaction.open:
             self._reply(transaction, 487, now)
         self._offer_transaction = None
+        exchange = self._exchange
+        if exchange is not None and exchange.answerer is None:
+            exchange.let_go()
         self._core.session_over(self, now, linger=bool(self._refer_exchanges))
 
     def _drop_ack_wait(self) -> None:

@@ -150,10 +150,10 @@ class IncomingSide(OutgoingSide):
         more, body = content_of(sdp)
         rows += more
         data = transaction.request.answer(200, to_tag=self.local_tag, headers=rows, body=body)
-        transaction.respond(200, data, now)
         core = self._core
-        self._drop_ack_wait()
         durations, seq = core.durations, transaction.request.cseq.number
+        transaction.respond(200, data, now)
+        self._drop_ack_wait()
         wait = AckWait(seq, data, transaction, durations.t1, now + durations.timeout, offered=offered)
         self._ack_wait = wait
         wait.retransmit = core.timers.at(now + wait.interval, self._on_unacked)

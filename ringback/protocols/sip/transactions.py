@@ -138,16 +138,33 @@ class ClientTransaction(_Transaction):
     def receive(self, response: Response, flow: Flow, now: float) -> None:
         """Take a response that matches by branch and method."""
         status = response.status
-        self.response = response
         found = self._machine.get((self.state, "1xx" if status < 200 else "2xx" if status < 300 else "final"))
         if found is None:
             return
+        self.response = response
         self.state = found[0]
         for action in found[1]:
             if action is _TELL:
                 self.user.on_response(self, response, flow, now)
             else:
                 action(self, now)
+        if self.state != "proceeding":
+            self._settle()
+
+    def _settle(self) -> None:
+        """The final response is there: for the rest of its time the transaction keeps only what it may still need."""
+        self._data = b""
+        if self.state == "accepted":
+            self.response = None
+        elif self._machine is _CLIENT:  # nothing is told or sent any more
+            self.response = None
+            self._draft = _NO_DRAFT
+            self.user = _NOBODY
+
+    def let_go(self) -> None:
+        """From the user of an accepted INVITE: the request is not asked for any more."""
+        if self.state == "accepted":
+            self._draft = _NO_DRAFT
 
     def fail(self, now: float) -> None:
         """Nothing can be sent over ``way``."""
@@ -253,7 +270,10 @@ class ServerTransaction(_Transaction):
             self._layer.timers.cancel(self._retransmit)
             self._retransmit = None
         self._last = data
-        return self._step(what, now)
+        done = self._step(what, now)
+        if status >= 200 and self.key[2] in _SETTLED:
+            self.request = _NO_REQUEST  # what is left to do takes the bytes of the response
+        return done
 
     def try_after(self, seconds: float, now: float) -> None:
         """Send 100 to an INVITE unless something else was sent by then (section 17.2.1)."""
@@ -338,6 +358,10 @@ class _Nobody:
 
 
 _NOBODY: Final = _Nobody()
+_NO_DRAFT: Final = Draft("ACK", "sip:invalid.invalid", [])
+_NO_REQUEST: Final = Request("ACK", "sip:invalid.invalid")
+_SETTLED: Final = frozenset({"INVITE", "BYE", "REGISTER", "OPTIONS", "INFO", "UPDATE", "PRACK", "CANCEL", "MESSAGE"})
+"""Requests that nobody asks for once they are answered (the number of a REFER names its subscription)."""
 _INVITE_CLIENT: Final = _machine(ClientTransaction, INVITE_CLIENT)
 _CLIENT: Final = _machine(ClientTransaction, CLIENT)
 _INVITE_SERVER: Final = _machine(ServerTransaction, INVITE_SERVER)
