@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from ringback.deployment.authority import Authority
 from ringback.net.tls import client_context, server_context
@@ -120,7 +121,9 @@ def phones(count: int) -> tuple[DeviceRecord, ...]:
     )
 
 
-async def start_manager(folder: Path, authority: Authority, count: int, stack: AsyncExitStack) -> CallManager:
+async def start_manager(
+    folder: Path, authority: Authority, count: int, stack: AsyncExitStack, authentication: Literal["digest", "none"]
+) -> CallManager:
     """A call manager with phones; the stack ends it."""
     manager = CallManager(
         CallManagerSettings(
@@ -141,6 +144,8 @@ async def start_manager(folder: Path, authority: Authority, count: int, stack: A
                 domains=frozenset({DOMAIN}),
                 plan=DialPlan(lines=frozenset(str(2001 + one) for one in range(count)), domains=frozenset({DOMAIN})),
                 media_ports=(0, 0),
+                authentication=authentication,
+                edges=frozenset({INNER}),
             ),
         )
     )
@@ -150,11 +155,16 @@ async def start_manager(folder: Path, authority: Authority, count: int, stack: A
 
 
 async def start_sip_world(
-    folder: Path, stack: AsyncExitStack, *, count: int = 4, inside: Inside = "best-effort"
+    folder: Path,
+    stack: AsyncExitStack,
+    *,
+    count: int = 4,
+    inside: Inside = "best-effort",
+    authentication: Literal["digest", "none"] = "digest",
 ) -> SipWorld:
     """Start everything; the stack ends it."""
     authority = Authority(folder / "ca")
-    manager = await start_manager(folder, authority, count, stack)
+    manager = await start_manager(folder, authority, count, stack, authentication)
     outer = OuterProxy(
         OuterSettings(
             node=OUTER,

@@ -276,10 +276,31 @@ async def test_when_the_call_manager_dies_the_client_is_told_to_go_elsewhere(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     async with AsyncExitStack() as stack:
-        world = await start_sip_world(tmp_path_factory.mktemp("dying"), stack, inside="secure")
+        folder = tmp_path_factory.mktemp("dying")
+        world = await start_sip_world(folder, stack, inside="secure", authentication="none")
+        async with handset(world, "2002", outside=True, password="guess") as guesser:
+            assert guesser.state == "refused", "names are trusted inside only"
+        async with handset(world, "2002", outside=False, password="guess") as trusted:
+            assert trusted.state == "registered"
         async with handset(world, "2001", outside=True) as anita:
             assert anita.state == "registered"
             await world.manager.stop()
             await anita.bell.until(lambda: anita.state != "registered")
             await anita.bell.until(lambda: anita.state == "waiting")
             assert "503" in str(anita._registration and anita._registration.reasons)
+
+
+async def test_who_is_silent_is_cut_off(world: SipWorld) -> None:
+    _, writer = await asyncio.open_connection(world.edge.host, world.edge.port, ssl=looking_context())
+    async with handset(world, "2001", outside=True) as anita:
+        assert anita.state == "registered"
+        await world.until(lambda: world.front.connections == 2)
+        now = asyncio.get_running_loop().time()
+        for pipe in tuple(world.front._pipes.values()):
+            pipe.look_after(now + 60)
+        await world.until(lambda: world.front.connections == 1)
+        anita.events.clear()
+        for pipe in tuple(world.front._pipes.values()):
+            pipe.look_after(now + 1000)
+        await anita.bell.until(lambda: anita.registered_anew)
+    writer.close()

@@ -154,11 +154,23 @@ def test_a_token_passes_as_digest_does(screen: SipScreen) -> None:
     assert asked.get("Authorization") == "Bearer abc.def.ghi"
 
 
-def test_a_call_in_several_parts_is_refused(registered: SipScreen) -> None:
-    found = refused(
-        registered.request_in(request("INVITE", more="Content-Type: multipart/mixed;boundary=x\r\n", body="--x--"))
-    )
-    assert found.status == 415
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "Content-Type: multipart/mixed;boundary=x\r\n",
+        "",
+        "Content-Type: application/x-unknown\r\n",
+        "Content-Type: application/sdp\r\nContent-Encoding: gzip\r\n",
+    ],
+)
+def test_what_the_edge_can_t_read_does_not_pass_as_a_description(registered: SipScreen, kind: str) -> None:
+    assert refused(registered.request_in(request("INVITE", more=kind, body="v=0"))).status == 415
+    assert refused(registered.request_in(request("ACK", more=kind, body="v=0"))).status == 0
+    assert registered.request_in(request("INFO", more=kind, body="v=0")) is None
+    answered = answer(request("INVITE"), 200, kind)
+    answered.body = b"v=0"
+    assert registered.response_in(answered) is None
+    assert answered.body == b""
 
 
 @pytest.mark.parametrize(
