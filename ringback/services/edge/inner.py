@@ -70,6 +70,11 @@ class InnerLinks:
         return tuple(sorted(pair.outer.name for pair in self._pairs.values() if pair.links))
 
     @property
+    def pairs(self) -> Mapping[str, OuterPair]:
+        """By the name of each outer proxy, reached or not."""
+        return self._pairs
+
+    @property
     def connections(self) -> int:
         """How many connections of the world are served."""
         return len(self._connections)

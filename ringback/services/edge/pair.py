@@ -71,6 +71,11 @@ class OuterPair:
         """Why the last attempt came to nothing."""
         return self._why
 
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """How many each link has, the oldest link first."""
+        return tuple(end.channels for end in self._links)
+
     async def keep(self) -> None:
         """Reach the outer proxy, again and again, until cancelled."""
         while True:
