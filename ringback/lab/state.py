@@ -47,9 +47,9 @@ class DataFolder:
         return secret
 
     def write_json(self, name: str, content: object) -> Path:
-        """Write a file for outside programs, whole or not at all."""
+        """Write a file for outside programs, whole or not at all; nodes that share the folder may do so at once."""
         target = self.path / name
-        draft = target.with_suffix(".new")
+        draft = target.with_suffix(f".{os.getpid()}.new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as out:
             json.dump(content, out, indent=2, ensure_ascii=False)
