@@ -25,6 +25,7 @@ from ringback.net.xmpp_probe import probe_xmpp
 from ringback.planning.doctor_calls import CallChecks
 from ringback.planning.doctor_certificates import CertificateChecks, TlsPlace, skew_of
 from ringback.planning.doctor_directory import DirectoryChecks, check_user_data
+from ringback.planning.doctor_outside import OutsideChecks
 from ringback.planning.doctor_voicemail import VoicemailChecks
 from ringback.protocols.jabber_config import GLOBAL_FILE, JabberConfig, JabberConfigError
 from ringback.protocols.ldap.profile import directory_parameters
@@ -137,6 +138,13 @@ class _Examination:
         return decided
 
     async def _services(self, password: str) -> tuple[AuthenticatorDecision, ModeDecision | None]:
+        if self._found.decision.through_edge:
+            look = self._settings.discovery
+            outside = OutsideChecks(
+                self._found, self._ledger, self._fetcher, look.ca_file, look.request_timeout, self._fault
+            )
+            await outside.run(password)
+            return self._found.decision, None
         await self._call_managers()
         cluster, decision = self._found.home, self._found.decision
         if cluster is None:

@@ -261,5 +261,5 @@ async def test_a_cloud_domain_and_one_outside(company: Company) -> None:
     assert report.faults[0].id == "cloud-domain"
     edge = await company.names(srv(8443, "edge", name="_collab-edge._tls"))
     report = await examine(edge, company.settings())
-    assert only_fault(report) == "outside"
+    assert only_fault(report) == "edge-unreachable"
     assert report.discovery.location.location == "outside"
