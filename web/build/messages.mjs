@@ -21,8 +21,8 @@ const SIGN_IN = new Set(
   ),
 );
 
-/** The files of sentences that services write into pages and logs of their own: the engine says none of them. */
-const SERVICES = new Set(["directory_sync", "edge_limits", "identity_provider", "log_in_page"].map((area) => `${area}.json`));
+/** The files of sentences that services and the doctor write into pages, logs and reports of their own: the engine says none of them. */
+const SERVICES = new Set(["call_control", "directory_sync", "edge_limits", "edge_sip", "identity_provider", "log_in_page", "presence_routing", "voicemail_faults"].map((area) => `${area}.json`));
 
 const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
 

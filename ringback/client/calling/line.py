@@ -390,8 +390,10 @@ class Line:
             reasons = (Reason.of("calls.phone.elsewhere", device=self.device), *reasons)
         if registration.state == "registered":
             why = "calls.phone.registered_secure" if secure else "calls.phone.registered"
-            through = (Reason.of("calls.phone.through_edge", edge=self.edge),) if self.edge else ()
-            reasons = (Reason.of(why, server=self.server, number=self.number), *through, *reasons)
+            if self.edge:
+                why = "calls.phone.registered_edge"
+            values = {"server": self.server, "number": self.number, "edge": self.edge or "-"}
+            reasons = (Reason.of(why, **values), *reasons)
             self._watch_messages(registration.flow)
         self._card.state(registration.state, *reasons, server=self.server, secure=secure, retry_in=retry)
 

@@ -9,10 +9,16 @@ import css from "./settings.module.css";
 
 const glyphs = { inside: <BuildingMultiple20Regular aria-hidden />, outside: <Globe20Regular aria-hidden />, moving: <ArrowSync20Regular aria-hidden /> };
 
+/** What this person has inside, and misses; the others nobody has outside. */
+const OWN = new Set(["calls", "directory"]);
+
 export function Whereabouts() {
   const { t, reason, short } = useTexts();
   const { where, edge, since, reasons, missing } = useWhere();
   const [why, setWhy] = useState(false);
+  const [more, setMore] = useState(false);
+  const own = missing.filter((one) => OWN.has(one.id));
+  const others = missing.filter((one) => !OWN.has(one.id));
   if (!where) return null;
   return (
     <ul className={css.services} aria-label={t("where")}>
@@ -26,15 +32,20 @@ export function Whereabouts() {
         {reasons.length > 0 && <WhyButton open={why} onToggle={() => setWhy(!why)} />}
         {why && <WhyCard title={t("where.why")} lines={reasons.map((one) => ({ said: reason(one) }))} onClose={() => setWhy(false)} />}
       </li>
-      {missing.length > 0 && (
+      {own.map((one) => (
+        <li key={one.id}>
+          <SubtractCircle20Regular aria-hidden />
+          <b>{t("where.missing")}</b>
+          <div dir="auto">{reason(one.reason)}</div>
+        </li>
+      ))}
+      {others.length > 0 && (
         <li>
           <SubtractCircle20Regular aria-hidden />
           <b>{t("where.missing")}</b>
-          <ul className={css.plain}>
-            {missing.map((one) => (
-              <li key={one.id}>{reason(one.reason)}</li>
-            ))}
-          </ul>
+          <div>{t("where.others", { count: others.length })}</div>
+          <WhyButton open={more} onToggle={() => setMore(!more)} label={t("where.which")} />
+          {more && <WhyCard title={t("where.missing")} lines={others.map((one) => ({ said: reason(one.reason) }))} onClose={() => setMore(false)} />}
         </li>
       )}
     </ul>
