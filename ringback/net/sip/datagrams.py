@@ -49,6 +49,7 @@ class DatagramEndpoint:
         self._flows: dict[tuple[str, int], DatagramFlow] = {}
         self._loop: Loop | None = None
         self._look: Cancellable | None = None
+        self._buffer = memoryview(bytearray(_LARGEST))
         self._counted = 0
         self._counted_from = 0.0
         self.dropped = 0
@@ -151,18 +152,19 @@ class DatagramEndpoint:
     def _read(self, now: float) -> bool:
         """Handle what is there; whether more may be."""
         node = self._node
-        receive = self._socket.recvfrom
+        receive, buffer = self._socket.recvfrom_into, self._buffer
         flows = self._flows
         strangers: list[tuple[bytes, tuple[str, int]]] = []
         full = True
         for _ in range(_AT_ONCE):
             try:
-                data, address = receive(_LARGEST)
+                count, address = receive(buffer)
             except BlockingIOError:
                 full = False
                 break
             except OSError:  # an ICMP error of an earlier datagram
                 continue
+            data = buffer[:count].tobytes()
             peer = address if len(address) == 2 else address[:2]
             flow = flows.get(peer)
             if flow is not None and (flow.protected or flow.asked):

@@ -54,6 +54,7 @@ class SipNode:
     servers; without it no TLS connection is opened. ``locator`` looks names up. ``wire(direction, flow, bytes)`` sees
     every message ("<" came in, ">" went out); beware of credentials in what it keeps. ``second_look`` is told of
     certificates that end a connection (see ``connecting``). ``figures`` counts what was turned away and why.
+    ``after_turn`` is called at the end of each turn.
     ``shared``: names of hosts (in their certificates) that many clients stand behind, so that the limit of connections
     from one address is not theirs.
     """
@@ -70,6 +71,7 @@ class SipNode:
         limits: Limits = Limits(),  # noqa: B008  frozen
         shared: frozenset[str] = frozenset(),
         wire: Callable[[str, Flow, bytes], None] | None = None,
+        after_turn: Callable[[], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.agent = agent
@@ -81,6 +83,7 @@ class SipNode:
         self.endpoints: list[tuple[Transport, str, int]] = []
         """What is bound: transport, address, port. Empty before ``start``."""
         self._on_event = on_event
+        self._after_turn = after_turn
         self._listen = tuple(listen)
         self._datagrams: list[DatagramEndpoint] = []
         self._servers: list[asyncio.Server] = []
@@ -195,6 +198,8 @@ class SipNode:
                 for connection in writers:
                     connection.write()
             self._arm()
+            if self._after_turn is not None:
+                self._after_turn()
 
     def _told(self, event: Event) -> None:
         try:

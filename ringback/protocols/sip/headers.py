@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ringback.protocols.sip.errors import MalformedMessage
@@ -25,7 +24,7 @@ from ringback.protocols.sip.lexical import (
 )
 from ringback.protocols.sip.names import METHODS
 from ringback.protocols.sip.quoted import Quoted
-from ringback.protocols.sip.uri import NO_PARAMS, Params, Uri, parse_host_port
+from ringback.protocols.sip.uri import NO_PARAMS, Params, Uri, keep, parse_host_port
 
 __all__ = [
     "CSeq",
@@ -75,7 +74,8 @@ class CSeq(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> CSeq:
         """Read ``4711 INVITE``."""
-        return _cseq_cached(text) if len(text) <= _CACHED_LENGTH else cls._parse(text)
+        found = _CSEQS.get(text)
+        return keep(_CSEQS, text, cls._parse(text), 1024) if found is None else found
 
     @classmethod
     def _parse(cls, text: str) -> CSeq:
@@ -171,7 +171,8 @@ class NameAddr(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """Read ``"Name" <uri>;param``, ``<uri>`` or ``uri;param``."""
-        return _name_addr_cached(text) if len(text) <= _CACHED_LENGTH else cls._parse(text)
+        found = _NAME_ADDRS.get(text)
+        return keep(_NAME_ADDRS, text, cls._parse(text), 4096) if found is None else found
 
     @classmethod
     def _parse(cls, text: str) -> NameAddr:
@@ -244,7 +245,8 @@ class MediaType(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> MediaType:
         """Read ``application/sdp;charset=UTF-8``."""
-        return _media_type_cached(text) if len(text) <= _CACHED_LENGTH else cls._parse(text)
+        found = _MEDIA_TYPES.get(text)
+        return keep(_MEDIA_TYPES, text, cls._parse(text), 256) if found is None else found
 
     @classmethod
     def _parse(cls, text: str) -> MediaType:
@@ -516,6 +518,6 @@ def _optional_number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
-_cseq_cached: Final = lru_cache(maxsize=1024)(CSeq._parse)
-_name_addr_cached: Final = lru_cache(maxsize=4096)(NameAddr._parse)
-_media_type_cached: Final = lru_cache(maxsize=256)(MediaType._parse)
+_CSEQS: Final[dict[str, CSeq]] = {}
+_NAME_ADDRS: Final[dict[str, NameAddr]] = {}
+_MEDIA_TYPES: Final[dict[str, MediaType]] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 
 from ringback.protocols.sip.core import Core, content_of
@@ -19,6 +18,7 @@ from ringback.protocols.sip.message import Message, Request, Response
 from ringback.protocols.sip.session_timer import SessionTimer
 from ringback.protocols.sip.timers import Timer
 from ringback.protocols.sip.transactions import ServerTransaction
+from ringback.protocols.sip.uri import keep
 
 if TYPE_CHECKING:
     from ringback.protocols.sip.digest import Answerer
@@ -34,10 +34,16 @@ ended."""
 NO_UUID: Final = "0" * 32  # RFC 7989 section 5
 
 
-@lru_cache(maxsize=512)
+_LISTS: Final[dict[str, tuple[str, ...]]] = {}
+
+
 def _words(text: str) -> tuple[str, ...]:
     """The words of a list; the same few lists come again and again."""
-    return tuple(word for word in (part.strip() for part in text.split(",")) if word)
+    found = _LISTS.get(text)
+    if found is None:
+        words = [word for part in text.split(",") if (word := part.strip())]
+        found = keep(_LISTS, text, tuple(words), 512)
+    return found
 
 
 class AckWait:

@@ -21,7 +21,7 @@ from ringback.protocols.sip.message import Request
 from ringback.protocols.sip.session import WrongState
 from ringback.rules.call_forwarding import NOWHERE, Destination
 from ringback.rules.dial_plan import Origin, Route, RouteKind
-from ringback.services.callmanager.calls.access import NOBODY, Access, Sender
+from ringback.services.callmanager.calls.access import Access, Sender
 from ringback.services.callmanager.calls.attempts import Attempt
 from ringback.services.callmanager.calls.bearer import Bearer
 from ringback.services.callmanager.calls.call import Call
@@ -137,7 +137,7 @@ class CallControl:
     def _invited(self, event: events.Invited, now: float) -> None:
         session, request = event.session, event.request
         sender = self.access.who(request)
-        if sender == NOBODY:
+        if sender.phone is None and sender.peer is None:
             session.reject(now, 403, headers=(reason_header(Cause.CALL_REJECTED),))
             return
         hops = request.max_forwards

@@ -33,6 +33,9 @@ _DIVERSION: Final = {
 }
 
 
+_KEPT: Final = 16384  # addresses of people, made once
+
+
 class Shown(Struct, frozen=True, gc=False):
     """Who is presented. ``user`` is the number, or the whole address of a person of another domain (``a@b.example``);
     ``domain`` is used where ``user`` has none. ``private``: the person does not want to be shown (RFC 3323)."""
@@ -50,10 +53,16 @@ class Shown(Struct, frozen=True, gc=False):
     @property
     def address(self) -> str:
         """Name and URI as in a From or To."""
-        return _address(self.user, self.name, self.domain)
+        key = (self.user, self.name, self.domain)
+        found = _ADDRESSES.get(key)
+        if found is None:
+            if len(_ADDRESSES) >= _KEPT:
+                _ADDRESSES.clear()
+            found = _ADDRESSES[key] = f"{quoted(self.name)}<{self.uri}>"
+        return found
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=_KEPT)
 def _uri(user: str, domain: str) -> str:
     name, at, host = user.rpartition("@")
     if not at:
@@ -61,9 +70,7 @@ def _uri(user: str, domain: str) -> str:
     return f"sip:{escape_user(name)}@{host}" if name else f"sip:{host}"
 
 
-@lru_cache(maxsize=16384)
-def _address(user: str, name: str, domain: str) -> str:
-    return f"{quoted(name)}<{_uri(user, domain)}>"
+_ADDRESSES: Final[dict[tuple[str, str, str], str]] = {}
 
 
 def quoted(name: str) -> str:

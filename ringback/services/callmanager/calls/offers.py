@@ -39,7 +39,7 @@ class OfferFor:
         if is_best_effort(offer) and keying == "none":
             here = End("none", here.family)
         there = End("sdes" if keying == "sdes" else "dtls" if keying == "dtls" else "none", family)
-        if there == here and not self._relay_always:
+        if (there.keying, there.family) == (here.keying, here.family) and not self._relay_always:
             return (without_keys(offer) if keying == "none" and is_best_effort(offer) else offer), None
         kept = self._made.get((keying, family))
         if kept is None:

@@ -29,7 +29,6 @@ from ringback.net.sip.peers import StreamFlow
 from ringback.net.tls import client_context, server_context
 from ringback.protocols.oauth.known_keys import KnownKeys
 from ringback.protocols.sip.agent import Agent
-from ringback.protocols.sip.events import Event
 from ringback.protocols.sip.flows import Flow, Headers
 from ringback.protocols.sip.message import Request
 from ringback.protocols.sip.settings import AgentSettings
@@ -212,11 +211,12 @@ class CallService:
         await self._restore(now)
         self._node = SipNode(
             agent,
-            self._on_event,
+            control.handle,
             listen=self._listens(),
             client_context=self._client_context(),
             locator=self._locator,
             limits=self._limits,
+            after_turn=self._arm,
             shared=calls.edges,
         )
         await self._node.start()
@@ -267,15 +267,6 @@ class CallService:
 
     # --- events and time
 
-    def _on_event(self, event: Event, now: float) -> None:
-        control = self.control
-        if control is None:
-            return
-        try:
-            control.handle(event, now)
-        finally:
-            self._arm()
-
     def _arm(self) -> None:
         control = self.control
         deadline = control.core.timers.next_deadline() if control is not None else None
@@ -300,7 +291,8 @@ class CallService:
     def _flush(self) -> None:
         if self._node is not None:
             self._node.flush()
-        self._arm()
+        else:
+            self._arm()
 
     def _flow_closed(self, flow: Flow, now: float) -> None:
         if self.control is not None:
