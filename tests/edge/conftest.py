@@ -25,6 +25,7 @@ from ringback.services.callmanager.service import CallManager
 from ringback.services.callmanager.settings import (
     ApplicationUser,
     CallManagerSettings,
+    DeviceRecord,
     PasswordHashing,
     PersonRecord,
 )
@@ -142,6 +143,7 @@ async def start_edge(folder: Path, stack: AsyncExitStack, inward: Inward = Inwar
                 PersonRecord(user=user, password=word, remote_access=inward.remote_access.get(user, ""))
                 for user, word in PASSWORDS.items()
             ),
+            devices=(DeviceRecord("CSFBRAM", owner="bram"),),
             application_users=(
                 ApplicationUser(*_APPLICATION, frozenset({"token-keys", "credentials", "remote-access"})),
             ),

@@ -129,10 +129,13 @@ async def test_revocation_ends_what_stands_at_the_edge(edge: tuple[Edge, Path]) 
     ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     guests = world.inner.tenants[0].guests
     guests.enter("sip", "bram", lambda reason: ended.set_result(reason.id))
+    hung_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    guests.enter("sip", "", lambda reason: hung_up.set_result(reason.id), "CSFBRAM")  # all that a telephone says
     async with store_of(folder) as store:
         await SignInStore(store.engine).set_active("bram", False, 0.0)
     await asyncio.wait_for(gone, 10)
     assert await asyncio.wait_for(ended, 10) == "edge.access.deactivated"
+    assert await asyncio.wait_for(hung_up, 10) == "edge.access.deactivated"
     assert (await world.curl("--cookie", session, url=world.url(CONFIGURATION)))[0] == 401
     refusing = guests.refuses("sip", "bram")
     assert refusing is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from dataclasses import dataclass, field
 from typing import Final
 
 from ringback.protocols.xmpp.errors import SaslError, StanzaError
@@ -32,10 +33,22 @@ _MOST: Final = 8  # attempts that wait for an answer; a server bears fewer
 _NO_BINDING: Final = ChannelBindings({}, False)
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who somebody says they are: the localpart, or an access token; both empty where it can't be read."""
+
+    user: str = ""
+    token: str = field(default="", repr=False)
+
+
 class _Attempt:
     def __init__(self, exchange: Exchange | None) -> None:
         self.exchange = exchange
         self.token = ""
+
+    @property
+    def claim(self) -> Claim:
+        return Claim() if self.exchange is None else Claim(self.exchange.user, self.token)
 
     def take(self, data: bytes | None) -> None:
         if self.exchange is None:
@@ -49,8 +62,7 @@ class _Attempt:
 
 
 class StreamIdentity:
-    """Of one stream to ``domain``, from the end of STARTTLS on. ``user``: the localpart that signed in, empty until
-    then; or ``token``, where it was an access token that says who; both empty although ``done``: nobody can say."""
+    """Of one stream to ``domain``, from the end of STARTTLS on. ``claim`` is whose it is, once it is ``done``."""
 
     def __init__(self, domain: str) -> None:
         self._domain = domain
@@ -59,8 +71,7 @@ class StreamIdentity:
         self._claims = 0
         self._tail = b""
         self.done = False
-        self.user = ""
-        self.token = ""
+        self.claim = Claim()
 
     def from_client(self, data: bytes) -> None:
         """Octets of the client. What can't be read is the server's to refuse."""
@@ -70,19 +81,18 @@ class StreamIdentity:
             if isinstance(item, Element):
                 self._take(item)
 
-    def from_server(self, data: bytes) -> int:
-        """Octets of the server, until it says success: how many attempts failed in them."""
+    def from_server(self, data: bytes) -> list[Claim]:
+        """Octets of the server, until it says success: the attempts that failed in them."""
+        failures: list[Claim] = []
         if self.done:
-            return 0
-        seen, failures = self._tail + data, 0
+            return failures
+        seen = self._tail + data
         for found in _ANSWER.finditer(seen):
-            attempt = self._attempts.popleft() if self._attempts else None
+            claim = self._attempts.popleft().claim if self._attempts else Claim()
             if found[1] == b"success":
-                self.done = True
-                if attempt is not None and attempt.exchange is not None:
-                    self.user, self.token = attempt.exchange.user, attempt.token
+                self.done, self.claim = True, claim
                 return failures
-            failures += 1
+            failures.append(claim)
         self._tail = seen[-_LONGEST:]
         return failures
 

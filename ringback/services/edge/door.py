@@ -143,6 +143,20 @@ class Door:
         block = self._watch.kept_out(address)
         return None if block is None else _kept_out(block, self._clock())
 
+    def failed_stream(self, address: str, user: str, token: str) -> None:
+        """A presence service let somebody in neither as a user nor with a token, of which one was claimed."""
+        if not token:
+            self._watch.failed(address, fold(user))
+            return
+        try:
+            self._keys.check(token)
+        except (TokenExpiredError, TokenRevokedError):
+            self._watch.failed(address, fault=Fault.STALE)
+        except KeysUnavailableError:
+            return
+        except TokenError:
+            self._watch.failed(address, fault=Fault.TOKEN)
+
     def failed_inside(self, address: str) -> None:
         """A server inside did not let somebody in on a path that is open to everybody."""
         self._watch.failed(address)

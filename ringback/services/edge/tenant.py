@@ -52,7 +52,9 @@ class Tenant:
             {"get_edge_config": (True, self.own.configuration), "get_edge_sso": (False, self.own.sign_in)},
         )
         self.xmpp = (
-            None if settings.xmpp is None else XmppFront(settings.xmpp, public, watch, self.guests, self.door.user_of)
+            None
+            if settings.xmpp is None
+            else XmppFront(settings.xmpp, public, watch, self.guests, self.door.user_of, self.door.failed_stream)
         )
         self.sip = (
             None

@@ -40,7 +40,8 @@ _log = structlog.get_logger("ringback.edge.xmpp")
 
 class XmppFront:
     """Serves the connections of the listener ``xmpp``: those of one company. ``user_of`` tells whose an access token is
-    (folded user id; empty: nobody's)."""
+    (folded user id; empty: nobody's); ``failed`` is called with the address, the user and the token of who could not
+    sign in."""
 
     def __init__(
         self,
@@ -49,12 +50,14 @@ class XmppFront:
         watch: TenantWatch,
         guests: Guests,
         user_of: Callable[[str], str],
+        failed: Callable[[str, str, str], None],
     ) -> None:
         self._settings = settings
         self._public = public
         self._watch = watch
         self._guests = guests
         self._user_of = user_of
+        self._failed = failed
         self._before = StreamSettings(domain=settings.domain, mechanisms=(), negotiation_time=settings.before_tls)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -163,8 +166,8 @@ class XmppFront:
         """Outwards, counting failures until there is success. A server's own words come first in the stream and it
         escapes what others say, so they can't be forged."""
         while data := await reader.read(_PIECE):
-            for _ in range(failures := identity.from_server(data)):
-                self._watch.failed(address)
+            for claim in (failures := identity.from_server(data)):
+                self._failed(address, claim.user, claim.token)
             if identity.done:
                 await self._signed_in(address, identity, data, (reader, writer))
                 return
@@ -182,7 +185,8 @@ class XmppFront:
     ) -> None:
         """From the success on the stream is somebody's, as long as they may have it."""
         reader, writer = outwards
-        user = self._user_of(identity.token) if identity.token else fold(identity.user)
+        claim = identity.claim
+        user = self._user_of(claim.token) if claim.token else fold(claim.user)
         reason = self._guests.refuses("xmpp", user) if user else Reason.of("edge.access.nobody")
         if reason is not None:
             _log.info("edge.refused", service="xmpp", user=user, peer=address, why=reason.id)
