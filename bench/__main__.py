@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import bridge, edge, people, single_sign_on, sound, starts, targets, tokens, voicemail, workloads
+from bench import bridge, edge, edge_calls, people, single_sign_on, sound, starts, targets, tokens, voicemail, workloads
 from bench.media import workloads as media
 from bench.report import Result, machine, save, show
 from bench.session import Mechanism
@@ -179,6 +179,10 @@ def _edge(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> list
     return edge.results(folder / "edge", rounds, wanted, short=short)
 
 
+def _edge_calls(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> list[Result]:
+    return edge_calls.results(folder / "edge-calls", rounds, wanted, short=short)
+
+
 def _voicemail(folder: Path, rounds: int, wanted: Sequence[str], short: bool) -> list[Result]:
     return [] if wanted and "ringback" not in wanted else voicemail.results(folder / "voicemail", rounds, short=short)
 
@@ -193,6 +197,7 @@ _PARTS = (
     Part("engine: forwarded audio call, delay", _engine),
     Part("sound: codecs, play-out", _sound),
     Part("edge: requests, answers, messages, connections, fail-over", _edge),
+    Part("edge calls: relayed calls, each proxy", _edge_calls),
     Part("voicemail: recordings at once, messages listed, hang-up to badge", _voicemail),
 )
 

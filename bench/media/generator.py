@@ -7,7 +7,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pylibsrtp
@@ -63,8 +63,11 @@ class Phone:
                 self.received += 1
 
 
-def talk(phones: Sequence[Phone], pid: int, seconds: float, *, share: int, role: str, missing: float) -> Measured:
-    """All phones talk at once, evenly spread in time. A unit is a second of ``share`` phones.
+def talk(
+    phones: Sequence[Phone], processes: Mapping[str, int], seconds: float, *, share: int, missing: float
+) -> Measured:
+    """All phones talk at once, evenly spread in time, through processes by role. A unit is a second of ``share``
+    phones.
 
     Raises LostError where more than the share ``missing`` does not arrive.
     """
@@ -74,10 +77,11 @@ def talk(phones: Sequence[Phone], pid: int, seconds: float, *, share: int, role:
     _send(phones, packets, range(warm_up))
     for phone in phones:
         phone.received = 0
-    before, generator, began = cpu_seconds(pid), time.process_time(), time.perf_counter()
+    before = {role: cpu_seconds(pid) for role, pid in processes.items()}
+    generator, began = time.process_time(), time.perf_counter()
     _send(phones, packets, range(warm_up, count))
     elapsed = time.perf_counter() - began
-    cpu = cpu_seconds(pid) - before
+    cpu = {role: cpu_seconds(pid) - before[role] for role, pid in processes.items()}
     expected = len(phones) * (count - warm_up)
     end = time.monotonic() + _LATE
     while (received := _received(phones)) < expected and time.monotonic() < end:
@@ -85,7 +89,7 @@ def talk(phones: Sequence[Phone], pid: int, seconds: float, *, share: int, role:
     if received < expected * (1 - missing) - 2 * len(phones):
         raise LostError(f"{received} of {expected} packets arrived")
     units = round(len(phones) / share * seconds)
-    return Measured(units, {role: cpu}, elapsed, time.process_time() - generator)
+    return Measured(units, cpu, elapsed, time.process_time() - generator)
 
 
 def _received(phones: Sequence[Phone]) -> int:

@@ -26,7 +26,7 @@ from bench.workloads import Measured
 
 _SKIPPED = 0.1  # of the beats of a mixer, on a machine with more to do than it can: left out rather than made late
 _SKIPPED_SHORT = 0.6  # the same in a second beside other tests, where no figure counts
-_KEYS = (bytes(range(30)), bytes(range(30, 60)))  # what phones send with, what we send with
+KEYS = (bytes(range(30)), bytes(range(30, 60)))  # what phones send with, what we send with
 
 
 @contextlib.contextmanager
@@ -37,7 +37,7 @@ def ringback(groups: Sequence[Sequence[Phone]], what: str, codec: str) -> Iterat
         "what": what,
         "codec": codec,
         "phones": [[phone.port for phone in group] for group in groups],
-        "keys": [key.hex() for key in _KEYS] if secure else [],
+        "keys": [key.hex() for key in KEYS] if secure else [],
     }
     with subprocess.Popen(
         (sys.executable, "-m", "bench.media.server"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -66,13 +66,13 @@ class _Row:
 
 def _relayed(folder: Path, *, target: str, secure: bool, calls: int, seconds: float) -> Measured:
     payloads = [bytes([number]) * 160 for number in range(50)]
-    phones = [Phone(payloads, key=_KEYS[0] if secure else None) for _ in range(2 * calls)]
+    phones = [Phone(payloads, key=KEYS[0] if secure else None) for _ in range(2 * calls)]
     pairs = list(zip(phones[::2], phones[1::2], strict=True))
     started: AbstractContextManager[int] = (
         ringback(pairs, "relay", "PCMU") if target == "ringback" else rtpengine(folder, pairs)
     )
     with started as pid:
-        return talk(phones, pid, seconds, share=2, role="relay", missing=0.005)
+        return talk(phones, {"relay": pid}, seconds, share=2, missing=0.005)
 
 
 def _conference(folder: Path, *, target: str, codec: str, conferences: int, parties: int, seconds: float) -> Measured:
@@ -88,7 +88,7 @@ def _conference(folder: Path, *, target: str, codec: str, conferences: int, part
         ringback(rooms, "conference", codec) if target == "ringback" else janus(folder, rooms, codec)
     )
     with started as pid:
-        return talk(phones, pid, seconds, share=1, role="mixer", missing=_SKIPPED if seconds > 2 else _SKIPPED_SHORT)
+        return talk(phones, {"mixer": pid}, seconds, share=1, missing=_SKIPPED if seconds > 2 else _SKIPPED_SHORT)
 
 
 def _rows(*, short: bool) -> list[_Row]:

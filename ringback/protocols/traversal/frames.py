@@ -92,6 +92,20 @@ def read(data: bytes | bytearray | memoryview) -> Frame:
     return Frame(known, tag, number, _PARTS[part], (unpacked(address), port))
 
 
+Raw = tuple[int, int, int, int, bytes, bytes]
+"""Kind, part, port, number, tag and address of a head, as they stand there."""
+
+
+def raw(data: bytes | bytearray | memoryview) -> Raw:
+    """The fields of a head unchecked: the path of every packet. Raises struct.error where it is too short."""
+    return _HEAD.unpack_from(data)
+
+
+def raw_head(part: int, port: int, number: int, tag: bytes, address: bytes) -> bytes:
+    """The head of a frame of media from such fields."""
+    return _HEAD.pack(Kind.MEDIA, part, port, number, tag, address)
+
+
 @lru_cache(maxsize=4096)
 def packed(address: str) -> bytes:
     """16 octets for an IP address in text form. Raises ValueError."""

@@ -22,7 +22,7 @@ from ringback.media.transport.ports import Mark, PortPool, PortRange
 from ringback.media.transport.protection import Buffer
 from ringback.media.transport.sockets import Sockets
 from ringback.protocols.traversal import frames
-from ringback.protocols.traversal.frames import HEAD, TAG, Frame, FrameError, Kind
+from ringback.protocols.traversal.frames import HEAD, TAG, Frame, Kind
 from ringback.protocols.traversal.media_words import (
     CloseMedia,
     MediaFlow,
@@ -237,18 +237,14 @@ class Flow:
                 size = self._socket.recvmsg_into(self._into)[0]
             except OSError:
                 return
-            try:
-                frame = frames.read(self._head if size >= HEAD else b"")
-            except FrameError:
+            kind, part, port, number, tag, address = frames.raw(self._head)
+            if size < HEAD or tag != self.tag or part > 1:
                 self.dropped += 1
-                continue
-            if frame.tag != self.tag:
-                self.dropped += 1
-            elif frame.kind is Kind.MEDIA:
-                stream = self.streams.get(frame.number)
+            elif kind == Kind.MEDIA:
+                stream = self.streams.get(number)
                 if stream is not None:
-                    stream.inwards(frame, buffer, size - HEAD)
-            elif frame.kind is Kind.HEARD:
+                    stream.inwards(part, (address, port), buffer, size - HEAD)
+            elif kind == Kind.HEARD:
                 self._heard = asyncio.get_running_loop().time()
                 self.ready.set()
 

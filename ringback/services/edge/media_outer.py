@@ -21,7 +21,7 @@ from ringback.media.transport.errors import NoPortError
 from ringback.media.transport.ports import Mark, PortPool, PortRange, SocketPair
 from ringback.media.transport.sockets import Sockets
 from ringback.protocols.traversal import frames
-from ringback.protocols.traversal.frames import HEAD, LONGEST, FrameError, Kind, Peer
+from ringback.protocols.traversal.frames import HEAD, LONGEST, Kind
 from ringback.protocols.traversal.media_words import (
     CloseMedia,
     MediaFlow,
@@ -45,6 +45,10 @@ _AT_ONCE: Final = {"audio": 1, "video": 8}  # packets of a port that are read in
 _MARKS: Final = {"audio": Mark.AUDIO, "video": Mark.VIDEO}
 _RATES: Final[dict[MediaKind, tuple[float, float]]] = {"audio": (200.0, 200.0), "video": (1500.0, 500.0)}
 """Packets a second and at once, of one allocation."""
+
+Source = tuple[Any, ...]
+"""An address as a socket writes it."""
+_Peer = tuple[bytes, int]  # 16 octets of an address, as in a frame, and the port
 
 _log = structlog.get_logger("ringback.edge.media")
 
@@ -183,16 +187,14 @@ class OuterMedia:
                 return
             self._pass(allocation, part, size, source, now)
 
-    def _pass(self, allocation: _Allocation, part: int, size: int, source: tuple[Any, ...], now: float) -> None:
-        inner = allocation.inner
-        peer = (_plain(source[0]), source[1])
-        if inner.place is None or self._flow is None or not allocation.rate.admits(now):
+    def _pass(self, allocation: _Allocation, part: int, size: int, source: Source, now: float) -> None:
+        inner, flow = allocation.inner, self._flow
+        if inner.place is None or flow is None or not allocation.rate.admits(now):
             self.dropped += 1
             return
-        allocation.heard(part, peer, source, now)
         try:
-            self._view[:HEAD] = frames.head(Kind.MEDIA, part, allocation.number, inner.tag, peer)
-            self._flow.sendto(self._view[: HEAD + size], inner.place)
+            self._view[:HEAD] = allocation.heard(part, source, now)
+            flow.sendto(self._view[: HEAD + size], inner.place)
         except (OSError, ValueError):
             self.dropped += 1
 
@@ -205,28 +207,24 @@ class OuterMedia:
                 size, source = flow.recvfrom_into(self._view)
             except OSError:
                 return
-            try:
-                frame = frames.read(self._view[:size])
-            except FrameError:
+            kind, part, port, number, tag, address = frames.raw(self._view)
+            inner = self._by_tag.get(tag)
+            if inner is None or size < HEAD:
                 self.dropped += 1
-                continue
-            inner = self._by_tag.get(frame.tag)
-            if inner is None:
-                self.dropped += 1
-            elif frame.kind is Kind.MEDIA:
-                self._outwards(inner, frame, size, now)
-            elif frame.kind is Kind.HELLO:
+            elif kind == Kind.MEDIA:
+                self._outwards(inner, number, part, (address, port), size, now)
+            elif kind == Kind.HELLO:
                 inner.place = source[:2]
                 with contextlib.suppress(OSError):  # it greets again
                     flow.sendto(frames.write(frames.Frame(Kind.HEARD, inner.tag)), source)
 
-    def _outwards(self, inner: _Inner, frame: frames.Frame, size: int, now: float) -> None:
-        allocation = inner.pairs.get(frame.number)
-        target = None if allocation is None else allocation.lately(frame.part, frame.peer, now)
+    def _outwards(self, inner: _Inner, number: int, part: int, peer: _Peer, size: int, now: float) -> None:
+        allocation = inner.pairs.get(number)
+        target = None if allocation is None or part > 1 else allocation.lately(part, peer, now)
         if allocation is None or target is None:
             self.dropped += 1
             return
-        one = allocation.pair.rtcp if frame.part else allocation.pair.rtp
+        one = allocation.pair.rtcp if part else allocation.pair.rtp
         try:
             one.sendto(self._view[HEAD:size], target)
         except OSError:
@@ -253,11 +251,22 @@ class PacketRate:
         return True
 
 
-class _Allocation:
-    """A pair of ports, and who has sent to them: by part, the address to how the socket writes it and when it was
-    heard. ``_believed``: whom the inner proxy sent to last, who is pushed out by nobody."""
+class _Sender:
+    """Somebody who has sent to a port: how the socket writes the address, when it was heard, and the head of frames."""
 
-    __slots__ = ("_believed", "_heard", "_owner", "inner", "kind", "number", "pair", "rate")
+    __slots__ = ("at", "head", "source")
+
+    def __init__(self, source: Source, head: bytes, at: float) -> None:
+        self.source = source
+        self.head = head
+        self.at = at
+
+
+class _Allocation:
+    """A pair of ports, and who has sent to them, by part. ``_believed``: whom the inner proxy sent to last, who is
+    pushed out by nobody."""
+
+    __slots__ = ("_believed", "_heard", "_last", "_owner", "inner", "kind", "number", "pair", "rate")
 
     def __init__(self, owner: OuterMedia, inner: _Inner, number: int, kind: MediaKind, pair: SocketPair) -> None:
         self._owner = owner
@@ -265,29 +274,37 @@ class _Allocation:
         self.number = number
         self.kind: MediaKind = kind
         self.pair = pair
-        self._heard: tuple[dict[Peer, tuple[tuple[object, ...], float]], ...] = ({}, {})
-        self._believed: list[Peer | None] = [None, None]
+        self._heard: tuple[dict[_Peer, _Sender], ...] = ({}, {})
+        self._last: list[_Sender | None] = [None, None]
+        self._believed: list[_Peer | None] = [None, None]
         self.rate = PacketRate(*_RATES[kind])
 
     def reader(self, part: int, one: socket.socket) -> Callable[[float], None]:
         """What is called when one of the two has something to read."""
         return lambda now: self._owner.inwards(self, part, one, now)
 
-    def heard(self, part: int, peer: Peer, source: tuple[object, ...], now: float) -> None:
-        """Somebody sent to it."""
+    def heard(self, part: int, source: Source, now: float) -> bytes:
+        """Somebody sent to it; the head of the frame. Raises ValueError."""
+        last = self._last[part]
+        if last is not None and last.source == source:
+            last.at = now
+            return last.head
+        peer = (frames.packed(_plain(source[0])), source[1])
         known = self._heard[part]
         if peer not in known and len(known) >= _PEERS:
             others = [one for one in known if one != self._believed[part]]
-            del known[min(others, key=lambda one: known[one][1])]
-        known[peer] = (source, now)
+            del known[min(others, key=lambda one: known[one].at)]
+        head = frames.raw_head(part, peer[1], self.number, self.inner.tag, peer[0])
+        self._last[part] = known[peer] = _Sender(source, head, now)
+        return head
 
-    def lately(self, part: int, peer: Peer, now: float) -> tuple[object, ...] | None:
+    def lately(self, part: int, peer: _Peer, now: float) -> Source | None:
         """How the socket writes this address, where it has sent lately."""
         found = self._heard[part].get(peer)
-        if found is None or now - found[1] > LATELY:
+        if found is None or now - found.at > LATELY:
             return None
         self._believed[part] = peer
-        return found[0]
+        return found.source
 
 
 def _plain(host: str) -> str:

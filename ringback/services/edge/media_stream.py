@@ -12,7 +12,7 @@ from ringback.media.transport.protection import Buffer, Protection
 from ringback.protocols.edge.session_media import Pair, Terms
 from ringback.protocols.sdp.description import SdpError
 from ringback.protocols.traversal import frames
-from ringback.protocols.traversal.frames import Frame, Kind, Part
+from ringback.protocols.traversal.frames import Part
 from ringback.protocols.traversal.media_words import MediaKind
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Stream:
         self._mux = False
         self._latches = (Latch(), Latch())
         self._heads: list[bytes] = [b"", b""]
-        self._peers: list[frames.Peer] = [("", 0), ("", 0)]
+        self._peers: list[tuple[bytes, int]] = [(b"", 0), (b"", 0)]
 
     @property
     def secure(self) -> bool:
@@ -115,9 +115,9 @@ class Stream:
 
     # --- packets
 
-    def inwards(self, frame: Frame, buffer: Buffer, size: int) -> None:
-        """A packet of the world lies in the buffer."""
-        outer, part = self._outer, frame.part
+    def inwards(self, part: int, peer: tuple[bytes, int], buffer: Buffer, size: int) -> None:
+        """A packet of the world lies in the buffer; ``peer`` as it stands in the frame."""
+        outer = self._outer
         if outer is None or not self._agreed or size < _RTCP:
             return
         control = part == Part.RTCP or 192 <= buffer.octets[1] <= 223
@@ -125,8 +125,9 @@ class Stream:
         if not size:
             self.unauthentic += 1
             return
-        if frame.peer != self._peers[part]:
-            self._believe(part, frame.peer)
+        if peer != self._peers[part]:
+            self._peers[part] = peer
+            self._heads[part] = frames.raw_head(part, peer[1], self.number, self._flow.tag, peer[0])
         if self._inner is not None:
             size = self._inner.ours.protect_rtcp(buffer, size) if control else self._inner.ours.protect(buffer, size)
         elif self._secure:
@@ -138,10 +139,6 @@ class Stream:
             except OSError:
                 return
             self.inwards_count += 1
-
-    def _believe(self, part: int, peer: frames.Peer) -> None:
-        self._peers[part] = peer
-        self._heads[part] = frames.head(Kind.MEDIA, part, self.number, self._flow.tag, peer)
 
     def rtp_readable(self, now: float) -> None:
         """Something came from inside."""
