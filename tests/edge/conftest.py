@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
 DOMAIN, EDGE, CALL_MANAGER = "example.com", "edge.example.com", "cm1.example.com"
 OUTER, INNER, PRESENCE = "outer.example.com", "inner.example.com", "im.example.com"
+SECOND_INNER = "inner2.example.com"
 WORLD = "127.0.60.1"
 PASSWORDS = {"anita": "anita's password", "bram": "bram's pässword", "mallory": "mallory's password"}
 _APPLICATION = ("edge", "application pass phrase")
@@ -191,7 +192,7 @@ async def start_edge(folder: Path, stack: AsyncExitStack, inward: Inward = Inwar
             identity=authority.issue(OUTER, [OUTER], []),
             ca_file=authority.ca_file,
             link=HostPort("127.0.60.2", 0),
-            inner_names=frozenset({INNER}),
+            inner_names=frozenset({INNER, SECOND_INNER}),
             listeners=(("https", HostPort(WORLD, 0)), ("xmpp", HostPort(WORLD, 0))),
         )
     )

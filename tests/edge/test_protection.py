@@ -6,7 +6,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import stat
+import time
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,9 +29,11 @@ from ringback.rules.edge_protection import (
     weigh,
 )
 from ringback.services.edge.kept import Kept
+from ringback.services.edge.service import InnerProxy
+from ringback.services.edge.settings import InnerSettings
 from ringback.services.edge.sharing import LONGEST, Hello, Note, Seal, SharingError
 from ringback.services.edge.watch import Watch
-from tests.edge.conftest import PASSWORDS, start_edge
+from tests.edge.conftest import PASSWORDS, SECOND_INNER, Inward, start_edge
 
 OFFICE, HOME, STRANGER = "203.0.113.5", "198.51.100.7", "192.0.2.66"
 
@@ -250,3 +254,37 @@ def test_inner_proxies_tell_each_other_and_believe_nobody_else() -> None:
     assert isinstance(seal.read(seal.write(Hello())), Hello)
     assert seal.read(seal.write(Block("person", "bram", 5.0, 6, HOME))) == Block("person", "bram", 5.0, 6, HOME)
     assert seal.read(seal.write(LetIn(HOME, "bram", 5.0))) == LetIn(HOME, "bram", 5.0)
+
+
+@pytest.mark.asyncio
+@pytest.mark.peer
+async def test_a_second_inner_proxy_learns_who_is_kept_out_and_may_let_them_in(tmp_path: Path) -> None:
+    told: list[InnerSettings] = []
+
+    def further(settings: InnerSettings) -> InnerSettings:
+        told.append(replace(settings, shared_secret="of all inner proxies"))
+        return told[0]
+
+    async with AsyncExitStack() as stack:
+        edge = await start_edge(tmp_path, stack, Inward(further=further))
+        url, address = edge.url("get_edge_config"), "127.0.60.5"
+        for _ in range(6):
+            assert (await edge.curl("--user", "anita:guess", "--interface", address, url=url))[0] == 401
+        identity = edge.authority.issue(SECOND_INNER, [SECOND_INNER], [])
+        second = InnerProxy(replace(told[0], node=SECOND_INNER, identity=identity))
+        await second.start()
+        stack.push_async_callback(second.stop)
+
+        def both_say(count: int) -> bool:
+            return all(len(one.protection.blocks(time.time())) == count for one in (edge.inner, second))
+
+        async with asyncio.timeout(10):
+            while not both_say(2):  # noqa: ASYNC110  it comes over the link
+                await asyncio.sleep(0.02)
+        second.watch.unblock(address)
+        second.watch.unblock("anita")
+        async with asyncio.timeout(10):
+            while not both_say(0):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        right = f"anita:{PASSWORDS['anita']}"
+        assert (await edge.curl("--user", right, "--interface", address, url=url))[0] == 200
