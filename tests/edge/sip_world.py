@@ -161,8 +161,9 @@ async def start_sip_world(
     count: int = 4,
     inside: Inside = "best-effort",
     authentication: Literal["digest", "none"] = "digest",
+    before: Callable[[int], int] = lambda port: port,
 ) -> SipWorld:
-    """Start everything; the stack ends it."""
+    """Start everything; the stack ends it. ``before``: where the edge reaches the call manager's port."""
     authority = Authority(folder / "ca")
     manager = await start_manager(folder, authority, count, stack, authentication)
     outer = OuterProxy(
@@ -185,7 +186,7 @@ async def start_sip_world(
     sip = SipSettings(
         node=INNER,
         domains=frozenset({DOMAIN}),
-        managers=(SipManager(CALL_MANAGER, HostPort(HERE, port)),),
+        managers=(SipManager(CALL_MANAGER, HostPort(HERE, before(port))),),
         address=HERE,
         context=client_context(authority.ca_file, identity=identity),
         names=frozenset({"edge.example.com"}),
