@@ -34,7 +34,8 @@ _SENDING: Final = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"
 @dataclass(frozen=True, slots=True)
 class Reach:
     """Where a host is: its own ``address``, from which what it sends leaves, and the ``networks`` that it reaches
-    (None: all). It always reaches itself; 127.0.0.1 and ::1 are its inside, which only sockets bound there speak to."""
+    (None: all). It always reaches itself; where not all is reached, 127.0.0.1 and ::1 are its inside, which only
+    sockets bound there speak to."""
 
     address: str
     networks: tuple[IpNetwork, ...] | None = None
@@ -119,7 +120,8 @@ class Fence:
         if not (within or free or here == own):
             raise OSError(errno.EADDRNOTAVAIL, f"{here} was the address in another network")
         to_itself = there.is_unspecified or (there in _INSIDE and there != own)  # sent to "any", packets come back
-        if within != to_itself or not (within or self._reach.allows(there)):
+        # Where everything is reached, others of this computer may have 127.0.0.1 as theirs.
+        if self._reach.networks is not None and (within != to_itself or not (within or self._reach.allows(there))):
             raise _unreachable(to)
         if free and port == 0 and there.version == own.version:
             mapped = sender.family == socket.AF_INET6 and own.version == 4

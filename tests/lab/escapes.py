@@ -1,7 +1,7 @@
 """Every way in which a client of ours, or a library that it uses, speaks to an address: tried behind a fence.
 
-Run as ``python -m tests.lab.escapes OWN NETWORK MOVED_TO TCP UDP ADDRESS...`` it prints, as JSON, what
-each way came to for each address (``ok`` or the error), and how it went on after a move.
+Run as ``python -m tests.lab.escapes OWN NETWORK MOVED_TO AFTER TCP UDP ADDRESS...`` it prints, as JSON,
+what each way came to for each address (``ok`` or the error), and for AFTER once the host was moved.
 """
 
 from __future__ import annotations
@@ -219,7 +219,7 @@ def outcome(run: Callable[[], Awaitable[None] | None], loop: asyncio.AbstractEve
     return "ok"
 
 
-def main(own: str, network: str, moved_to: str, tcp_port: str, udp_port: str, *addresses: str) -> None:
+def main(own: str, network: str, moved_to: str, after: str, tcp_port: str, udp_port: str, *addresses: str) -> None:
     """Try everything, and print it."""
     global OWN  # noqa: PLW0603 - of this process
     OWN = own
@@ -236,7 +236,7 @@ def main(own: str, network: str, moved_to: str, tcp_port: str, udp_port: str, *a
     stays = socket.create_connection((addresses[0], ports[0]), SECONDS)
     report["cut"] = fence.change(Reach(moved_to))
     report["heard after the cut"] = stays.recv(1) == b""
-    report["moved"] = everything(addresses[1])
+    report["moved"] = everything(after)
     sys.stdout.write(json.dumps(report))
 
 
