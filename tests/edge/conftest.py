@@ -45,6 +45,7 @@ from ringback.services.names.service import NamesService
 from ringback.services.names.settings import NamesSettings, Record, Zone
 from ringback.services.presence.service import PresenceService
 from ringback.services.presence.settings import PresenceSettings
+from tests.support.services import ADMINISTRATOR
 
 if TYPE_CHECKING:
     from tests.edge.siege import Siege
@@ -147,6 +148,7 @@ async def start_edge(folder: Path, stack: AsyncExitStack, inward: Inward = Inwar
             devices=(DeviceRecord("CSFBRAM", owner="bram"),),
             application_users=(
                 ApplicationUser(*_APPLICATION, frozenset({"token-keys", "credentials", "remote-access"})),
+                ADMINISTRATOR,
             ),
             sign_in=SignInSettings(b"k" * 32, access_seconds=inward.access_seconds, poll_seconds=0.2),
             hashing=PasswordHashing(time_cost=1, memory=1024, parallelism=1, scram_iterations=4096),
