@@ -22,6 +22,7 @@ import ipaddress
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, Literal
 
 from ringback.rules.reasons import Reason
@@ -311,6 +312,7 @@ class Protection:
         return block
 
 
+@lru_cache(maxsize=4096)
 def household_of(address: str) -> str:
     """Who counts as one: an IPv4 address, or the /64 of an IPv6 one, which is one household's. Raises ValueError."""
     parsed = ipaddress.ip_address(address.partition("%")[0])

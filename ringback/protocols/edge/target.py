@@ -11,6 +11,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 import idna
@@ -38,6 +39,11 @@ class Target:
     @classmethod
     def parse(cls, segment: str) -> Target:
         """Read the first part of a path, as it stands there. Raises TargetError."""
+        return _remembered(segment)
+
+    @classmethod
+    def _parse(cls, segment: str) -> Target:
+        """Raises TargetError."""
         if not segment or len(segment) > _LONGEST or not _LETTERS.match(segment):
             raise TargetError("the path does not begin with a target in base64url")
         try:
@@ -74,6 +80,12 @@ class Target:
     @staticmethod
     def _encoded(text: str) -> str:
         return base64.urlsafe_b64encode(text.encode("ascii")).rstrip(b"=").decode("ascii")
+
+
+@lru_cache(maxsize=1024)
+def _remembered(segment: str) -> Target:
+    """Clients ask for the same few servers again and again, and reading strictly takes its time. Raises TargetError."""
+    return Target._parse(segment)
 
 
 def _ascii(name: str) -> str:
