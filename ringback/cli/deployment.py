@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -90,6 +91,7 @@ def _run(
     browser: bool,
 ) -> None:
     set_up_log(log)
+    _bear_many_connections()
     with _folder(data) as folder:
         try:
             composition = compose(deployment, folder, base=source.parent, only=only, web_token=token)
@@ -100,6 +102,13 @@ def _run(
             fail(str(error))
         except KeyboardInterrupt:
             raise typer.Exit(0) from None
+
+
+def _bear_many_connections() -> None:
+    """Each takes a descriptor, and a process has 1,024 of them on most systems unless it asks for those it may have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # some systems have a limit of their own below that
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _until_told(
