@@ -145,10 +145,10 @@ class XmppFront:
         inner: tuple[asyncio.StreamReader, asyncio.StreamWriter],
     ) -> None:
         """Both directions, until one of them ends."""
-        identity = StreamIdentity(self._settings.domain)
+        identity, turn = StreamIdentity(self._settings.domain), asyncio.Event()
         pumps = (
-            asyncio.create_task(_inwards(identity, outer[0], inner[1]), name="XMPP inwards"),
-            asyncio.create_task(self._outwards(address, identity, inner[0], outer[1]), name="XMPP outwards"),
+            asyncio.create_task(_inwards(identity, turn, outer[0], inner[1]), name="XMPP inwards"),
+            asyncio.create_task(self._outwards(address, identity, turn, (inner[0], outer[1])), name="XMPP outwards"),
         )
         try:
             done, _ = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -161,16 +161,22 @@ class XmppFront:
             await _close(inner[1])
 
     async def _outwards(
-        self, address: str, identity: StreamIdentity, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        address: str,
+        identity: StreamIdentity,
+        turn: asyncio.Event,
+        outwards: tuple[asyncio.StreamReader, asyncio.StreamWriter],
     ) -> None:
         """Outwards, counting failures until there is success. A server's own words come first in the stream and it
-        escapes what others say, so they can't be forged."""
+        escapes what others say, so they can't be forged. ``turn`` is set when it is the client's turn again."""
+        reader, writer = outwards
         while data := await reader.read(_PIECE):
             for claim in (failures := identity.from_server(data)):
                 self._failed(address, claim.user, claim.token)
             if identity.done:
-                await self._signed_in(address, identity, data, (reader, writer))
+                await self._signed_in(address, identity, data, turn, outwards)
                 return
+            turn.set()
             writer.write(data)
             await writer.drain()
             if failures and self._watch.kept_out(address) is not None:
@@ -181,6 +187,7 @@ class XmppFront:
         address: str,
         identity: StreamIdentity,
         success: bytes,
+        turn: asyncio.Event,
         outwards: tuple[asyncio.StreamReader, asyncio.StreamWriter],
     ) -> None:
         """From the success on the stream is somebody's, as long as they may have it."""
@@ -202,6 +209,8 @@ class XmppFront:
                 pump.cancel()
 
         leave = self._guests.enter("xmpp", user, end)
+        identity.served = True
+        turn.set()
         last = success
         try:
             writer.write(success)
@@ -219,13 +228,25 @@ class XmppFront:
             leave()
 
 
-async def _inwards(identity: StreamIdentity, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while not identity.done and (data := await reader.read(_PIECE)):
+async def _inwards(
+    identity: StreamIdentity, turn: asyncio.Event, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Inwards, turn by turn until the client has signed in, and is to be served."""
+    while True:
+        while passed := identity.to_server():
+            turn.clear()
+            writer.write(passed)
+            await writer.drain()
+        if identity.served:
+            break
+        if identity.waits:
+            await turn.wait()
+            continue
+        data = await reader.read(_PIECE)
+        if not data:
+            return
         identity.from_client(data)
-        writer.write(data)
-        await writer.drain()
-    if identity.done:
-        await _pump(reader, writer)
+    await _pump(reader, writer)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
