@@ -8,13 +8,19 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from ringback.cli.main import make_app
 from ringback.client import Me
+from ringback.client.calling.errors import CallError
 from ringback.client.calling.script import Talk, registered
 from ringback.client.engine.engine import Engine
 from ringback.client.engine.settings import EngineSettings
 from ringback.rules.addresses import HostPort
+from ringback.rules.catalogue import render
 from tests.softphone.conftest import PASSWORD, SECONDS, calls, heard, person, tone, until
-from tests.support.lab import RunningLab
+from tests.support.lab import RunningLab, built_in
 
 ADDRESSES = {"inside": frozenset({"10.1.2.3"}), "outside": frozenset({"192.168.1.7"})}
 
@@ -37,17 +43,14 @@ class Network:
 
 @contextlib.asynccontextmanager
 async def traveller(network: Network, user: str, data: Path) -> AsyncIterator[Me]:
-    """Somebody who is signed in wherever they are, with a softphone that is registered."""
+    """Somebody who is signed in wherever they are."""
     settings = EngineSettings(
         data=data, name_server=network.name_server, ca_file=network.lab.ca_file, cloud_url="", use_keyring=False,
         addresses=network.addresses, addresses_every=0.02,
     )  # fmt: skip
     async with Engine(settings) as engine:
         await engine.sign_in(f"{user}@example.com", PASSWORD)
-        me = Me(engine)
-        await me.settled()
-        await registered(engine)
-        yield me
+        yield Me(engine)
 
 
 async def connected(caller: Me, called: Me, number: str, folder: Path) -> tuple[Talk, Talk]:
@@ -76,6 +79,7 @@ def heard_both(folder: Path) -> None:
 
 async def test_calls_through_the_edge(lab: RunningLab, tmp_path: Path) -> None:
     async with traveller(Network(lab), "anita", tmp_path / "anita") as anita, person(lab, "bruno") as bruno:
+        await registered(anita.engine)
         phone = anita.engine.signed_in().calling.phone
         assert phone.secure
         assert phone.text is not None
@@ -104,6 +108,26 @@ async def test_calls_through_the_edge(lab: RunningLab, tmp_path: Path) -> None:
         await into.over(SECONDS)
         heard_both(tmp_path)
         assert not calls(anita)
+
+
+async def test_where_only_messages_are_allowed_calls_say_so(lab: RunningLab, tmp_path: Path) -> None:
+    file = tmp_path / "example.toml"
+    file.write_text(built_in())
+    words = ["people", "remote-access", str(file), "julia", "messaging", "--data", str(lab.data)]
+    done = await asyncio.to_thread(CliRunner().invoke, make_app("people"), words)
+    assert done.exit_code == 0, done.output
+    async with traveller(Network(lab), "julia", tmp_path / "julia") as julia:
+        session = julia.engine.signed_in()
+        await until(julia, lambda: session.calling.phone.state == "refused")
+        why = session.calling.phone.text
+        assert why is not None
+        assert render(why).startswith("Your company allows messages and presence from outside")
+        assert [row.reason for row in julia.engine.place.now.missing if row.id == "calls"] == [why]
+        with pytest.raises(CallError) as refused:
+            await session.calling.desk.start("2002")
+        assert refused.value.reason == why
+        await session.say("bruno@example.com", "from-julia", "I can write, though")
+        await until(julia, session.up.is_set)
 
 
 async def test_a_call_walks_out_of_the_office_and_back(lab: RunningLab, tmp_path: Path) -> None:

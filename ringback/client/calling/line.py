@@ -45,6 +45,7 @@ from ringback.rules.reasons import Reason
 
 _MODEL = "503"  # Client Services Framework
 _NO_SERVER = {False: "calls.phone.no_server", True: "calls.phone.no_calls_outside"}
+_EDGE_REASON = "Ringback-Reason"
 _DESTROY = 'SIP;cause=200;text="cisco-alarm:111 Name={device} Last=Application-Requested-Destroy"'
 _SUMMARY = "message-summary"
 MOVE_SECONDS = 30.0  # for registering again from another network
@@ -62,7 +63,8 @@ class LineSettings:
     ``token``: gives the access token of now, for call managers that ask for one (empty: there is none);
     ``second_look``: told of certificates that end a connection; ``refused``: told when no call manager lets us in;
     ``route``: says whether call managers are reached through an edge, ``edge_context`` what TLS to it is opened with;
-    ``barred``: why the edge gives this person no calls, where it said so."""
+    ``barred``: why the edge gives this person no calls, where it said so; it is told the id of the reason where that
+    came by SIP."""
 
     names: NameClient
     context: Callable[[], ssl.SSLContext]
@@ -72,7 +74,7 @@ class LineSettings:
     refused: Callable[[], None] = lambda: None
     route: EdgeRoute = field(default_factory=EdgeRoute)
     edge_context: Callable[[EdgeWay], ssl.SSLContext] | None = None
-    barred: Callable[[], Reason | None] = lambda: None
+    barred: Callable[[str], Reason | None] = lambda _: None
 
 
 class Line:
@@ -171,6 +173,12 @@ class Line:
         """Whether another way to the call managers counts now than the one that we are registered by."""
         return self._settings.route.now is not self._way
 
+    @property
+    def why_not(self) -> Reason:
+        """Why nobody can be called now."""
+        refused_why = self._card.now.text if self._card.now.state == "refused" else None
+        return refused_why or Reason.of("calls.refused.not_registered")
+
     def now(self) -> float:
         """The clock of the SIP core, for an action: what it wants to send leaves at the end of this turn."""
         if self._node is None:
@@ -233,7 +241,7 @@ class Line:
         """Begin a registration by the way that counts now."""
         way, timers, route = self._way, self._config.timers, self.route
         if not registrars:
-            why = self._settings.barred() if way is not None else None
+            why = self._settings.barred("") if way is not None else None
             self._card.state("refused", why or Reason.of(_NO_SERVER[way is not None], device=self.device))
             return
         if way is not None and self._settings.edge_context is not None:
@@ -386,6 +394,7 @@ class Line:
         elsewhere = registration.state == "refused" and _is_elsewhere(registration.last_response)
         if registration.state == "refused" and not elsewhere:
             self._settings.refused()
+            reasons = (*self._barred(registration.last_response), *reasons)
         if elsewhere:
             reasons = (Reason.of("calls.phone.elsewhere", device=self.device), *reasons)
         if registration.state == "registered":
@@ -396,6 +405,12 @@ class Line:
             reasons = (Reason.of(why, **values), *reasons)
             self._watch_messages(registration.flow)
         self._card.state(registration.state, *reasons, server=self.server, secure=secure, retry_in=retry)
+
+    def _barred(self, response: Response | None) -> tuple[Reason, ...]:
+        """Why the edge itself refused us, where it says that it did."""
+        said = response.get(_EDGE_REASON) if response is not None and self.edge else None
+        why = self._settings.barred(said) if said else None
+        return (why,) if why is not None else ()
 
     def _watch_messages(self, flow: Flow | None) -> None:
         """Let this server tell how many messages wait (RFC 3842); again wherever we register anew."""

@@ -8,6 +8,7 @@ from ringback.client.calling.media import CallMedia
 from ringback.protocols.sip.agent import Agent
 from ringback.protocols.sip.flows import Flow
 from ringback.protocols.sip.uri import Uri
+from ringback.rules.reasons import Reason
 
 
 class PhoneLine(Protocol):
@@ -44,6 +45,10 @@ class PhoneLine(Protocol):
     @property
     def route(self) -> tuple[str, ...]:
         """What requests outside of a dialog carry as Route."""
+
+    @property
+    def why_not(self) -> Reason:
+        """Why nobody can be called now, where we are not registered."""
 
     def now(self) -> float:
         """The clock of the SIP core."""

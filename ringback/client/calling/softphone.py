@@ -65,7 +65,7 @@ class Softphone:
         line = self._line
         flow = line.flow
         if flow is None:
-            raise refused("calls.refused.not_registered")
+            raise CallError(line.why_not)
         if len(self._book.live()) >= MAX_CALLS:
             raise refused("calls.refused.too_many", limit=MAX_CALLS)
         call = LiveCall("out", party, self._book.changed, line.media())

@@ -98,8 +98,12 @@ class Moves(EngineBase):
             lambda way: self.judge.context(way.expected(way.edge)), self._why_no_calls,
         )  # fmt: skip
 
-    def _why_no_calls(self) -> Reason | None:
-        """Why the edge gives this person no calls, where it said so."""
+    def _why_no_calls(self, said: str) -> Reason | None:
+        """Why the edge gives this person no calls, where it said so: in its configuration, or just now by SIP."""
+        way = self.route.now
+        if said.startswith("edge.access.messaging") and way is not None and way.access != "messaging":
+            way.access = "messaging"  # the policy changed since the configuration was read
+            self._tell_place()
         return next((row.reason for row in self.place.now.missing if row.id == "calls"), None)
 
     async def _look_at_phone_server(
