@@ -27,11 +27,12 @@ _CALLS = {
     "kamailio": {
         *("registrations", "basic calls", "call set-up, 50 a second", "call set-up beside 1,000 OPTIONS a second"),
     },
-    "rtpengine": {"relayed calls, RTP", "relayed calls, SRTP"},
+    "rtpengine": {"relayed calls, RTP", "relayed calls, SRTP", "calls through the edge: a relay alone"},
     "janus": {"conference, all talk, opus", "conference, all talk, PCMU"},
 }
 _CALLS_OURS = {
     *("engine, forwarded audio call", "engine's delay, page to phone", "engine's delay, phone to page"),
+    *("calls through the edge, outer proxy", "calls through the edge, inner proxy"),
     *("encode opus at 48 kHz", "decode PCMU at 8 kHz", "play-out delay, clean", "play-out delay, jitter 20 ms"),
 }
 
@@ -61,8 +62,9 @@ def test_calls_are_measured_beside_those_of_others(tmp_path: Path) -> None:
         folder.mkdir()
         return _run(folder, "--workloads", name)
 
-    with ThreadPoolExecutor(4) as side_by_side:  # they wait for most of their time
-        results = [row for rows in side_by_side.map(part, ("signalling", "media", "engine", "sound")) for row in rows]
+    parts = ("signalling", "media", "engine", "sound", "edge calls")
+    with ThreadPoolExecutor(len(parts)) as side_by_side:  # they wait for most of their time
+        results = [row for rows in side_by_side.map(part, parts) for row in rows]
     found = {(row["workload"], row["target"]) for row in results}
     for peer, workloads in _CALLS.items():
         assert {name for name, target in found if target == peer} == workloads
