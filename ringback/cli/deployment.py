@@ -25,6 +25,7 @@ from ringback.lab.loopback import moved
 from ringback.lab.runner import StartError
 from ringback.lab.state import DataFolder
 
+_MOST_DESCRIPTORS = 2**18
 BUILT_IN = Path(__file__).parent.parent / "lab" / "example.toml"
 
 DataOption = Annotated[
@@ -107,8 +108,9 @@ def _run(
 def _bear_many_connections() -> None:
     """Each takes a descriptor, and a process has 1,024 of them on most systems unless it asks for those it may have."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = most if 0 <= most < _MOST_DESCRIPTORS else _MOST_DESCRIPTORS
     with contextlib.suppress(OSError, ValueError):  # some systems have a limit of their own below that
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 async def _until_told(
