@@ -83,10 +83,22 @@ def cloud_domain(domain: str) -> Fault:
     return _fault("cloud-domain", "cloud", domain=domain)
 
 
+_EDGE_KINDS = {
+    "edge.access.none": "policy",
+    "edge.access.none_on": "policy",
+    "edge.access.messaging": "policy",
+    "edge.access.messaging_on": "policy",
+    "edge.access.revoked": "signed_out",
+    "edge.access.deactivated": "signed_out",
+    "edge.access.unknown": "not_ready",
+    "edge.sign_in.blocked": "blocked",
+}
+
+
 def edge_closed(domain: str, edge: str, reason: Reason) -> Fault:
     """This computer is outside the company's network, and the edge lets it through no further: ``reason``."""
     area, _, word = reason.id.rpartition(".")
-    kind = word if area == "edge.problem" else ("policy" if area == "edge.access" else "other")
+    kind = word if area == "edge.problem" else _EDGE_KINDS.get(reason.id, "other")
     values = {"domain": domain, "edge": edge}
     return Fault(
         f"edge-{kind.replace('_', '-')}",

@@ -14,17 +14,22 @@ import pytest
 import pytest_asyncio
 from yarl import URL
 
+from ringback.client.discovery import DiscoverySettings
 from ringback.client.edge import EdgeProblemError, EdgeRoute, EdgeWay
 from ringback.client.edge.asking import EdgePasswordError, EdgeStopError, ask_sign_in, open_way
+from ringback.client.edge.keeping import EdgeKeeper
 from ringback.client.identity.authorization import Authorization
 from ringback.client.identity.credentials import Credentials
 from ringback.client.identity.https import Answer, Https, HttpsError
 from ringback.client.identity.keeper import Over, Renewed, TokenKeeper
-from ringback.client.trust import TrustJudge, TrustSettings
+from ringback.client.messaging.happenings import Account
+from ringback.client.messaging.stream import Attempt, Stream
+from ringback.client.trust import Expected, Purpose, TrustJudge, TrustSettings
 from ringback.net.names import NameClient
 from ringback.net.tls import server_context
+from ringback.planning.doctor import DoctorReport, DoctorSettings, run_doctor
 from ringback.rules import faults
-from ringback.rules.addresses import HostPort, UserAddress
+from ringback.rules.addresses import HostPort, Jid, UserAddress
 from ringback.rules.catalogue import render
 from ringback.rules.edge_paths import Allowed
 from ringback.rules.services_outside import OutsideEvidence, missing_outside
@@ -73,7 +78,11 @@ class World:
 async def a_world(folder: Path, inward: Inward) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         edge = await start_edge(folder, stack, inward)
-        records = (Record("edge", "A", (WORLD,)), Record("dead", "A", (WORLD,)))
+        found = (f"0 1 {edge.port} {EDGE}.", "1 1 9 dead.example.com.")
+        records = (
+            *(Record(name, "A", (WORLD,)) for name in ("edge", "dead")),
+            Record("_collab-edge._tls", "SRV", found),
+        )
         server = NamesService(NamesSettings("ns", "127.0.0.1", 0, (Zone(DOMAIN, records),)))
         await server.start()
         stack.push_async_callback(server.stop)
@@ -184,6 +193,24 @@ async def test_a_session_that_the_edge_forgot_is_renewed_once_for_all(world: Wor
         assert way.session != "x" * 64
 
 
+async def test_a_session_is_renewed_before_it_ends(world: World) -> None:
+    now, opened = [time.time()], asyncio.Event()
+    way = world.way()
+    async with world.https(lambda: now[0]) as https:
+        keeper = EdgeKeeper(
+            world.route, https, Credentials("anita", PASSWORDS["anita"]),
+            lambda _: opened.set(), lambda _, __: None, clock=lambda: now[0],
+        )  # fmt: skip
+        async with renewed(keeper.run()):
+            await asyncio.wait_for(opened.wait(), 10)
+            first = way.session
+            now[0] += 7 * 3600.0
+            opened.clear()
+            keeper.hurry()
+            await asyncio.wait_for(opened.wait(), 10)
+        assert len({first, way.session, ""}) == 3
+
+
 # --- refusals
 
 
@@ -215,6 +242,15 @@ async def test_a_policy_is_told_in_the_words_of_the_company(world: World) -> Non
             await open_way(world.way(), https, Credentials("mallory", PASSWORDS["mallory"]))
         assert problem.value.reason.id == "edge.access.none"
         assert faults.edge_closed(DOMAIN, EDGE, problem.value.reason).id == "edge-policy"
+    account = Account(Jid("mallory", DOMAIN), Credentials("mallory", PASSWORDS["mallory"]))
+    stream = Stream(account, lambda _: None)
+    expected = Expected(Purpose.XMPP, EDGE, DOMAIN, "xmpp-client")
+    tls = world.judge.context(expected)
+    attempt = Attempt(WORLD, world.edge.port_of("xmpp"), DOMAIN, tls, False, "", PASSWORDS["mallory"])
+    end = await stream.open(attempt, 10.0) or await stream.ended(10.0)
+    await stream.close()
+    assert end is not None
+    assert (end.reason.id, end.final) == ("edge.access.none", False)
 
 
 async def test_what_the_edge_refused_is_not_shown_again(world: World) -> None:
@@ -245,6 +281,28 @@ async def test_a_block_is_told_with_its_minutes_and_waited_for(tmp_path: Path) -
             await open_way(way, https, Credentials("anita", PASSWORDS["anita"]))
         assert again.value.reason == problem.value.reason
         assert sum(world.seen.values()) == seen
+
+
+# --- the doctor
+
+
+async def test_the_doctor_looks_at_every_edge_and_through_the_living_one(world: World) -> None:
+    settings = DoctorSettings(DiscoverySettings(cloud_url=""))
+
+    async def examine(password: str) -> DoctorReport:
+        ca_file = world.edge.authority.ca_file
+        return await run_doctor(ANITA, world.names.nameserver, ca_file, settings=settings, password=password)
+
+    report = await examine(PASSWORDS["anita"])
+    assert report.discovery.fault is None
+    # A record names an edge that is dead, and this edge names a port for messages at which nobody listens.
+    assert sorted(fault.id for fault in report.faults) == ["edge-unreachable", "service-unreachable"]
+    assert "dead.example.com" in render(report.faults[0].why)
+    said = {entry.text.id: entry for entry in report.entries}
+    assert said["trace.asked.home"].answer == CALL_MANAGER
+    assert "outside.self_care" in [reason.id for reason in said["trace.decided.missing-outside"].reasons]
+    assert all(render(entry.text) and all(map(render, entry.reasons)) for entry in report.entries)
+    assert "wrong-password" in [fault.id for fault in (await examine("not that")).faults]
 
 
 # --- tokens

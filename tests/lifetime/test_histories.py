@@ -82,6 +82,7 @@ ACTIONS = st.one_of(
     st.tuples(st.just("back"), st.floats(0, 100_000)),
     st.tuples(st.just("answer"), st.floats(1, 90_000)),
     st.tuples(st.just("fail"), st.floats(0, 4000)),
+    st.tuples(st.just("give up"), st.just(0.0)),
     st.tuples(st.just("end"), st.just(0.0)),
     st.tuples(st.just("refuse"), st.just(0.0)),
     st.tuples(st.just("want"), st.just(0.0)),
@@ -111,6 +112,7 @@ class Story:
             "back": lambda: self.move(-value),
             "answer": lambda: keeper.refreshed(number, f"access {now}", value, now, refresh=turned),
             "fail": lambda: keeper.failed(number, WHY, now, wait=value),
+            "give up": lambda: keeper.given_up(number, now),
             "end": lambda: keeper.ended(number, End.REVOKED),
             "refuse": lambda: keeper.refused(keeper.access(now) or "", now),
             "want": lambda: keeper.want(now),
@@ -159,3 +161,20 @@ def test_any_order_of_events(actions: list[tuple[str, float]], pick: float, watc
     for kind, value in actions:
         story.act(kind, value)
         story.look()
+
+
+def test_a_refresh_that_nobody_waits_for_is_due_again() -> None:
+    """A session ended in the middle of one, and another goes on with the same sign-in."""
+    story = Story(TokenKeeper(lambda: 0.0))
+    story.sign_in(100.0)
+    story.move(90.0)
+    first = story.keeper.handle_timer(story.now)
+    assert first is not None
+    assert story.keeper.handle_timer(story.now) is None
+    story.keeper.given_up(first.number, story.now)
+    second = story.keeper.handle_timer(story.now)
+    assert second is not None
+    story.keeper.refreshed(first.number, "late", 100.0, story.now)  # the answer of the first counts for nothing
+    assert story.keeper.state is State.REFRESHING
+    story.keeper.refreshed(second.number, "next", 100.0, story.now)
+    assert story.keeper.access(story.now) == "next"

@@ -56,6 +56,8 @@ from ringback.rules.remote_access import Location
 from ringback.rules.sign_in import Method
 from ringback.rules.trace import Kind, Outcome
 
+LOCATE_SECONDS = 1.5  # for the question where one is, while what is kept is shown already
+
 log = structlog.get_logger(__name__)
 
 
@@ -138,7 +140,11 @@ class Arriving(Moves):
         if self._manual.mode == "manual":
             return kept
         domain = voice_domain(self._manual) or plan.voice_domain or address.domain
-        found = await locate(flow.names, domain)
+        try:
+            async with asyncio.timeout(LOCATE_SECONDS):
+                found = await locate(flow.names, domain)
+        except TimeoutError:
+            return kept
         where = found.location.location
         if where is Location.UNKNOWN:
             return kept
@@ -149,6 +155,7 @@ class Arriving(Moves):
         if where is Location.INSIDE:
             return None
         if kept is not None and set(found.edges) <= set(kept.edges):
+            kept.reasons = found.location.reasons
             return kept
         return EdgeWay(domain, found.edges, found.location.reasons)
 

@@ -188,6 +188,9 @@ class Credentials:
     async def _carry_out(self, server: Authorization, keeper: TokenKeeper, refresh: Refresh) -> None:
         try:
             answer = await server.refresh(refresh.token)
+        except asyncio.CancelledError:
+            keeper.given_up(refresh.number, self._clock())
+            raise
         except GrantRefusedError as error:
             log.info("identity.not_renewed", error=error.error)
             keeper.ended(refresh.number, end_of(error, keeper.tokens, self._clock()))

@@ -238,6 +238,11 @@ class TokenKeeper:
         self._state, self._due, self._trouble = State.WAITING, now + seconds, reason
         self._events.append(Waiting(seconds, reason))
 
+    def given_up(self, number: int, now: float) -> None:
+        """Nobody waits for the answer to a refresh any more: it is due again as soon as somebody carries it out."""
+        if number == self._number and self._state is State.REFRESHING:
+            self._state, self._due = State.FRESH, now
+
     def ended(self, number: int, end: End) -> None:
         """The server does not renew this sign-in any more."""
         if number == self._number and self._state is State.REFRESHING:

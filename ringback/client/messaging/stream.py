@@ -26,6 +26,7 @@ from slixmpp.xmlstream import StanzaBase
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
+from ringback.client.edge.problems import reason_in
 from ringback.client.messaging import bearer
 from ringback.client.messaging.errors import RequestFailedError
 from ringback.client.messaging.happenings import Account, Acked, Arrived, Incoming, Resumed, Started
@@ -46,6 +47,8 @@ _PASSWORDS = frozenset(
     }
 )
 CLIENT_PORT = 5222
+EDGE_ERROR = "urn:ringback:edge:0"
+_ENDED = ("edge.access.revoked", "edge.access.deactivated")
 _CLOSE_SECONDS = 2.0
 _HOSTNAME_MISMATCH = 62  # X509_V_ERR_HOSTNAME_MISMATCH
 _ADDRESS_MISMATCH = 64  # X509_V_ERR_IP_ADDRESS_MISMATCH
@@ -408,6 +411,10 @@ class Stream(ClientXMPP):
 
     def _stream_failed(self, error: StanzaBase) -> None:
         condition = str(error["condition"])
+        if (told := _told_by_edge(error)) is not None:
+            # Whether a sign-in still stands, is asked at once; what a policy forbids may be allowed again later.
+            self._note(StreamEnd(told, signed_out=told.id in _ENDED))
+            return
         # RFC 6120 section 4.9.3.3: another client took our place; taking it back would make the two fight.
         final = condition == "conflict"
         if condition == "not-authorized":
@@ -436,6 +443,12 @@ class Stream(ClientXMPP):
             return
         if end is not None and self._over is not None and not self._over.done():
             self._over.set_result(end)
+
+
+def _told_by_edge(error: StanzaBase) -> Reason | None:
+    """The reason of an edge of this project, which ends streams with it."""
+    found = error.xml.find(f"{{{EDGE_ERROR}}}reason")
+    return None if found is None else reason_in(found.get("id", ""), found.get("values", ""))
 
 
 def _words(error: object) -> str:
