@@ -18,7 +18,7 @@ from ringback.cli.check import fail, read_file
 from ringback.deployment import Deployment, ports
 from ringback.deployment.authority import Authority
 from ringback.deployment.certificate_files import CertificateFileError, CertificateFiles, Held, KeyKind
-from ringback.deployment.certificate_plan import Need, need_of, needs
+from ringback.deployment.certificate_plan import Need, edge_need, need_of, needs
 from ringback.planning.certificates import ServedCertificate, served
 
 certificates = typer.Typer(
@@ -167,7 +167,9 @@ def _served_rows(deployment: Deployment, shown: tuple[ServedCertificate, ...]) -
     for one in shown:
         problems = list(one.problems)
         if one.read is not None:
-            problems += [f"lacks {name}" for name in need_of(deployment, by_name[one.node]).missing(one.read.names)]
+            node = by_name[one.node]
+            public = edge_need(deployment) if "edge-outer" in node.roles else None
+            problems += [f"lacks {name}" for name in (public or need_of(deployment, node)).missing(one.read.names)]
         held = Held("installed", one.node, Path(), one.read)
         rows.append(_row(f"{one.node}:{one.port}", f"shown by {one.service}", held, problems))
     return sorted(rows, key=lambda row: row["until"] or "")

@@ -9,6 +9,8 @@ from ringback.deployment.model import Deployment, Node
 from ringback.rules.certificates import PresentedNames
 
 _WITHOUT_TLS = frozenset({"names", "web"})
+EDGE_PUBLIC = "edge-public"
+"""The stem of the certificate that people outside see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +48,38 @@ def need_of(deployment: Deployment, node: Node) -> Need:
     return Need(node.name, (node.name,), roles, tuple(names), (node.address,), domains, tuple(_service_names(domains)))
 
 
+def edge_names(deployment: Deployment) -> tuple[str, ...]:
+    """The names by which people outside come to a deployment's edge: those of the outer proxies and ``[edge] names``,
+    and the domain, which clients look for in the certificate."""
+    outers = deployment.nodes("edge-outer")
+    known = (name for node in outers for name in (node.name, *node.aliases))
+    return tuple(dict.fromkeys((*known, *deployment.edge.names, deployment.domain)))
+
+
+def edge_need(deployment: Deployment) -> Need | None:
+    """What people outside see at the edge; None where a deployment has none. The outer proxies only pass it on: the
+    inner ones show it."""
+    outers = deployment.nodes("edge-outer")
+    if not outers and not deployment.edge.names:
+        return None
+    services = tuple(f"{service}.{deployment.domain}" for service in ("_collab-edge", "_xmpp-client"))
+    nodes = tuple(node.name for node in outers)
+    return Need(EDGE_PUBLIC, nodes, ("edge",), edge_names(deployment), (), (deployment.domain,), services)
+
+
 def needs(deployment: Deployment, *, multi_server: bool = False) -> tuple[Need, ...]:
-    """The certificates of all nodes that speak TLS; with ``multi_server`` one for all call managers of a cluster, one
-    for all presence nodes (the guide's multi-server SAN), and one for each further node."""
+    """The certificates of all nodes that speak TLS, and what people outside see; with ``multi_server`` one for all call
+    managers of a cluster, one for all presence nodes (the guide's multi-server SAN), and one for each further node."""
     single = [need_of(deployment, node) for node in deployment.node if set(node.roles) - _WITHOUT_TLS]
+    public = edge_need(deployment)
+    outside = () if public is None else (public,)
     if not multi_server:
-        return tuple(single)
+        return (*single, *outside)
     groups: dict[str, list[Need]] = {}
     for need in single:
         node = next(node for node in deployment.node if node.name == need.stem)
         groups.setdefault(_group(node), []).append(need)
-    return tuple(_joined(stem, members) for stem, members in groups.items())
+    return (*(_joined(stem, members) for stem, members in groups.items()), *outside)
 
 
 def _group(node: Node) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from ringback.deployment import Deployment, Node
+from ringback.deployment.authority import Authority
+from ringback.deployment.certificate_plan import EDGE_PUBLIC, edge_names, edge_need
 from ringback.net.names import NameClient, NameResolver
 from ringback.net.tls import Identity, client_context
 from ringback.protocols.ccmcip import PATH as CCMCIP_PATH
@@ -34,8 +37,6 @@ from ringback.services.edge.settings import (
 
 APPLICATION: Final = "edge-service"
 """The application user as which the edge fetches the keys of tokens from the call managers."""
-PUBLIC: Final = "edge-public"
-"""The stem of the files of the certificate that clients outside see."""
 _READ: Final = frozenset({"GET", "HEAD"})
 _ALL: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 _RECORDING: Final = 32 * 1024 * 1024
@@ -43,11 +44,13 @@ _RECORDING: Final = 32 * 1024 * 1024
 _SIGN_IN: Final = (PROBE_PATH, AUTHORIZE_PATH, TOKEN_PATH, REVOKE_PATH, "/ssosp/saml")
 
 
-def public_names(deployment: Deployment) -> tuple[str, ...]:
-    """What the certificate for clients outside must hold: the outer proxies' names and the domain of the records."""
-    outers = deployment.nodes("edge-outer")
-    known = (name for node in outers for name in (node.name, *node.aliases))
-    return tuple(dict.fromkeys((*known, *deployment.edge.names, deployment.domain)))
+def public_identity(deployment: Deployment, authority: Authority) -> Identity:
+    """The certificate that people outside see."""
+    need = edge_need(deployment)
+    if need is None:
+        return authority.issue(EDGE_PUBLIC, edge_names(deployment))
+    identity = authority.issue(need.stem, need.dns, need.addresses, xmpp=need.xmpp, services=need.services)
+    return replace(identity, mode=deployment.security.tls)
 
 
 def outer_settings(deployment: Deployment, node: Node, *, identity: Identity, ca_file: Path) -> OuterSettings:
@@ -143,7 +146,7 @@ def _sip(deployment: Deployment, node: Node, identity: Identity, ca_file: Path) 
         ),
         address=node.address,
         context=client_context(ca_file, mode=identity.mode, identity=identity),
-        names=frozenset(public_names(deployment)),
+        names=frozenset(edge_names(deployment)),
         ports=deployment.edge.inner_media_ports,
         media=deployment.edge.inner_media,
     )
@@ -173,7 +176,7 @@ def _allowed(deployment: Deployment) -> Iterator[Allowed]:
     for node in deployment.nodes("presence"):
         yield Allowed("https", HostPort(node.name, node.ports.login), frozenset({"POST"}), LOGIN_PATHS)
     for node in deployment.nodes("voicemail"):
-        yield Allowed("https", HostPort(node.name, node.ports.vmrest), _ALL, ("/vmrest",), largest=_RECORDING)
+        yield Allowed("https", HostPort(node.name, node.ports.vmrest), _ALL, ("/vmrest",), largest=_RECORDING, accounts=True)
         notify = HostPort(node.name, node.ports.notify_tls)
         yield Allowed("https", notify, _READ | {"POST"}, ("/vmevents",), sockets=True)
     for row in deployment.edge.allow:
@@ -181,4 +184,4 @@ def _allowed(deployment: Deployment) -> Iterator[Allowed]:
         server = HostPort(row.host, row.port)
         free = paths if row.open else ()
         largest = row.largest_kib * 1024
-        yield Allowed(row.scheme, server, frozenset(row.methods), paths, free, row.sockets, largest)
+        yield Allowed(row.scheme, server, frozenset(row.methods), paths, free, row.sockets, largest, row.accounts)

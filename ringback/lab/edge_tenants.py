@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ringback.deployment import Deployment, DeploymentError, Node, Problem, load
 from ringback.deployment.authority import Authority
+from ringback.deployment.certificate_plan import edge_names
 from ringback.lab import edge
 from ringback.lab.state import DataFolder
 from ringback.rules.addresses import HostPort
@@ -22,7 +23,7 @@ def tenants(host: Deployment, node: Node, base: Path) -> tuple[TenantSettings, .
     """The companies that an inner proxy serves beside its own. ``base``: the folder of the deployment file. Raises
     DeploymentError, OSError."""
     found: list[TenantSettings] = []
-    taken = set(edge.public_names(host))
+    taken = set(edge_names(host))
     for row in host.edge.tenant:
         tenant = _tenant(host, node, load(base / row.file), DataFolder(base / row.data))
         if both := sorted(taken & tenant.names):
@@ -34,7 +35,7 @@ def tenants(host: Deployment, node: Node, base: Path) -> tuple[TenantSettings, .
 
 
 def _tenant(host: Deployment, node: Node, theirs: Deployment, folder: DataFolder) -> TenantSettings:
-    names = edge.public_names(theirs)
+    names = edge_names(theirs)
     authority = Authority(folder.certificates)
     identity = replace(authority.issue(f"edge-{node.name}", [node.name]), mode=theirs.security.tls)
     servers = [one for one in theirs.nodes("names") if one.view == "inside"]
@@ -42,7 +43,7 @@ def _tenant(host: Deployment, node: Node, theirs: Deployment, folder: DataFolder
         theirs,
         node,
         identity=identity,
-        public=replace(authority.issue(edge.PUBLIC, names), mode=theirs.security.tls),
+        public=edge.public_identity(theirs, authority),
         ca_file=authority.ca_file,
         name_server=HostPort(servers[0].address, servers[0].ports.dns) if servers else None,
         password=folder.secret(edge.APPLICATION),

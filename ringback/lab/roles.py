@@ -215,13 +215,12 @@ class Context:
     def edge_inner(self, node: Node) -> Service:
         """An inner edge proxy."""
         server = self.name_servers.get(node.view)
-        public = self._authority.issue(edge.PUBLIC, edge.public_names(self.deployment), ())
         return InnerProxy(
             edge.inner_settings(
                 self.deployment,
                 node,
                 identity=self._identity(node),
-                public=replace(public, mode=self.deployment.security.tls),
+                public=edge.public_identity(self.deployment, self._authority),
                 ca_file=self._authority.ca_file,
                 name_server=HostPort.parse(server) if server else None,
                 password=self._folder.secret(edge.APPLICATION),

@@ -17,6 +17,7 @@ _PORTS: dict[str, tuple[str, ...]] = {
     "presence": ("xmpp_tls", "login"),
     "voicemail": ("vmrest", "notify_tls"),
     "messenger": ("cas",),
+    "edge-outer": ("https", "sip_tls"),
 }
 _AT_ONCE = 32
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from ringback.cli.main import make_app
 from ringback.deployment import DeploymentError, load
+from ringback.deployment.certificate_plan import needs
 from ringback.lab.edge_tenants import tenants
 from ringback.protocols.edge import EdgeConfiguration, Target
 from ringback.rules.addresses import HostPort
@@ -106,6 +107,10 @@ def test_another_company_of_a_file_is_served_as_that_file_says(tmp_path: Path) -
     host = load(file)
     (found,) = tenants(host, host.nodes("edge-inner")[0], tmp_path)
     assert found.realm == "globex.example"
+    wanted = {need.stem: need.dns for need in needs(host)}
+    assert wanted["edge-public"] == ("edge.example.com", "example.com")
+    wanted = {need.stem: need.dns for need in needs(load(tmp_path / "globex.toml"), multi_server=True)}
+    assert wanted["edge-public"] == ("edge.globex.example", "globex.example")
     assert found.names == {"edge.globex.example", "globex.example"}
     assert found.https.domains == {"globex.example"}
     assert all(row.server.host.endswith(".globex.example") for row in found.https.allowed)
