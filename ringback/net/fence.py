@@ -1,4 +1,5 @@
-"""What this process can reach of the network, held by the interpreter itself: as a firewall before it would.
+"""What this process can reach of the network, and what reaches it: held by the interpreter and by filters of its
+sockets, as a firewall before it would.
 
 An audit hook (PEP 578) sees each address before any connection or datagram leaves for it, whichever thread, library or
 event loop of Python asks, and can't be taken away again. It holds programs that mean well to a rehearsed network; it is
@@ -9,13 +10,16 @@ process with a fence has none of them.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import ipaddress
 import os
 import socket
+import struct
 import sys
 import threading
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -29,6 +33,11 @@ _INSIDE: Final = (ipaddress.IPv4Address("127.0.0.1"), ipaddress.IPv6Address("::1
 _PROGRAMS: Final = frozenset({"subprocess.Popen", "os.exec", "os.posix_spawn", "os.system", "os.fork", "os.forkpty"})
 _QUESTIONS: Final = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"})
 _SENDING: Final = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
+# Programs of sockets (classic BPF, socket(7)): take the source address, compare it with networks, keep or drop.
+_ATTACH_FILTER: Final = 26  # SO_ATTACH_FILTER
+_LOAD, _AND, _EQUAL, _RETURN = 0x20, 0x54, 0x15, 0x06
+_SOURCE: Final = 0xFFF00000 + 12  # SKF_NET_OFF, and the place of the address in the header of IPv4
+_KEEP, _DROP = 0xFFFFFFFF, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,7 @@ class Fence:
         self._reach = reach
         self._installed = False
         self._connected: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._bound: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._lock = threading.RLock()
 
     @property
@@ -79,8 +89,13 @@ class Fence:
         many were cut."""
         with self._lock:
             self._reach = reach
-            connected = list(self._connected)
+            connected, bound = list(self._connected), list(self._bound)
             self._connected.clear()
+            self._bound.clear()
+        for one in bound:  # nothing comes to an address that is gone
+            with contextlib.suppress(OSError):
+                if _numeric(one.getsockname()[0]) not in _INSIDE:
+                    _filter(one, [(_RETURN, 0, 0, _DROP)])
         cut = 0
         for one in connected:
             with contextlib.suppress(OSError):  # closed, or broken, meanwhile
@@ -102,10 +117,35 @@ class Fence:
     def _look(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in _SENDING:
             self._sends(event, arguments[0], arguments[1])
+        elif event == "socket.bind":
+            self._binds(arguments[0], arguments[1])
         elif event in _QUESTIONS:
             _asks(arguments[0])
         elif event in _PROGRAMS:
             raise PermissionError(errno.EPERM, "A host that is held to a network starts no other programs")
+
+    def _binds(self, one: socket.socket, to: object) -> None:
+        """Datagrams of IPv4 come from what is reached only; connections begin here, and were looked at."""
+        if one.family != socket.AF_INET or one.type != socket.SOCK_DGRAM or not isinstance(to, tuple):
+            return
+        with self._lock:
+            self._bound.add(one)
+        networks = self._reach.networks
+        if networks is None:
+            return
+        here = _numeric(to[0])
+        inside = here in _INSIDE and here != self._reach.own
+        own = ipaddress.ip_network(str(here if inside else self._reach.own))
+        program = []
+        for network in (own, *(() if inside else networks)):
+            if network.version == 4:
+                program += [
+                    (_LOAD, 0, 0, _SOURCE),
+                    (_AND, 0, 0, int(network.netmask)),
+                    (_EQUAL, 0, 1, int(network.network_address)),
+                    (_RETURN, 0, 0, _KEEP),
+                ]
+        _filter(one, [*program, (_RETURN, 0, 0, _DROP)])
 
     def _sends(self, event: str, sender: socket.socket, to: object) -> None:
         if to is None or sender.family in _HARMLESS:  # a connected socket: its connection was looked at
@@ -129,6 +169,12 @@ class Fence:
         if event == "socket.connect":
             with self._lock:
                 self._connected.add(sender)
+
+
+def _filter(one: socket.socket, program: Sequence[tuple[int, int, int, int]]) -> None:
+    """Have the kernel ask this program about what comes to a socket. Raises OSError."""
+    words = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in program))
+    one.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(words)))
 
 
 def _asks(host: object) -> None:

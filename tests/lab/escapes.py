@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -31,6 +32,7 @@ from ringback.net.names import NameClient
 from ringback.rules.addresses import HostPort
 
 SECONDS = 3.0
+LISTENING = 0.3
 WORD = b"escaped"
 
 
@@ -219,6 +221,17 @@ def outcome(run: Callable[[], Awaitable[None] | None], loop: asyncio.AbstractEve
     return "ok"
 
 
+def arrivals(one: socket.socket) -> list[str]:
+    """Who sends to a socket, of those who do all the while."""
+    came: set[bytes] = set()
+    end = time.monotonic() + LISTENING
+    one.settimeout(LISTENING)
+    while time.monotonic() < end:
+        with suppress(TimeoutError):
+            came.add(one.recv(100))
+    return sorted(word.decode() for word in came)
+
+
 def main(own: str, network: str, moved_to: str, after: str, tcp_port: str, udp_port: str, *addresses: str) -> None:
     """Try everything, and print it."""
     global OWN  # noqa: PLW0603 - of this process
@@ -232,10 +245,17 @@ def main(own: str, network: str, moved_to: str, after: str, tcp_port: str, udp_p
         return {way.__name__: outcome(lambda way=way: way(to, *ports), loop) for way in WAYS}  # type: ignore[misc]
 
     report: dict[str, object] = {address: everything(address) for address in addresses}
+    awaiting = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    awaiting.bind((own, ports[1]))
+    page = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    page.bind(("127.0.0.1", ports[1]))
+    report["came"] = [arrivals(awaiting), arrivals(page)]
     report["others"] = {other.__name__: outcome(other, loop) for other in OTHERS}
     stays = socket.create_connection((addresses[0], ports[0]), SECONDS)
     report["cut"] = fence.change(Reach(moved_to))
     report["heard after the cut"] = stays.recv(1) == b""
+    arrivals(awaiting)  # what had come before
+    report["came after"] = [arrivals(awaiting), arrivals(page)]
     report["moved"] = everything(after)
     sys.stdout.write(json.dumps(report))
 

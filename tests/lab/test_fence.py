@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tests.support.lab import loopback_range
@@ -74,28 +74,40 @@ def listening(loopback: str) -> Iterator[tuple[Listener, Listener, Listener]]:
         one.close()
 
 
+@contextmanager
+def sending(own: str, port: int, **froms: str) -> Iterator[None]:
+    """Datagrams to a host, and to the inside of this computer, from these addresses, all the while."""
+    over = threading.Event()
+
+    def send() -> None:
+        with ExitStack() as stack:
+            senders = {}
+            for name, address in froms.items():
+                senders[name] = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                senders[name].bind((address, 0))
+            while not over.wait(0.02):
+                for name, sender in senders.items():
+                    for to in (own, "127.0.0.1"):
+                        with suppress(ConnectionRefusedError):  # nobody listens yet
+                            sender.sendto(name.encode(), (to, port))
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    yield
+    over.set()
+    thread.join(10)
+
+
 def test_nothing_passes_the_fence_and_what_may_pass_comes_from_the_host_itself() -> None:
     with loopback_range() as loopback:
         own, outside, inside = f"{loopback}.20.100", f"{loopback}.20.40", f"{loopback}.10.10"
-        moved = f"{loopback}.10.100"
+        moved, after = f"{loopback}.10.100", f"{loopback}.10.11"
         with listening(loopback) as (outer, office, later):
-            words = (
-                own,
-                f"{loopback}.20.0/24",
-                moved,
-                f"{loopback}.10.11",
-                str(outer.tcp_port),
-                str(outer.udp_port),
-                outside,
-                inside,
-            )
-            ended = subprocess.run(
-                (sys.executable, "-m", "tests.lab.escapes", *words),
-                cwd=ROOT,
-                capture_output=True,
-                timeout=60,
-                check=True,
-            )
+            ports = str(outer.tcp_port), str(outer.udp_port)
+            words = (own, f"{loopback}.20.0/24", moved, after, *ports, outside, inside)
+            with sending(own, outer.udp_port, outer=f"{loopback}.20.41", office=f"{loopback}.10.12", page="127.0.0.1"):
+                program = (sys.executable, "-m", "tests.lab.escapes", *words)
+                ended = subprocess.run(program, cwd=ROOT, capture_output=True, timeout=60, check=True)
         report = json.loads(ended.stdout)
 
     never = {"datagram_from_inside", "pictures"}  # their sockets are bound to other addresses than the host's
@@ -105,8 +117,10 @@ def test_nothing_passes_the_fence_and_what_may_pass_comes_from_the_host_itself()
     assert {peer for _, peer in outer.came} == {own}
     assert {kind for kind, _ in outer.came} == {"tcp", "udp"}
     assert office.came == []
+    assert report["came"] == [["outer"], ["page"]], "a packet of elsewhere came through"
 
     assert (report["cut"], report["heard after the cut"]) == (1, True)
+    assert report["came after"] == [[], ["page"]], "something comes to an address that is gone"
     left = {way for way, result in report["moved"].items() if result != "ok"}
     assert left == {"pictures", "datagrams"}, report["moved"]  # those want the address of before
     assert {peer for _, peer in later.came} == {moved, "127.0.0.1"}
