@@ -19,7 +19,8 @@ class EdgeAllowed(Entity, frozen=True, kw_only=True):
     """A server inside that the edge leads to, beside those of the deployment: for photos, updates or pages.
 
     ``paths``: only at or below them; ``methods``: read only, unless said otherwise; ``open``: also for people who have
-    yet to sign in; ``sockets``: WebSockets too; ``largest_kib``: KiB of a request's body.
+    yet to sign in; ``sockets``: WebSockets too; ``largest_kib``: KiB of a request's body;
+    ``accounts``: people may have accounts there that only that server knows.
     """
 
     host: str
@@ -30,6 +31,7 @@ class EdgeAllowed(Entity, frozen=True, kw_only=True):
     open: bool = False
     sockets: bool = False
     largest_kib: int = 1024
+    accounts: bool = False
 
 
 class EdgeTenant(Entity, frozen=True, kw_only=True):

@@ -176,7 +176,8 @@ def _allowed(deployment: Deployment) -> Iterator[Allowed]:
     for node in deployment.nodes("presence"):
         yield Allowed("https", HostPort(node.name, node.ports.login), frozenset({"POST"}), LOGIN_PATHS)
     for node in deployment.nodes("voicemail"):
-        yield Allowed("https", HostPort(node.name, node.ports.vmrest), _ALL, ("/vmrest",), largest=_RECORDING, accounts=True)
+        messages = HostPort(node.name, node.ports.vmrest)
+        yield Allowed("https", messages, _ALL, ("/vmrest",), largest=_RECORDING, accounts=True)
         notify = HostPort(node.name, node.ports.notify_tls)
         yield Allowed("https", notify, _READ | {"POST"}, ("/vmevents",), sockets=True)
     for row in deployment.edge.allow:

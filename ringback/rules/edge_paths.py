@@ -43,6 +43,9 @@ class Allowed:
     """Whether WebSockets may pass."""
     largest: int = LARGEST
     """Octets of a request's body."""
+    accounts: bool = False
+    """Whether people may have accounts there that only that server knows: whoever shows a session of the edge passes
+    with whatever password is meant for that server."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -25,6 +26,7 @@ from ringback.client.identity.keeper import Over, Renewed, TokenKeeper
 from ringback.client.messaging.happenings import Account
 from ringback.client.messaging.stream import Attempt, Stream
 from ringback.client.trust import Expected, Purpose, TrustJudge, TrustSettings
+from ringback.deployment.authority import Authority
 from ringback.net.names import NameClient
 from ringback.net.tls import server_context
 from ringback.planning.doctor import DoctorReport, DoctorSettings, run_doctor
@@ -40,7 +42,7 @@ from tests.edge.conftest import CALL_MANAGER, DOMAIN, EDGE, PASSWORDS, WORLD, Ed
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ANITA = UserAddress.parse(f"anita@{DOMAIN}")
-GONE = HostPort("gone.example.com", 8443)
+GONE, MAIL = HostPort("gone.example.com", 8443), "mail.example.com"
 
 
 @dataclass
@@ -51,6 +53,7 @@ class World:
     names: NameClient
     judge: TrustJudge
     route: EdgeRoute = field(default_factory=EdgeRoute)
+    mail: HostPort = GONE
 
     def way(self, domain: str = DOMAIN, *edges: HostPort, by_hand: bool = False) -> EdgeWay:
         """A way through the edge, or through these in their order."""
@@ -94,10 +97,33 @@ async def a_world(folder: Path, inward: Inward) -> AsyncIterator[World]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    rows, records = (Allowed("https", GONE, frozenset({"GET"})),), (Record("gone", "A", ("127.0.0.1",)),)
+    folder = tmp_path_factory.mktemp("way")
+    identity = Authority(folder / "ca").issue(MAIL, [MAIL], [])
+    own = await asyncio.start_server(_own_accounts, "127.0.0.1", 0, ssl=server_context(identity))
+    place = HostPort(MAIL, own.sockets[0].getsockname()[1])
+    rows = (
+        Allowed("https", GONE, frozenset({"GET"})),
+        Allowed("https", place, frozenset({"GET"}), ("/own",), accounts=True),
+        Allowed("https", place, frozenset({"GET"}), ("/all",)),
+    )
+    records = tuple(Record(name, "A", ("127.0.0.1",)) for name in ("gone", "mail"))
     inward = Inward(rows, records, access_seconds=2, remote_access={"bram": "messaging", "mallory": "none"})
-    async with a_world(tmp_path_factory.mktemp("way"), inward) as found:
-        yield found
+    try:
+        async with a_world(folder, inward) as found:
+            found.mail = place
+            yield found
+    finally:
+        own.close()
+
+
+async def _own_accounts(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A server inside with accounts that only it knows."""
+    with suppress(OSError, asyncio.IncompleteReadError):
+        head = await reader.readuntil(b"\r\n\r\n")
+        word = b"200 OK" if base64.b64encode(b"box:own word") in head else b"401 Unauthorized"
+        writer.write(b"HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % word)
+        await writer.drain()
+    writer.close()
 
 
 def a_closed_port() -> int:
@@ -209,6 +235,24 @@ async def test_a_session_is_renewed_before_it_ends(world: World) -> None:
             keeper.hurry()
             await asyncio.wait_for(opened.wait(), 10)
         assert len({first, way.session, ""}) == 3
+
+
+async def test_an_account_that_only_a_server_inside_knows_passes_with_the_session(world: World) -> None:
+    way = world.way()
+    before = dict(world.seen)
+    async with world.https() as https:
+        await open_way(way, https, Credentials("anita", PASSWORDS["anita"]))
+
+        async def ask(path: str, word: str) -> Answer:
+            proof = base64.b64encode(f"box:{word}".encode()).decode()
+            return await https.request("GET", URL(f"https://{world.mail}{path}"), {"Authorization": f"Basic {proof}"})
+
+        assert ((await ask("/own", "own word")).status, world.seen) == (200, before)
+        wrong = await ask("/own", "guess")
+        assert (wrong.status, wrong.of_edge) == (401, False)
+        assert sum(world.seen.values()) == sum(before.values()) + 1
+        refused = await ask("/all", "own word")  # elsewhere a password is that of the call manager
+        assert (refused.status, refused.of_edge) == (401, True)
 
 
 # --- refusals

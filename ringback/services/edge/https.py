@@ -166,7 +166,9 @@ class HttpsFront:
         body = Body(request.content, found.row.largest, self._settings.limits) if request.body_exists else None
         answer = await self._pass(request, url, segment, guest.session, body)
         tried = request.method == "POST" or hdrs.AUTHORIZATION in request.headers
-        if found.open and tried and answer.status in (401, 403):  # a page for signing in: nobody else counts for it
+        accounts = found.row.accounts and answer.status == 401
+        # At a page for signing in, or with an account of that server, nobody else counts what failed.
+        if tried and (accounts or (found.open and answer.status in (401, 403))):
             self._door.failed_inside(_address(request))
         return answer
 
@@ -191,7 +193,7 @@ class HttpsFront:
             return _turned_away(blocked)
         if found.open and not request.headers.get(hdrs.AUTHORIZATION):
             return Guest("")
-        guest = await self._admit(request)
+        guest = await self._admit(request, accounts=found.row is not None and found.row.accounts)
         if isinstance(guest, TurnedAway):
             if found.open and guest.status == 401:  # such as the Basic of a token request, which is a client's
                 return Guest("")
@@ -202,9 +204,16 @@ class HttpsFront:
             return _too_many(seconds)
         return guest
 
-    async def _admit(self, request: web.BaseRequest) -> TurnedAway | Guest:
+    async def _admit(self, request: web.BaseRequest, *, accounts: bool = False) -> TurnedAway | Guest:
+        """Who asks. ``accounts``: a password may be meant for an account of the server inside, and then says nothing
+        here; the session does."""
         cookie = session_of(request.headers.items(), COOKIE)
-        return await self._door.admit(request.headers.get(hdrs.AUTHORIZATION, ""), cookie, _address(request))
+        shown, address = request.headers.get(hdrs.AUTHORIZATION, ""), _address(request)
+        if accounts and cookie and shown.lower().startswith("basic "):
+            known = await self._door.admit("", cookie, address)
+            if isinstance(known, Guest) or known.status != 401:
+                return known
+        return await self._door.admit(shown, cookie, address)
 
     async def _pass(
         self, request: web.BaseRequest, url: URL, segment: str, session: str, body: Body | None
