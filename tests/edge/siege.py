@@ -8,7 +8,6 @@ import base64
 import contextlib
 import logging
 import re
-import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -96,7 +95,7 @@ class Pages:
         self.seen.append(Seen(request.method, request.raw_path, tuple(request.headers.items()), body))
         answer = web.Response(text="reached\n")
         if request.path.endswith("/large"):
-            answer = web.Response(body=b"x" * 8_000_000)
+            answer = web.Response(body=b"x" * 12_000_000)
         if "to" in request.query:
             answer = web.Response(status=302, headers={"Location": request.query["to"]})
         if "cookie" in request.query:
@@ -384,9 +383,3 @@ async def besieged(folder: Path, change: Callable[[Inward], Inward] = lambda one
         await siege.begin(stack)
         await siege.anita_works()
         yield siege
-
-
-def opened(connection: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> socket.socket:
-    """The socket below a connection."""
-    found: socket.socket = connection[1].get_extra_info("socket")
-    return found

@@ -63,6 +63,11 @@ class InnerProxy:
         """Who is kept out, and why."""
         return self.watch.protection
 
+    @property
+    def connections(self) -> int:
+        """How many connections of the world are served now."""
+        return 0 if self._links is None else sum(one.open for one in self._links.figures().values())
+
     async def start(self) -> None:
         """As ``net.service.Service``. Raises also ssl.SSLError."""
         async with AsyncExitStack() as stack:
