@@ -26,7 +26,6 @@ DATAGRAM_LIMIT: Final = 65_535  # bytes
 HEADER_LIMIT: Final = 500  # header lines in one message
 
 _BLANK: Final = " \t"
-_BLANKS: Final = frozenset(_BLANK)
 _COPIED: Final = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route", "Timestamp")  # sections 8.2.6 and 12.1.1
 _MANDATORY: Final = _COPIED[:5]  # section 8.1.1; Max-Forwards is old software's omission
 _SINGLE: Final = frozenset(("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type", "Expires"))
@@ -301,8 +300,10 @@ def _read_lines(lines: list[str]) -> Request | Response:
             except MalformedMessage as error:
                 broken = broken or error
                 continue
-        if value[:1] in _BLANKS or value[-1:] in _BLANKS:
-            value = value.strip(_BLANK)
+        if value:
+            first, last = value[0], value[-1]
+            if first == " " or last == " " or first == "\t" or last == "\t":
+                value = value.strip(_BLANK)
         headers[name] = f"{headers[name]}\n{value}" if name in headers else value
     if broken is not None:
         broken.message = message

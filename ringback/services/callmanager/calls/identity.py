@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
-from msgspec import Struct
-
 from ringback.protocols.sip.uri import escape_user
 
 ANONYMOUS: Final = "Anonymous"
@@ -33,17 +31,31 @@ _DIVERSION: Final = {
 }
 
 
-_KEPT: Final = 16384  # addresses of people, made once
+class Shown:
+    """Who is presented; a value, never changed. ``user`` is the number, or the whole address of a person of another
+    domain (``a@b.example``); ``domain`` is used where ``user`` has none. ``private``: the person does not want to be
+    shown (RFC 3323)."""
 
+    __slots__ = ("_address", "domain", "name", "private", "user")
 
-class Shown(Struct, frozen=True, gc=False):
-    """Who is presented. ``user`` is the number, or the whole address of a person of another domain (``a@b.example``);
-    ``domain`` is used where ``user`` has none. ``private``: the person does not want to be shown (RFC 3323)."""
+    def __init__(self, user: str, name: str = "", domain: str = "", private: bool = False) -> None:
+        self.user = user
+        self.name = name
+        self.domain = domain
+        self.private = private
+        self._address = ""
 
-    user: str
-    name: str = ""
-    domain: str = ""
-    private: bool = False
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Shown):
+            return NotImplemented
+        same = self.user == other.user and self.name == other.name
+        return same and self.domain == other.domain and self.private == other.private
+
+    def __hash__(self) -> int:
+        return hash((self.user, self.name, self.domain, self.private))
+
+    def __repr__(self) -> str:
+        return f"Shown({self.user!r}, {self.name!r}, {self.domain!r}, {self.private})"
 
     @property
     def uri(self) -> str:
@@ -53,24 +65,17 @@ class Shown(Struct, frozen=True, gc=False):
     @property
     def address(self) -> str:
         """Name and URI as in a From or To."""
-        key = (self.user, self.name, self.domain)
-        found = _ADDRESSES.get(key)
-        if found is None:
-            if len(_ADDRESSES) >= _KEPT:
-                _ADDRESSES.clear()
-            found = _ADDRESSES[key] = f"{quoted(self.name)}<{self.uri}>"
-        return found
+        if not self._address:
+            self._address = f"{quoted(self.name)}<{self.uri}>"
+        return self._address
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=16384)
 def _uri(user: str, domain: str) -> str:
     name, at, host = user.rpartition("@")
     if not at:
         name, host = user, domain
     return f"sip:{escape_user(name)}@{host}" if name else f"sip:{host}"
-
-
-_ADDRESSES: Final[dict[tuple[str, str, str], str]] = {}
 
 
 def quoted(name: str) -> str:
