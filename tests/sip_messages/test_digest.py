@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from ringback.protocols.sip import digest
 from ringback.protocols.sip.digest import (
     STRONGEST_FIRST,
     Algorithm,
@@ -279,3 +280,19 @@ def test_any_name_and_password_work(username: str, password: str, realm: str, al
         guard.verify(again(guard, client), "REGISTER", ha1(username, realm, password + "x", algorithm), NOW)
         is Verdict.WRONG
     )
+
+
+_VALUES = st.sampled_from(
+    ['"a"', "auth", "MD5", "SHA-256", '"a, b"', '"a\\"b"', "00000001", "", '"', '"a"b', "a b", 'x"y', '""']
+)
+_PARAMS = st.tuples(
+    st.sampled_from(["realm", "nonce", "URI", "qop", "odd", "realm ", ""]), st.sampled_from(["=", " = ", ""])
+)
+
+
+@given(st.lists(st.tuples(_PARAMS, _VALUES, st.sampled_from([",", ", ", " ,", ",,"])), max_size=5))
+def test_the_short_reading_gives_what_the_full_one_gives(rows: list[tuple[tuple[str, str], str, str]]) -> None:
+    text = "Digest " + "".join(f"{name}{equals}{value}{between}" for (name, equals), value, between in rows).rstrip(",")
+    quick = digest._read_usual(text)
+    if quick is not None:
+        assert quick == digest._read_any(text)

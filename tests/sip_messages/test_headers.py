@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringback.protocols.sip import usual
 from ringback.protocols.sip.errors import MalformedMessage
 from ringback.protocols.sip.headers import (
     CSeq,
@@ -253,3 +254,27 @@ def test_any_text_is_a_value_or_malformed(text: str) -> None:
 )
 def test_tags_are_taken_away_and_nothing_else(text: str, expected: str) -> None:
     assert without_tag(text) == expected
+
+
+_HOP_PARAMS = st.lists(
+    st.sampled_from(
+        ["rport", "branch=z9hG4bKa", "branch=", "branch=a=b", "received=1.2.3.4", "rport=5", ' x="a;b"', ""]
+    ),
+    max_size=4,
+)
+
+
+@given(st.sampled_from(["a.example", "a.example:5060", "[2001:db8::1]:5062", "A:", "a b", ""]), _HOP_PARAMS)
+def test_a_hop_read_in_short_is_the_hop_read_in_full(sent_by: str, params: list[str]) -> None:
+    text = ";".join([f"SIP/2.0/UDP {sent_by}", *params])
+    try:
+        quick = usual.hop(text)
+    except MalformedMessage:
+        with pytest.raises(MalformedMessage):
+            Via.parse(text)
+        return
+    if quick is not None:
+        full = Via.parse(text)
+        assert quick[0] == full.branch
+        assert quick[1].lower() == full.sent_by.lower()
+        assert quick[2] == ("rport" in full.params)

@@ -445,9 +445,11 @@ def _read(text: str) -> dict[str, str]:
     if text[:7].lower() != "digest ":
         raise MalformedMessage(400, "The authentication scheme is not Digest")
     params = _read_usual(text)
-    if params is not None:
-        return params
-    params = {}
+    return _read_any(text) if params is None else params
+
+
+def _read_any(text: str) -> dict[str, str]:
+    params: dict[str, str] = {}
     position = 7
     end = len(text)
     while position < end:
