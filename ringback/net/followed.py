@@ -74,7 +74,8 @@ class Told:
 class FollowedDocument:
     """``what`` names the document in the log; ``cluster_of`` gives the cluster of a document, or raises ValueError;
     ``use`` is called with the documents of all clusters, by cluster, whenever one changed; a document of more than
-    ``largest`` octets is none."""
+    ``largest`` octets is none. ``without`` makes the document of a node (by its name) that knows no such path (404);
+    None: that is a failure as any other."""
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class FollowedDocument:
         cluster_of: Callable[[bytes], str],
         use: Callable[[tuple[bytes, ...]], None],
         largest: int = _LARGEST,
+        without: Callable[[str], bytes] | None = None,
     ) -> None:
         self._settings = settings
         self._path = path
@@ -91,6 +93,7 @@ class FollowedDocument:
         self._cluster_of = cluster_of
         self._use = use
         self._largest = largest
+        self._without = without
         self._nodes = [_Node(name, address.port) for name, address in settings.nodes]
         self._documents: tuple[bytes, ...] = ()
         self._tasks: list[asyncio.Task[None]] = []
@@ -175,6 +178,8 @@ class FollowedDocument:
                     node.confirmed = asyncio.get_running_loop().time()
                     self._take()
                     return ""
+                if response.status == 404 and self._without is not None:
+                    return self._received(node, self._without(node.name), "")
                 if response.status != 200:
                     return f"the answer is {response.status}"
                 body = bytearray()

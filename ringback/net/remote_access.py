@@ -11,7 +11,8 @@ from ringback.rules.edge_access import EVERYTHING, AccessPolicy
 
 
 class AccessBook:
-    """The policies of all clusters; what is asked of it never waits."""
+    """The policies of all clusters; what is asked of it never waits. A call manager that has no such document (404), as
+    those of others, restricts nobody."""
 
     def __init__(self, settings: FollowedSettings) -> None:
         """The application user needs the right ``remote-access``."""
@@ -21,7 +22,12 @@ class AccessBook:
         self.ready = False
         """Whether any call manager told anything."""
         self._followed = FollowedDocument(
-            settings, PATH, "remote access policies", lambda body: AccessDocument.parse(body).cluster, self._use
+            settings,
+            PATH,
+            "remote access policies",
+            lambda body: AccessDocument.parse(body).cluster,
+            self._use,
+            without=lambda node: AccessDocument(node).build(),
         )
 
     @property

@@ -198,16 +198,14 @@ class Protection:
     def block_of(self, address: str, person: str, now: float, *, token: bool = False) -> Block | None:
         """Why nobody is served at this address, or as this person, now. ``token``: they show a good one."""
         household = household_of(address)
-        keys: list[tuple[Kind, str, str]] = []
-        if not self.is_exempt(address, now):
-            keys.append(("address", household, ""))
+        keys: list[tuple[Kind, str, str]] = [("address", household, "")]
         if person and not token:
             keys.append(("person", person, household))
             if not self.knows(address, person, now):
                 keys.append(("person", person, ""))
         for key in keys:
             block = self._blocks.get(key)
-            if block is not None and block.until > now:
+            if block is not None and block.until > now and not (key[0] == "address" and self.is_exempt(address, now)):
                 return block
         return None
 

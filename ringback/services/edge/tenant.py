@@ -3,6 +3,7 @@ it is shared with another company but the counting of failures by address."""
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from typing import Self
 
@@ -84,9 +85,10 @@ class Tenant:
         keys, book = TokenKeys(followed), AccessBook(followed)
         passwords = HomePasswords(settings.own.call_managers, inside)
         tenant = cls(settings, watch.of(settings.realm), keys, book, passwords, server_context(settings.public), media)
-        for part in (keys, book, passwords, tenant.own, tenant.https):
-            await part.start()
+        parts = (keys, book, passwords, tenant.own, tenant.https)
+        for part in parts:
             stack.push_async_callback(part.stop)
+        await asyncio.gather(*(part.start() for part in parts))  # two of them wait a moment for silent call managers
         if tenant.xmpp is not None:
             stack.push_async_callback(tenant.xmpp.stop)
         if tenant.sip is not None:
