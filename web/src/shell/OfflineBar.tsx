@@ -10,10 +10,13 @@ import css from "./offline.module.css";
 const SHORT_BREAK = 1500;
 
 export function OfflineBar() {
-  const { t, clock } = useTexts();
+  const { t, clock, reason } = useTexts();
   const engine = useEngine();
   const link = useLink();
-  const moving = useWhere().where === "moving" && link.open;
+  const place = useWhere();
+  const moving = place.where === "moving" && link.open;
+  // Where the edge itself lets nobody through, that is what the person needs to know.
+  const shut = link.open && place.where === "outside" && /^edge\.(problem|access|sign_in)/.test(place.reasons[0]?.id ?? "") ? reason(place.reasons[0]) : "";
   const messages = useServices().find((service) => service.id === "messages");
   const server = messages && messages.state !== "up" && messages.state !== "off" ? messages : null;
   const since = link.lostAt ?? (server?.since ? Date.parse(server.since) : null);
@@ -32,7 +35,7 @@ export function OfflineBar() {
     <div className={css.bar} role="status" data-calm={moving || undefined}>
       <CloudOff20Regular aria-hidden />
       <span>
-        <b>{t(moving ? "offline.moving" : link.open ? "offline.server" : "offline.engine", { time: clock(since) })}</b> {wait > 0 ? t("offline.next", { seconds: wait }) : t("offline.trying")}
+        <b>{shut || t(moving ? "offline.moving" : link.open ? "offline.server" : "offline.engine", { time: clock(since) })}</b> {wait > 0 ? t("offline.next", { seconds: wait }) : t("offline.trying")}
       </span>
       <Button appearance="transparent" size="small" onClick={link.open ? () => void engine.tryAgain() : engine.tryNow}>
         {t("tryNow")}
