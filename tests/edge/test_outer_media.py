@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 
@@ -20,7 +21,7 @@ from ringback.protocols.traversal.media_words import (
     OpenMedia,
 )
 from ringback.rules.addresses import HostPort
-from ringback.services.edge.media_outer import OuterMedia, PacketRate
+from ringback.services.edge.media_outer import LEASE, OuterMedia, PacketRate
 from ringback.services.edge.settings import OuterMediaSettings
 
 HERE, TAG, OTHER = "127.0.0.1", b"t" * 16, b"o" * 16
@@ -156,6 +157,21 @@ async def test_strangers_push_nobody_out(made: Made) -> None:
         await inner.got()
     inner.send(7, somebody.getsockname(), b"still")
     assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(somebody, 100), 5) == b"still"
+
+
+async def test_ports_that_nobody_needs_are_free_again(made: Made) -> None:
+    media, words, stack = made
+    inner = Inside(media, words, stack, "inner", TAG)
+    await inner.greet()
+    inner.open(7)
+    inner.open(8)
+    now = time.monotonic()
+    media.sweep(now + LEASE - 1)
+    assert media.allocations == 2
+    inner.flow.send(write(Frame(Kind.HELLO, TAG, 8)))
+    await inner.greet()  # was read after it
+    inner.media.sweep(now + LEASE)
+    assert media.allocations == 1, "the word that closes one was lost with its link"
 
 
 def test_a_port_takes_no_more_than_media_need() -> None:

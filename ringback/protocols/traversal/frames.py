@@ -55,7 +55,7 @@ Peer = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The head of a frame. ``peer`` and ``number`` are empty in greetings."""
+    """The head of a frame. Greetings have no ``peer``; a hello with a ``number`` says that those ports are needed."""
 
     kind: Kind
     tag: bytes = field(repr=False)
@@ -86,7 +86,7 @@ def read(data: bytes | bytearray | memoryview) -> Frame:
     if known is None or part > 1:
         raise FrameError(f"There are no frames of kind {kind}, part {part}")
     if known is not Kind.MEDIA:
-        return Frame(known, tag)
+        return Frame(known, tag, number)
     if not port or address == _EMPTY:
         raise FrameError("A frame of media without the client's address")
     return Frame(known, tag, number, _PARTS[part], (unpacked(address), port))

@@ -42,6 +42,7 @@ _UNHEARD: Final = 25.0  # seconds without an answer after which the flow counts 
 _ANSWER: Final = 3.0  # seconds for the outer proxy to open ports
 _FLOW_BUFFER: Final = 4 * 1024 * 1024
 _TURN: Final = 64
+_TURNS: Final = 6  # greetings in which all streams have been named
 _MARKS: Final = {"audio": Mark.AUDIO, "video": Mark.VIDEO}
 
 _log = structlog.get_logger("ringback.edge.media")
@@ -140,6 +141,7 @@ class Flow:
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future[MediaOpened | MediaRefused]] = {}
         self._heard = 0.0
+        self._turn = 0
         self._timer: asyncio.TimerHandle | None = None
         self._head = bytearray(HEAD)
         self._into = (self._head, media.buffer.octets)
@@ -228,7 +230,16 @@ class Flow:
             _log.warning("edge.media_flow_cut", outer=self.outer, seconds=round(loop.time() - self._heard))
         if not self.ready.is_set():
             self._say(MediaFlow(self.tag))
+        else:
+            self._keep()
         self._timer = loop.call_later(GREET if self.ready.is_set() else _AGAIN, self._greet)
+
+    def _keep(self) -> None:
+        """Say which ports are still needed, each once a minute: so nothing stays open where a word was lost."""
+        self._turn = (self._turn + 1) % _TURNS
+        for number in self.streams:
+            if number % _TURNS == self._turn:
+                self.send((frames.write(Frame(Kind.HELLO, self.tag, number)), memoryview(b"")))
 
     def _frames(self, now: float) -> None:
         buffer = self.media.buffer

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import hmac
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -37,6 +38,9 @@ from ringback.services.edge.settings import OuterMediaSettings
 
 LATELY: Final = 60.0
 """Seconds after its last packet that a client is still sent to; who only listens reports every few seconds."""
+LEASE: Final = 200.0
+"""Seconds after which ports are free that the inner proxy has not said it needs: a word may be lost with a link."""
+_SWEEP: Final = 30.0
 _PEERS: Final = 8  # addresses of a port that are remembered: a client that moves, and strangers
 _MOST: Final = 8_000  # allocations of one inner proxy
 _FLOW_BUFFER: Final = 4 * 1024 * 1024  # octets that may wait in the socket of frames
@@ -66,7 +70,12 @@ class _Inner:
 class OuterMedia:
     """All media of an outer proxy. ``say`` tells an inner proxy something."""
 
-    def __init__(self, settings: OuterMediaSettings, say: Callable[[str, MediaWord], None]) -> None:
+    def __init__(
+        self,
+        settings: OuterMediaSettings,
+        say: Callable[[str, MediaWord], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._settings = settings
         self._say = say
         self._inners: dict[str, _Inner] = {}
@@ -74,6 +83,8 @@ class OuterMedia:
         self._flow: socket.socket | None = None
         self._sockets: Sockets | None = None
         self._pool: PortPool | None = None
+        self._clock = clock
+        self._timer: asyncio.TimerHandle | None = None
         self._octets = bytearray(HEAD + LONGEST)
         self._view = memoryview(self._octets)
         self.dropped = 0
@@ -107,11 +118,15 @@ class OuterMedia:
             flow.close()
             raise OSError(error.errno, f"udp {settings.frames} can't be bound: {error.strerror}") from error
         self._flow = flow
-        self._sockets = Sockets(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        self._sockets = Sockets(loop, self._clock)
         self._sockets.watch(flow, self._frames)
+        self._timer = loop.call_later(_SWEEP, self._sweep)
 
     def stop(self) -> None:
         """Mirror of ``start``."""
+        if self._timer is not None:
+            self._timer.cancel()
         for name in tuple(self._inners):
             self.parted(name)
         if self._sockets is not None:
@@ -165,6 +180,7 @@ class OuterMedia:
             self._say(name, MediaRefused(number, str(error)))
             return
         inner.pairs[number] = _Allocation(self, inner, number, kind, pair)
+        inner.pairs[number].leased = self._clock()
         for part, one in enumerate((pair.rtp, pair.rtcp)):
             self._sockets.watch(one, inner.pairs[number].reader(part, one))
         self._say(name, MediaOpened(number, self._settings.public or pair.address, pair.port))
@@ -175,6 +191,17 @@ class OuterMedia:
             self._sockets.unwatch(allocation.pair.rtp)
             self._sockets.unwatch(allocation.pair.rtcp)
             allocation.pair.close()
+
+    def sweep(self, now: float) -> None:
+        """Free what the inner proxy needs no more and could not say so."""
+        for inner in tuple(self._inners.values()):
+            for number in [number for number, one in inner.pairs.items() if now - one.leased > LEASE]:
+                _log.warning("edge.media_ports_forgotten", inner=inner.name, number=number)
+                self._close(inner, number)
+
+    def _sweep(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(_SWEEP, self._sweep)
+        self.sweep(self._clock())
 
     # --- packets
 
@@ -213,6 +240,9 @@ class OuterMedia:
                 self.dropped += 1
             elif kind == Kind.MEDIA:
                 self._outwards(inner, number, part, (address, port), size, now)
+            elif kind == Kind.HELLO and number:
+                if number in inner.pairs:
+                    inner.pairs[number].leased = now
             elif kind == Kind.HELLO:
                 inner.place = source[:2]
                 with contextlib.suppress(OSError):  # it greets again
@@ -266,7 +296,7 @@ class _Allocation:
     """A pair of ports, and who has sent to them, by part. ``_believed``: whom the inner proxy sent to last, who is
     pushed out by nobody."""
 
-    __slots__ = ("_believed", "_heard", "_last", "_owner", "inner", "kind", "number", "pair", "rate")
+    __slots__ = ("_believed", "_heard", "_last", "_owner", "inner", "kind", "leased", "number", "pair", "rate")
 
     def __init__(self, owner: OuterMedia, inner: _Inner, number: int, kind: MediaKind, pair: SocketPair) -> None:
         self._owner = owner
@@ -278,6 +308,7 @@ class _Allocation:
         self._last: list[_Sender | None] = [None, None]
         self._believed: list[_Peer | None] = [None, None]
         self.rate = PacketRate(*_RATES[kind])
+        self.leased = 0.0
 
     def reader(self, part: int, one: socket.socket) -> Callable[[float], None]:
         """What is called when one of the two has something to read."""
