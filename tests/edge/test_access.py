@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 
 from ringback.deployment import DeploymentError, load
 from ringback.deployment.remote_access import access_of, policies
+from ringback.net.followed import FollowedSettings
+from ringback.net.remote_access import AccessBook
+from ringback.net.tls import client_context
 from ringback.protocols.edge import EdgeConfiguration
 from ringback.protocols.edge.access import AccessDocument, AccessDocumentError, Restricted
 from ringback.rules.addresses import HostPort
@@ -26,6 +29,7 @@ from ringback.storage.callmanager.sign_ins import SignInStore
 from ringback.storage.callmanager.store import Store
 from tests.edge.conftest import EDGE, PASSWORDS, Edge, Inward, start_edge
 from tests.edge.test_xmpp import Client
+from tests.support.key_desk import PASSWORD, USER, key_desks
 from tests.support.lab import built_in
 
 ANITA, BRAM = (f"{user}:{PASSWORDS[user]}" for user in ("anita", "bram"))
@@ -149,6 +153,26 @@ async def test_nobody_outside_reads_the_policies(edge: tuple[Edge, Path]) -> Non
     world, _ = edge
     status, _, _ = await world.curl("--user", ANITA, url=world.url("/ringback/remote-access", world.call_manager))
     assert status == 403
+
+
+@pytest.mark.asyncio
+async def test_a_call_manager_without_policies_restricts_nobody_and_a_silent_one_is_waited_for(tmp_path: Path) -> None:
+    async with key_desks(tmp_path, "cm1.example.com") as (desk,):  # it serves keys only, as others' call managers might
+        context = client_context(tmp_path / "authority" / "ca.pem")
+        book = AccessBook(FollowedSettings([desk.node], USER, PASSWORD, context, poll=0.02))
+        assert not book.ready
+        await book.start()
+        try:
+            assert (book.ready, book.restricted, str(book.of("anita"))) == (True, 0, "")
+            assert [told.why for told in book.told()] == [""]
+        finally:
+            await book.stop()
+        await desk.stop()
+        silent = AccessBook(FollowedSettings([desk.node], USER, PASSWORD, context, poll=0.02))
+        await silent.start()
+        await silent.stop()
+        assert not silent.ready
+        assert silent.told()[0].why
 
 
 def test_kinds_of_clients() -> None:
