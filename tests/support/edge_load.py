@@ -246,7 +246,8 @@ class Crowd:
 async def crowd(nodes: Nodes, *, askers: int, pace: float, phones: int = 0) -> AsyncIterator[Crowd]:
     """Everybody comes, and goes on until the context ends. ``phones``: so many have a telephone registered, too."""
     context = ssl.create_default_context(cafile=str(nodes.ca_file))
-    place = Place(_DOMAIN, tuple(nodes.address(name) for name in OUTERS), context)
+    outers = tuple(nodes.address(name) for name in OUTERS)
+    place = Place(_DOMAIN, outers, context, spread=max(0.3, nodes.people / 100))
     tally = Tally()
     people = [
         EdgePerson(Account(user, _DOMAIN, password(user)), nodes.household(number), place, tally)

@@ -28,13 +28,15 @@ _PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)  # seconds before each next try, more or les
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The outer proxies, where XMPP and HTTPS are, and whom to trust."""
+    """The outer proxies, where XMPP and HTTPS are, and whom to trust. ``spread``: people who were cut off come back at
+    some moment of so many seconds, as clients do, lest all come at once."""
 
     domain: str
     outers: tuple[str, ...]
     context: ssl.SSLContext
     xmpp: int = 5222
     https: int = 8443
+    spread: float = 1.0
 
 
 @dataclass
@@ -164,7 +166,7 @@ class EdgePerson:
                 await stream.closed
                 self.there.clear()
                 self.cut = True
-                await asyncio.sleep(random.uniform(0.0, 1.0))
+                await asyncio.sleep(random.uniform(0.0, self.place.spread))
         finally:
             if self._stream is not None and self._stream.transport is not None:
                 self._stream.transport.abort()

@@ -18,8 +18,8 @@ import structlog
 from ringback.protocols.traversal import Channel, Opening
 from ringback.services.edge.linkend import LinkEnd
 
-HANDSHAKE: Final = 10.0
-"""Seconds that a client may take for TLS."""
+HANDSHAKE: Final = 20.0
+"""Seconds that a client may take for TLS, also while everybody else comes back, too."""
 _LINGER: Final = 2.0  # seconds for a client to read the last answer, while it may still be writing
 _FLUSH: Final = 10.0  # seconds for a client to take what was written before the end
 _PIECE: Final = 64 * 1024

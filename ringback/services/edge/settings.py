@@ -85,7 +85,7 @@ class XmppSettings:
     domain: str
     nodes: tuple[tuple[str, HostPort], ...]
     tls: ssl.SSLContext = field(repr=False)
-    before_tls: float = 10.0
+    before_tls: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
