@@ -75,7 +75,12 @@ def settings(
         records_folder=records if options.record_files else None,
         name_server=name_server,
         records_seconds=options.record_seconds,
-        edges=frozenset(proxy.name.lower() for proxy in deployment.nodes("edge-inner")),
+        edges=frozenset(
+            {
+                *deployment.edge.served_from,
+                *(name for proxy in deployment.nodes("edge-inner") for name in (proxy.name.lower(), proxy.address)),
+            }
+        ),
     )
 
 

@@ -55,8 +55,8 @@ class SipNode:
     every message ("<" came in, ">" went out); beware of credentials in what it keeps. ``second_look`` is told of
     certificates that end a connection (see ``connecting``). ``figures`` counts what was turned away and why.
     ``after_turn`` is called at the end of each turn.
-    ``shared``: names of hosts (in their certificates) that many clients stand behind, so that the limit of connections
-    from one address is not theirs.
+    ``shared``: hosts that many clients stand behind, by names of their certificates or addresses, so that the limit of
+    connections from one address is not theirs.
     """
 
     def __init__(
@@ -292,7 +292,7 @@ class SipNode:
         """From a connection: it is there. False: one too many."""
         host = flow.remote[0]
         held = self._by_host.get(host, 0)
-        full = held >= self.limits.host_connections and self._shared.isdisjoint(flow.peer_names)
+        full = held >= self.limits.host_connections and self._shared.isdisjoint((host, *flow.peer_names))
         if flow.inbound and (len(self._connections) >= self.limits.connections or full or self._stopped):
             self.count("connections refused")
             flow.closed = True

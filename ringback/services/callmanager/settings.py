@@ -225,8 +225,8 @@ class CallSettings:
     ``keep_alive_seconds`` is the interval after which a device notices a dead node. ``records_folder`` takes the files
     of call records (None: none are written), a new one each ``records_seconds`` or ``records_octets``. Media ports come
     from ``media_ports`` (first, last). ``music`` is a WAV file for callers on hold (None: the built-in one).
-    Hosts of other companies are looked up at ``name_server`` (None: the system's). ``edges`` are the names of the inner
-    edge proxies: behind each of them are many clients of the world, who always have to prove who they are.
+    Hosts of other companies are looked up at ``name_server`` (None: the system's). ``edges`` are names and addresses of
+    inner edge proxies: behind each of them are many clients of the world, who always have to prove who they are.
     """
 
     sip_port: int = 5060

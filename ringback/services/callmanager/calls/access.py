@@ -113,7 +113,9 @@ class Access:
         known = self._flows.get(flow)
         if known is not None and request.method != "REGISTER":
             return Sender(self._core.lines.phone(known))
-        if self._core.settings.authentication == "none" and self._core.settings.edges.isdisjoint(flow.peer_names):
+        if self._core.settings.authentication == "none" and self._core.settings.edges.isdisjoint(
+            (flow.remote[0], *flow.peer_names)
+        ):
             phone = self._named(request)
             return Sender(phone) if phone is not None else Refusal(403, "Unknown Device")
         if flow.secure and (token := self._bearer.token(request, flow)):
