@@ -28,7 +28,7 @@ _BUFFER = 4 * 1024 * 1024  # bytes that the system may hold for us in a burst
 _PING = b"\r\n\r\n"
 _BUSY = 600.0  # messages a second of peers that we know, from which on the socket is looked at from time to time
 _CALM = 450.0  # and below which each datagram is read at once again
-_PAUSE = 0.004  # seconds between these looks
+_PAUSE = 0.008  # seconds between these looks
 _WINDOW = 0.1  # seconds over which messages are counted
 
 
