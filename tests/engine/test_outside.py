@@ -21,6 +21,7 @@ from ringback.rules.services_domain import DomainSource
 from ringback.rules.srv import SrvRecord
 from tests.engine.conftest import SECONDS, Person
 from tests.support.lab import RunningLab
+from tests.support.nursery import start_ringback
 from tests.support.tones import write_tone
 
 HANA, IVAN = "hana@example.com", "ivan@example.com"
@@ -159,3 +160,22 @@ async def test_who_is_elsewhere_than_last_time_is_found_anew(lab: RunningLab, ou
 async def _say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read()
     writer.close()
+
+
+def test_the_command_line_finds_its_way_from_outside(lab: RunningLab, tmp_path: Path) -> None:
+    output = tmp_path / "output.txt"
+    words = (
+        "people",
+        "search",
+        "Chiara",
+        "--json",
+        "--as",
+        HANA,
+        "--nameserver",
+        lab.outside,
+        "--ca",
+        str(lab.ca_file),
+    )
+    process = start_ringback(words, output, {"RINGBACK_PASSWORD": "ringback"})
+    assert process.wait(60) == 0
+    assert "chiara@example.com" in output.read_text()

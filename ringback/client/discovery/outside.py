@@ -13,7 +13,8 @@ from ringback.client.discovery.home import HomeResult
 from ringback.client.discovery.ledger import Ledger
 from ringback.client.discovery.model import HomeCluster
 from ringback.client.edge import EdgeProblemError, EdgeWay
-from ringback.client.edge.asking import Asked, EdgeStopError, ask_sign_in
+from ringback.client.edge.asking import EdgeStopError, ask_sign_in
+from ringback.client.edge.telling import Telling
 from ringback.client.identity.https import Https
 from ringback.client.trust import CertificateStopError, TrustJudge, TrustSettings
 from ringback.net.names import NameClient
@@ -59,7 +60,7 @@ class EntranceFinder:
         way = EdgeWay(domain, edges, reasons, by_hand=by_hand)
         try:
             async with Https(self._names, self._judge) as https:
-                sign_in = await ask_sign_in(way, https, address, self._told)
+                sign_in = await ask_sign_in(way, https, address, Telling(self._ledger, "edge_sso"))
         except EdgeStopError as error:
             facts = error.stop.considered.facts
             fault = _certificate_fault(domain, way.edge, error)
@@ -72,12 +73,6 @@ class EntranceFinder:
             reason = Reason.of("edge.problem.no_call_manager", edge=way.edge.host)
             return Entrance(HomeResult(fault=faults.edge_closed(domain, way.edge.host, reason)))
         return Entrance(HomeResult(_promised(sign_in.home, address)), way, sign_in)
-
-    def _told(self, asked: Asked, answer: str, *, good: bool) -> None:
-        line = self._ledger.ask(
-            Reason.of("trace.asked.edge_sso", edge=asked.server), asked.question, server=asked.server
-        )
-        self._ledger.answer(line, Outcome.OK if good else Outcome.FAILED, answer)
 
 
 def _promised(server: HostPort, address: UserAddress) -> HomeCluster:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import time
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import urlencode
 
 from ringback.client.edge.problems import EdgeProblemError, reason_of
+from ringback.client.edge.telling import Listener, Nobody
 from ringback.client.edge.way import EdgeWay
 from ringback.client.identity.credentials import Credentials, NoTokenError
 from ringback.client.identity.https import Answer, CertificateProblemError, Https, HttpsError
@@ -19,6 +19,7 @@ from ringback.rules.reasons import Reason
 
 SERVICES: Final = ("_cisco-uds", "_cuplogin")
 """The records inside that are asked for, in the order in which they count."""
+_NOBODY: Final = Nobody()
 
 
 class EdgeStopError(EdgeProblemError):
@@ -33,26 +34,7 @@ class EdgePasswordError(EdgeProblemError):
     """The edge refuses what proves who the person is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question to the edge for the trace: what was asked, of whom."""
-
-    question: str
-    server: str
-
-
-class Listener(Protocol):
-    """Told of each question and of its answer."""
-
-    def __call__(self, asked: Asked, answer: str, *, good: bool) -> None:
-        """``answer`` is literal."""
-
-
-def nobody(asked: Asked, answer: str, *, good: bool) -> None:
-    """Nobody wants to know."""
-
-
-async def ask_sign_in(way: EdgeWay, https: Https, address: UserAddress, told: Listener = nobody) -> EdgeSignIn:
+async def ask_sign_in(way: EdgeWay, https: Https, address: UserAddress, told: Listener = _NOBODY) -> EdgeSignIn:
     """How the people of the domain sign in. Raises EdgeProblemError."""
     path = f"get_edge_sso?{urlencode({'email': str(address)})}"
     answer = await _ask(way, https, path, {}, told)
@@ -67,7 +49,7 @@ async def open_way(
     way: EdgeWay,
     https: Https,
     credentials: Credentials,
-    told: Listener = nobody,
+    told: Listener = _NOBODY,
     clock: Callable[[], float] = time,
 ) -> None:
     """Read the configuration of the edge as this person, who goes this way from now on. Raises EdgeProblemError."""
@@ -102,17 +84,17 @@ async def _with_another(way: EdgeWay, https: Https, credentials: Credentials, pa
 
 
 async def _ask(way: EdgeWay, https: Https, path: str, headers: dict[str, str], told: Listener) -> Answer:
-    asked = Asked(f"GET {way.own(path)}", str(way.edge))
+    line = told.asks(f"GET {way.own(path)}", str(way.edge))
     try:
         answer = await https.ask_edge(way, path, headers)
     except CertificateProblemError as error:
-        told(asked, error.detail, good=False)
+        told.answered(line, error.detail, good=False)
         raise EdgeStopError(Reason.of("edge.problem.certificate", edge=way.edge.host), error.stop) from error
     except HttpsError as error:
-        told(asked, error.detail, good=False)
+        told.answered(line, error.detail, good=False)
         unreachable = Reason.of("edge.problem.unreachable", edge=_all(way), why=error.detail)
         raise EdgeProblemError(error.reason or unreachable, status=error.status, wait=error.wait) from error
-    told(asked, f"HTTP {answer.status}", good=answer.status == 200)
+    told.answered(line, f"HTTP {answer.status}", good=answer.status == 200)
     if answer.status not in (200, 401):
         raise EdgeProblemError(_reason(way, answer.status), status=answer.status)
     return answer

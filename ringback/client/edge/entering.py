@@ -7,8 +7,9 @@ from yarl import URL
 from ringback.client.discovery.home import Candidate, HomeFinder
 from ringback.client.discovery.ledger import Ledger
 from ringback.client.discovery.model import HomeCluster
-from ringback.client.edge.asking import SERVICES, Asked, open_way
+from ringback.client.edge.asking import SERVICES, open_way
 from ringback.client.edge.problems import EdgeProblemError
+from ringback.client.edge.telling import Telling
 from ringback.client.edge.way import EdgeRoute, EdgeWay
 from ringback.client.identity.credentials import Credentials
 from ringback.client.identity.https import Https, HttpsError
@@ -44,7 +45,7 @@ class Entering:
         """Open the way and find the home cluster. Raises EdgeProblemError (EdgePasswordError, EdgeStopError),
         HomeFaultError."""
         async with Https(self._names, self._judge, route=self._route) as https:
-            await open_way(way, https, credentials, self._told)
+            await open_way(way, https, credentials, Telling(self._ledger, "edge_config"))
             for record in way.configuration.services:
                 self._tell_record(record)
             candidates = _candidates(way.configuration)
@@ -59,11 +60,6 @@ class Entering:
         if found.fault is None:
             raise EdgeProblemError(Reason.of("edge.problem.no_call_manager", edge=way.edge.host))
         raise HomeFaultError(found.fault)
-
-    def _told(self, asked: Asked, answer: str, *, good: bool) -> None:
-        text = Reason.of("trace.asked.edge_config", edge=asked.server)
-        line = self._ledger.ask(text, asked.question, server=asked.server)
-        self._ledger.answer(line, Outcome.OK if good else Outcome.FAILED, answer)
 
     def _tell_record(self, record: ServiceRecord) -> None:
         servers = ", ".join(str(one.server) for one in record.servers)
