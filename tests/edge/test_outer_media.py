@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 
+import pytest
 import pytest_asyncio
 
 from ringback.protocols.traversal.frames import HEAD, Frame, Kind, Part, read, write
@@ -112,6 +113,35 @@ async def test_packets_go_both_ways_and_back_only_to_who_sent(made: Made) -> Non
     assert media.allocations == 0
     inner.send(7, somebody.getsockname(), b"too late")
     await until_dropped(media, 2)
+
+
+@pytest.mark.parametrize(("kind", "octet"), [("audio", 0xB8), ("video", 0x88)])
+async def test_packets_are_marked_on_every_way(made: Made, kind: str, octet: int) -> None:
+    media, words, stack = made
+    inner = Inside(media, words, stack, "inner", TAG)
+    await inner.greet()
+    place = inner.open(7, kind)
+    somebody = client(stack)
+    for one in (inner.flow, somebody):
+        one.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
+    somebody.sendto(b"hello", place)
+    await wait_readable(inner.flow)
+    _, notes, _, _ = inner.flow.recvmsg(2048, 100)
+    assert [data[0] for _, _, data in notes] == [octet]
+    inner.send(7, somebody.getsockname(), b"back")
+    await wait_readable(somebody)
+    _, notes, _, _ = somebody.recvmsg(2048, 100)
+    assert [data[0] for _, _, data in notes] == [octet]
+
+
+async def wait_readable(one: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    came = asyncio.Event()
+    loop.add_reader(one, came.set)
+    try:
+        await asyncio.wait_for(came.wait(), 5)
+    finally:
+        loop.remove_reader(one)
 
 
 async def test_nobody_speaks_for_another(made: Made) -> None:

@@ -18,7 +18,7 @@ from typing import Final
 import structlog
 
 from ringback.media.transport.errors import NoPortError
-from ringback.media.transport.ports import Mark, PortPool, PortRange
+from ringback.media.transport.ports import PortPool, PortRange
 from ringback.media.transport.protection import Buffer
 from ringback.media.transport.sockets import Sockets
 from ringback.protocols.traversal import frames
@@ -33,6 +33,7 @@ from ringback.protocols.traversal.media_words import (
     MediaWord,
     OpenMedia,
 )
+from ringback.services.edge.marks import MARKS, mark_as_sound, note
 from ringback.services.edge.media_stream import Stream
 
 GREET: Final = 10.0
@@ -43,7 +44,6 @@ _ANSWER: Final = 3.0  # seconds for the outer proxy to open ports
 _FLOW_BUFFER: Final = 4 * 1024 * 1024
 _TURN: Final = 64
 _TURNS: Final = 6  # greetings in which all streams have been named
-_MARKS: Final = {"audio": Mark.AUDIO, "video": Mark.VIDEO}
 
 _log = structlog.get_logger("ringback.edge.media")
 
@@ -146,6 +146,7 @@ class Flow:
         self._head = bytearray(HEAD)
         self._into = (self._head, media.buffer.octets)
         self._socket = _connected(place)
+        self._picture = note("video", self._socket.family) or []
         media.sockets.watch(self._socket, self._frames)
 
     def start(self) -> None:
@@ -187,7 +188,7 @@ class Flow:
         if isinstance(answer, MediaRefused):
             raise NoMediaError(f"{self.outer} opened no ports: {answer.why}")
         try:
-            pair = self.media.pool.take(_MARKS[kind])
+            pair = self.media.pool.take(MARKS[kind])
         except (NoPortError, OSError) as error:
             self._say(CloseMedia(number))
             raise NoMediaError(str(error)) from error
@@ -212,10 +213,13 @@ class Flow:
         elif isinstance(word, MediaOpened) and word.number not in self.streams:
             self._say(CloseMedia(word.number))  # too late
 
-    def send(self, parts: tuple[bytes, memoryview]) -> bool:
+    def send(self, parts: tuple[bytes, memoryview], kind: MediaKind = "audio") -> bool:
         """A frame to the outer proxy. False where it could not be sent."""
         try:
-            self._socket.sendmsg(parts)
+            if kind == "audio":
+                self._socket.sendmsg(parts)
+            else:
+                self._socket.sendmsg(parts, self._picture)
         except OSError:
             self.dropped += 1
             return False
@@ -267,8 +271,7 @@ def _connected(place: tuple[str, int]) -> socket.socket:
     try:
         made.setblocking(False)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _FLOW_BUFFER)
-        level, option = (socket.IPPROTO_IPV6, socket.IPV6_TCLASS) if six else (socket.IPPROTO_IP, socket.IP_TOS)
-        made.setsockopt(level, option, Mark.AUDIO.traffic_class)
+        mark_as_sound(made)
         made.connect(place)
     except OSError:
         made.close()

@@ -19,7 +19,7 @@ from typing import Any, Final
 import structlog
 
 from ringback.media.transport.errors import NoPortError
-from ringback.media.transport.ports import Mark, PortPool, PortRange, SocketPair
+from ringback.media.transport.ports import PortPool, PortRange, SocketPair
 from ringback.media.transport.sockets import Sockets
 from ringback.protocols.traversal import frames
 from ringback.protocols.traversal.frames import HEAD, LONGEST, Kind
@@ -34,6 +34,7 @@ from ringback.protocols.traversal.media_words import (
     OpenMedia,
 )
 from ringback.rules.addresses import HostPort
+from ringback.services.edge.marks import MARKS, Note, mark_as_sound, note
 from ringback.services.edge.settings import OuterMediaSettings
 
 LATELY: Final = 60.0
@@ -46,7 +47,6 @@ _MOST: Final = 8_000  # allocations of one inner proxy
 _FLOW_BUFFER: Final = 4 * 1024 * 1024  # octets that may wait in the socket of frames
 _TURN: Final = 64  # frames that are read before others of the loop get their turn
 _AT_ONCE: Final = {"audio": 1, "video": 8}  # packets of a port that are read in one turn
-_MARKS: Final = {"audio": Mark.AUDIO, "video": Mark.VIDEO}
 _RATES: Final[dict[MediaKind, tuple[float, float]]] = {"audio": (200.0, 200.0), "video": (1500.0, 500.0)}
 """Packets a second and at once, of one allocation."""
 
@@ -81,6 +81,7 @@ class OuterMedia:
         self._inners: dict[str, _Inner] = {}
         self._by_tag: dict[bytes, _Inner] = {}
         self._flow: socket.socket | None = None
+        self._picture: Note = []
         self._sockets: Sockets | None = None
         self._pool: PortPool | None = None
         self._clock = clock
@@ -113,11 +114,13 @@ class OuterMedia:
         try:
             flow.setblocking(False)
             flow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _FLOW_BUFFER)
+            mark_as_sound(flow)
             flow.bind((settings.frames.host, settings.frames.port))
         except OSError as error:
             flow.close()
             raise OSError(error.errno, f"udp {settings.frames} can't be bound: {error.strerror}") from error
         self._flow = flow
+        self._picture = note("video", family) or []
         loop = asyncio.get_running_loop()
         self._sockets = Sockets(loop, self._clock)
         self._sockets.watch(flow, self._frames)
@@ -174,7 +177,7 @@ class OuterMedia:
             self._say(name, MediaRefused(number, f"{_MOST} pairs are open"))
             return
         try:
-            pair = self._pool.take(_MARKS[kind])
+            pair = self._pool.take(MARKS[kind])
         except (NoPortError, OSError) as error:
             _log.warning("edge.no_media_ports", why=str(error), open=self.allocations)
             self._say(name, MediaRefused(number, str(error)))
@@ -221,7 +224,10 @@ class OuterMedia:
             return
         try:
             self._view[:HEAD] = allocation.heard(part, source, now)
-            flow.sendto(self._view[: HEAD + size], inner.place)
+            if allocation.kind == "audio":
+                flow.sendto(self._view[: HEAD + size], inner.place)
+            else:
+                flow.sendmsg((self._view[: HEAD + size],), self._picture, 0, inner.place)
         except (OSError, ValueError):
             self.dropped += 1
 

@@ -3,7 +3,7 @@ the end inside, or in clear."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from ringback.media.transport.errors import TransportError
 from ringback.media.transport.latch import Latch, SocketAddress
@@ -21,15 +21,6 @@ if TYPE_CHECKING:
 _RTP: Final = 12  # octets of the shortest packet
 _RTCP: Final = 8
 _AT_ONCE: Final = {"audio": 1, "video": 8}  # packets of a port that are read in one turn
-
-
-class Carrier(Protocol):
-    """What a stream needs of the flow that it goes through."""
-
-    tag: bytes
-
-    def send(self, parts: tuple[bytes, memoryview]) -> bool:
-        """A frame."""
 
 
 class Keys:
@@ -178,5 +169,5 @@ class Stream:
         if not head:
             return  # nobody proved where the client is
         size = outer.ours.protect_rtcp(buffer, size) if control else outer.ours.protect(buffer, size)
-        if size and self._flow.send((head, buffer.view[:size])):
+        if size and self._flow.send((head, buffer.view[:size]), self.kind):
             self.outwards_count += 1
