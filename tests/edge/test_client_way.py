@@ -20,6 +20,7 @@ from ringback.client.edge import EdgeProblemError, EdgeRoute, EdgeWay
 from ringback.client.edge.asking import EdgePasswordError, EdgeStopError, ask_sign_in, open_way
 from ringback.client.edge.keeping import EdgeKeeper
 from ringback.client.identity.authorization import Authorization
+from ringback.client.identity.callmanager import CallManager
 from ringback.client.identity.credentials import Credentials
 from ringback.client.identity.https import Answer, Https, HttpsError
 from ringback.client.identity.keeper import Over, Renewed, TokenKeeper
@@ -217,6 +218,20 @@ async def test_a_session_that_the_edge_forgot_is_renewed_once_for_all(world: Wor
         answers = await asyncio.gather(*(world.version(https) for _ in range(8)))
         assert {answer.status for answer in answers} == {200}
         assert way.session != "x" * 64
+
+
+async def test_who_has_no_tokens_goes_with_the_password_and_the_cookies_of_both(world: World) -> None:
+    """The call manager binds its session to a cookie, the edge its own: neither takes the other's place."""
+    way = world.way()
+    person = Credentials("anita", PASSWORDS["anita"])
+    bases = [f"https://{world.edge.call_manager}/cucm-uds"]
+    async with world.https() as https:
+        await open_way(way, https, person)
+    async with CallManager(world.names, world.judge, bases, person, world.route) as call_manager:
+        for _ in range(2):
+            assert (await call_manager.user()).person.user_name == "anita"
+        answer = await call_manager.get(f"{bases[0]}/version")  # without the password: the session says who it is
+        assert answer.status == 200
 
 
 async def test_a_session_is_renewed_before_it_ends(world: World) -> None:

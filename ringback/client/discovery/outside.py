@@ -45,6 +45,7 @@ class EntranceFinder:
         """``judge`` None: servers are trusted that the system's authorities and those of ``ca_file`` stand behind."""
         self._names = names
         self._judge = judge or TrustJudge(TrustSettings(ca_file), names)
+        self._own = judge is None
         self._ledger = ledger
 
     async def find(
@@ -68,6 +69,9 @@ class EntranceFinder:
         except EdgeProblemError as error:
             fault = faults.edge_closed(domain, way.edge.host, error.reason)
             return Entrance(HomeResult(fault=fault, unreachable=not error.status))
+        finally:
+            if self._own:
+                await self._judge.close()
         self._ledger.note(Kind.DECIDED, Reason.of("trace.decided.edge", edge=way.edge), outcome=Outcome.OK)
         if sign_in.home is None:
             reason = Reason.of("edge.problem.no_call_manager", edge=way.edge.host)

@@ -59,8 +59,10 @@ class EdgeKeeper:
             while True:
                 self._woken.clear()
                 way, wait = self._route.now, _LOOK
-                if way is not None and (not way.opened or self._clock() >= way.renew_at()):
-                    way.over(way.session)  # else the edge would go on with that one, which ends
+                now = self._clock()
+                if way is not None and (not way.opened or now >= way.refresh_at()):
+                    if way.ages(now):
+                        way.over(way.session)  # else the edge would go on with that one, which ends
                     try:
                         await open_way(way, self._https, self._credentials, clock=self._clock)
                     except EdgeProblemError as error:
@@ -72,7 +74,7 @@ class EdgeKeeper:
                         failures = 0
                         self._opened(way)
                 elif way is not None:
-                    wait = min(_LOOK, max(1.0, way.renew_at() - self._clock()))
+                    wait = min(_LOOK, max(1.0, way.refresh_at() - now))
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await self._woken.wait()

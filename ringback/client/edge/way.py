@@ -28,6 +28,7 @@ SERVICE: Final = "collab-edge"
 HTTPS_PORT: Final = 8443
 SESSION_SECONDS: Final = 8 * 3600.0  # how long the cookie of an edge counts
 REFUSED_SECONDS: Final = 600.0  # the time for which edges usually block
+REFRESH_SECONDS: Final = 3600.0
 RENEW_SHARE: Final = 0.85  # of that life after which another one is asked for
 
 
@@ -68,7 +69,7 @@ class EdgeWay:
         self.renewing = asyncio.Lock()
         """Held by who asks for another session, so that of many who need one a single one asks."""
         self._edges = list(dict.fromkeys(edges))
-        self._began = 0.0
+        self._began = self._read = 0.0
         self._closed: tuple[float, Reason] | None = None
         self._refused: dict[bytes, float] = {}
 
@@ -137,8 +138,8 @@ class EdgeWay:
         self.configuration = configuration
         self.opened = True
         self._edges += [one for one in configuration.https if one not in self._edges]
-        self._closed = None
-        self._began = now
+        self._closed, self._read = None, now
+        self._began = self._began or now
 
     def given(self, session: str, now: float) -> None:
         """The edge gave a session."""
@@ -170,9 +171,13 @@ class EdgeWay:
             return None
         return self._closed[1], self._closed[0] - now
 
-    def renew_at(self) -> float:
-        """When the session is to be renewed."""
-        return self._began + SESSION_SECONDS * RENEW_SHARE
+    def ages(self, now: float) -> bool:
+        """Whether the session is to be replaced before it ends."""
+        return bool(self.session) and now >= self._began + SESSION_SECONDS * RENEW_SHARE
+
+    def refresh_at(self) -> float:
+        """When the configuration is to be read again: places may move, and the company may change who may do what."""
+        return self._read + REFRESH_SECONDS
 
     # --- from one start to the next
 

@@ -247,7 +247,7 @@ class Https:
         if client is None:
             raise HttpsError(host, "the connection is closed")
         data = aiohttp.FormData(dict(asked.form)) if asked.form is not None else asked.body
-        timeout = aiohttp.ClientTimeout(total=asked.seconds, connect=connect)
+        timeout = aiohttp.ClientTimeout(total=asked.seconds, sock_connect=connect)
         headers = dict(asked.headers)
         if session:
             headers["Cookie"] = f"{_COOKIE}={session}"
