@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import aiohttp
 import pytest
 import pytest_asyncio
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.deployment import DeploymentError, load
+from ringback.deployment.authority import Authority
 from ringback.deployment.remote_access import access_of, policies
 from ringback.net.followed import FollowedSettings
+from ringback.net.node_resolver import NodeResolver
 from ringback.net.remote_access import AccessBook
-from ringback.net.tls import client_context
+from ringback.net.tls import client_context, server_context
 from ringback.protocols.edge import EdgeConfiguration
 from ringback.protocols.edge.access import AccessDocument, AccessDocumentError, Restricted
 from ringback.rules.addresses import HostPort
 from ringback.rules.edge_access import AccessError, AccessPolicy, ClientKind, RemoteAccess, kind_of_device, refusal
+from ringback.rules.edge_paths import Allowed
 from ringback.services.edge.settings import InnerSettings
+from ringback.services.names.settings import Record
 from ringback.storage.callmanager.remote_access import RemoteAccessStore
 from ringback.storage.callmanager.sign_ins import SignInStore
 from ringback.storage.callmanager.store import Store
-from tests.edge.conftest import EDGE, PASSWORDS, Edge, Inward, start_edge
+from tests.edge.conftest import EDGE, PASSWORDS, WORLD, Edge, Inward, start_edge
 from tests.edge.test_xmpp import Client
 from tests.support.key_desk import PASSWORD, USER, key_desks
 from tests.support.lab import built_in
@@ -45,7 +52,43 @@ async def edge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[
         return replace(settings, poll=0.1, own=replace(settings.own, places=places, route="<sip:edge;lr>"))
 
     async with AsyncExitStack() as stack:
-        yield await start_edge(folder, stack, Inward(further=further)), folder
+        rows = (Allowed("https", await start_news(folder, stack), frozenset({"GET"}), ("/",), sockets=True),)
+        records = (Record("news", "A", ("127.0.0.1",)),)
+        yield await start_edge(folder, stack, Inward(rows=rows, records=records, further=further)), folder
+
+
+async def start_news(folder: Path, stack: AsyncExitStack) -> HostPort:
+    """A server inside whose WebSocket says nothing until somebody ends it."""
+
+    async def news(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.receive()
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/news", news)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    name = "news.example.com"
+    identity = Authority(folder / "ca").issue(name, [name], [])
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_context(identity)).start()
+    return HostPort(name, runner.addresses[0][1])
+
+
+@asynccontextmanager
+async def news_of(world: Edge, authorization: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    """The WebSocket of that server, through the edge."""
+    resolver = NodeResolver({EDGE: HostPort(WORLD, world.port)})
+    connector = aiohttp.TCPConnector(ssl=client_context(world.authority.ca_file), resolver=resolver)
+    server = next(row.server for row in world.inner.tenants[0].settings.https.allowed if row.sockets)
+    headers = {"Authorization": f"Basic {base64.b64encode(authorization.encode()).decode()}"}
+    async with (
+        aiohttp.ClientSession(connector=connector, headers=headers) as session,
+        session.ws_connect(world.url("/news", server)) as socket,
+    ):
+        yield socket
 
 
 @asynccontextmanager
@@ -82,7 +125,7 @@ async def test_a_change_is_felt_within_seconds_by_sessions_that_run(edge: tuple[
     client.add_event_handler("stream_error", lambda error: settle(failed, error["text"]))
     client.go()
     await asyncio.wait_for(client.session, 10)
-    async with store_of(folder) as store:
+    async with store_of(folder) as store, news_of(world, ANITA) as news:
         table = RemoteAccessStore(store.engine)
 
         async def configuration_says(wanted: str) -> bool:
@@ -98,6 +141,8 @@ async def test_a_change_is_felt_within_seconds_by_sessions_that_run(edge: tuple[
 
         await table.set("anita", "none")
         assert "does not allow work from outside" in await asyncio.wait_for(failed, 10)
+        said = await news.receive(10)
+        assert (said.type, said.data, said.extra) == (aiohttp.WSMsgType.CLOSE, 1008, "edge.access.none")
         await until(lambda: configuration_says("ringback-reason: edge.access.none"))
         status, _, body = await world.curl("--user", ANITA, url=url)
         assert (status, body[:34]) == (403, "Your company does not allow work f")

@@ -130,6 +130,10 @@ class Door:
             return TurnedAway(401, "This user id and password do not belong together")
         return self._guest(user, cookie, address, now)
 
+    def stay(self, user: str, end: Callable[[Reason], None]) -> Callable[[], None]:
+        """A connection of HTTPS that lasts is this person's (empty: nobody's): see ``Guests.enter``."""
+        return self._guests.enter("https", user, end) if user else lambda: None
+
     def user_of(self, token: str) -> str:
         """Whose a token is that a service inside has believed already: the folded user id, empty where it is not known
         here."""

@@ -16,7 +16,7 @@ from typing import Final
 
 import aiohttp
 import structlog
-from aiohttp import WSMsgType, hdrs, web
+from aiohttp import WSCloseCode, WSMsgType, hdrs, web
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -26,6 +26,7 @@ from ringback.protocols.traversal import Opening
 from ringback.rules.edge_headers import ONCE, inward, session_of
 from ringback.rules.edge_paths import Passage, passage, query_fault
 from ringback.rules.edge_protection import household_of
+from ringback.rules.reasons import Reason
 from ringback.rules.throttle import Throttle
 from ringback.services.edge.answers import tell
 from ringback.services.edge.door import COOKIE, SESSION_SECONDS, Door, Guest, TurnedAway
@@ -162,7 +163,7 @@ class HttpsFront:
             return guest
         url = URL(f"{target.scheme}://{target.server}/{path}{'?' + query if query else ''}", encoded=True)
         if upgrade:
-            return await self._pass_socket(request, url)
+            return await self._pass_socket(request, url, guest.user)
         body = Body(request.content, found.row.largest, self._settings.limits) if request.body_exists else None
         answer = await self._pass(request, url, segment, guest.session, body)
         tried = request.method == "POST" or hdrs.AUTHORIZATION in request.headers
@@ -256,7 +257,8 @@ class HttpsFront:
                 abort(request.transport)
             return answer
 
-    async def _pass_socket(self, request: web.BaseRequest, url: URL) -> web.StreamResponse:
+    async def _pass_socket(self, request: web.BaseRequest, url: URL, user: str) -> web.StreamResponse:
+        """Both ways, until one of them ends, or the person may not have it any more."""
         if self._session is None:
             return _refusal(503, "The edge stops")
         wanted = [one.strip() for one in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if one.strip()]
@@ -272,9 +274,19 @@ class HttpsFront:
                     compress=False,  # nothing that grows on being read
                 )
                 await outer.prepare(request)
+                ended: list[Reason] = []
                 async with asyncio.TaskGroup() as pumps:
-                    pumps.create_task(_pump(inner, outer))
-                    pumps.create_task(_pump(outer, inner))
+                    both = pumps.create_task(_pump(inner, outer)), pumps.create_task(_pump(outer, inner))
+
+                    def end(reason: Reason) -> None:
+                        ended.append(reason)
+                        for pump in both:
+                            pump.cancel()
+
+                    leave = self._door.stay(user, end)
+                    both[0].add_done_callback(lambda _: leave())
+                if ended:
+                    await outer.close(code=WSCloseCode.POLICY_VIOLATION, message=ended[0].id.encode())
                 return outer
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             _log.warning("edge.next_hop", server=url.host, error=type(error).__name__)
