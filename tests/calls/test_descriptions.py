@@ -90,6 +90,18 @@ def test_two_offers_answer_each_other_in_the_numbers_of_their_writers() -> None:
     assert cross(described("m=audio 4000 RTP/AVP 8"), described("m=audio 4000 RTP/AVP 9")) is None
 
 
+def test_an_offer_that_would_encrypt_if_it_could_goes_with_one_that_does_not() -> None:
+    careful, plain = described(f"m=audio 4000 RTP/AVP 0\r\n{KEY}"), described("m=audio 5000 RTP/AVP 0", session="8")
+    for first, second in ((careful, plain), (plain, careful)):
+        answers = cross(first, second)
+        assert answers is not None
+        assert [answer.media[0].values("crypto") for answer in answers] == [(), ()]
+    both = cross(careful, careful)
+    assert both is not None
+    assert all(answer.media[0].values("crypto") for answer in both)
+    assert cross(described(f"m=audio 4000 RTP/SAVP 0\r\n{KEY}"), plain) is None, "who must encrypt does"
+
+
 def test_sound_goes_directly_unless_something_stands_against_it() -> None:
     plain, sealed, dtls = End(), End("sdes"), End("dtls")
     assert choose_path(PathEvidence(plain, plain)).direct

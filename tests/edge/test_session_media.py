@@ -359,6 +359,37 @@ def test_each_description_is_taken_for_what_it_is(name: str) -> None:
         assert not call.over
 
 
+def test_the_fork_that_answers_last_has_the_sound() -> None:
+    call = CallMedia("best-effort")
+    place = call.of_request(request("INVITE", 1, OFFER), "outside")
+    offered = Description.parse(OFFER.encode())
+    given_places(call.media, offered, "outside")
+    call.offer(place, offered, "outside", OFFER.encode())
+    ports = []
+    for status, port in ((183, 7000), (183, 7100), (200, 7000), (200, 7000)):
+        body = sdp(audio(port, key=None), address=DEVICE).encode()
+        place = call.of_response(response(status, 1, body=body.decode()), "inside")
+        assert place.role == "answer"
+        written, found = call.answer(place, Description.parse(body), body)
+        ports.append((terms(found).port, Description.parse(written).media[0].port))
+    assert ports == [(7000, 20000), (7100, 20000), (7000, 20000), (7000, 20000)]
+
+
+def test_a_stream_that_an_offer_ends_is_over_and_one_that_a_fork_refuses_is_not() -> None:
+    call = CallMedia("best-effort")
+    both, one = sdp(audio(), video()).encode(), sdp(audio(), video(0)).encode()
+    refused = sdp(audio(7000, key=None), video(0, key=None), address=DEVICE).encode()
+    for number, body, ends in ((1, both, False), (2, one, True)):
+        place = call.of_request(request("INVITE", number, body.decode()), "outside")
+        offered = Description.parse(body)
+        given_places(call.media, offered, "outside")
+        call.offer(place, offered, "outside", body)
+        place = call.of_response(response(200, number, body=refused.decode()), "inside")
+        _, found = call.answer(place, Description.parse(refused), refused)
+        assert found.terms[1] is None
+        assert call.ended(place, 1) is ends
+
+
 @pytest.mark.parametrize(("status", "over"), [(180, False), (200, False), (302, True), (407, True), (487, True)])
 def test_a_call_that_came_about_ends_with_bye_only(status: int, over: bool) -> None:
     call = CallMedia("best-effort")

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -14,15 +15,20 @@ import pytest_asyncio
 from ringback.media.transport.protection import Buffer, Protection
 from ringback.net.certificates import looking_context
 from ringback.net.names import NameClient
+from ringback.net.sip.node import SipNode
 from ringback.net.sip_probe import probe_options
+from ringback.net.tls import client_context
 from ringback.protocols.rtp.crypto import CryptoLine, Suite
 from ringback.protocols.rtp.packet import RtpPacket
 from ringback.protocols.sdp.description import Description
-from ringback.protocols.sip.events import Accepted, Ended, Event, Failed, Invited, RegistrationChanged
+from ringback.protocols.sip.agent import Agent
+from ringback.protocols.sip.events import Accepted, Acked, Ended, Event, Failed, Invited, RegistrationChanged
 from ringback.protocols.sip.session import Session
 from ringback.rules import edge_protection
 from ringback.rules.addresses import HostPort
 from ringback.rules.reasons import Reason
+from ringback.services.edge.settings import SipManager
+from ringback.services.edge.sip_managers import Managers
 from tests.edge.sip_world import DOMAIN, HERE, PASSWORD, SipWorld, start_sip_world
 from tests.support.sip_phone import Bell, SipPhone
 
@@ -39,8 +45,14 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SipWo
 class Handset(SipPhone):
     """A phone with a socket for sound; it rings, and takes what it is told to take."""
 
-    def __init__(self, world: SipWorld, number: str, *, password: str = PASSWORD) -> None:
+    def __init__(self, world: SipWorld, number: str, *, password: str = PASSWORD, product: str = "") -> None:
         super().__init__(world.authority.ca_file, f"phone{number}", password, number, Bell(), DOMAIN)
+        if product:
+            self.agent = Agent(replace(self.agent.settings, product=product))
+            context = client_context(world.authority.ca_file)
+            self.node = SipNode(self.agent, self._on_event, client_context=context)
+        self.key: CryptoLine | None = None
+        self.more = ""
         self.sound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sound.bind((HERE, 0))
         self.sound.setblocking(False)
@@ -50,7 +62,7 @@ class Handset(SipPhone):
         line = f"a=crypto:{key}\r\n" if key else ""
         return (
             f"v=0\r\no=- 1 1 IN IP4 {HERE}\r\ns=-\r\nc=IN IP4 {HERE}\r\nt=0 0\r\n"
-            f"m=audio {self.sound.getsockname()[1]} RTP/{'S' if key else ''}AVP 0\r\n{line}a=sendrecv\r\n"
+            f"m=audio {self.sound.getsockname()[1]} RTP/{'S' if key else ''}AVP 0\r\n{line}a=sendrecv\r\n{self.more}"
         ).encode()
 
     def _on_event(self, event: Event, now: float) -> None:
@@ -58,7 +70,7 @@ class Handset(SipPhone):
         if isinstance(event, Invited):
             event.session.ring(now, 180)
             if self.takes:
-                event.session.answer(now, self.described(None))
+                event.session.answer(now, self.described(self.key))
         self.bell.ring()
 
     @property
@@ -95,8 +107,10 @@ class Handset(SipPhone):
 
 
 @asynccontextmanager
-async def handset(world: SipWorld, number: str, *, outside: bool, password: str = PASSWORD) -> AsyncIterator[Handset]:
-    phone = Handset(world, number, password=password)
+async def handset(
+    world: SipWorld, number: str, *, outside: bool, password: str = PASSWORD, product: str = ""
+) -> AsyncIterator[Handset]:
+    phone = Handset(world, number, password=password, product=product)
     await phone.node.start()
     try:
         where = world.edge if outside else world.inside("sip-tls")
@@ -167,6 +181,64 @@ async def test_sound_goes_to_who_proved_the_key_and_to_nobody_else(world: SipWor
         anita.hang_up(session)
         await nothing_left(world)
     await world.until(lambda: "phone2001" not in world.gate.inside)
+
+
+async def test_pictures_and_reports_pass_too(world: SipWorld) -> None:
+    async with handset(world, "2001", outside=True) as anita, handset(world, "2002", outside=False) as bram:
+        picture = "m=video 6000 RTP/{}AVPF 97\r\na=rtpmap:97 H264/90000\r\n{}"
+        anita.more = f"a=rtcp-mux\r\n{picture.format('S', f'a=crypto:{KEY}' + chr(13) + chr(10))}"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as reports:
+            reports.bind((HERE, 0))
+            reports.setblocking(False)
+            bram.more = f"a=rtcp:{reports.getsockname()[1]}\r\n{picture.format('', '')}"
+            session = anita.dial("2002", KEY)
+            answer = await anita.accepted(session)
+            assert [section.proto for section in answer.media] == ["RTP/SAVP", "RTP/SAVPF"]
+            assert answer.media[0].value("rtcp-mux") is not None
+            assert answer.media[1].value("rtcp-mux") is None
+            assert world.allocations == (2, 2)
+            theirs = CryptoLine.parse(answer.media[0].values("crypto")[0])
+            protection, buffer = Protection.from_lines(KEY, theirs), Buffer()
+            report = bytes((0x80, 201, 0, 1)) + b"ssrc"
+            buffer.octets[: len(report)] = report
+            anita.sound.sendto(
+                buffer.view[: protection.protect_rtcp(buffer, len(report))], (HERE, answer.media[0].port)
+            )
+            loop = asyncio.get_running_loop()
+            data, source = await asyncio.wait_for(loop.sock_recvfrom(reports, 2048), 5)
+            assert data == report
+            reports.sendto(report, source)
+            data, source = await anita.heard()
+            assert source == (HERE, answer.media[0].port), "at one port, as it was agreed"
+            buffer.octets[: len(data)] = data
+            assert protection.unprotect_rtcp(buffer, len(data)) == len(report)
+            anita.hang_up(session)
+            await nothing_left(world)
+
+
+async def test_a_client_that_is_asked_to_offer(world: SipWorld) -> None:
+    async with (
+        handset(world, "2001", outside=True, product="Cisco-CSF/14") as anita,
+        handset(world, "2002", outside=False) as bram,
+    ):
+        anita.key = KEY
+        session = bram.dial("2001", None)
+        await bram.accepted(session)
+        await anita.bell.until(lambda: anita.saw(Acked))
+        offered = next(one for one in anita.events if isinstance(one, Invited)).sdp
+        assert offered is None, "the call manager lets such clients offer"
+        answered = next(one for one in anita.events if isinstance(one, Acked)).sdp
+        assert answered is not None
+        section = Description.parse(answered).media[0]
+        assert section.proto == "RTP/SAVP"
+        theirs = CryptoLine.parse(section.values("crypto")[0])
+        protection, buffer = Protection.from_lines(KEY, theirs), Buffer()
+        packet = RtpPacket(0, 1, 160, 7, b"from anita").serialize()
+        buffer.octets[: len(packet)] = packet
+        anita.sound.sendto(buffer.view[: protection.protect(buffer, len(packet))], (HERE, section.port))
+        assert RtpPacket.parse((await bram.heard())[0]).payload == b"from anita"
+        bram.hang_up(session)
+        await nothing_left(world)
 
 
 async def test_a_call_without_encryption_is_refused_with_the_reason(world: SipWorld) -> None:
@@ -304,3 +376,22 @@ async def test_who_is_silent_is_cut_off(world: SipWorld) -> None:
             pipe.look_after(now + 1000)
         await anita.bell.until(lambda: anita.registered_anew)
     writer.close()
+
+
+async def test_the_call_manager_that_is_named_comes_first(world: SipWorld) -> None:
+    names = (("cm1", "office"), ("cm2", "office"), ("cm3", "berlin"))
+    managers = tuple(
+        SipManager(f"{name}.example.com", HostPort(f"127.0.10.{place}", 5061), cluster)
+        for place, (name, cluster) in enumerate(names, 10)
+    )
+    found = Managers(replace(world.front.settings, managers=managers))
+
+    def order(host: str, now: float = 1000.0) -> list[str]:
+        return [one.name.partition(".")[0] for one in found.order(host, now)]
+
+    assert order("example.com") == ["cm1", "cm2", "cm3"]
+    assert order("CM2.example.com.") == ["cm2", "cm1"]
+    assert order("127.0.10.12") == ["cm3"]
+    found.failed("cm1.example.com", 1000.0)
+    assert order("cm1.example.com") == ["cm2", "cm1"]
+    assert order("cm1.example.com", 1020.0) == ["cm1", "cm2"]

@@ -38,6 +38,10 @@ class Managers:
             found = (named, *(one for one in every if one is not named and one.cluster == named.cluster))
         return sorted(found, key=lambda one: now - self._failed.get(one.name, -_SHUN) < _SHUN)
 
+    def failed(self, name: str, now: float) -> None:
+        """One did not answer."""
+        self._failed[name] = now
+
     async def reach(self, host: str) -> tuple[SipManager, Streams] | None:
         """The first one that answers."""
         loop = asyncio.get_running_loop()
@@ -52,7 +56,7 @@ class Managers:
                         limit=_LIMIT,
                     )
             except (OSError, ssl.SSLError, TimeoutError) as error:
-                self._failed[manager.name] = loop.time()
+                self.failed(manager.name, loop.time())
                 _log.warning("edge.next_hop", server=manager.name, error=type(error).__name__)
                 continue
             self._failed.pop(manager.name, None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ringback.protocols.sdp.description import Attribute, Connection, Description, MediaSection, Origin
-from ringback.protocols.sdp.formats import Direction, formats_of, suite_of
+from ringback.protocols.sdp.formats import Direction, formats_of, is_secure_profile, suite_of
 from ringback.protocols.sdp.negotiation import direction_of
 
 _DIRECTIONS = tuple(one.value for one in Direction)
@@ -138,7 +138,14 @@ def cross(first: Description, second: Description) -> tuple[Description, Descrip
 
 
 def _pairs(one: MediaSection, other: MediaSection) -> bool:
-    return bool(one.port and other.port) and one.kind == other.kind and keying(one) == keying(other)
+    return bool(one.port and other.port) and one.kind == other.kind and _keys_fit(one, other)
+
+
+def _keys_fit(one: MediaSection, other: MediaSection) -> bool:
+    """Whether both encrypt alike; an end that only would if it could (RFC 8643) goes with one that does not."""
+    mine, theirs = keying(one), keying(other)
+    plain = not is_secure_profile(one.proto) and not is_secure_profile(other.proto)
+    return mine == theirs or (plain and {mine, theirs} == {"none", "sdes"})
 
 
 def _common(one: MediaSection, other: MediaSection) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
