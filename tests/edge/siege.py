@@ -34,9 +34,9 @@ CLOUD = "cloud.example.com"
 """On the list, but its record leads to the metadata service of clouds."""
 INSIDER = "mallory"
 SECONDS = 10.0
-LIMITS = HttpLimits(head=1.0, grace=0.5, rate=4096, stall=1.0)
+LIMITS = HttpLimits(head=1.0, grace=0.5, rate=4096, stall=0.6)
 LARGEST = 64 * 1024
-BEFORE_TLS = 1.5
+BEFORE_TLS = 1.0
 END = f"GET /end HTTP/1.1\r\nHost: {EDGE}\r\nConnection: close\r\n\r\n".encode()
 """Asked last, over every connection that is still there: it is answered with 404 and the end of the connection."""
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")

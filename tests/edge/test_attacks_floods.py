@@ -15,7 +15,7 @@ from tests.edge.siege import SECONDS, Siege
 from tests.support.edge_floods import KINDS
 
 PACES = {"connections": 150, "handshakes": 40, "sign-ins": 20, "slow-heads": 30}
-_FLOOD = 1.5  # seconds
+_FLOOD = 1.0  # seconds
 
 
 async def _flood(siege: Siege, kind: str, pace: float, sources: str) -> dict[str, int]:

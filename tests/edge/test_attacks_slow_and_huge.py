@@ -79,11 +79,25 @@ async def _refused_bodies(siege: Siege) -> None:
     assert seconds < LIMITS.grace + 4.0
 
 
+async def _broken_chunks(siege: Siege) -> None:
+    """A chunk that is none, when the beginning of the body has reached the server inside."""
+    begun = siege.pages.begun
+    reader, writer = await siege.connect()
+    head = siege.head(f"/{siege.target()}/pages/form", "Transfer-Encoding: chunked", method="POST")
+    writer.write(head + b"5\r\nhello\r\n")
+    await siege.pages.until(begun + 1)
+    writer.write(b"zz\r\nGET /hidden HTTP/1.1\r\nHost: x\r\n\r\n")
+    found = await asyncio.wait_for(reader.read(-1), SECONDS)
+    assert statuses_of(found)
+    assert set(statuses_of(found)) <= {400, 408}
+    await hang_up(writer)
+
+
 async def test_who_is_slow_is_cut_off(siege: Siege) -> None:
     """All at once, since each of them takes its time: nobody holds up the others, or people."""
     seen = [one.path for one in siege.pages.seen].count("/pages/form")
     async with asyncio.TaskGroup() as attacks:
-        for attack in (_slow_heads, _slow_bodies, _refused_bodies):
+        for attack in (_slow_heads, _slow_bodies, _refused_bodies, _broken_chunks):
             attacks.create_task(attack(siege))
         for _ in range(5):
             await siege.anita_works()
@@ -126,8 +140,11 @@ async def test_huge_heads_are_refused(siege: Siege) -> None:
 
 async def test_bodies_beyond_the_limit_of_their_row_are_refused(siege: Siege) -> None:
     path = f"/{siege.target()}/pages/form"
-    await siege.refuses(siege.head(path, f"Content-Length: {LARGEST + 1}", method="POST"), 413)
-    await siege.refuses(siege.head(path, "Content-Length: 9223372036854775807", method="PUT"), 413)
+    before = siege.reached()
+    lengths = (f"Content-Length: {LARGEST + 1}", "Content-Length: 9223372036854775807")
+    runs = await asyncio.gather(*(siege.send(siege.head(path, one, method="PUT")) for one in lengths))
+    assert [statuses for statuses, _ in runs] == [[413], [413]]
+    assert siege.reached() == before
     seen = len(siege.pages.seen)
     piece = b"1000\r\n" + b"x" * 4096 + b"\r\n"
     head = siege.head(path, "Transfer-Encoding: chunked", method="POST")
