@@ -28,6 +28,7 @@ from typing import Final, Literal
 from ringback.rules.reasons import Reason
 
 _MOST: Final = 100_000  # addresses, people or pairs that are remembered; the longest idle is forgotten first
+_PRUNE: Final = 60.0  # seconds
 _MOST_BORNE: Final = 1_000  # failures that an address bears at most, however many people are behind it
 Kind = Literal["address", "person"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -148,13 +149,14 @@ class Protection:
     _exempt: dict[Network, Exemption] = field(default_factory=dict)
     _let_in: OrderedDict[tuple[str, str], float] = field(default_factory=OrderedDict)
     _people: dict[str, set[str]] = field(default_factory=dict)  # by household, those of ``_let_in``
+    _pruned: dict[str, float] = field(default_factory=dict)  # by household, when people of long ago were last forgotten
 
     def failed(self, address: str, person: str, now: float, fault: Fault = Fault.PASSWORD) -> tuple[Block, ...]:
         """Somebody at an address could not be let in as a person (empty: nobody can say as whom); gives the blocks that
         begin with it."""
         household = household_of(address)
         here = self._known_at(household, now)
-        failure = Failure(fault, person, person in here, len(here - {person}), self.is_exempt(address, now))
+        failure = Failure(fault, person, person in here, len(here) - (person in here), self.is_exempt(address, now))
         weight = weigh(failure, self.rules)
         found = []
         if weight.address != "no":
@@ -274,9 +276,12 @@ class Protection:
         return any(_within(address, network) for network in networks)
 
     def _known_at(self, household: str, now: float) -> set[str]:
-        for person in list(self._people.get(household, ())):
-            if now - self._let_in[household, person] >= self.rules.lately:
-                self._forget((household, person))
+        if now - self._pruned.get(household, -_PRUNE) >= _PRUNE:
+            for person in list(self._people.get(household, ())):
+                if now - self._let_in[household, person] >= self.rules.lately:
+                    self._forget((household, person))
+            if household in self._people:
+                self._pruned[household] = now
         return self._people.get(household, set())
 
     def _forget(self, key: tuple[str, str]) -> None:
@@ -286,6 +291,7 @@ class Protection:
         people.discard(person)
         if not people:
             self._people.pop(household, None)
+            self._pruned.pop(household, None)
 
     def _count(self, key: tuple[Kind, str, str], person: str, now: float, bears: int, once: bool) -> Block | None:
         tries = self._failed.pop(key, None)

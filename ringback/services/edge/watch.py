@@ -70,7 +70,7 @@ class Watch:
             return
         writer.cancel()
         await asyncio.gather(writer, return_exceptions=True)
-        await asyncio.to_thread(self._kept.write, self.protection.remembered(self._clock()))
+        await self._put_away(self._kept)
 
     # --- what the fronts ask and tell
 
@@ -210,11 +210,13 @@ class Watch:
             await asyncio.sleep(_SOON)  # a flood of blocks is one file
             self._changed.clear()
             self._at_once.clear()
-            found = self.protection.remembered(self._clock())
-            try:
-                await asyncio.to_thread(kept.write, found)
-            except OSError as error:
-                _log.error("edge.not_kept", why=str(error))
+            await self._put_away(kept)
+
+    async def _put_away(self, kept: Kept) -> None:
+        try:
+            await asyncio.to_thread(kept.write, self.protection.remembered(self._clock()))
+        except OSError as error:
+            _log.error("edge.not_kept", why=str(error))
 
 
 class TenantWatch:
