@@ -52,6 +52,7 @@ class Handset(SipPhone):
             context = client_context(world.authority.ca_file)
             self.node = SipNode(self.agent, self._on_event, client_context=context)
         self.key: CryptoLine | None = None
+        self.answers_with_key = False
         self.more = ""
         self.sound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sound.bind((HERE, 0))
@@ -65,12 +66,21 @@ class Handset(SipPhone):
             f"m=audio {self.sound.getsockname()[1]} RTP/{'S' if key else ''}AVP 0\r\n{line}a=sendrecv\r\n{self.more}"
         ).encode()
 
+    def answer_to(self, offered: bytes | None) -> bytes:
+        """With the first key that was offered, under its tag, where this phone encrypts."""
+        if not self.answers_with_key or offered is None:
+            return self.described(self.key)
+        section = Description.parse(offered).media[0]
+        line = next(one for one in map(CryptoLine.parse, section.values("crypto")) if one.suite is KEY.suite)
+        sealed = self.described(replace(KEY, tag=line.tag))
+        return sealed.replace(b"RTP/SAVP", section.proto.encode())
+
     def _on_event(self, event: Event, now: float) -> None:
         self.events.append(event)
         if isinstance(event, Invited):
             event.session.ring(now, 180)
             if self.takes:
-                event.session.answer(now, self.described(self.key))
+                event.session.answer(now, self.answer_to(event.sdp))
         self.bell.ring()
 
     @property
@@ -214,6 +224,21 @@ async def test_pictures_and_reports_pass_too(world: SipWorld) -> None:
             assert protection.unprotect_rtcp(buffer, len(data)) == len(report)
             anita.hang_up(session)
             await nothing_left(world)
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+async def test_a_call_counts_as_encrypted_only_where_it_is_so_inside_too(world: SipWorld, sealed: bool) -> None:
+    async with handset(world, "2001", outside=True) as anita, handset(world, "2002", outside=False) as bram:
+        bram.answers_with_key = sealed
+        session = anita.dial("2002", KEY)
+        await anita.accepted(session)
+        (stream,) = world.media.streams
+        assert stream.secure is sealed
+        accepted = next(one for one in anita.events if isinstance(one, Accepted))
+        told = accepted.response.get("Call-Info") or ""
+        assert f"security={'Encrypted' if sealed else 'Authenticated'};" in told
+        anita.hang_up(session)
+        await nothing_left(world)
 
 
 async def test_a_client_that_is_asked_to_offer(world: SipWorld) -> None:
