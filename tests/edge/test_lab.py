@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 import time
@@ -14,7 +15,11 @@ from ringback.cli.main import make_app
 from ringback.deployment import DeploymentError, load
 from ringback.deployment.certificate_plan import needs
 from ringback.lab.edge_tenants import tenants
+from ringback.net.certificates import looking_context
+from ringback.net.names import NameClient
+from ringback.net.sip_probe import probe_registration
 from ringback.protocols.edge import EdgeConfiguration, Target
+from ringback.protocols.sip.digest import Credentials
 from ringback.rules.addresses import HostPort
 from tests.support.lab import built_in, running_lab
 
@@ -57,6 +62,23 @@ def test_people_outside_reach_what_is_theirs(tmp_path: Path) -> None:
             "cm2.example.com",
             "cm-berlin.example.com",
         }
+        assert (found.sip, found.route) == (
+            (HostPort("edge.example.com", 5061),),
+            "<sip:edge.example.com:5061;transport=tls;lr>",
+        )
+        door = next(
+            HostPort(row["address"], row["port"])
+            for row in lab.info["endpoints"]
+            if (row["role"], row["service"]) == ("edge-outer", "sip-tls")
+        )
+        for secret, answer in (("reception-phone", 200), ("guess", 403)):
+            probe = asyncio.run(
+                probe_registration(
+                    door, "tls", NameClient(None), looking_context(), "sip:2000@cm1.example.com",
+                    Credentials("reception", secret),
+                )
+            )  # fmt: skip
+            assert (probe.status, probe.obstacle) == (answer, None)
         status, body = ask("cucm-uds/user/anita", home)
         assert (status, "<userName>anita</userName>" in body) == (200, True)
         assert ask("ssosp/oauth/keys", home)[0] == 403
