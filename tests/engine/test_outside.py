@@ -93,7 +93,8 @@ async def test_a_morning_in_a_cafe(lab: RunningLab, tmp_path: Path) -> None:
         async with asyncio.timeout(SECONDS):
             await first.signed_in().up.wait()
         assert [entry.question.split()[0] for entry in first.trace() if entry.kind == "asked"] == ["XMPP"]
-        assert first.place.now.where == "outside"
+        assert (first.place.now.where, first.place.now.edge) == ("outside", EDGE)
+        assert [reason.id for reason in first.place.now.reasons] == ["location.outside.edge"]
 
     # And one at the office goes on there, since where one is, is asked each time.
     async with engine_of(lab, tmp_path / "hana", outside=False) as first:
@@ -104,6 +105,9 @@ async def test_a_morning_in_a_cafe(lab: RunningLab, tmp_path: Path) -> None:
         assert (first.place.now.where, first.route.now) == ("inside", None)
         entry = next(entry for entry in first.trace() if entry.question.startswith("XMPP"))
         assert entry.question == "XMPP im1.example.com:5222"
+        plan = await first.sources.plan(UserAddress.parse(HANA))
+        assert plan is not None
+        assert plan.edge is None
         await first.sign_out()
 
 

@@ -76,19 +76,30 @@ class Moves(EngineBase):
             if self._mover is not None and self._mover.opened(way):
                 session.try_now()
                 self._tell_place()
-            plan = self._plan
-            if plan is not None and plan.edge != way.kept():
-                self._plan = plan = msgspec.structs.replace(plan, edge=way.kept())
-                self._spawn(self.sources.keep_plan(attempt.address, plan), "plan of the edge")
+            remember()
 
         def failed(way: EdgeWay, reason: Reason) -> None:
             if self._mover is not None:
                 self._mover.failed(way, reason)
 
-        credentials = attempt.signed.credentials
-        async with Https(attempt.names, self.judge, route=self.route) as https:
-            keeper = self._edge_keeper = EdgeKeeper(self.route, https, credentials, opened, failed)
-            await keeper.run()
+        def remember() -> None:
+            """Let the next start know by which way the servers were reached last."""
+            way, plan = self.route.now, self._plan
+            if plan is None or (way is not None and not way.opened):
+                return
+            kept = way.kept() if way is not None else None
+            if plan.edge != kept:
+                self._plan = plan = msgspec.structs.replace(plan, edge=kept)
+                self._spawn(self.sources.keep_plan(attempt.address, plan), "plan of the edge")
+
+        credentials, end = attempt.signed.credentials, self.route.listen(remember)
+        try:
+            remember()
+            async with Https(attempt.names, self.judge, route=self.route) as https:
+                keeper = self._edge_keeper = EdgeKeeper(self.route, https, credentials, opened, failed)
+                await keeper.run()
+        finally:
+            end()
 
     def _line_settings(self, names: NameClient, plan: Plan, credentials: Credentials) -> LineSettings:
         """What the phone registers with, inside and outside."""
