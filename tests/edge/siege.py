@@ -34,7 +34,7 @@ CLOUD = "cloud.example.com"
 """On the list, but its record leads to the metadata service of clouds."""
 INSIDER = "mallory"
 SECONDS = 10.0
-LIMITS = HttpLimits(head=1.0, grace=0.5, rate=4096, stall=0.6)
+LIMITS = HttpLimits(head=1.0, grace=0.5, rate=4096, stall=0.6, address=(400, 0.02))
 LARGEST = 64 * 1024
 BEFORE_TLS = 1.0
 END = f"GET /end HTTP/1.1\r\nHost: {EDGE}\r\nConnection: close\r\n\r\n".encode()

@@ -21,7 +21,7 @@ from ringback.rules.edge_protection import Protection
 from tests.edge.siege import SECONDS, Relay, hang_up, listening_for_complaints
 from tests.edge.sip_world import DOMAIN, OUTER, PASSWORD, SipWorld, start_sip_world
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 _NUMBERS = count(1)
 TRUNK = "sip:900441234@"
@@ -132,7 +132,7 @@ def request(
     return "\r\n".join(lines).encode()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         complaints = stack.enter_context(listening_for_complaints())

@@ -72,7 +72,7 @@ class LinkEnd(asyncio.Protocol):
         self._owners: dict[Channel, Receiver] = {}
         self._full = False
         self._waiting: dict[Channel, None] = {}
-        self._heard = self._loop.time()
+        self._heard = self._due = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._doubt: asyncio.TimerHandle | None = None
         self._flushing = False
@@ -153,7 +153,8 @@ class LinkEnd(asyncio.Protocol):
         """The TLS connection stands, and both ends are who they should be."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none, but has all that one has
         self._transport.set_write_buffer_limits(high=_PENDING)
-        self._timer = self._loop.call_later(ASK_EVERY, self._look)
+        self._due = self._loop.time() + ASK_EVERY
+        self._timer = self._loop.call_at(self._due, self._look)
         self._flush()
         self._ready(self)
 
@@ -245,14 +246,18 @@ class LinkEnd(asyncio.Protocol):
     def _look(self) -> None:
         if self._transport is None:
             return
-        silence = self._loop.time() - self._heard
+        now = self._loop.time()
+        if now - self._due > ASK_EVERY:  # we were asleep ourselves, perhaps with the whole machine: ask before judging
+            self._heard = now - ASK_EVERY
+        silence = now - self._heard
         if silence > DEAD_AFTER:
             self._give_up(silence)
             return
         if silence >= ASK_EVERY / 2:
             self._link.ping()
             self._flush()
-        self._timer = self._loop.call_later(ASK_EVERY, self._look)
+        self._due = now + ASK_EVERY
+        self._timer = self._loop.call_at(self._due, self._look)
 
     def _judge(self, asked: float) -> None:
         self._doubt = None
