@@ -19,7 +19,7 @@ from ringback.client.discovery import DiscoverySettings
 from ringback.client.edge import EdgeProblemError, EdgeRoute, EdgeWay
 from ringback.client.edge.asking import EdgePasswordError, EdgeStopError, ask_sign_in, open_way
 from ringback.client.edge.keeping import EdgeKeeper
-from ringback.client.identity.authorization import Authorization
+from ringback.client.identity.authorization import Authorization, PasswordRefusedError
 from ringback.client.identity.callmanager import CallManager
 from ringback.client.identity.credentials import Credentials
 from ringback.client.identity.https import Answer, Https, HttpsError
@@ -324,6 +324,16 @@ async def test_what_the_edge_refused_is_not_shown_again(world: World) -> None:
         assert sum(world.seen.values()) - before == 2
         await open_way(way, https, Credentials("anita", PASSWORDS["anita"]))
         assert (await world.version(https)).status == 200
+
+
+async def test_a_wrong_password_counts_once_however_one_signs_in(world: World) -> None:
+    world.way()
+    before = sum(world.seen.values())
+    async with world.https() as https:
+        server = Authorization(https, [f"https://{world.edge.call_manager}"])
+        with pytest.raises(PasswordRefusedError):
+            await server.by_password("mallory", "guess")
+    assert sum(world.seen.values()) == before + 1
 
 
 async def test_a_block_is_told_with_its_minutes_and_waited_for(tmp_path: Path) -> None:

@@ -166,7 +166,8 @@ class HttpsFront:
             return await self._pass_socket(request, url, guest.user)
         body = Body(request.content, found.row.largest, self._settings.limits) if request.body_exists else None
         answer = await self._pass(request, url, segment, guest.session, body)
-        tried = request.method == "POST" or hdrs.AUTHORIZATION in request.headers
+        # What is shown at an open page was looked at here already, and counted where it was wrong.
+        tried = guest.user != "" if hdrs.AUTHORIZATION in request.headers else request.method == "POST"
         accounts = found.row.accounts and answer.status == 401
         # At a page for signing in, or with an account of that server, nobody else counts what failed.
         if tried and (accounts or (found.open and answer.status in (401, 403))):
