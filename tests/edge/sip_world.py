@@ -59,8 +59,9 @@ class OpenGate:
     failures: list[tuple[str, str]] = field(default_factory=list)
     ends: dict[str, Callable[[Reason], None]] = field(default_factory=dict)
 
-    def kept_out(self, address: str, user: str) -> bool:
-        return self.protection.block_of(address, user, 1000.0) is not None
+    def kept_out(self, address: str, user: str) -> float:
+        block = self.protection.block_of(address, user, 1000.0)
+        return 0.0 if block is None else block.until - 1000.0
 
     def failed(self, address: str, user: str) -> None:
         self.failures.append((address, user))

@@ -351,6 +351,12 @@ async def test_guessing_counts_and_ends(world: SipWorld) -> None:
     assert await asyncio.wait_for(reader.read(), 5) == b"", "kept out at once"
     writer.close()
     world.gate.protection = edge_protection.Protection()
+    for number in range(6):
+        world.gate.failed(f"198.51.100.{number}", "phone2004")
+    async with handset(world, "2004", outside=True) as guessed:
+        assert guessed.state == "refused"
+        assert "try again in 10 minutes" in str(guessed._registration and guessed._registration.reasons)
+    world.gate.protection = edge_protection.Protection()
 
 
 async def test_scanners_are_cut_off(world: SipWorld) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import socket
 import ssl
 from collections.abc import Callable
@@ -55,8 +56,8 @@ _log = structlog.get_logger("ringback.edge.sip")
 class Gate(Protocol):
     """Who may register (``Watch`` and ``Guests`` of this edge)."""
 
-    def kept_out(self, address: str, user: str) -> bool:
-        """Whether somebody is kept out for failed sign-ins."""
+    def kept_out(self, address: str, user: str) -> float:
+        """Seconds for which somebody is kept out for failed sign-ins; 0 for everybody else."""
 
     def failed(self, address: str, user: str) -> None:
         """A sign-in failed."""
@@ -181,7 +182,9 @@ class SipPipe:
         finally:
             for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            for result in await asyncio.gather(*self._tasks, return_exceptions=True):
+                if isinstance(result, Exception):  # a mistake of ours, which ends this connection only
+                    _log.error("edge.sip_mistake", exc_info=result)
             self._calls.close()
             if self._leave is not None:
                 self._leave()
@@ -258,8 +261,10 @@ class SipPipe:
     def _barred(self, asked: Registering) -> Refused | None:
         """Who is kept out, or has no calls outside."""
         gate = self._front.gate
-        if asked.user and gate.kept_out(self._address, asked.user.lower()):
-            return Refused(403, Reason.of("edge.sign_in.blocked", minutes=10), headers=(("Retry-After", "600"),))
+        seconds = gate.kept_out(self._address, asked.user) if asked.user else 0.0
+        if seconds:
+            why = Reason.of("edge.sign_in.blocked", minutes=math.ceil(seconds / 60))
+            return Refused(403, why, headers=(("Retry-After", str(math.ceil(seconds))),))
         for device in dict.fromkeys((asked.device, asked.user)):
             reason = gate.refuses("", device) if device else None
             if reason is not None:
@@ -339,7 +344,7 @@ class SipPipe:
         await self._tell(message.encode())
 
     def _registered(self, how: Registered) -> None:
-        gate, user = self._front.gate, how.asked.user.lower()
+        gate, user = self._front.gate, how.asked.user
         if how.outcome == "wrong":
             gate.failed(self._address, user)
         elif how.outcome == "in":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from ringback.rules.name_search import fold
@@ -17,9 +18,10 @@ class TenantGate:
         self._watch = watch
         self._guests = guests
 
-    def kept_out(self, address: str, user: str) -> bool:
+    def kept_out(self, address: str, user: str) -> float:
         """See ``sip.Gate``."""
-        return self._watch.kept_out(address, fold(user)) is not None
+        block = self._watch.kept_out(address, fold(user))
+        return 0.0 if block is None else max(1.0, block.until - time.time())
 
     def failed(self, address: str, user: str) -> None:
         """See ``sip.Gate``."""
