@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from ringback.net.folder_socket import listen, reachable
+
 NAME: Final = "control"
-_LONGEST: Final = 100  # octets of a path that the address of a socket has room for
 _SECONDS: Final = 10.0
 
 
@@ -44,11 +44,7 @@ class Control:
 
     async def start(self) -> None:
         """Listen. Raises OSError."""
-        (self._folder / NAME).unlink(missing_ok=True)
-        listening = socket.socket(socket.AF_UNIX)
-        with _short(self._folder / NAME) as path:
-            listening.bind(path)
-        self._server = await asyncio.start_unix_server(self._serve, sock=listening)
+        self._server = await asyncio.start_unix_server(self._serve, sock=listen(self._folder / NAME))
 
     async def stop(self) -> None:
         """Listen no more."""
@@ -77,7 +73,7 @@ def ask(folder: Path, network: str) -> int:
     none runs there."""
     with socket.socket(socket.AF_UNIX) as asking:
         asking.settimeout(_SECONDS)
-        with _short(folder / NAME) as path:
+        with reachable(folder / NAME) as path:
             asking.connect(path)
         asking.sendall(msgspec.json.encode(_Asked(network)) + b"\n")
         line = asking.makefile("rb").readline()
@@ -88,16 +84,3 @@ def ask(folder: Path, network: str) -> int:
     if answer.why:
         raise ControlError(answer.why)
     return answer.cut
-
-
-@contextlib.contextmanager
-def _short(path: Path) -> Iterator[str]:
-    """The path, or, where it is too long for a socket, another way to the same place."""
-    if len(os.fsencode(path)) <= _LONGEST:
-        yield str(path)
-        return
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)

@@ -10,6 +10,7 @@ from ringback.deployment.model import Deployment, Zone
 
 _RANGE = re.compile(r"127\.(\d{1,3})\Z")
 _DEFAULT = "127.0."
+_LISTS = ("exempt", "networks", "served_from")  # of ``[edge]``: addresses and networks
 
 
 def moved(deployment: Deployment, loopback: str) -> Deployment:
@@ -23,7 +24,10 @@ def moved(deployment: Deployment, loopback: str) -> Deployment:
     target = f"{loopback}."
     nodes = [
         msgspec.structs.replace(
-            node, address=_move(node.address, target), link_address=_move(node.link_address, target)
+            node,
+            address=_move(node.address, target),
+            link_address=_move(node.link_address, target),
+            public_address=_move(node.public_address, target),
         )
         for node in deployment.node
     ]
@@ -36,7 +40,9 @@ def moved(deployment: Deployment, loopback: str) -> Deployment:
         for network in deployment.network
     ]
     zones = [_moved_zone(zone, target) for zone in deployment.zone]
-    return msgspec.structs.replace(deployment, node=nodes, network=networks, zone=zones)
+    lists = {name: [_move(one, target) for one in getattr(deployment.edge, name)] for name in _LISTS}
+    edge = msgspec.structs.replace(deployment.edge, **lists)
+    return msgspec.structs.replace(deployment, node=nodes, network=networks, zone=zones, edge=edge)
 
 
 def _moved_zone(zone: Zone, target: str) -> Zone:

@@ -236,6 +236,11 @@ def test_a_day_on_the_way(take: Take, lab: RunningLab) -> None:
     anita.hears(bruno)
     bruno.hears(anita)
     anita.picture("moved-call")
+    lab.move("office")  # and back
+    expect(chip(anita)).to_have_count(0, timeout=CONNECTED)
+    anita.hears(bruno)
+    bruno.hears(anita)
     hang_up(anita, bruno)
+    lab.move("internet")
     chat(anita, bruno)
     hear_the_message(anita, bruno, leave_a_message(bruno, anita))
