@@ -7,6 +7,7 @@ right any more ends the session.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ class Told:
     ``unreachable``: no server answers.
     """
 
-    password_refused: Callable[[], None]
+    password_refused: Callable[[], object]
     wants_password: Callable[[Reason], None]
     certificate: Callable[[CertificateStopError, Reason], None]
     unreachable: Callable[[], None] = lambda: None
@@ -129,6 +130,8 @@ class Connector:
         way = self._route.now
         if way is None:
             return [Target(server) for server in self._plan().servers]
+        if (shut := way.closed(time.time())) is not None:  # each further try would only be turned away
+            raise NotConnectedError(shut[0])
         if not way.xmpp:
             raise NotConnectedError(Reason.of("edge.problem.not_open", edge=way.edge.host))
         return [Target(server, edge=True) for server in way.xmpp]
