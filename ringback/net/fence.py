@@ -28,7 +28,8 @@ IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NETWORKED: Final = frozenset({socket.AF_INET, socket.AF_INET6})
-_HARMLESS: Final = frozenset({socket.AF_UNIX, socket.AF_NETLINK})  # neither leaves this computer
+# Neither leaves this computer; the second is of Linux.
+_HARMLESS: Final = frozenset({socket.AF_UNIX, getattr(socket, "AF_NETLINK", socket.AF_UNIX)})
 _INSIDE: Final = (ipaddress.IPv4Address("127.0.0.1"), ipaddress.IPv6Address("::1"))
 _PROGRAMS: Final = frozenset({"subprocess.Popen", "os.exec", "os.posix_spawn", "os.system", "os.fork", "os.forkpty"})
 _QUESTIONS: Final = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"})
@@ -172,7 +173,9 @@ class Fence:
 
 
 def _filter(one: socket.socket, program: Sequence[tuple[int, int, int, int]]) -> None:
-    """Have the kernel ask this program about what comes to a socket. Raises OSError."""
+    """Have the kernel ask this program about what comes to a socket; others than Linux don't. Raises OSError."""
+    if sys.platform != "linux":
+        return
     words = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in program))
     one.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(words)))
 
