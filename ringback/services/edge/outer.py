@@ -53,6 +53,7 @@ class OuterProxy:
         self._kept_out: dict[str, float] = {}  # household to the loop's time until which
         self._endpoints: tuple[Endpoint, ...] = ()
         self._running: AsyncExitStack | None = None
+        self._stopping = False
         self._arrived: Counter[str] = Counter()
         self.refused = 0
         """Connections that were turned away."""
@@ -76,6 +77,7 @@ class OuterProxy:
 
     async def start(self) -> None:
         """As ``net.service.Service``. Raises also ssl.SSLError."""
+        self._stopping = False
         async with AsyncExitStack() as stack:
             await self._start(stack)
             self._running = stack.pop_all()
@@ -131,6 +133,9 @@ class OuterProxy:
     def _link_ready(self, end: LinkEnd) -> None:
         if self._unknown:
             self._unknown.popleft()
+        if self._stopping:
+            end.close("the outer proxy stops")
+            return
         names = end.peer_names()
         known = sorted(names & self._settings.inner_names)
         if not known:
@@ -228,6 +233,7 @@ class OuterProxy:
                 del self._by_address[household]
 
     def _drop_all(self) -> None:
+        self._stopping = True  # a link whose TLS is not yet through ends when it is
         for splice in list(self._connections):
             splice.abort()
         for end in self._inners.links:
