@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import secrets
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
 
 from ringback.client.engine.engine import Engine
 from ringback.client.engine.settings import EngineSettings
@@ -25,6 +28,7 @@ class Network:
 
     lab: RunningLab
     where: str = "inside"
+    looked: asyncio.Event = field(default_factory=asyncio.Event)
 
     def name_server(self) -> HostPort:
         """That of the network."""
@@ -32,6 +36,7 @@ class Network:
 
     def addresses(self) -> frozenset[str]:
         """Those of the computer."""
+        self.looked.set()
         return ADDRESSES[self.where]
 
 
@@ -95,6 +100,30 @@ async def test_messages_written_while_one_moves_come_once(lab: RunningLab, tmp_p
             assert sorted(texts) == sorted(written), "each once"
         watching.cancel()
         assert "offline" not in shown, "nobody saw anita go"
+
+
+@pytest.mark.soak
+async def test_whoever_turns_round_on_the_way_loses_nothing(lab: RunningLab, tmp_path: Path) -> None:
+    """The network changes again and again, often before anything stands in the one before."""
+    network, tag, dice = Network(lab), secrets.token_hex(4), random.Random(6)
+    bruno_in = person_in("bruno", tmp_path / "bruno", name_server=HostPort.parse(lab.inside), ca=lab.ca_file)
+    async with traveller(network, tmp_path / "anita") as anita, bruno_in as bruno:
+        written: list[str] = []
+        for step in range(40):
+            network.where = "outside" if network.where == "inside" else "inside"
+            network.looked.clear()
+            async with asyncio.timeout(SECONDS):
+                await network.looked.wait()
+            for one, other in ((anita, bruno), (bruno, anita)):
+                written.append(f"{tag} {step} by {one.address}")
+                await one.say(other.address, f"{tag}-{len(written)}", written[-1])
+            if dice.random() < 0.3:
+                await anita.until(lambda: anita.engine.place.now.where == network.where)
+        await anita.until(lambda: anita.engine.place.now.where == network.where)
+        for one, other in ((anita, bruno), (bruno, anita)):
+            await arrived(one, other.address, tag, len(written))
+            texts = [message.body for message in await one.history(other.address) if message.body.startswith(tag)]
+            assert sorted(texts) == sorted(written), "each once"
 
 
 async def arrived(person: Person, conversation: str, tag: str, count: int) -> None:

@@ -225,7 +225,7 @@ class Arriving(Moves):
             attempt.proven.configured if attempt.proven.configured.settings else None,
         )  # fmt: skip
         occasion = Occasion.CACHED_START if attempt.patient else Occasion.LOOKED_UP
-        look = partial(self._look_again, session)
+        look = partial(self._look_beside, session)
         self._spawn(
             keep_renewing(
                 look, occasion, self._settings.addresses, self._settings.addresses_every, hours=plan.refetch_hours
@@ -247,7 +247,7 @@ class Arriving(Moves):
         self._signed_out_here = False
         self.progress.step("identity", "done")
         self.progress.step("connecting", "done")
-        await self.sources.keep_plan(attempt.address, proven.plan)
+        await self.sources.keep_plan(attempt.address, self._plan or proven.plan)
         if proven.configured.settings and not attempt.patient:
             await self.sources.keep_configured(attempt.address, proven.configured)
         await self._keep_account(session.people.name(str(session.own)), signed)
@@ -301,6 +301,12 @@ class Arriving(Moves):
         session.voicemail.try_now()
         if self._people is not None:
             self._people.try_now()
+
+    async def _look_beside(self, session: Session, why: Reason) -> None:
+        """Look beside whoever watches the network, which may change again meanwhile: then only the last look counts."""
+        if self._looking is not None:
+            self._looking.cancel()
+        self._looking = self._spawn(self._look_again(session, why), "look")
 
     async def _look_again(self, session: Session, why: Reason) -> None:
         """Look for servers and settings while signed in. It shows in the service's reasons; who is connected stays so.

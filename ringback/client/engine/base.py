@@ -84,6 +84,7 @@ class EngineBase:
         self.session: Session | None = None
         self.route = EdgeRoute()
         self._mover: Mover | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._edge_keeper: EdgeKeeper | None = None
         self._plan: Plan | None = None
         self._manual = ManualSettings()
@@ -330,10 +331,11 @@ class EngineBase:
         self.progress.set(phase="ready")
         self.events.tell(Welcome(snapshot=self.snapshot()))
 
-    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
+    def _spawn(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
         self._background.add(task)
         task.add_done_callback(self._background_done)
+        return task
 
     def _background_done(self, task: asyncio.Task[None]) -> None:
         self._background.discard(task)

@@ -69,6 +69,7 @@ class Mover:
         self._changed: Reason | None = None
         self._doubted = -DOUBT_SECONDS
         self._waits_for: EdgeWay | None = None
+        self._on_the_way = False
         self._settled = asyncio.Event()
         self._settled.set()
 
@@ -141,6 +142,8 @@ class Mover:
         before = self._route.now
         way = self._way(located)
         if way is before and why is None:
+            if self._on_the_way:
+                await self._be_there()
             return True  # the servers are away, but one is where one was
         log.info("engine.moves", where=where, again=way is before)
         if way is not before:
@@ -155,11 +158,23 @@ class Mover:
     async def _arrive(self) -> None:
         """Let everything connect by the way of now, and tell where one is once messages are there."""
         self._waits_for = None
+        self._on_the_way = True
         self._means.go()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(REACHED_SECONDS):
-                await self._means.reached()
+        await self._be_there()
+
+    async def _be_there(self) -> None:
+        waits = [
+            asyncio.ensure_future(self._means.reached()),
+            asyncio.ensure_future(self._woken.wait()),  # one is elsewhere again
+        ]
+        try:
+            await asyncio.wait(waits, timeout=REACHED_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
         if not self._woken.is_set():
+            self._on_the_way = False
             self._means.tell()
             self._settled.set()
 

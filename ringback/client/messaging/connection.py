@@ -136,7 +136,7 @@ class Connection:
         self._moves += 1
         self._retry.set()
         if self._stream is not None:
-            self._stream.drop()
+            self._stream.give_up()
 
     async def run(self) -> None:
         """Connect and stay connected until cancelled, or until the server refuses this person."""
@@ -150,7 +150,7 @@ class Connection:
                 if end is None:
                     failures, had_session = 0, True
                     if self._moves != moves:  # it came to stand in the moment of the move
-                        self._stream.drop()
+                        self._stream.give_up()
                     end = await self._keep(self._stream)
                     self._deliver(Lost(end.reason))
                     if end.signed_out:

@@ -242,6 +242,14 @@ class Stream(ClientXMPP):
         else:
             self._connection_gone(None)
 
+    def give_up(self) -> None:
+        """End the connection at once, also one that is only being opened, whatever it waits for."""
+        opening = self._begun is not None and not self._begun.done()
+        self._note(StreamEnd(Reason.of("presence.closed", server=self._server)))
+        self.drop()
+        if opening and self._end is not None:  # in the middle of a handshake nobody would tell of the end
+            self._settle(self._end)
+
     def hold(self, held: bool) -> None:
         """Stop or go on reading from the socket."""
         if held == self._held or self.transport is None:
