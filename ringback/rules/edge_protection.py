@@ -7,7 +7,7 @@ was let in there lately. So each failure is weighed (``weigh``) before it is cou
 - Where nobody was let in lately, each failure counts for the address.
 - Where people were, a person counts once, however often their forgotten device tries, and the address bears one failure
   more for each of the others: everybody may come with something stale once. Many people's passwords tried from there
-  still block it.
+  still block it, for strangers: who was let in there lately goes on.
 - Failures for a person count for that person: where they were let in lately, only at that address; else everywhere but
   at those addresses. So a stranger can't lock anybody out at home, and a stale device not its owner elsewhere. Tokens
   can't be guessed, so who shows a good one is served, whatever others tried.
@@ -197,17 +197,29 @@ class Protection:
         at = self._let_in.get((household_of(address), person))
         return at is not None and now - at < self.rules.lately
 
-    def block_of(self, address: str, person: str, now: float, *, token: bool = False) -> Block | None:
-        """Why nobody is served at this address, or as this person, now. ``token``: they show a good one."""
+    def is_shared(self, household: str, now: float) -> bool:
+        """Whether people were let in lately from there: a block of it is for strangers only."""
+        return bool(self._known_at(household, now))
+
+    def block_of(
+        self, address: str, person: str, now: float, *, token: bool = False, later: bool = False
+    ) -> Block | None:
+        """Why nobody is served at this address, or as this person, now. ``token``: they show a good one; ``later``: it
+        is asked again once it is known who it is, which matters where people were let in lately."""
+        if token:
+            return None
         household = household_of(address)
-        keys: list[tuple[Kind, str, str]] = [("address", household, "")]
-        if person and not token:
+        known = bool(person) and self.knows(address, person, now)
+        keys: list[tuple[Kind, str, str]] = [] if known else [("address", household, "")]
+        if person:
             keys.append(("person", person, household))
-            if not self.knows(address, person, now):
+            if not known:
                 keys.append(("person", person, ""))
         for key in keys:
             block = self._blocks.get(key)
-            if block is not None and block.until > now and not (key[0] == "address" and self.is_exempt(address, now)):
+            if block is None or block.until <= now:
+                continue
+            if key[0] == "person" or not (self.is_exempt(address, now) or (later and self.is_shared(household, now))):
                 return block
         return None
 

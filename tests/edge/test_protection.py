@@ -97,6 +97,11 @@ def test_an_office_of_expired_tokens_gets_back_in_and_spraying_from_there_does_n
     sprayed = [protection.failed(OFFICE, f"victim{number}", now + 0.01 * number) for number in range(600)]
     blocks = [block for found in sprayed for block in found]
     assert [(block.kind, block.who) for block in blocks] == [("address", OFFICE)]
+    assert protection.block_of(OFFICE, "victim1", now)
+    assert protection.block_of(OFFICE, "", now)
+    assert not protection.block_of(OFFICE, "", now, later=True)
+    assert not protection.block_of(OFFICE, "person7", now)  # who works there goes on
+    assert not protection.block_of(OFFICE, "newcomer", now, token=True)
 
 
 def test_a_forgotten_device_keeps_out_only_its_owner_and_only_there() -> None:
@@ -288,3 +293,17 @@ async def test_a_second_inner_proxy_learns_who_is_kept_out_and_may_let_them_in(t
                 await asyncio.sleep(0.02)
         right = f"anita:{PASSWORDS['anita']}"
         assert (await edge.curl("--user", right, "--interface", address, url=url))[0] == 200
+
+
+def test_an_outer_proxy_is_told_only_where_nobody_works() -> None:
+    told: list[KeepOut] = []
+    watch = Watch(ProtectionRules(), told.append, lambda _: None, clock=lambda: 1000.0)
+    watch.let_in(OFFICE, "anita")
+    for address in (OFFICE, STRANGER):
+        for number in range(10):
+            watch.failed(address, f"victim{number}")
+    assert {block.who for block in watch.protection.blocks(1000.0)} == {OFFICE, STRANGER}
+    assert [word.who for word in told] == [STRANGER]
+    assert [word.who for word in watch.standing()] == [STRANGER]
+    assert watch.kept_out(OFFICE, "victim1")
+    assert not watch.kept_out(OFFICE, "anita")

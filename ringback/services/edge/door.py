@@ -93,7 +93,7 @@ class Door:
         return TurnedAway(401, "The edge lets signed-in people pass only")
 
     def _by_token(self, token: str, cookie: str, address: str, now: float) -> Guest | TurnedAway:
-        if block := self._watch.kept_out(address):
+        if block := self._watch.kept_out(address, later=True):
             return _kept_out(block, now)
         try:
             claims = self._keys.check(token)
@@ -161,9 +161,10 @@ class Door:
         except TokenError:
             self._watch.failed(address, fault=Fault.TOKEN)
 
-    def failed_inside(self, address: str) -> None:
-        """A server inside did not let somebody in on a path that is open to everybody."""
-        self._watch.failed(address)
+    def failed_inside(self, address: str, user: str = "") -> None:
+        """A server inside did not let somebody in, on a path that is open to everybody, or with an account of its own;
+        ``user`` is who asked, where that is known."""
+        self._watch.failed(address, user)
 
     def _guest(self, user: str, cookie: str, address: str, now: float) -> Guest:
         self._watch.let_in(address, user)

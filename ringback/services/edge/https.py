@@ -171,7 +171,7 @@ class HttpsFront:
         accounts = found.row.accounts and answer.status == 401
         # At a page for signing in, or with an account of that server, nobody else counts what failed.
         if tried and (accounts or (found.open and answer.status in (401, 403))):
-            self._door.failed_inside(_address(request))
+            self._door.failed_inside(_address(request), guest.user)
         return answer
 
     async def _answer_self(self, request: web.BaseRequest, target: Target, path: str) -> web.StreamResponse:
@@ -191,7 +191,7 @@ class HttpsFront:
 
     async def _who(self, request: web.BaseRequest, found: Passage) -> Guest | web.Response:
         """Who asks; nobody in particular where that is not needed."""
-        if (blocked := self._door.kept_out(_address(request))) is not None:
+        if found.open and (blocked := self._door.kept_out(_address(request))) is not None:
             return _turned_away(blocked)
         if found.open and not request.headers.get(hdrs.AUTHORIZATION):
             return Guest("")

@@ -20,7 +20,7 @@ class TenantGate:
 
     def kept_out(self, address: str, user: str) -> float:
         """See ``sip.Gate``."""
-        block = self._watch.kept_out(address, fold(user))
+        block = self._watch.kept_out(address, fold(user), later=not user)
         return 0.0 if block is None else max(1.0, block.until - time.time())
 
     def failed(self, address: str, user: str) -> None:

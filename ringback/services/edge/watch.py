@@ -74,9 +74,10 @@ class Watch:
 
     # --- what the fronts ask and tell
 
-    def kept_out(self, address: str, user: str = "", *, token: bool = False) -> Block | None:
-        """Why nobody is served at this address, or as this person (folded user id), now."""
-        return self.protection.block_of(address, user, self._clock(), token=token)
+    def kept_out(self, address: str, user: str = "", *, token: bool = False, later: bool = False) -> Block | None:
+        """Why nobody is served at this address, or as this person (folded user id), now: see
+        ``Protection.block_of``."""
+        return self.protection.block_of(address, user, self._clock(), token=token, later=later)
 
     def knows(self, address: str, user: str) -> bool:
         """Whether somebody (folded user id) was let in lately from an address."""
@@ -148,10 +149,12 @@ class Watch:
         return TenantWatch(self, realm)
 
     def standing(self) -> list[KeepOut]:
-        """All that an outer proxy that has just been reached must know."""
+        """All that an outer proxy that has just been reached must know: it can't tell strangers from others."""
         now = self._clock()
         return [
-            KeepOut(block.who, block.until - now) for block in self.protection.blocks(now) if block.kind == "address"
+            KeepOut(block.who, block.until - now)
+            for block in self.protection.blocks(now)
+            if block.kind == "address" and not self.protection.is_shared(block.who, now)
         ]
 
     def _began(self, block: Block) -> None:
@@ -161,8 +164,9 @@ class Watch:
             why=f"more than {self.protection.rules.failures} failed sign-ins within "
             f"{self.protection.rules.window:.0f} seconds",
         )  # fmt: skip
-        if block.kind == "address":
-            self._keep_out(KeepOut(block.who, max(0.0, block.until - self._clock())))
+        now = self._clock()
+        if block.kind == "address" and not self.protection.is_shared(block.who, now):
+            self._keep_out(KeepOut(block.who, max(0.0, block.until - now)))
         self._soon()
 
     def _lift(self, who: str) -> tuple[Block, ...]:
@@ -226,9 +230,9 @@ class TenantWatch:
         self._watch = watch
         self._realm = realm
 
-    def kept_out(self, address: str, user: str = "", *, token: bool = False) -> Block | None:
+    def kept_out(self, address: str, user: str = "", *, token: bool = False, later: bool = False) -> Block | None:
         """As ``Watch.kept_out``."""
-        return self._watch.kept_out(address, self._name(user), token=token)
+        return self._watch.kept_out(address, self._name(user), token=token, later=later)
 
     def knows(self, address: str, user: str) -> bool:
         """As ``Watch.knows``."""

@@ -81,7 +81,7 @@ class XmppFront:
 
     async def _serve(self, opening: Opening, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            if self._watch.kept_out(opening.peer.host) is not None:
+            if self._watch.kept_out(opening.peer.host, later=True) is not None:
                 return
             async with asyncio.timeout(self._settings.before_tls):
                 if not await self._negotiate(reader, writer):
