@@ -105,6 +105,12 @@ class SipWorld:
         """Streams of the inner proxy, pairs of ports of the outer one."""
         return len(self.media.streams), self.outer.media.allocations if self.outer.media else -1
 
+    def kill_links(self) -> None:
+        """All links between the two proxies break, without a word."""
+        for end in self.outer._inners.links:
+            if end._transport is not None:
+                end._transport.abort()
+
     async def until(self, wanted: Callable[[], bool], seconds: float = 10.0) -> None:
         """Wait for something. Raises TimeoutError."""
         async with asyncio.timeout(seconds):

@@ -329,7 +329,7 @@ async def test_a_dead_link_ends_all_that_went_over_it(world: SipWorld) -> None:
         session = anita.dial("2003", KEY)
         await anita.accepted(session)
         anita.events.clear()
-        world.outer._drop_all()
+        world.kill_links()
         await nothing_left(world)
         await world.until(lambda: world.media.ready("outer.example.com"))
         await anita.bell.until(lambda: anita.registered_anew)

@@ -55,7 +55,7 @@ class Chance:
                 case "drop" if number != _INSIDE and self.random.random() < 0.5:
                     await phone.node.stop()
                 case "links" if self.random.random() < 0.2:
-                    self.world.outer._drop_all()
+                    self.world.kill_links()
         for one in self.phones.values():
             one.node.flush()
         await asyncio.sleep(self.random.choice((0.0, 0.0, 0.005, 0.02)))
