@@ -183,3 +183,23 @@ def test_the_command_line_finds_its_way_from_outside(lab: RunningLab, tmp_path: 
     process = start_ringback(words, output, {"RINGBACK_PASSWORD": "ringback"})
     assert process.wait(60) == 0
     assert "chiara@example.com" in output.read_text()
+
+
+async def test_one_word_on_the_edge_is_enough_for_all_services(lab: RunningLab, tmp_path: Path) -> None:
+    """Nobody here trusts the company's authority: the person is asked about the edge, and about nothing behind it."""
+    async with Engine(EngineSettings(tmp_path, HostPort.parse(lab.outside), None, "", use_keyring=False)) as engine:
+        with pytest.raises(SignInError) as refused:
+            await engine.find(IVAN)
+        assert refused.value.fault is not None
+        assert refused.value.fault.id == "certificate-untrusted"
+        question = engine.progress.now.certificate
+        assert question is not None
+        assert question.server == EDGE
+        person = Person(engine)
+        await engine.answer_certificate(question.fingerprint, True)
+        await person.until(lambda: engine.progress.now.phase == "credentials")
+        await engine.sign_in_with("ringback")
+        await person.until(
+            lambda: {"messages", "directory"} <= {row.id for row in engine.services() if row.state == "up"}
+        )
+        assert engine.questions.now.certificate is None
