@@ -47,6 +47,7 @@ from ringback.protocols.sdp.negotiation import Demand, Local, Settled, Stream, a
 from ringback.rules.reasons import Reason
 
 Video = Literal["none", "sending", "receiving", "both"]
+KNOCKS, KNOCK_SECONDS = 25, 0.04  # while a relay has not sent anything yet
 KEEP_OPEN_SECONDS = 15.0  # RFC 6263 section 9
 LOW_BITRATE = 16_000  # bits a second of Opus in low-bandwidth mode
 _LOW_OPUS = replace(OPUS, fmtp=f"{OPUS.fmtp};maxaveragebitrate={LOW_BITRATE};usedtx=1")
@@ -296,8 +297,8 @@ class CallMedia:
         elif self.pictures is not None:
             self.pictures.settle(stream)
             self.pictures.join(self.page)
-        if self.profile.relay:
-            leg.keep_open()
+        if self.profile.relay and leg.heard is None:
+            self._knock(leg, KNOCKS)
 
     def move(self, host: MediaHost) -> None:
         """Go to another address: new legs, which the next offer names. Raises NoPortError, OSError."""
@@ -383,8 +384,15 @@ class CallMedia:
         if self.pictures is not None:
             self.pictures.second()
 
+    def _knock(self, leg: RtpLeg, times: int) -> None:
+        """Let the relay hear of us soon: it believes a packet only once it has our keys, which may still be on the way,
+        and what the other side says before that is lost."""
+        leg.keep_open()
+        if times > 1 and leg.heard is None and not leg.closed:
+            leg.call_at(leg.now() + KNOCK_SECONDS, lambda: self._knock(leg, times - 1))
+
     def _keep_open(self, now: float) -> None:
-        """Let the relay hear of us: at once and each second until it sends, then as often as translators forget."""
+        """Let the relay hear of us: each second until it sends, then as often as translators forget."""
         for section in self._sections:
             leg = section.leg
             if leg is None or section.agreed is None:
