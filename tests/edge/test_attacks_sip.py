@@ -15,11 +15,16 @@ from itertools import count
 import pytest
 import pytest_asyncio
 
+from ringback.media.transport.protection import Buffer
+from ringback.media.transport.protection import Protection as MediaProtection
+from ringback.protocols.rtp.crypto import CryptoLine
+from ringback.protocols.rtp.packet import RtpPacket
 from ringback.protocols.sip.message import Response, parse
 from ringback.protocols.traversal.frames import Frame, Kind, Part, write
 from ringback.rules.edge_protection import Protection
 from tests.edge.siege import SECONDS, Relay, hang_up, listening_for_complaints
 from tests.edge.sip_world import DOMAIN, OUTER, PASSWORD, SipWorld, start_sip_world
+from tests.edge.test_sip_pipe import KEY, handset
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -345,3 +350,49 @@ async def test_media_of_strangers_are_no_reflector(stage: Stage) -> None:
     flood.close()
     assert world.allocations == (0, 0)
     assert world.media.ready(OUTER)
+
+
+async def test_a_call_is_heard_in_a_flood_of_media(stage: Stage) -> None:
+    """Strangers send forty times as many packets to the very port of a call; the sound of the call goes on."""
+    world, loop = stage.world, asyncio.get_running_loop()
+    async with handset(world, "2001", outside=True) as anita, handset(world, "2002", outside=False) as bram:
+        answer = await anita.accepted(anita.dial("2002", KEY))
+        assert answer.connection is not None
+        edge = (answer.connection.address, answer.media[0].port)
+        theirs = CryptoLine.parse(answer.media[0].values("crypto")[0])
+        outwards, buffer = MediaProtection.from_lines(KEY, theirs), Buffer()
+        over = asyncio.Event()
+
+        async def flood() -> None:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+                stranger.bind(("127.0.80.251", 0))
+                stranger.setblocking(False)
+                while not over.is_set():
+                    for _ in range(20):
+                        with contextlib.suppress(BlockingIOError):
+                            stranger.sendto(b"\x80\0" + bytes(170), edge)
+                    await asyncio.sleep(0.01)
+
+        async def speak(first: int) -> int:
+            """How many of fifty packets are heard."""
+            for number in range(first, first + 50):
+                packet = RtpPacket(0, number, 160 * number, 7, b"x" * 160).serialize()
+                buffer.octets[: len(packet)] = packet
+                anita.sound.sendto(bytes(buffer.view[: outwards.protect(buffer, len(packet))]), edge)
+                await asyncio.sleep(0.02)
+            heard = 0
+            with contextlib.suppress(TimeoutError):
+                while heard < 50:
+                    async with asyncio.timeout(1):
+                        heard += len((await loop.sock_recvfrom(bram.sound, 2048))[0]) > 100
+            return heard
+
+        calm = await speak(1)
+        flooding = loop.create_task(flood())
+        flooded = await speak(51)
+        over.set()
+        await flooding
+        assert calm == 50
+        assert flooded >= 48
+    await world.until(lambda: world.allocations == (0, 0))
+    await stage.is_healthy()

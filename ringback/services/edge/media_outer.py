@@ -48,7 +48,7 @@ _FLOW_BUFFER: Final = 4 * 1024 * 1024  # octets that may wait in the socket of f
 _TURN: Final = 64  # frames that are read before others of the loop get their turn
 _AT_ONCE: Final = {"audio": 1, "video": 8}  # packets of a port that are read in one turn
 _RATES: Final[dict[MediaKind, tuple[float, float]]] = {"audio": (200.0, 200.0), "video": (1500.0, 500.0)}
-"""Packets a second and at once, of one allocation."""
+"""Packets a second and at once, of one allocation: of whom the inner proxy believes, and as many of all others."""
 
 Source = tuple[Any, ...]
 """An address as a socket writes it."""
@@ -209,17 +209,26 @@ class OuterMedia:
     # --- packets
 
     def inwards(self, allocation: _Allocation, part: int, one: socket.socket, now: float) -> None:
-        """A client sent something: into the flow with it."""
-        for _ in range(_AT_ONCE[allocation.kind]):
+        """A client sent something: into the flow with it. What strangers sent is read in one go, else it would fill
+        the socket, where nobody knows whose packets are dropped."""
+        left = _AT_ONCE[allocation.kind]
+        for _ in range(_TURN):
             try:
                 size, source = one.recvfrom_into(self._view[HEAD:])
             except OSError:  # nothing more, or an ICMP error of an earlier packet
                 return
-            self._pass(allocation, part, size, source, now)
+            rate = allocation.rate_of(part, source)
+            if rate.admits(now):
+                self._pass(allocation, part, size, source, now)
+            else:
+                self.dropped += 1
+            left -= rate is allocation.rate
+            if not left:
+                return
 
     def _pass(self, allocation: _Allocation, part: int, size: int, source: Source, now: float) -> None:
         inner, flow = allocation.inner, self._flow
-        if inner.place is None or flow is None or not allocation.rate.admits(now):
+        if inner.place is None or flow is None:
             self.dropped += 1
             return
         try:
@@ -259,6 +268,8 @@ class OuterMedia:
         target = None if allocation is None or part > 1 else allocation.lately(part, peer, now)
         if allocation is None or target is None:
             self.dropped += 1
+            return
+        if size == HEAD:  # said only to tell who is believed
             return
         one = allocation.pair.rtcp if part else allocation.pair.rtp
         try:
@@ -300,9 +311,22 @@ class _Sender:
 
 class _Allocation:
     """A pair of ports, and who has sent to them, by part. ``_believed``: whom the inner proxy sent to last, who is
-    pushed out by nobody."""
+    pushed out by nobody, and whose packets strangers can't crowd out."""
 
-    __slots__ = ("_believed", "_heard", "_last", "_owner", "inner", "kind", "leased", "number", "pair", "rate")
+    __slots__ = (
+        "_believed",
+        "_heard",
+        "_last",
+        "_owner",
+        "_strangers",
+        "_trusted",
+        "inner",
+        "kind",
+        "leased",
+        "number",
+        "pair",
+        "rate",
+    )
 
     def __init__(self, owner: OuterMedia, inner: _Inner, number: int, kind: MediaKind, pair: SocketPair) -> None:
         self._owner = owner
@@ -313,12 +337,17 @@ class _Allocation:
         self._heard: tuple[dict[_Peer, _Sender], ...] = ({}, {})
         self._last: list[_Sender | None] = [None, None]
         self._believed: list[_Peer | None] = [None, None]
-        self.rate = PacketRate(*_RATES[kind])
+        self._trusted: list[Source | None] = [None, None]
+        self.rate, self._strangers = PacketRate(*_RATES[kind]), PacketRate(*_RATES[kind])
         self.leased = 0.0
 
     def reader(self, part: int, one: socket.socket) -> Callable[[float], None]:
         """What is called when one of the two has something to read."""
         return lambda now: self._owner.inwards(self, part, one, now)
+
+    def rate_of(self, part: int, source: Source) -> PacketRate:
+        """How many packets are taken from there."""
+        return self.rate if source == self._trusted[part] else self._strangers
 
     def heard(self, part: int, source: Source, now: float) -> bytes:
         """Somebody sent to it; the head of the frame. Raises ValueError."""
@@ -340,7 +369,7 @@ class _Allocation:
         found = self._heard[part].get(peer)
         if found is None or now - found.at > LATELY:
             return None
-        self._believed[part] = peer
+        self._believed[part], self._trusted[part] = peer, found.source
         return found.source
 
 

@@ -119,6 +119,7 @@ class Stream:
         if peer != self._peers[part]:
             self._peers[part] = peer
             self._heads[part] = frames.raw_head(part, peer[1], self.number, self._flow.tag, peer[0])
+            self._flow.send((self._heads[part], memoryview(b"")), self.kind)  # whoever comes now does not crowd it out
         if self._inner is not None:
             size = self._inner.ours.protect_rtcp(buffer, size) if control else self._inner.ours.protect(buffer, size)
         elif self._secure:
