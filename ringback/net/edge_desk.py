@@ -50,4 +50,4 @@ async def _ask(folder: Path, method: str, path: str, what: msgspec.Struct | None
     except (FileNotFoundError, ConnectionRefusedError, aiohttp.ClientConnectorError) as error:
         raise DeskError(f"The inner proxy of {folder} does not run on this machine") from error
     except (TimeoutError, aiohttp.ClientError, OSError, msgspec.MsgspecError) as error:
-        raise DeskError(f"The inner proxy can't be asked: {error or type(error).__name__}") from error
+        raise DeskError(f"The inner proxy can't be asked: {str(error) or type(error).__name__}") from error
