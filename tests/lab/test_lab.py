@@ -15,7 +15,9 @@ import dns.message
 import dns.query
 import pytest
 
-from tests.support.lab import RunningLab, loopback_range, ringback, running_lab, start_until, stop
+from ringback.lab.control import ControlError
+from tests.lab.processes import children, is_gone, until
+from tests.support.lab import OUTSIDE_NODE, RunningLab, loopback_range, ringback, running_lab, start_until, stop
 
 
 def test_lab_json_holds_what_programs_need(lab: RunningLab) -> None:
@@ -113,11 +115,24 @@ def test_a_taken_port_is_said_clearly_and_the_next_is_used(lab: RunningLab, tmp_
 def test_ctrl_c_ends_cleanly_in_two_seconds_and_state_is_kept(tmp_path: Path) -> None:
     with running_lab(tmp_path / "state") as first:
         authority = first.ca_file.read_bytes()
+        (page,) = children(first.process.pid)
         assert first.stop() < 2.0
         assert first.process.returncode == 0
+        assert is_gone(page)
+        assert not (first.data / "nodes" / OUTSIDE_NODE / "control").exists()
         assert "Traceback" not in first.output.read_text()
     with running_lab(tmp_path / "state") as second:
         assert second.ca_file.read_bytes() == authority
+        # Where the page of the internet is killed, it is told, and everything else goes on.
+        (page,) = children(second.process.pid)
+        os.kill(page, signal.SIGKILL)
+        until(lambda: "web client ended" in second.output.read_text(), "the lab does not say that the page is gone")
+        with pytest.raises(ControlError, match="does not run"):
+            second.move("office")
+        with socket.create_connection(second.endpoint("xmpp"), timeout=5):
+            pass
+        assert second.stop() < 2.0
+        assert second.process.returncode == 0
 
 
 def test_no_password_of_the_file_is_kept_beside_lab_json(lab: RunningLab) -> None:
