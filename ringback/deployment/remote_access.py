@@ -30,7 +30,7 @@ class UserProfile(Entity, frozen=True, kw_only=True):
 def policies(deployment: Deployment) -> Mapping[str, AccessPolicy]:
     """The user profiles by name."""
     return {
-        profile.name: AccessPolicy.of(profile.remote_access, dict(profile.remote_access_on))
+        profile.name: AccessPolicy.of(profile.remote_access, _words(profile.remote_access_on))
         for profile in deployment.user_profile
     }
 
@@ -39,8 +39,12 @@ def access_of(person: Person) -> str:
     """What a person may use, as it is stored: their own words, else the name of their profile behind ``@``."""
     if person.remote_access or person.remote_access_on:
         # "all" in the person's own row outweighs a profile, so it is kept as a word.
-        return str(AccessPolicy.of(person.remote_access, dict(person.remote_access_on))) or "all"
+        return str(AccessPolicy.of(person.remote_access, _words(person.remote_access_on))) or "all"
     return f"@{person.user_profile}" if person.user_profile else ""
+
+
+def _words(kinds: Mapping[Literal["desktop", "phone", "tablet"], AccessOf]) -> dict[str, str]:
+    return {str(kind): str(access) for kind, access in kinds.items()}
 
 
 def check_remote_access(deployment: Deployment) -> Iterator[tuple[Path, str]]:
