@@ -9,13 +9,15 @@ import contextlib
 import logging
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
 import aiohttp
+import pytest
+from _pytest.mark import ParameterSet
 from aiohttp import web
 
 from ringback.deployment.authority import Authority
@@ -314,6 +316,14 @@ async def hang_up(writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError, ssl.SSLError, TimeoutError):
         async with asyncio.timeout(1):
             await writer.wait_closed()
+
+
+def cases(names: Iterable[str]) -> list[ParameterSet]:
+    """All of them in ``make soak``, every second one in ``make test``."""
+    return [
+        pytest.param(name, marks=() if number % 2 == 0 else pytest.mark.soak, id=name)
+        for number, name in enumerate(names)
+    ]
 
 
 def statuses_of(found: bytes) -> list[int]:

@@ -9,7 +9,7 @@ import pytest
 
 from ringback.services.edge.door import SESSION_SECONDS
 from tests.edge.conftest import DOMAIN, EDGE
-from tests.edge.siege import PAGES, Siege, basic, segment
+from tests.edge.siege import PAGES, Siege, basic, cases, segment
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -44,7 +44,7 @@ UNBELIEVED = (
 )
 
 
-@pytest.mark.parametrize("line", UNBELIEVED)
+@pytest.mark.parametrize("line", cases(UNBELIEVED))
 async def test_a_client_says_nothing_that_only_a_proxy_may_say(siege: Siege, line: str) -> None:
     statuses, _ = await siege.send(siege.head(f"/{siege.target()}/pages/x", line))
     assert statuses == [200, 404]
@@ -200,7 +200,7 @@ SESSIONS: dict[str, Callable[[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", SESSIONS)
+@pytest.mark.parametrize("name", cases(SESSIONS))
 async def test_a_cookie_that_is_not_one_session_is_none(siege: Siege, name: str) -> None:
     own, other = siege.cookie, "B" * 64
     head = siege.head(f"/{siege.target()}/pages/x", f"Cookie: X-Auth={SESSIONS[name](own, other)}", signed=False)

@@ -13,7 +13,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from ringback.rules.edge_networks import Inside
 from ringback.services.edge.resolver import GuardedResolver
 from tests.edge.conftest import CALL_MANAGER, DOMAIN
-from tests.edge.siege import CLOUD, PAGES, REBOUND, Siege, segment
+from tests.edge.siege import CLOUD, PAGES, REBOUND, Siege, cases, segment
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -53,7 +53,7 @@ PATHS = {
 }
 
 
-@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize("name", cases(PATHS))
 async def test_a_path_is_not_repaired(siege: Siege, name: str) -> None:
     await siege.refuses(siege.head(f"/{siege.target()}{PATHS[name]}"), 404 if name == "nothing" else 403, 404)
 
@@ -113,7 +113,7 @@ SPELLINGS: dict[str, Callable[[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", SPELLINGS)
+@pytest.mark.parametrize("name", cases(SPELLINGS))
 async def test_a_target_has_one_spelling(siege: Siege, name: str) -> None:
     code = siege.target()
     text = base64.urlsafe_b64decode(code + "=" * (-len(code) % 4)).decode()
@@ -149,7 +149,7 @@ HOSTS = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTS)
+@pytest.mark.parametrize("name", cases(HOSTS))
 async def test_a_host_that_is_not_on_the_list_is_not_reached(siege: Siege, name: str) -> None:
     for scheme, port in (("https", siege.pages.port), ("http", siege.bait.port)):
         found = await siege.refuses(siege.head(f"/{siege.target(HOSTS[name], port, scheme)}/pages/x"), 403, 404)

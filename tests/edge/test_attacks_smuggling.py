@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.edge.siege import PAGES, Siege
+from tests.edge.siege import PAGES, Siege, cases
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -50,7 +50,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", cases(BROKEN))
 async def test_what_parsers_read_differently_is_refused(siege: Siege, name: str) -> None:
     headers, body = BROKEN[name]
     head = siege.head(f"/{siege.target()}/pages/form", *headers, method="POST")
@@ -72,7 +72,7 @@ LINES = {
 }
 
 
-@pytest.mark.parametrize("name", LINES)
+@pytest.mark.parametrize("name", cases(LINES))
 async def test_what_is_not_a_request_ends_the_connection(siege: Siege, name: str) -> None:
     data, status = LINES[name]
     await siege.refuses(data, status)

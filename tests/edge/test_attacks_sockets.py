@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from tests.edge.conftest import EDGE
-from tests.edge.siege import SECONDS, Siege, hang_up, statuses_of
+from tests.edge.siege import SECONDS, Siege, cases, hang_up, statuses_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -42,7 +42,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", cases(REFUSED))
 async def test_what_may_not_be_a_socket_is_none(siege: Siege, name: str) -> None:
     headers, signed, method, path, status = REFUSED[name]
     before = siege.reached()
@@ -92,7 +92,7 @@ FRAMES = {
 }
 
 
-@pytest.mark.parametrize("name", FRAMES)
+@pytest.mark.parametrize("name", cases(FRAMES))
 async def test_frames_that_may_not_be_end_the_socket(siege: Siege, name: str) -> None:
     reader, writer, _ = await _open(siege)
     seen = siege.pages.begun

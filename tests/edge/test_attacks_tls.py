@@ -13,7 +13,7 @@ import pytest
 from ringback.deployment.authority import Authority
 from ringback.net.tls import Identity
 from tests.edge.conftest import DOMAIN, EDGE, INNER, OUTER, WORLD
-from tests.edge.siege import SECONDS, Siege, hang_up, statuses_of
+from tests.edge.siege import SECONDS, Siege, cases, hang_up, statuses_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -43,7 +43,7 @@ WEAK = {
 }
 
 
-@pytest.mark.parametrize("name", WEAK)
+@pytest.mark.parametrize("name", cases(WEAK))
 async def test_a_weak_handshake_does_not_stand(siege: Siege, name: str) -> None:
     before = siege.reached()
     found = await _openssl(siege, *WEAK[name])
@@ -121,7 +121,7 @@ GARBAGE = {
 }
 
 
-@pytest.mark.parametrize("name", GARBAGE)
+@pytest.mark.parametrize("name", cases(GARBAGE))
 async def test_what_is_not_tls_gets_nothing(siege: Siege, name: str) -> None:
     before = siege.reached()
     reader, writer = await siege.connect_plain()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.edge.conftest import DOMAIN, PASSWORDS
-from tests.edge.siege import BEFORE_TLS, SECONDS, Siege, hang_up
+from tests.edge.siege import BEFORE_TLS, SECONDS, Siege, cases, hang_up
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -131,7 +131,7 @@ BEFORE: dict[str, str | bytes] = {
 }
 
 
-@pytest.mark.parametrize("name", BEFORE)
+@pytest.mark.parametrize("name", cases(BEFORE))
 async def test_nothing_but_starttls_is_heard_before_tls(siege: Siege, name: str) -> None:
     before = siege.reached()
     stream = await Stream.begin(siege)
@@ -209,7 +209,7 @@ UNSIGNED = {
 }
 
 
-@pytest.mark.parametrize("name", UNSIGNED)
+@pytest.mark.parametrize("name", cases(UNSIGNED))
 async def test_nobody_says_anything_before_signing_in(siege: Siege, name: str) -> None:
     stream = await Stream.begin(siege)
     await stream.secure()
@@ -244,7 +244,7 @@ MECHANISMS = {
 }
 
 
-@pytest.mark.parametrize("name", MECHANISMS)
+@pytest.mark.parametrize("name", cases(MECHANISMS))
 async def test_nobody_signs_in_without_proof(siege: Siege, name: str) -> None:
     stream = await Stream.begin(siege)
     await stream.secure()
@@ -303,7 +303,7 @@ HEAVY: dict[str, str | bytes] = {
 }
 
 
-@pytest.mark.parametrize("name", HEAVY)
+@pytest.mark.parametrize("name", cases(HEAVY))
 async def test_heavy_words_of_people_end_their_own_stream_only(siege: Siege, name: str) -> None:
     stream = await Stream.begin(siege)
     await stream.sign_in("mallory")

@@ -21,12 +21,14 @@ from ringback.net.sip_probe import probe_registration
 from ringback.protocols.edge import EdgeConfiguration, Target
 from ringback.protocols.sip.digest import Credentials
 from ringback.rules.addresses import HostPort
+from tests.edge.independent_run import sign_in_independently
 from tests.support.lab import built_in, running_lab
 
 
 @pytest.mark.peer
 def test_people_outside_reach_what_is_theirs(tmp_path: Path) -> None:
     with running_lab(tmp_path / "data") as lab:
+        sign_in_independently(lab)
         host, port = next(
             (row["address"], row["port"])
             for row in lab.info["endpoints"]
