@@ -29,7 +29,7 @@ from tests.support.edge_floods import KINDS
 from tests.support.edge_nodes import FIRST, INNERS, NAMES, OUTERS, SECOND, Nodes, edge_nodes, password, person
 
 _PACES: Final = {
-    "connections": 500.0, "handshakes": 200.0, "sign-ins": 200.0, "requests": 20.0, "slow-heads": 100.0, "media": 200.0,
+    "connections": 500.0, "handshakes": 200.0, "sign-ins": 200.0, "requests": 20.0, "slow-heads": 100.0,
 }  # fmt: skip
 _PEOPLE: Final = 10
 _EVERY: Final = 0.1  # seconds between two requests of a person
@@ -112,8 +112,7 @@ async def _stretch(nodes: Nodes, seconds: float, flood: str = "") -> Seen:
 
 
 async def _begin(nodes: Nodes, flood: str, seconds: float) -> asyncio.subprocess.Process:
-    port = 20_000 if flood == "media" else 8443
-    words = (flood, nodes.address(OUTERS[0]), str(port), f"{nodes.loopback}.200", str(seconds), str(_PACES[flood]))
+    words = (flood, nodes.address(OUTERS[0]), "8443", f"{nodes.loopback}.200", str(seconds), str(_PACES[flood]))
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.support.edge_floods", *words, stdout=subprocess.PIPE
     )

@@ -14,13 +14,12 @@ import contextlib
 import json
 import os
 import random
-import socket
 import ssl
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-KINDS = ("connections", "handshakes", "sign-ins", "requests", "slow-heads", "media")
+KINDS = ("connections", "handshakes", "sign-ins", "requests", "slow-heads")
 _ADDRESSES = 100
 _HOLD = 3.0  # seconds that a connection is held
 _DOMAIN = "example.com"
@@ -37,8 +36,6 @@ class Flood:
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._tls.check_hostname = False
         self._tls.verify_mode = ssl.CERT_NONE  # an attacker does not mind
-        self._datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._datagrams.setblocking(False)
 
     def kind(self, name: str) -> Callable[[], Awaitable[None]]:
         """What happens once."""
@@ -48,7 +45,6 @@ class Flood:
             "sign-ins": self._sign_in,
             "requests": self._requests,
             "slow-heads": self._slow_head,
-            "media": self._media,
         }[name]
 
     async def run(self, name: str, seconds: float, pace: float) -> None:
@@ -111,11 +107,6 @@ class Flood:
             writer.write(b"X")
             await writer.drain()
             await asyncio.sleep(1)
-
-    async def _media(self) -> None:
-        for _ in range(10):
-            with contextlib.suppress(BlockingIOError):
-                self._datagrams.sendto(b"\x80\x00" + os.urandom(170), self._there)
 
 
 def main(name: str, address: str, port: str, sources: str, seconds: str, pace: str) -> None:
