@@ -64,7 +64,7 @@ class LineSettings:
     ``second_look``: told of certificates that end a connection; ``refused``: told when no call manager lets us in;
     ``route``: says whether call managers are reached through an edge, ``edge_context`` what TLS to it is opened with;
     ``barred``: why the edge gives this person no calls, where it said so; it is told the id of the reason where that
-    came by SIP."""
+    came by SIP; ``let_in``: told when it does give them."""
 
     names: NameClient
     context: Callable[[], ssl.SSLContext]
@@ -75,6 +75,7 @@ class LineSettings:
     route: EdgeRoute = field(default_factory=EdgeRoute)
     edge_context: Callable[[EdgeWay], ssl.SSLContext] | None = None
     barred: Callable[[str], Reason | None] = lambda _: None
+    let_in: Callable[[], None] = lambda: None
 
 
 class Line:
@@ -242,7 +243,8 @@ class Line:
         way, timers, route = self._way, self._config.timers, self.route
         if not registrars:
             why = self._settings.barred("") if way is not None else None
-            self._card.state("refused", why or Reason.of(_NO_SERVER[way is not None], device=self.device))
+            why = why or Reason.of(_NO_SERVER[way is not None], device=self.device)
+            self._card.state("refused", why, calm=way is not None)
             return
         if way is not None and self._settings.edge_context is not None:
             node.change_context(self._settings.edge_context(way))
@@ -390,11 +392,11 @@ class Line:
         retry = None
         if registration.next_try is not None:
             retry = max(registration.next_try - node.clock(), 0.0)
-        reasons = registration.reasons
+        reasons, barred = registration.reasons, self._barred(registration.last_response)
         elsewhere = registration.state == "refused" and _is_elsewhere(registration.last_response)
         if registration.state == "refused" and not elsewhere:
             self._settings.refused()
-            reasons = (*self._barred(registration.last_response), *reasons)
+            reasons = (*barred, *reasons)
         if elsewhere:
             reasons = (Reason.of("calls.phone.elsewhere", device=self.device), *reasons)
         if registration.state == "registered":
@@ -404,7 +406,10 @@ class Line:
             values = {"server": self.server, "number": self.number, "edge": self.edge or "-"}
             reasons = (Reason.of(why, **values), *reasons)
             self._watch_messages(registration.flow)
-        self._card.state(registration.state, *reasons, server=self.server, secure=secure, retry_in=retry)
+            if self.edge:
+                self._settings.let_in()
+        calm = registration.state == "refused" and bool(barred)
+        self._card.state(registration.state, *reasons, server=self.server, secure=secure, retry_in=retry, calm=calm)
 
     def _barred(self, response: Response | None) -> tuple[Reason, ...]:
         """Why the edge itself refused us, where it says that it did."""

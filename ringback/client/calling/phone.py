@@ -44,9 +44,13 @@ class PhoneCard:
         server: str = "",
         secure: bool = False,
         retry_in: float | None = None,
+        calm: bool = False,
     ) -> None:
-        """Note a state of the registration with why, the deciding reason first. ``retry_in`` in seconds."""
+        """Note a state of the registration with why, the deciding reason first. ``retry_in`` in seconds; ``calm``: it
+        is as the company wants it, and no trouble."""
         text = reasons[0] if reasons else None
-        self._board.set(SERVICE, _BOARD[state], server=server, text=text, retry_in=retry_in, reasons=reasons)
+        self._board.set(
+            SERVICE, "off" if calm else _BOARD[state], server=server, text=text, retry_in=retry_in, reasons=reasons
+        )
         row = next(one for one in self._board.all() if one.id == SERVICE)
         self.set(state=state, server=server, secure=secure, text=text, reasons=list(reasons), next_try=row.next_try)

@@ -107,7 +107,15 @@ class Moves(EngineBase):
             names, lambda: self.judge.context(Expected(Purpose.SIP)), plan.name or plan.user,
             credentials.token_now, self._look_at_phone_server, credentials.doubt, self.route,
             lambda way: self.judge.context(way.expected(way.edge)), self._why_no_calls,
+            self._calls_again,
         )  # fmt: skip
+
+    def _calls_again(self) -> None:
+        """The edge gives this person calls, whatever it said before."""
+        way = self.route.now
+        if way is not None and way.access == "messaging":
+            way.access = "all"
+            self._tell_place()
 
     def _why_no_calls(self, said: str) -> Reason | None:
         """Why the edge gives this person no calls, where it said so: in its configuration, or just now by SIP."""

@@ -60,40 +60,42 @@ export function CardActions({ person }: { person: Person }) {
   const ways = useWays(person);
   const [editing, setEditing] = useState(false);
   return (
-    <div className={css.actions}>
-      {ways.chat && (
-        <button type="button" onClick={ways.chat}>
-          <Chat20Regular aria-hidden />
-          {t("contact.chat")}
-        </button>
-      )}
-      {ways.call && (
-        <button type="button" onClick={ways.call} {...ways.marks}>
-          <Call20Regular aria-hidden />
-          {t("call.call")}
-        </button>
-      )}
-      {ways.video && (
-        <button type="button" onClick={ways.video} {...ways.marks}>
-          <Video20Regular aria-hidden />
-          {t("call.video")}
-        </button>
-      )}
-      {ways.mail && (
-        <a href={`mailto:${ways.mail}`}>
-          <Mail20Regular aria-hidden />
-          {t("contact.mailTo")}
-        </a>
-      )}
-      {!person.in_list && <AddMenu person={person} />}
-      {person.custom && (
-        <button type="button" onClick={() => setEditing(true)}>
-          <Edit20Regular aria-hidden />
-          {t("contact.edit")}
-        </button>
-      )}
-      {ways.call && ways.barred && <p>{ways.barred}</p>}
-      <Suspense fallback={null}>{editing && <ContactForm start={{ person }} onClose={() => setEditing(false)} />}</Suspense>
-    </div>
+    <>
+      <div className={css.actions}>
+        {ways.chat && (
+          <button type="button" onClick={ways.chat}>
+            <Chat20Regular aria-hidden />
+            {t("contact.chat")}
+          </button>
+        )}
+        {ways.call && (
+          <button type="button" onClick={ways.call} {...ways.marks}>
+            <Call20Regular aria-hidden />
+            {t("call.call")}
+          </button>
+        )}
+        {ways.video && (
+          <button type="button" onClick={ways.video} {...ways.marks}>
+            <Video20Regular aria-hidden />
+            {t("call.video")}
+          </button>
+        )}
+        {ways.mail && (
+          <a href={`mailto:${ways.mail}`}>
+            <Mail20Regular aria-hidden />
+            {t("contact.mailTo")}
+          </a>
+        )}
+        {!person.in_list && <AddMenu person={person} />}
+        {person.custom && (
+          <button type="button" onClick={() => setEditing(true)}>
+            <Edit20Regular aria-hidden />
+            {t("contact.edit")}
+          </button>
+        )}
+        <Suspense fallback={null}>{editing && <ContactForm start={{ person }} onClose={() => setEditing(false)} />}</Suspense>
+      </div>
+      {ways.call && ways.barred && <p className={css.barred}>{ways.barred}</p>}
+    </>
   );
 }
