@@ -115,14 +115,16 @@ def inner_settings(
             },
             route=f"<sip:{outers[0].name}:{outers[0].ports.sip_tls};transport=tls;lr>" if outers else "",
             tls=inside,
+            source=node.address,
         ),
         https=HttpsSettings(
             domains=frozenset({deployment.domain}),
             allowed=tuple(_allowed(deployment)),
             tls=inside,
             resolver=GuardedResolver(NameResolver(NameClient(name_server)), _inside(deployment)),
+            source=node.address,
         ),
-        xmpp=XmppSettings(deployment.domain, presence, inside) if presence else None,
+        xmpp=XmppSettings(deployment.domain, presence, inside, source=node.address) if presence else None,
         sip=_sip(deployment, node, identity, ca_file) if managers else None,
         protection=ProtectionRules(
             failures=rules.failures,

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from ringback.net.ldap.starttls import open_for_tls
+from ringback.net.node_resolver import local_address
 from ringback.net.tls_checks import CheckedContext, chain_of
 from ringback.rules.certificates import PresentedNames
 from ringback.rules.reachability import CertificateFacts, Obstacle
@@ -258,12 +259,16 @@ class NoStartTlsError(ConnectionError):
     """The server does not go over to TLS."""
 
 
-async def open_stream(address: str, port: int, domain: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def open_stream(
+    address: str, port: int, domain: str, source: str | None = None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Open an XMPP stream to a domain (RFC 6120 section 4) up to the point where TLS begins (section 5.4.2.3).
 
-    Raises OSError where nobody answers as a server does, NoStartTlsError where one does not want TLS.
+    ``source``: the address to come from (None: the system's choice). Raises OSError where nobody answers as a server
+    does, NoStartTlsError where one does not want TLS.
     """
-    reader, writer = await asyncio.open_connection(address, port, limit=_STREAM_LIMIT)
+    leaves = local_address(source)
+    reader, writer = await asyncio.open_connection(address, port, limit=_STREAM_LIMIT, local_addr=leaves)
     try:
         await _ask_for_tls(reader, writer, domain)
     except BaseException:

@@ -21,7 +21,7 @@ from typing import Final
 import aiohttp
 import structlog
 
-from ringback.net.node_resolver import NodeResolver
+from ringback.net.node_resolver import NodeResolver, local_address
 from ringback.rules.addresses import HostPort
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=5, connect=3)
@@ -118,7 +118,7 @@ class FollowedDocument:
         connector = aiohttp.TCPConnector(
             ssl=settings.tls,
             resolver=NodeResolver(dict(settings.nodes)),
-            local_addr=None if settings.source is None else (settings.source, 0),
+            local_addr=local_address(settings.source),
         )
         self._session = aiohttp.ClientSession(
             connector=connector, timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import aiohttp
 import structlog
 
-from ringback.net.node_resolver import NodeResolver
+from ringback.net.node_resolver import NodeResolver, local_address
 from ringback.protocols.markup import MarkupError, parse
 from ringback.rules.addresses import HostPort
 from ringback.rules.name_search import fold
@@ -40,7 +40,9 @@ class HomePasswords:
     """Asks the call managers who a person is. ``nodes``: their names, with the addresses to reach them at; certificates
     are checked for the name with ``tls``."""
 
-    def __init__(self, nodes: Sequence[tuple[str, HostPort]], tls: ssl.SSLContext) -> None:
+    def __init__(self, nodes: Sequence[tuple[str, HostPort]], tls: ssl.SSLContext, source: str | None = None) -> None:
+        """``source``: the address to ask from (None: the system's choice)."""
+        self._source = source
         self._nodes = tuple(nodes)
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
@@ -49,7 +51,12 @@ class HomePasswords:
 
     async def start(self) -> None:
         """Open the connection pool."""
-        connector = aiohttp.TCPConnector(ssl=self._tls, resolver=NodeResolver(dict(self._nodes)), limit=16)
+        connector = aiohttp.TCPConnector(
+            ssl=self._tls,
+            resolver=NodeResolver(dict(self._nodes)),
+            limit=16,
+            local_addr=local_address(self._source),
+        )
         self._session = aiohttp.ClientSession(
             connector=connector, timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
         )

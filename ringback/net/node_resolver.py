@@ -35,3 +35,8 @@ class NodeResolver(AbstractResolver):
     async def close(self) -> None:
         """See ``AbstractResolver``."""
         await self._system.close()
+
+
+def local_address(source: str | None) -> tuple[str, int] | None:
+    """Where connections leave from, as asyncio takes it; None: the system's choice."""
+    return None if source is None else (source, 0)

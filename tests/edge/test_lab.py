@@ -15,14 +15,28 @@ from ringback.cli.main import make_app
 from ringback.deployment import DeploymentError, load
 from ringback.deployment.certificate_plan import needs
 from ringback.lab.edge_tenants import tenants
-from ringback.net.certificates import looking_context
+from ringback.net.certificates import looking_context, open_stream
 from ringback.net.names import NameClient
 from ringback.net.sip_probe import probe_registration
+from ringback.net.tls import client_context
 from ringback.protocols.edge import EdgeConfiguration, Target
 from ringback.protocols.sip.digest import Credentials
 from ringback.rules.addresses import HostPort
 from tests.edge.independent_run import sign_in_independently
-from tests.support.lab import built_in, running_lab
+from tests.support.lab import RunningLab, built_in, running_lab
+
+
+async def _mechanisms(lab: RunningLab, role: str) -> str:
+    """How people may prove who they are in XMPP, as the features after TLS tell."""
+    door = next(row for row in lab.info["endpoints"] if (row["role"], row["service"]) == (role, "xmpp"))
+    async with asyncio.timeout(10):
+        reader, writer = await open_stream(door["address"], door["port"], "example.com")
+        await writer.start_tls(client_context(lab.ca_file), server_hostname="example.com")
+        names = "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'"
+        writer.write(f"<stream:stream to='example.com' version='1.0' {names}>".encode())
+        told = await reader.readuntil(b"</stream:features>")
+        writer.close()
+        return told.decode()
 
 
 @pytest.mark.peer
@@ -81,6 +95,11 @@ def test_people_outside_reach_what_is_theirs(tmp_path: Path) -> None:
                 )
             )  # fmt: skip
             assert (probe.status, probe.obstacle) == (answer, None)
+        # Who comes by the edge is known by the inner proxy's own address: its TLS ends there, so no channel binding.
+        offered = asyncio.run(_mechanisms(lab, "edge-outer"))
+        assert "SCRAM-SHA-256" in offered
+        assert "-PLUS" not in offered
+        assert "-PLUS" in asyncio.run(_mechanisms(lab, "presence"))
         status, body = ask("cucm-uds/user/anita", home)
         assert (status, "<userName>anita</userName>" in body) == (200, True)
         assert ask("ssosp/oauth/keys", home)[0] == 403

@@ -21,6 +21,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from ringback.net.closing import abort
+from ringback.net.node_resolver import local_address
 from ringback.protocols.edge import Target, TargetError
 from ringback.protocols.traversal import Opening
 from ringback.rules.edge_headers import ONCE, inward, session_of
@@ -84,7 +85,12 @@ class HttpsFront:
         # No limit for a server: people who wait there for news, or have a WebSocket, would hold up everybody else.
         # Each address and person has its own limits, and the links theirs.
         connector = aiohttp.TCPConnector(
-            ssl=self._settings.tls, resolver=self._settings.resolver, limit=0, limit_per_host=0, keepalive_timeout=30
+            ssl=self._settings.tls,
+            resolver=self._settings.resolver,
+            limit=0,
+            limit_per_host=0,
+            keepalive_timeout=30,
+            local_addr=local_address(self._settings.source),
         )
         self._session = aiohttp.ClientSession(
             connector=connector, timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False

@@ -13,7 +13,7 @@ from aiohttp import web
 from yarl import URL
 
 from ringback.net.names import NameClient, NameOutcome
-from ringback.net.node_resolver import NodeResolver
+from ringback.net.node_resolver import NodeResolver, local_address
 from ringback.protocols.edge import EdgeConfiguration, EdgeSignIn, Located, ServiceRecord, Target
 from ringback.protocols.oauth.probe import PATH as PROBE_PATH
 from ringback.protocols.oauth.probe import Probe, ProbeError
@@ -52,7 +52,9 @@ class OwnAnswers:
         """Open the connection pool to the call managers."""
         resolver = NodeResolver(dict(self._settings.call_managers))
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._settings.tls, resolver=resolver, limit=32),
+            connector=aiohttp.TCPConnector(
+                ssl=self._settings.tls, resolver=resolver, limit=32, local_addr=local_address(self._settings.source)
+            ),
             timeout=_TIMEOUT,
             cookie_jar=aiohttp.DummyCookieJar(),
         )

@@ -68,36 +68,41 @@ class OuterPeer:
 @dataclass(frozen=True, slots=True)
 class HttpsSettings:
     """What HTTPS may reach: the ``domains`` that are served, what of which servers is ``allowed``, how they are found
-    and trusted, and what one client may ask."""
+    and trusted, and what one client may ask. ``source``: the address to ask them from (None: the system's choice)."""
 
     domains: frozenset[str]
     allowed: tuple[Allowed, ...]
     tls: ssl.SSLContext = field(repr=False)
     resolver: AbstractResolver = field(repr=False)
     limits: HttpLimits = field(default_factory=HttpLimits)
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class XmppSettings:
     """Where XMPP goes: the presence services of ``domain`` by name, in order, with the addresses to reach them at;
-    certificates are checked for the name with ``tls``. ``before_tls``: seconds until TLS must stand."""
+    certificates are checked for the name with ``tls``. ``before_tls``: seconds until TLS must stand; ``source``: as in
+    ``HttpsSettings``."""
 
     domain: str
     nodes: tuple[tuple[str, HostPort], ...]
     tls: ssl.SSLContext = field(repr=False)
     before_tls: float = 20.0
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OwnSettings:
     """What the edge says of itself: ``call_managers`` by name, with the addresses to reach them at; ``files``: servers
-    of configuration files; ``places``: where the world reaches each service; ``route``: of SIP requests."""
+    of configuration files; ``places``: where the world reaches each service; ``route``: of SIP requests; ``source``: as
+    in ``HttpsSettings``, also for keys, policies and passwords."""
 
     call_managers: tuple[tuple[str, HostPort], ...]
     files: tuple[str, ...]
     places: Mapping[str, tuple[HostPort, ...]]
     route: str
     tls: ssl.SSLContext = field(repr=False)
+    source: str | None = None
 
 
 InnerMedia = Literal["best-effort", "secure", "clear"]

@@ -54,6 +54,7 @@ class Managers:
                         ssl=self._settings.context if manager.tls else None,
                         server_hostname=manager.name if manager.tls else None,
                         limit=_LIMIT,
+                        local_addr=(self._settings.address, 0),
                     )
             except (OSError, ssl.SSLError, TimeoutError) as error:
                 self.failed(manager.name, loop.time())

@@ -81,9 +81,10 @@ class Tenant:
             password=settings.application_password,
             tls=inside,
             poll=settings.poll,
+            source=settings.own.source,
         )
         keys, book = TokenKeys(followed), AccessBook(followed)
-        passwords = HomePasswords(settings.own.call_managers, inside)
+        passwords = HomePasswords(settings.own.call_managers, inside, settings.own.source)
         tenant = cls(settings, watch.of(settings.realm), keys, book, passwords, server_context(settings.public), media)
         parts = (keys, book, passwords, tenant.own, tenant.https)
         for part in parts:

@@ -127,7 +127,9 @@ class XmppFront:
         for name, address in self._settings.nodes:
             try:
                 async with asyncio.timeout(_CONNECT):
-                    reader, writer = await open_stream(address.host, address.port, self._settings.domain)
+                    reader, writer = await open_stream(
+                        address.host, address.port, self._settings.domain, self._settings.source
+                    )
                     try:
                         await writer.start_tls(self._settings.tls, server_hostname=name)
                     except BaseException:
