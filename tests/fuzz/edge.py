@@ -154,12 +154,25 @@ def _in_use(outer: Link, inner: Link) -> int:
 
 
 def _identity(data: bytes) -> None:
-    """Both sides of a stream in turns, cut at zero bytes."""
+    """Both sides of a stream in turns, cut at zero bytes: nothing of the client is changed or goes before its time, and
+    nobody is in without success."""
     found = StreamIdentity("example.com")
+    sent, passed = b"", b""
     for number, part in enumerate(data.split(b"\0")):
-        found.from_server(part) if number % 2 else found.from_client(part)
-    if not found.done and (found.user or found.token):
+        if number % 2:
+            found.from_server(part)
+        else:
+            sent += part
+            found.from_client(part)
+        while piece := found.to_server():
+            passed += piece
+    if not sent.startswith(passed):
+        _fail("the stream of a client was changed")
+    if not found.done and (found.claim.user or found.claim.token):
         _fail("somebody is in without success")
+    found.served = True
+    if passed + found.to_server() != sent:
+        _fail("the stream of a client lost something")
 
 
 def _inside(data: bytes) -> None:
