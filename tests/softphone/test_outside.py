@@ -116,8 +116,16 @@ async def test_where_only_messages_are_allowed_calls_say_so(lab: RunningLab, tmp
     words = ["people", "remote-access", str(file), "julia", "messaging", "--data", str(lab.data)]
     done = await asyncio.to_thread(CliRunner().invoke, make_app("people"), words)
     assert done.exit_code == 0, done.output
-    async with traveller(Network(lab), "julia", tmp_path / "julia") as julia:
+    network = Network(lab, "inside")
+    async with traveller(network, "julia", tmp_path / "julia") as julia, person(lab, "bruno") as bruno:
         session = julia.engine.signed_in()
+        await registered(julia.engine)
+        out, into = await connected(julia, bruno, "2002", tmp_path)
+        network.where = "outside"
+        told = await out.over(SECONDS)  # at once, in place of a call that hangs
+        assert told.note is not None
+        # The edge hears of the policy within seconds, perhaps only after the call had moved.
+        assert told.note.id in ("calls.ended.network", "calls.ended.edge")
         await until(julia, lambda: session.calling.phone.state == "refused")
         why = session.calling.phone.text
         assert why is not None
@@ -128,6 +136,8 @@ async def test_where_only_messages_are_allowed_calls_say_so(lab: RunningLab, tmp
         assert refused.value.reason == why
         await session.say("bruno@example.com", "from-julia", "I can write, though")
         await until(julia, session.up.is_set)
+        assert not calls(julia)
+        await into.end()
 
 
 async def test_a_call_walks_out_of_the_office_and_back(lab: RunningLab, tmp_path: Path) -> None:

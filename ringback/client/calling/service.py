@@ -367,13 +367,16 @@ class Calling:
 
     def _go_on_through_edge(self, line: Line, phone: Softphone) -> None:
         """The connection through an edge is another one: with it went the relay of the media, so calls move at once."""
-        flow = line.flow
-        if not line.edge or flow is None or flow is self._moved_to or self._is_moving:
+        flow, refused_there = line.flow, self._card.now.state == "refused"
+        if not line.edge or self._is_moving or (not refused_there and (flow is None or flow is self._moved_to)):
             return
         self._moved_to = flow
         for call in self._book.talking():
-            if not call.reachable:
-                why = Reason.of("calls.ended.edge", server=call.server)
+            why = Reason.of("calls.ended.edge", server=call.server)
+            if not call.reachable and refused_there:  # nobody lets it go on: it would only hang
+                call.tell(line.why_not)
+                phone.end(call, why)
+            elif not call.reachable:
                 self._later(self._move_call(call, phone, line.media_host(), why), "call by another edge")
 
     # --- inside

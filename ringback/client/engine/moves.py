@@ -123,6 +123,8 @@ class Moves(EngineBase):
         if said.startswith("edge.access.messaging") and way is not None and way.access != "messaging":
             way.access = "messaging"  # the policy changed since the configuration was read
             self._tell_place()
+        if way is not None and way.access == "messaging":
+            return Reason.of("edge.access.messaging")
         return next((row.reason for row in self.place.now.missing if row.id == "calls"), None)
 
     async def _look_at_phone_server(
