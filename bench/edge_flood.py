@@ -157,6 +157,11 @@ def _sum(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
     return {role: one[role] + other[role] for role in one}
 
 
+def go_first() -> None:
+    """Before everything else on this machine, with all that is started from here. Raises PermissionError."""
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+
+
 def flooded(folder: Path, kinds: Sequence[str], *, seconds: float, rounds: int) -> dict[str, float]:
     """How many times longer people wait in each kind of flood (99 of 100 requests, median of the rounds)."""
     with edge_nodes(folder, 100, groups=((NAMES, FIRST, SECOND),)) as nodes:
@@ -179,7 +184,7 @@ def main() -> None:
     )
     asked = parser.parse_args()
     if asked.real_time:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))  # those that are started from here have it, too
+        go_first()
     kinds = [kind for kind in KINDS if not asked.kinds or kind in asked.kinds]
     with tempfile.TemporaryDirectory() as folder:
         flooded(Path(folder) / "nodes", kinds, seconds=asked.seconds, rounds=asked.rounds)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from bench.edge_flood import flooded
+from bench.edge_flood import flooded, go_first
 from tests.edge.conftest import WORLD
 from tests.edge.siege import SECONDS, Siege
 from tests.support.edge_floods import KINDS
@@ -55,5 +57,10 @@ async def test_people_work_on_in_a_flood_of_all_kinds(siege: Siege) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_the_latency_of_people_at_most_doubles_in_a_flood(tmp_path: Path) -> None:
-    for kind in KINDS:
-        assert flooded(tmp_path / kind, [kind], seconds=10.0, rounds=3)[kind] <= 2.0, kind
+    with contextlib.suppress(PermissionError):  # else what other programs do is measured, too
+        go_first()
+    try:
+        found = flooded(tmp_path, KINDS, seconds=10.0, rounds=3)
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    assert {kind: times for kind, times in found.items() if times > 2.0} == {}

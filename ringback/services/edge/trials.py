@@ -15,9 +15,9 @@ from ringback.net.home_passwords import HomePasswords
 from ringback.rules.throttle import Throttle
 
 _KNOWN: Final = 8  # at once
-_STRANGERS: Final = 2
+_STRANGERS: Final = 1
 _WAITING: Final = 32  # strangers; more are told to come again
-_WRONG: Final = (40, 0.1)  # passwords of strangers at once, and seconds for each one more
+_WRONG: Final = (20, 0.1)  # passwords of strangers at once, and seconds for each one more
 _ALL: Final = "strangers"
 
 
