@@ -17,9 +17,10 @@ WORKERS ?= 3
 run: $(STAMP)/product page
 	@exec $(BIN)/ringback lab $(ARGS)
 
-# The peers are installed while types and page are checked: they wait for different things.
-test: $(STAMP)/dev
-	@$(MAKE) --no-print-directory --jobs 3 check $(STAMP)/test-packages
+# The peers are installed while Python's packages come: they wait for different things.
+test:
+	@$(MAKE) --no-print-directory --jobs 2 $(STAMP)/dev $(STAMP)/test-packages
+	@$(MAKE) --no-print-directory --jobs 2 check
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: check-python check-page
