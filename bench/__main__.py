@@ -196,7 +196,7 @@ _PARTS = (
     Part("media: relayed calls, conference", _media),
     Part("engine: forwarded audio call, delay", _engine),
     Part("sound: codecs, play-out", _sound),
-    Part("edge: requests, answers, messages, connections, fail-over", _edge),
+    Part("edge: requests, answers, stanzas, connections, fail-over", _edge),
     Part("edge calls: relayed calls, each proxy", _edge_calls),
     Part("voicemail: recordings at once, messages listed, hang-up to badge", _voicemail),
 )

@@ -14,7 +14,8 @@ test_packages=("${dev_packages[@]}" prosody lua-sec ejabberd go-sendxmpp profani
   fonts-noto-core fonts-noto-color-emoji procps sip-tester sipsak baresip-core linphone-cli kamailio
   kamailio-tls-modules slapd ldap-utils samba samba-dsdb-modules samba-ad-provision samba-vfs-modules tshark
   rtpengine-daemon janus pulseaudio pulseaudio-utils espeak-ng chromium-headless-shell
-  openssl simplesamlphp php-cli php-xml xmlsec1 krb5-kdc krb5-admin-server krb5-user curl iproute2 nftables nmap)
+  openssl simplesamlphp php-cli php-xml xmlsec1 krb5-kdc krb5-admin-server krb5-user curl iproute2 nftables nmap
+  nginx-core libnginx-mod-stream)
 
 case ${1:-} in
   run) wanted=("${run_packages[@]}") ;;

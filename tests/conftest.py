@@ -10,6 +10,7 @@ import pytest
 from tests.support.lab import RunningLab, running_lab
 from tests.support.nursery import nursery
 from tests.support.postgres import Postgres, running_postgres
+from tests.support.soak import LONG
 
 # By the share of work that they have, as measured: what takes long begins first, lest one worker end long after others.
 LONGEST_FIRST = (
@@ -60,7 +61,11 @@ LONGEST_FIRST = (
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take long come first; the others, and the tests of a file, stay in order."""
+    """The files that take long come first; the others, and the tests of a file, stay in order. What has no short form
+    is left to ``make soak``."""
+    if not LONG and (late := [item for item in items if item.get_closest_marker("long")]):
+        late[0].config.hook.pytest_deselected(items=late)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
     here = Path(__file__).parent
     place = {here / file: number for number, file in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: place.get(item.path, len(place)))

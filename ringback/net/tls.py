@@ -24,6 +24,8 @@ _LOOK_EVERY = 2.0  # seconds between two looks at a certificate's files
 _WARN_DAYS = 30
 _DAY = 86400.0
 _FIPS_FLAG = Path("/proc/sys/crypto/fips_enabled")
+# What Python itself chooses where nobody built it with "whatever OpenSSL has", as Debian does: no CBC with SHA-1.
+_SERVED = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
 _log = structlog.get_logger(__name__)
 
 
@@ -228,6 +230,8 @@ def narrow(context: CheckedContext, mode: TlsMode) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if mode.ciphers:
         context.set_ciphers(":".join(mode.ciphers))
+    elif context.protocol is ssl.PROTOCOL_TLS_SERVER:
+        context.set_ciphers(_SERVED)
     if mode.group:
         context.set_ecdh_curve(mode.group)
     if mode.allowed:

@@ -321,7 +321,7 @@ async def hang_up(writer: asyncio.StreamWriter) -> None:
 def cases(names: Iterable[str]) -> list[ParameterSet]:
     """All of them in ``make soak``, every second one in ``make test``."""
     return [
-        pytest.param(name, marks=() if number % 2 == 0 else pytest.mark.soak, id=name)
+        pytest.param(name, marks=() if number % 2 == 0 else (pytest.mark.soak, pytest.mark.long), id=name)
         for number, name in enumerate(names)
     ]
 

@@ -55,6 +55,7 @@ async def test_people_work_on_in_a_flood_of_all_kinds(siege: Siege) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_the_latency_of_people_at_most_doubles_in_a_flood(tmp_path: Path) -> None:
     with contextlib.suppress(PermissionError):  # else what other programs do is measured, too

@@ -18,6 +18,7 @@ from ringback.client.host.wire_people import PeopleChanged
 from ringback.rules.addresses import HostPort
 from tests.engine.conftest import SECONDS, Person, person_in
 from tests.support.lab import RunningLab
+from tests.support.soak import often
 
 ADDRESSES = {"inside": frozenset({"10.1.2.3"}), "outside": frozenset({"192.168.1.7"})}
 
@@ -109,7 +110,7 @@ async def test_whoever_turns_round_on_the_way_loses_nothing(lab: RunningLab, tmp
     bruno_in = person_in("bruno", tmp_path / "bruno", name_server=HostPort.parse(lab.inside), ca=lab.ca_file)
     async with traveller(network, tmp_path / "anita") as anita, bruno_in as bruno:
         written: list[str] = []
-        for step in range(40):
+        for step in range(often(4, 40)):
             network.where = "outside" if network.where == "inside" else "inside"
             network.looked.clear()
             async with asyncio.timeout(SECONDS):

@@ -14,7 +14,7 @@ from tests.softphone.conftest import SECONDS, calls, person, until
 from tests.softphone.test_outside import Network, connected, heard_both, listens, traveller
 from tests.support.lab import ApartLab, apart_lab
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.long]
 
 SECOND = """
 [[node]]

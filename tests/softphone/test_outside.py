@@ -130,7 +130,11 @@ async def test_where_only_messages_are_allowed_calls_say_so(lab: RunningLab, tmp
         why = session.calling.phone.text
         assert why is not None
         assert render(why).startswith("Your company allows messages and presence from outside")
-        assert [row.reason for row in julia.engine.place.now.missing if row.id == "calls"] == [why]
+
+        def marked() -> bool:
+            return [row.reason for row in julia.engine.place.now.missing if row.id == "calls"] == [why]
+
+        await until(julia, marked)
         with pytest.raises(CallError) as refused:
             await session.calling.desk.start("2002")
         assert refused.value.reason == why
