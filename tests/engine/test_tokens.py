@@ -323,6 +323,7 @@ async def test_a_password_that_was_kept_before_there_were_tokens_still_does(lab:
         account_shown = engine.account()
         assert account_shown is not None
         assert account_shown.method == "password"
+        await kenji.until(lambda: engine.people().finder.sources)  # the directory is opened after the sign-in
         assert (await engine.search("anita")).total == 1
         await engine.refresh_configuration()
         change = engine.questions.now.configuration

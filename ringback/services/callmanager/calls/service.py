@@ -54,6 +54,7 @@ _COLLECTOR = (50_000, 5, 5_000)
 a tenth of this one a twelfth."""
 _UNKNOWN_DIALOG = 481
 _KEEPS_CALL = frozenset({"INVITE", "UPDATE", "REFER", "INFO", "MESSAGE"})
+_TRIES = 20  # ports that the system chooses
 _NONCES = b"ringback sip nonces"
 
 _log = structlog.get_logger("ringback.callmanager.calls")
@@ -159,9 +160,7 @@ class CallService:
         if not self._sockets:
             address, calls = self._settings.address, self._calls
             try:
-                self._sockets["tcp"] = _bound(address, calls.sip_port, socket.SOCK_STREAM)
-                port = self._sockets["tcp"].getsockname()[1]
-                self._sockets["udp"] = _bound(address, port, socket.SOCK_DGRAM)
+                self._sockets["tcp"], self._sockets["udp"] = _both(address, calls.sip_port)
                 self._sockets["tls"] = _bound(address, calls.sip_tls_port, socket.SOCK_STREAM)
             except OSError:
                 self._unbind()
@@ -401,6 +400,19 @@ class CallService:
             with contextlib.suppress(OSError):
                 bound.close()
         self._sockets.clear()
+
+
+def _both(address: str, port: int) -> tuple[socket.socket, socket.socket]:
+    """TCP and UDP at one port. A free one of TCP (port 0) may be taken in UDP: then it is another one."""
+    for left in reversed(range(1 if port else _TRIES)):
+        stream = _bound(address, port, socket.SOCK_STREAM)
+        try:
+            return stream, _bound(address, stream.getsockname()[1], socket.SOCK_DGRAM)
+        except OSError:
+            stream.close()
+            if not left:
+                raise
+    raise OSError("No port was tried")
 
 
 def _bound(address: str, port: int, kind: socket.SocketKind) -> socket.socket:
