@@ -37,6 +37,17 @@ table inet wall {{
 """
 """The firewall, as docs/administrators/edge.md has it. It answers refused connections, so that a scan ends soon."""
 
+TALLY = f"""
+table inet tally {{
+  counter came {{ }}
+  chain input {{
+    type filter hook input priority 0; policy accept;
+    ip saddr {WORLD}.0/24 meta l4proto udp counter name came
+  }}
+}}
+"""
+"""Counts in a place what came from the world, beside the datagrams that the place has of its own (names, the link)."""
+
 
 def allowed() -> bool:
     """Whether network namespaces can be made here, with a firewall between them."""
@@ -78,15 +89,15 @@ class Namespaces:
 
     def refused(self) -> int:
         """Packets that the firewall let nowhere."""
-        words = self.run(_FIREWALL, "nft", "list", "counter", "inet", "wall", "refused").split()
-        return int(words[words.index("packets") + 1])
+        return self._counted(_FIREWALL, "wall", "refused")
 
     def datagrams(self, place: str) -> int:
-        """UDP datagrams that came to a place, for whichever port."""
-        rows = [line.split() for line in self.run(place, "cat", "/proc/net/snmp").splitlines()]
-        names, figures = (row for row in rows if row[0] == "Udp:")
-        found = dict(zip(names, figures, strict=True))
-        return int(found["InDatagrams"]) + int(found["NoPorts"])
+        """UDP datagrams that came to a place from the world, for whichever port."""
+        return self._counted(place, "tally", "came")
+
+    def _counted(self, place: str, table: str, counter: str) -> int:
+        words = self.run(place, "nft", "list", "counter", "inet", table, counter).split()
+        return int(words[words.index("packets") + 1])
 
 
 @contextlib.contextmanager
@@ -103,6 +114,8 @@ def namespaces(addresses: dict[str, list[str]]) -> Iterator[Namespaces]:
         _wire(made, "outer", "v1", "outer", [EDGE], {"default": f"{OUTER}.1"})
         _wire(made, "world", "v0", "world", addresses["world"], {"default": f"{WORLD}.1"})
         made.run(_FIREWALL, "nft", "-f", "-", text=RULES)
+        for place in ("office", "outer"):
+            made.run(place, "nft", "-f", "-", text=TALLY)
         made.run(_FIREWALL, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
         yield made
     finally:
