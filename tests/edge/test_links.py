@@ -125,8 +125,8 @@ class Links:
             https=HttpsSettings(domains=frozenset(), allowed=(), tls=tls, resolver=None),  # type: ignore[arg-type]
         )
         receptions = {
-            "https": Reception(lambda _opening, _: Served(name), server_context(public)),
-            "xmpp": Reception(lambda _opening, _: Served(name), None),
+            "https": Reception(lambda _opening: Served(name), server_context(public)),
+            "xmpp": Reception(lambda _opening: Served(name), None),
         }
         inner = InnerLinks(settings, receptions, asyncio.Event(), list)  # type: ignore[arg-type]
         await inner.start()

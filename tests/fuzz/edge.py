@@ -219,7 +219,7 @@ async def _converse(front: HttpsFront, data: bytes) -> bytes:
     loop = asyncio.get_running_loop()
     ours, theirs = socket.socketpair()
     opening = Opening("https", HostPort("192.0.2.1", 443), HostPort("203.0.113.5", 50_000))
-    await loop.connect_accepted_socket(lambda: front.serve(opening, ours), ours)
+    await loop.connect_accepted_socket(lambda: front.serve(opening), ours)
     reader, writer = await asyncio.open_connection(sock=theirs)
     found = b""
     writer.write(data + b"\r\n\r\n")

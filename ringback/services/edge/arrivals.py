@@ -8,7 +8,6 @@ connection: its certificate, its call managers, its list of what may pass.
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import weakref
 from collections.abc import Callable, Mapping
@@ -26,7 +25,8 @@ _LONGEST_HEADER: Final = 4096  # octets until the stream header must be there
 
 _log = structlog.get_logger("ringback.edge")
 
-Serve = Callable[[Opening, socket.socket], asyncio.Protocol]
+Serve = Callable[[Opening], asyncio.Protocol]
+"""Makes the protocol that serves a connection of the world."""
 
 
 class ByServerName:
@@ -47,11 +47,11 @@ class ByServerName:
         if tenants:
             self.context.sni_callback = self._choose
 
-    def serve(self, opening: Opening, ours: socket.socket) -> asyncio.Protocol:
+    def serve(self, opening: Opening) -> asyncio.Protocol:
         """The protocol of a new connection."""
         if not self._tenants:
-            return self._home(opening, ours)
-        return _Chosen(lambda tls: self._chosen.pop(tls, self._home), opening, ours)
+            return self._home(opening)
+        return _Chosen(lambda tls: self._chosen.pop(tls, self._home), opening)
 
     def _choose(self, tls: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> int | None:
         wanted = (name or "").lower().rstrip(".")
@@ -69,16 +69,15 @@ class ByServerName:
 class _Chosen(asyncio.Protocol):
     """The moment between a handshake and what serves the connection."""
 
-    def __init__(self, serve_of: Callable[[object], Serve], opening: Opening, ours: socket.socket) -> None:
+    def __init__(self, serve_of: Callable[[object], Serve], opening: Opening) -> None:
         self._serve_of = serve_of
         self._opening = opening
-        self._ours = ours
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The handshake is over."""
         connection = cast(asyncio.Transport, transport)
         serve = self._serve_of(connection.get_extra_info("ssl_object"))
-        protocol = serve(self._opening, self._ours)
+        protocol = serve(self._opening)
         connection.set_protocol(protocol)
         protocol.connection_made(connection)
 
@@ -91,20 +90,19 @@ class ByStreamHeader:
         self._home = home
         self._tenants = dict(tenants)
 
-    def serve(self, opening: Opening, ours: socket.socket) -> asyncio.Protocol:
+    def serve(self, opening: Opening) -> asyncio.Protocol:
         """The protocol of a new connection."""
         if not self._tenants:
-            return self._home(opening, ours)
-        return _Header(lambda domain: self._tenants.get(domain, self._home), opening, ours)
+            return self._home(opening)
+        return _Header(lambda domain: self._tenants.get(domain, self._home), opening)
 
 
 class _Header(asyncio.Protocol):
     """Reads up to the stream header, and hands all of it on unchanged."""
 
-    def __init__(self, serve_of: Callable[[str], Serve], opening: Opening, ours: socket.socket) -> None:
+    def __init__(self, serve_of: Callable[[str], Serve], opening: Opening) -> None:
         self._serve_of = serve_of
         self._opening = opening
-        self._ours = ours
         self._splitter = Splitter(SplitterLimits(stanza=_LONGEST_HEADER, tag=_LONGEST_HEADER))
         self._read = b""
         self._transport: asyncio.Transport | None = None
@@ -134,7 +132,7 @@ class _Header(asyncio.Protocol):
             self._timer.cancel()
         if self._transport is None:
             return
-        protocol = self._serve_of(domain)(self._opening, self._ours)
+        protocol = self._serve_of(domain)(self._opening)
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)
         protocol.data_received(self._read)

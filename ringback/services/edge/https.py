@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -103,7 +102,7 @@ class HttpsFront:
             await self._session.close()
             self._session = None
 
-    def serve(self, opening: Opening, ours: socket.socket) -> asyncio.Protocol:
+    def serve(self, opening: Opening) -> asyncio.Protocol:
         """The protocol of a new connection."""
         return connection(self._server, opening, self._settings.limits)
 

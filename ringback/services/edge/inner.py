@@ -12,20 +12,17 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
 from copy import copy
 from dataclasses import replace
-from typing import Any
 
 from ringback.net.tls import WatchedContext, client_context
 from ringback.protocols.edge.desk import ServiceFigures
 from ringback.protocols.traversal import Channel, Opening
 from ringback.protocols.traversal.control import Word
 from ringback.protocols.traversal.opening import Service
+from ringback.services.edge.arrivals import Serve
 from ringback.services.edge.channel import ChannelTransport
 from ringback.services.edge.linkend import LinkEnd, Receiver
 from ringback.services.edge.pair import OuterPair
 from ringback.services.edge.settings import InnerSettings
-
-Serve = Callable[[Opening, Any], asyncio.Protocol]
-"""Makes the protocol that serves a connection of the world; what comes second is None."""
 
 
 class Reception:
@@ -167,7 +164,7 @@ class InnerLinks:
         connection = ChannelTransport(end, channel, opening, self._over)
         self._connections[connection] = opening.service
         self._counts.setdefault(opening.service, ServiceFigures()).connections += 1
-        connection.begin(lambda: reception.serve(opening, None), reception.tls)
+        connection.begin(lambda: reception.serve(opening), reception.tls)
         return connection
 
     def _over(self, connection: ChannelTransport) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -118,7 +117,7 @@ class SipFront:
             self._sweep.cancel()
             self._sweep = None
 
-    def serve(self, opening: Opening, ours: socket.socket) -> asyncio.Protocol:
+    def serve(self, opening: Opening) -> asyncio.Protocol:
         """The protocol of a new connection."""
         loop = asyncio.get_running_loop()
 

@@ -34,12 +34,8 @@ class Splice(asyncio.Protocol):
         self._full = False
         self._unread = 0  # octets given to the connection that it has not sent yet
 
-    def join(self, channel: Channel) -> None:
-        """At the inner proxy: the channel stands before the connection does."""
-        self.channel = channel
-
     def open(self, opening: Opening) -> None:
-        """At the outer proxy: hand the connection over. Raises LinkError."""
+        """Hand the connection over to the inner proxy. Raises LinkError."""
         self.channel = self._end.open(opening, self)
 
     def abort(self) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections.abc import Callable
 from typing import Final, cast
@@ -68,7 +67,7 @@ class XmppFront:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def serve(self, opening: Opening, ours: socket.socket) -> asyncio.Protocol:
+    def serve(self, opening: Opening) -> asyncio.Protocol:
         """The protocol of a new connection."""
         loop = asyncio.get_running_loop()
 
