@@ -95,10 +95,17 @@ def kind_of_device(name: str) -> ClientKind | None:
     return _KINDS.get(name[:3].upper())
 
 
-def refusal(policy: AccessPolicy, service: EdgeService, device: str = "") -> Reason | None:
+def kind_of_client(word: str) -> ClientKind | None:
+    """The kind that a client says of itself; None where it says none that is known."""
+    return next((kind for kind in ClientKind if kind.value == word), None)
+
+
+def refusal(
+    policy: AccessPolicy, service: EdgeService, device: str = "", told: ClientKind | None = None
+) -> Reason | None:
     """Why a person with this policy is not served at the edge, in words for them; None where they are. ``device``:
-    its name, where it is known."""
-    kind = kind_of_device(device)
+    its name, where it is known, else ``told``: what the client says that it is."""
+    kind = kind_of_device(device) or told
     access = policy.on(kind)
     if access is RemoteAccess.NONE:
         return Reason.of("edge.access.none") if kind is None else Reason.of("edge.access.none_on", kind=kind.value)

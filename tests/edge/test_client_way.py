@@ -108,7 +108,9 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         Allowed("https", place, frozenset({"GET"}), ("/all",)),
     )
     records = tuple(Record(name, "A", ("127.0.0.1",)) for name in ("gone", "mail"))
-    inward = Inward(rows, records, access_seconds=2, remote_access={"bram": "messaging", "mallory": "none"})
+    inward = Inward(
+        rows, records, access_seconds=2, remote_access={"bram": "desktop=messaging phone=all", "mallory": "none"}
+    )
     try:
         async with a_world(folder, inward) as found:
             found.mail = place
@@ -295,6 +297,7 @@ async def test_a_policy_is_told_in_the_words_of_the_company(world: World) -> Non
         async with asyncio.timeout(10.0):  # until the edge knows the policies
             while way.access != "messaging":
                 await open_way(way, https, Credentials("bram", PASSWORDS["bram"]))
+        assert (way.sip, way.sip_route) == ((), "")  # on a telephone bram may call; this is none
         evidence = OutsideEvidence(calls=True, access=way.access, sip=bool(way.sip))
         assert [row.reason.id for row in missing_outside(evidence) if row.id == "calls"] == ["edge.access.messaging"]
         with pytest.raises(EdgeProblemError) as problem:

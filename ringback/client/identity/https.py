@@ -21,6 +21,8 @@ from ringback.client.edge.problems import SERVER, EdgeProblemError, reason_in, r
 from ringback.client.edge.way import EdgeRoute, EdgeWay
 from ringback.client.trust import CertificateStopError, Expected, Place, TrustJudge
 from ringback.net.names import NameClient, NameResolver
+from ringback.protocols.edge import KIND_HEADER
+from ringback.rules.edge_access import ClientKind
 from ringback.rules.reasons import Reason
 
 REQUEST_SECONDS = 8.0
@@ -161,8 +163,10 @@ class Https:
     async def ask_edge(
         self, way: EdgeWay, path: str, headers: Mapping[str, str] | None = None, *, seconds: float = REQUEST_SECONDS
     ) -> Answer:
-        """GET what the edge itself answers, whatever the route says. Raises as ``request``."""
-        asked = _Request("GET", URL(), dict(headers or {}), None, None, seconds, _LIMIT)
+        """GET what the edge itself answers, whatever the route says; it hears what kind of client asks. Raises as
+        ``request``."""
+        told = {KIND_HEADER: ClientKind.DESKTOP.value, **(headers or {})}
+        asked = _Request("GET", URL(), told, None, None, seconds, _LIMIT)
         answer, _ = await self._through(way, asked, path)
         return _passed(way, asked, answer)
 

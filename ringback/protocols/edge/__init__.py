@@ -4,6 +4,7 @@ Confirmed and inferred parts: docs/interfaces/edge.md.
 """
 
 from ringback.protocols.edge.configuration import (
+    KIND_HEADER,
     EdgeConfiguration,
     EdgeDocumentError,
     EdgeServer,
@@ -14,6 +15,7 @@ from ringback.protocols.edge.sso import EdgeSignIn
 from ringback.protocols.edge.target import Target, TargetError
 
 __all__ = [
+    "KIND_HEADER",
     "EdgeConfiguration",
     "EdgeDocumentError",
     "EdgeServer",

@@ -10,6 +10,8 @@ from ringback.protocols.markup import Element
 from ringback.rules.addresses import AddressError, HostPort
 
 VERSION: Final = "1.0"
+KIND_HEADER: Final = "Ringback-Client-Kind"
+"""What a client says it runs on when it asks for this (chosen): ``desktop``, ``phone`` or ``tablet``."""
 _ROOT: Final = "getEdgeConfigResponse"
 _MOST: Final = 64  # servers of one kind that are read
 

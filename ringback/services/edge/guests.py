@@ -14,7 +14,7 @@ import structlog
 
 from ringback.net.remote_access import AccessBook
 from ringback.net.token_keys import TokenKeys
-from ringback.rules.edge_access import EdgeService, RemoteAccess, kind_of_device, refusal
+from ringback.rules.edge_access import ClientKind, EdgeService, RemoteAccess, kind_of_device, refusal
 from ringback.rules.reasons import Reason
 
 _log = structlog.get_logger("ringback.edge.guests")
@@ -47,17 +47,20 @@ class Guests:
         """How many connections of people who are known stand."""
         return len(self._here)
 
-    def refuses(self, service: EdgeService, user: str = "", device: str = "") -> Reason | None:
-        """Why somebody is not served: by folded user id, or where only the device is known, by its name."""
+    def refuses(
+        self, service: EdgeService, user: str = "", device: str = "", told: ClientKind | None = None
+    ) -> Reason | None:
+        """Why somebody is not served: by folded user id, or where only the device is known, by its name. ``told``:
+        what kind their client says that it is."""
         if not self._book.ready:
             return Reason.of("edge.access.unknown")
         if self._keys.refuses_person(user or self._book.owner(device), float("inf")) == "deactivated":
             return Reason.of("edge.access.deactivated")
-        return refusal(self._book.of(user, device), service, device)
+        return refusal(self._book.of(user, device), service, device, told)
 
-    def access(self, user: str, device: str = "") -> RemoteAccess:
+    def access(self, user: str, device: str = "", told: ClientKind | None = None) -> RemoteAccess:
         """How much somebody may use."""
-        return self._book.of(user, device).on(kind_of_device(device))
+        return self._book.of(user, device).on(kind_of_device(device) or told)
 
     def enter(
         self,

@@ -14,12 +14,12 @@ from yarl import URL
 
 from ringback.net.names import NameClient, NameOutcome
 from ringback.net.node_resolver import NodeResolver, local_address
-from ringback.protocols.edge import EdgeConfiguration, EdgeSignIn, Located, ServiceRecord, Target
+from ringback.protocols.edge import KIND_HEADER, EdgeConfiguration, EdgeSignIn, Located, ServiceRecord, Target
 from ringback.protocols.oauth.probe import PATH as PROBE_PATH
 from ringback.protocols.oauth.probe import Probe, ProbeError
 from ringback.protocols.uds import ClusterUser, UdsError
 from ringback.rules.addresses import AddressError, HostPort
-from ringback.rules.edge_access import RemoteAccess
+from ringback.rules.edge_access import RemoteAccess, kind_of_client
 from ringback.services.edge.answers import ACCESS_HEADER, refusal
 from ringback.services.edge.guests import Guests
 from ringback.services.edge.settings import OwnSettings
@@ -67,11 +67,12 @@ class OwnAnswers:
 
     async def configuration(self, request: web.BaseRequest, target: Target, user: str) -> web.Response:
         """The records of the name server inside, and where the edge takes each service, as far as this person may use
-        them. ``device_name`` (chosen) says on what kind of client."""
+        them. The device's name or, before a client knows one, its own word (both chosen) say on what kind of client."""
         device = request.query.get("device_name", "")[:64]
-        if (refused := self._guests.refuses("https", user, device)) is not None:
+        told = kind_of_client(request.headers.get(KIND_HEADER, ""))
+        if (refused := self._guests.refuses("https", user, device, told)) is not None:
             return refusal(refused)
-        access = self._guests.access(user, device)
+        access = self._guests.access(user, device, told)
         may_call = access is RemoteAccess.ALL
         wanted = dict.fromkeys(request.query.getall("service_name", []))
         if len(wanted) > _MOST_ASKED:
