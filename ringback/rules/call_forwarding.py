@@ -77,13 +77,15 @@ NO_FORWARDING = Forwarding()
 
 
 class DeviceState(Struct, frozen=True):
-    """A device with the line, now. ``calls`` counts those of this line on it; from ``busy_trigger`` on it is busy."""
+    """A device with the line, now. ``calls`` counts those of this line on it; from ``busy_trigger`` on it is busy.
+    ``returning``: it is not registered, but was until moments ago and is expected back."""
 
     name: str
     registered: bool = True
     quiet: Quiet = Quiet.OFF
     calls: int = 0
     busy_trigger: int = 2
+    returning: bool = False
 
 
 class Arrival(Struct, frozen=True):
@@ -101,9 +103,11 @@ class Arrival(Struct, frozen=True):
 
 
 class Action(StrEnum):
-    """What to do: ring, send on, or refuse as busy (SIP 486), unreachable (480) or declined (603)."""
+    """What to do: ring, wait for a device that comes back, send on, or refuse as busy (SIP 486), unreachable (480) or
+    declined (603)."""
 
     RING = "ring"
+    WAIT = "wait"
     FORWARD = "forward"
     BUSY = "busy"
     UNREACHABLE = "unreachable"
@@ -159,9 +163,20 @@ def unanswered(arrival: Arrival, outcome: Outcome) -> Decision:
     else:
         told = Reason.of("ring.nowhere.unregistered", line=arrival.line)
         trigger, action = Trigger.UNREGISTERED, Action.UNREACHABLE
+    if outcome is Outcome.UNREACHABLE and (waits := _returning(arrival)):
+        return Decision(Action.WAIT, waits)
     if arrival.emergency:
         return Decision(action, (told,))
     return _forward(arrival, trigger, (told,), otherwise=action) or Decision(action, (told,))
+
+
+def comes_late(device: DeviceState, *, emergency: bool = False) -> Decision:
+    """What to do at a device that registers while a call is at its line already: it rings like the others, or not."""
+    loud, reason = _device(device, emergency=emergency)
+    if loud is None:
+        return Decision(Action.UNREACHABLE, (reason,))
+    names = (device.name,)
+    return Decision(Action.RING, (reason,), names if loud else (), () if loud else names)
 
 
 def _ring(arrival: Arrival, before: tuple[Reason, ...]) -> Decision:
@@ -176,6 +191,8 @@ def _ring(arrival: Arrival, before: tuple[Reason, ...]) -> Decision:
     if ring or silent:
         return Decision(Action.RING, (*before, *reasons), tuple(ring), tuple(silent))
     trigger, action, told = _nobody_rings(arrival)
+    if trigger is Trigger.UNREGISTERED and (waits := _returning(arrival)):
+        return Decision(Action.WAIT, (*before, *waits))
     told_so = (*before, *reasons, told)
     if arrival.emergency:
         return Decision(action, told_so)
@@ -195,6 +212,14 @@ def _device(device: DeviceState, *, emergency: bool) -> tuple[bool | None, Reaso
     if device.quiet is Quiet.SILENT:
         return False, Reason.of("ring.silent", device=device.name)
     return True, Reason.of("ring.waiting" if device.calls else "ring.device", device=device.name)
+
+
+def _returning(arrival: Arrival) -> tuple[Reason, ...]:
+    return tuple(
+        Reason.of("ring.returning", device=device.name)
+        for device in arrival.devices
+        if device.returning and (device.quiet is not Quiet.REJECT or arrival.emergency)
+    )
 
 
 def _nobody_rings(arrival: Arrival) -> tuple[Trigger, Action, Reason]:

@@ -98,13 +98,9 @@ async def test_a_lost_connection_is_no_registration_and_a_call_goes_on_after_the
     anna, bert = world.registered("CSFANNA", "2001", "tcp"), world.registered("BERT", "2002")
     call = bert.call("2001")
     anna.answer()
-    world.agent.flow_closed(anna.there, world.now)
-    anna.there.closed = True
-    world.control.upkeep.flow_closed(anna.there, world.now)
+    world.cut(anna)
     assert reached(world, "CSFANNA") == []
-    before = anna.here
-    anna.agent.flow_closed(before, world.now)
-    anna.here, anna.there = world.join(anna, "tcp", 29_999)
+    world.move(anna)
     assert anna.register() == 200
     bert.act(call.bye)
     assert anna.all(events.Ended)
@@ -128,9 +124,7 @@ async def test_a_killed_client_leaves_nobody_waiting(world: World) -> None:
     call = bert.call("2001")
     anna.answer()
     world.phones.remove(anna)
-    anna.there.closed = True
-    world.agent.flow_closed(anna.there, world.now)
-    world.control.upkeep.flow_closed(anna.there, world.now)
+    world.cut(anna)
     world.run(100)
     assert call.state == "confirmed"  # the sound goes on while its client may come back
     world.run(40)

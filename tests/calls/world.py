@@ -248,6 +248,18 @@ class World:
         self._places["127.0.0.9", port] = there
         return here, there
 
+    def cut(self, handset: Handset) -> None:
+        """A phone's connection breaks; both sides notice."""
+        handset.here.closed = handset.there.closed = True
+        self.agent.flow_closed(handset.there, self.now)
+        self.control.upkeep.flow_closed(handset.there, self.now)
+        handset.agent.flow_closed(handset.here, self.now)
+        self.settle()
+
+    def move(self, handset: Handset) -> None:
+        """A phone has another address and connection, which nobody was told of."""
+        handset.here, handset.there = self.join(handset, handset.transport, 29_000 + next(self._flows))
+
     def settle(self) -> None:
         """Let messages go to and fro until everybody has said everything; not yet, while things happen at once."""
         if self.at_once:

@@ -57,7 +57,8 @@ class Branch:
 class Attempt:
     """See the head of the module. ``shown``: who calls; ``caller``: the waiting leg that hears of the progress, None
     where somebody else waits (transfer). ``offer``: the caller's description, None for a delayed offer. ``sent_by``:
-    the device that must not ring, since it is the one that calls. ``rung``: how many ring, as the caller was told."""
+    the device that must not ring, since it is the one that calls. ``rung``: how many ring, as the caller was told.
+    ``waits_at``: the line at which devices that come late are rung, too."""
 
     __slots__ = (
         "answered",
@@ -86,6 +87,7 @@ class Attempt:
         "statuses",
         "timer",
         "visited",
+        "waits_at",
     )
 
     def __init__(
@@ -131,6 +133,7 @@ class Attempt:
         self.rings = False
         self.rung = 0
         self.over = False
+        self.waits_at = ""
 
 
 def way_of(binding: PhoneBinding) -> Way:

@@ -56,7 +56,7 @@ class CallControl:
         self.registering = Registering(core, access)
         self.callers = Callers(core)
         self.recorder = Recorder(core, self.joiner)
-        self.upkeep = Upkeep(core, access, self.recorder, self._lost)
+        self.upkeep = Upkeep(core, access, self.recorder, self.ringing, self._lost)
         self.features: dict[RouteKind, Feature] = {RouteKind.FORWARD_ALL: self._forward_code}
         self.requests: dict[str, Callable[[events.RequestArrived, Sender, float], None]] = {}
         self.subscribes: Callable[[events.SubscribeArrived, Sender, float], None] | None = None

@@ -15,7 +15,16 @@ from ringback.protocols.sip.errors import SipError
 from ringback.protocols.sip.events import Accepted, Failed, Progressed
 from ringback.protocols.sip.flows import Target, Way
 from ringback.protocols.sip.uri import Uri, escape_user
-from ringback.rules.call_forwarding import Action, Arrival, Decision, DeviceState, Outcome, arrive, unanswered
+from ringback.rules.call_forwarding import (
+    Action,
+    Arrival,
+    Decision,
+    DeviceState,
+    Outcome,
+    arrive,
+    comes_late,
+    unanswered,
+)
 from ringback.rules.dial_plan import Origin, Route, RouteKind, clean, is_number
 from ringback.services.callmanager.calls.attempts import Attempt, Branch, is_delayed_wanted, way_of
 from ringback.services.callmanager.calls.causes import ELSEWHERE
@@ -35,6 +44,7 @@ from ringback.services.callmanager.calls.media_path import quick_end
 from ringback.services.callmanager.calls.offers import KEPT_OFFER, OfferFor, keyings_of
 from ringback.services.callmanager.calls.passing import hold_answer
 from ringback.services.callmanager.calls.peers import Peer
+from ringback.services.callmanager.calls.returning import Returning, is_same_way
 from ringback.storage.callmanager.call_rows import Line, Phone
 
 TRUNK_SECONDS: Final = 180.0
@@ -53,6 +63,7 @@ class Ringing:
     def __init__(self, core: Core, *, relay_always: bool = False) -> None:
         self._core = core
         self._relay_always = relay_always
+        self.returning = Returning()
 
     # --- where to
 
@@ -86,25 +97,18 @@ class Ringing:
             self.fail(attempt, 404, "No Such Number", now)
             return
         attempt.line = line
+        self.returning.calls(attempt, number)
         shown = self._core.shown_line(line)
         attempt.call.way.final = shown
         if not attempt.call.way.original:
             attempt.call.way.original = number
-        phones = [phone for phone in self._core.lines.phones_of(number) if phone.name != attempt.sent_by]
-        if attempt.only:
-            phones = [phone for phone in phones if phone.name == attempt.only]
-        arrival = self._arrival(attempt, line, phones, now)
+        arrival = self._arrival(attempt, line, now)
         attempt.arrival = arrival
         self._decide(attempt, arrive(arrival), now)
 
-    def _arrival(self, attempt: Attempt, line: Line, phones: Sequence[Phone], now: float) -> Arrival:
-        states = []
-        for phone in phones:
-            entry = phone.line(line.number)
-            registered = self._core.registrar.is_registered(phone.name, now) or self._is_elsewhere(attempt, phone, now)
-            calls = self._core.calls_on(phone.name, line.number)
-            trigger = entry.busy_trigger if entry else 2
-            states.append(DeviceState(phone.name, registered, phone.quiet, calls, trigger))
+    def _arrival(self, attempt: Attempt, line: Line, now: float) -> Arrival:
+        phones = self._core.lines.phones_of(line.number)
+        states = [self._state(attempt, line, phone, now) for phone in phones if _may_ring(attempt, phone)]
         return Arrival(
             line.number,
             line.forwarding,
@@ -115,6 +119,14 @@ class Ringing:
             line.voicemail_pilot,
             attempt.emergency,
         )
+
+    def _state(self, attempt: Attempt, line: Line, phone: Phone, now: float) -> DeviceState:
+        entry = phone.line(line.number)
+        registered = self._core.registrar.is_registered(phone.name, now) or self._is_elsewhere(attempt, phone, now)
+        calls = self._core.calls_on(phone.name, line.number)
+        trigger = entry.busy_trigger if entry else 2
+        returning = not registered and self.returning.expected_until(phone.name, now) > 0
+        return DeviceState(phone.name, registered, phone.quiet, calls, trigger, returning)
 
     def _is_elsewhere(self, attempt: Attempt, phone: Phone, now: float) -> bool:
         """Whether another node reaches a device; not asked for calls that come from there."""
@@ -133,6 +145,8 @@ class Ringing:
         match decision.action:
             case Action.RING:
                 self._ring(attempt, decision, now)
+            case Action.WAIT:
+                self._expect(attempt, now)
             case Action.FORWARD if line is not None:
                 way.sent_on(self._core.shown_line(line), "" if decision.trigger is None else decision.trigger.value)
                 attempt.visited.append(line.number)
@@ -150,20 +164,67 @@ class Ringing:
         line = attempt.line
         if line is None:
             return
-        wait = line.ring_seconds if not attempt.emergency else TRUNK_SECONDS
-        self._wait(attempt, wait, now)
-        silent = frozenset(decision.silent)
+        self._wait_at(attempt, line, now)
         for name in (*decision.ring, *decision.silent):
             phone = self._core.lines.phone(name)
-            bindings = self._core.registrar.bindings(name, now)
             if phone is None or attempt.over:
                 continue
+            bindings = self._core.registrar.bindings(name, now)
             for binding in bindings:
-                self._invite_phone(attempt, line, phone, binding, name in silent, now)
+                self._invite_phone(attempt, line, phone, binding, name in decision.silent, now)
             if not bindings:
                 self._invite_node(attempt, line, phone, now)
         if not attempt.branches and not attempt.over:
             self._nobody(attempt, Outcome.UNREACHABLE, now)
+
+    def _wait_at(self, attempt: Attempt, line: Line, now: float) -> None:
+        self._wait(attempt, line.ring_seconds if not attempt.emergency else TRUNK_SECONDS, now)
+
+    # --- devices that come late
+
+    def _expect(self, attempt: Attempt, now: float) -> None:
+        """Wait for devices that are expected back."""
+        arrival = attempt.arrival
+        devices = arrival.devices if arrival is not None else ()
+        until = max((self.returning.expected_until(one.name, now) for one in devices), default=now)
+        self._core.timers.cancel(attempt.timer)
+        attempt.timer = self._core.at(until, lambda later: self._did_not_come(attempt, later))
+
+    def _did_not_come(self, attempt: Attempt, now: float) -> None:
+        if not attempt.over:
+            self._nobody(attempt, Outcome.UNREACHABLE, now)
+
+    def came(self, device: str, now: float) -> None:
+        """A device registered, here or at another node: calls that are at its lines ring there, too."""
+        self.returning.came(device)
+        if not self.returning:
+            return
+        phone = self._core.lines.phone(device)
+        for entry in phone.lines if phone is not None else ():
+            for attempt in self.returning.at(entry.number):
+                if phone is not None and _may_ring(attempt, phone):
+                    self._ring_late(attempt, phone, now)
+
+    def _ring_late(self, attempt: Attempt, phone: Phone, now: float) -> None:
+        line, bindings = attempt.line, self._core.registrar.bindings(phone.name, now)
+        if line is None or attempt.over:
+            return
+        ringing = [branch for branch in attempt.branches.values() if branch.device == phone.name]
+        left = [branch for branch in ringing if bindings and not any(_rings_by(branch, one) for one in bindings)]
+        for branch in left:  # by a connection that it had before
+            self._stop_branch(attempt, branch, now)
+        if len(left) < len(ringing):
+            return
+        decision = comes_late(self._state(attempt, line, phone, now), emergency=attempt.emergency)
+        if decision.action is not Action.RING:
+            return
+        attempt.call.way.reasons += decision.reasons
+        if not attempt.branches:
+            self._wait_at(attempt, line, now)
+        for binding in bindings:
+            self._invite_phone(attempt, line, phone, binding, bool(decision.silent), now)
+        if not bindings:
+            self._invite_node(attempt, line, phone, now)
 
     def _invite_phone(
         self, attempt: Attempt, line: Line, phone: Phone, binding: PhoneBinding, silent: bool, now: float
@@ -201,6 +262,7 @@ class Ringing:
             self.fail(attempt, 503, "No Such Trunk", now)
             return
         attempt.line = attempt.arrival = None
+        self.returning.calls(attempt, "")
         user = escape_user(found.number) if found.number else ""
         uri = f"sip:{user}@{peer.domain}" if user else f"sip:{found.uri}"
         shown = Shown(found.number or found.uri, "", self._core.domain)
@@ -215,6 +277,7 @@ class Ringing:
         """An address of another domain, found by its name records (RFC 3263)."""
         host = address.rpartition("@")[2]
         attempt.line = attempt.arrival = None
+        self.returning.calls(attempt, "")
         shown = Shown(address)
         attempt.call.way.final = shown
         attempt.call.way.original = attempt.call.way.original or address
@@ -400,8 +463,7 @@ class Ringing:
             return
         branch = attempt.branches.pop(leg, None)
         leg.up = True
-        self._core.timers.cancel(attempt.timer)
-        attempt.over = True
+        self._is_over(attempt)
         self._stop_branches(attempt, now, ELSEWHERE)
         attempt.call.attempt = None
         attempt.relay = branch.relay if branch else None
@@ -468,6 +530,8 @@ class Ringing:
             self.fail(attempt, 480, "Temporarily Unavailable", now)
             return
         attempt.statuses.clear()
+        if outcome is Outcome.UNREACHABLE and attempt.line is not None:
+            arrival = attempt.arrival = self._arrival(attempt, attempt.line, now)  # some may have been lost since
         self._decide(attempt, unanswered(arrival, outcome), now)
 
     # --- ends
@@ -476,8 +540,7 @@ class Ringing:
         """Nobody took the call."""
         if attempt.over:
             return
-        attempt.over = True
-        self._core.timers.cancel(attempt.timer)
+        self._is_over(attempt)
         self._stop_branches(attempt, now)
         if attempt.offers is not None:
             attempt.offers.close()
@@ -489,22 +552,30 @@ class Ringing:
         """The one who waits is gone: stop ringing without a further word."""
         if attempt.over:
             return
-        attempt.over = True
-        self._core.timers.cancel(attempt.timer)
+        self._is_over(attempt)
         self._stop_branches(attempt, now, *headers)
         if attempt.offers is not None:
             attempt.offers.close()
         if attempt.call.attempt is attempt:
             attempt.call.attempt = None
 
+    def _is_over(self, attempt: Attempt) -> None:
+        attempt.over = True
+        self._core.timers.cancel(attempt.timer)
+        self.returning.calls(attempt, "")
+
     def _stop_branches(self, attempt: Attempt, now: float, *headers: tuple[str, str]) -> None:
-        branches, attempt.branches = attempt.branches, {}
-        for leg in branches:
-            leg.over = True
-            leg.cause = Cause.NORMAL_CLEARING
-            self._core.forget(leg)
-            leg.session.end(now, headers=headers)
-            self._core.line_changed(leg.line, now)
+        for branch in tuple(attempt.branches.values()):
+            self._stop_branch(attempt, branch, now, *headers)
+
+    def _stop_branch(self, attempt: Attempt, branch: Branch, now: float, *headers: tuple[str, str]) -> None:
+        leg = branch.leg
+        del attempt.branches[leg]
+        leg.over = True
+        leg.cause = Cause.NORMAL_CLEARING
+        self._core.forget(leg)
+        leg.session.end(now, headers=headers)
+        self._core.line_changed(leg.line, now)
 
     def called_headers(self, attempt: Attempt, leg: Leg) -> HeaderLines:
         """Who is called, for the caller."""
@@ -516,6 +587,15 @@ class Ringing:
             call_info("from", security(secure, False), attempt.call.number),
             *([("X-Ringback-Ringing", str(attempt.rung))] if attempt.rung else ()),
         ]
+
+
+def _may_ring(attempt: Attempt, phone: Phone) -> bool:
+    return phone.name != attempt.sent_by and attempt.only in ("", phone.name)
+
+
+def _rings_by(branch: Branch, binding: PhoneBinding) -> bool:
+    """Whether a branch rings at this contact."""
+    return any(is_same_way(way, way_of(binding)) for way in branch.again[1])
 
 
 def _attempt_of(leg: Leg) -> Attempt | None:

@@ -10,15 +10,19 @@ from ringback.services.callmanager.calls.core import Core
 from ringback.services.callmanager.calls.facts import Cause, Registered
 from ringback.services.callmanager.calls.leg import Leg
 from ringback.services.callmanager.calls.recording import Recorder
+from ringback.services.callmanager.calls.ringing import Ringing
 
 _GRACE_SECONDS = 10.0
 
 
 class Upkeep:
     """What the driver tells call control. ``messages`` is told of lines whose waiting messages changed; ``lost`` ends a
-    leg whose device is gone for good."""
+    leg whose device is gone for good; ``ringing`` is told which devices come and go."""
 
-    def __init__(self, core: Core, access: Access, recorder: Recorder, lost: Callable[[Leg, float], None]) -> None:
+    def __init__(
+        self, core: Core, access: Access, recorder: Recorder, ringing: Ringing, lost: Callable[[Leg, float], None]
+    ) -> None:
+        self._ringing = ringing
         self._lost = lost
         self._core = core
         self._access = access
@@ -26,7 +30,8 @@ class Upkeep:
         self.messages: Callable[[str, float], None] | None = None
 
     def registered(self, device: str, now: float) -> None:
-        """A device has (new) contacts: its calls go on over the connection that it has now."""
+        """A device has (new) contacts: its calls go on over the connection that it has now, and ring there."""
+        self._ringing.came(device, now)
         legs = self._core.by_device.get(device)
         if not legs:
             return
@@ -41,6 +46,8 @@ class Upkeep:
         """A connection is gone: devices that are reached over it alone are not registered any more."""
         self._access.closed(flow)
         for lost in self._core.registrar.flow_closed(flow):
+            if not self._core.registrar.has(lost.device):
+                self._ringing.returning.lost(lost.device, now)
             self._lines_changed(lost.device, now)
             self._await(lost.device, now + self._core.settings.keep_alive_seconds + _GRACE_SECONDS)
 
@@ -49,6 +56,7 @@ class Upkeep:
         for late in self._core.registrar.expired(now):
             self._lines_changed(late.device, now)
             self._await(late.device, now + _GRACE_SECONDS)
+        self._ringing.returning.look_after(now)
         self._access.look_after(now)
         self._recorder.note(now)
 
@@ -101,6 +109,8 @@ class Upkeep:
             mine = self._core.registrar.bindings(device, now)
             if mine and all(one.since + self._core.wall < found.since for one in mine):
                 self._core.registrar.remove(device)  # it registered with the other node after it was here
+            if device not in before:
+                self._ringing.came(device, now)
 
     def shut_down(self, now: float) -> None:
         """The node stops: what is known of calls is recorded; the ends keep their sound."""
