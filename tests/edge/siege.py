@@ -203,12 +203,6 @@ class Siege:
         """What servers inside have seen: requests, and connections to where none may be."""
         return self.pages.begun, self.bait.connections, self.presence.connections
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for something that nobody tells."""
-        async with asyncio.timeout(SECONDS):
-            while not condition():  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-
     # --- raw connections
 
     async def connect(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,33 +19,18 @@ from ringback.rules.dial_plan import DialPlan
 from ringback.rules.edge_protection import Protection
 from ringback.rules.reasons import Reason
 from ringback.services.callmanager.service import CallManager
-from ringback.services.callmanager.settings import (
-    CallManagerSettings,
-    CallSettings,
-    DeviceRecord,
-    LineRecord,
-    PasswordHashing,
-)
+from ringback.services.callmanager.settings import CallSettings, DeviceRecord, LineRecord
 from ringback.services.edge.inner import InnerLinks, Reception
 from ringback.services.edge.media_inner import InnerMedia
 from ringback.services.edge.outer import OuterProxy
-from ringback.services.edge.settings import (
-    HttpsSettings,
-    InnerSettings,
-    OuterMediaSettings,
-    OuterPeer,
-    OuterSettings,
-    OwnSettings,
-    SipManager,
-    SipSettings,
-)
-from ringback.services.edge.settings import (
-    InnerMedia as Inside,
-)
+from ringback.services.edge.settings import InnerMedia as Inside
+from ringback.services.edge.settings import SipManager, SipSettings
 from ringback.services.edge.sip import SipFront
+from tests.support.edge_company import bare_inner, outer_settings, peer_of
+from tests.support.nodes import HERE, call_manager_settings, port_of, started
+from tests.support.waiting import until
 
 DOMAIN, CALL_MANAGER, OUTER, INNER = "example.com", "cm1.example.com", "outer.example.com", "inner.example.com"
-HERE = "127.0.0.1"  # some phones take no other address of the loopback network for reachable
 PASSWORD = "a-phone-s-pass-phrase"  # no blanks: some foreign programs can't have them
 
 
@@ -94,11 +79,12 @@ class SipWorld:
     @property
     def edge(self) -> HostPort:
         """Where the world comes to."""
-        return HostPort(HERE, next(row.port for row in self.outer.endpoints if row.service == "sip-tls"))
+        found = next(row for row in self.outer.endpoints if row.service == "sip-tls")
+        return HostPort(found.address, found.port)
 
     def inside(self, service: str) -> HostPort:
         """Where the call manager listens (``sip``, ``sip-tls``)."""
-        return HostPort(HERE, next(row.port for row in self.manager.endpoints if row.service == service))
+        return HostPort(HERE, port_of(self.manager, service))
 
     @property
     def allocations(self) -> tuple[int, int]:
@@ -110,14 +96,6 @@ class SipWorld:
         for end in self.outer._inners.links:
             if end._transport is not None:
                 end._transport.abort()
-
-    async def until(self, wanted: Callable[[], bool], seconds: float = 10.0) -> None:
-        """Wait for something. Raises TimeoutError."""
-        async with asyncio.timeout(seconds):
-            while True:
-                if wanted():
-                    return
-                await asyncio.sleep(0.01)
 
 
 def phones(count: int) -> tuple[DeviceRecord, ...]:
@@ -132,33 +110,21 @@ async def start_manager(
     folder: Path, authority: Authority, count: int, stack: AsyncExitStack, authentication: Literal["digest", "none"]
 ) -> CallManager:
     """A call manager with phones; the stack ends it."""
-    manager = CallManager(
-        CallManagerSettings(
-            node=CALL_MANAGER,
-            address=HERE,
-            identity=authority.issue(CALL_MANAGER, [CALL_MANAGER], [HERE]),
-            ca_file=authority.ca_file,
-            database_url=f"sqlite+aiosqlite:///{folder}/callmanager.db",
-            https_port=0,
-            files_port=0,
-            files_tls_port=0,
-            devices=phones(count),
-            hashing=PasswordHashing(time_cost=1, memory=1024, parallelism=1, scram_iterations=4096),
-            calls=CallSettings(
-                sip_port=0,
-                sip_tls_port=0,
-                domain=DOMAIN,
-                domains=frozenset({DOMAIN}),
-                plan=DialPlan(lines=frozenset(str(2001 + one) for one in range(count)), domains=frozenset({DOMAIN})),
-                media_ports=(0, 0),
-                authentication=authentication,
-                edges=frozenset({INNER}),
-            ),
-        )
+    settings = replace(
+        call_manager_settings(CALL_MANAGER, folder, authority),
+        devices=phones(count),
+        calls=CallSettings(
+            sip_port=0,
+            sip_tls_port=0,
+            domain=DOMAIN,
+            domains=frozenset({DOMAIN}),
+            plan=DialPlan(lines=frozenset(str(2001 + one) for one in range(count)), domains=frozenset({DOMAIN})),
+            media_ports=(0, 0),
+            authentication=authentication,
+            edges=frozenset({INNER}),
+        ),
     )
-    await manager.start()
-    stack.push_async_callback(manager.stop)
-    return manager
+    return await started(CallManager(settings), stack)
 
 
 async def start_sip_world(
@@ -169,51 +135,26 @@ async def start_sip_world(
     inside: Inside = "best-effort",
     authentication: Literal["digest", "none"] = "digest",
     before: Callable[[int], int] = lambda port: port,
+    world: str = HERE,
 ) -> SipWorld:
-    """Start everything; the stack ends it. ``before``: where the edge reaches the call manager's port."""
+    """Start everything; the stack ends it. ``before``: where the edge reaches the call manager's port; ``world``: the
+    address at which the world reaches the outer proxy."""
     authority = Authority(folder / "ca")
     manager = await start_manager(folder, authority, count, stack, authentication)
-    outer = OuterProxy(
-        OuterSettings(
-            node=OUTER,
-            address=HERE,
-            identity=authority.issue(OUTER, [OUTER], []),
-            ca_file=authority.ca_file,
-            link=HostPort(HERE, 0),
-            inner_names=frozenset({INNER}),
-            listeners=(("sip", HostPort(HERE, 0)),),
-            media=OuterMediaSettings(HERE, HostPort(HERE, 0), (0, 0)),
-        )
-    )
-    await outer.start()
-    stack.push_async_callback(outer.stop)
-    link = HostPort(HERE, next(row.port for row in outer.endpoints if row.service == "link"))
-    identity = authority.issue(INNER, [INNER], [])
-    port = next(row.port for row in manager.endpoints if row.service == "sip-tls")
+    listening = outer_settings(OUTER, world, authority, (INNER,), ("sip",), link=HERE, media=True)
+    outer = await started(OuterProxy(listening), stack)
+    bare = bare_inner(INNER, DOMAIN, authority, (peer_of(outer),))
     sip = SipSettings(
         node=INNER,
         domains=frozenset({DOMAIN}),
-        managers=(SipManager(CALL_MANAGER, HostPort(HERE, before(port))),),
+        managers=(SipManager(CALL_MANAGER, HostPort(HERE, before(port_of(manager, "sip-tls")))),),
         address=HERE,
-        context=client_context(authority.ca_file, identity=identity),
+        context=client_context(authority.ca_file, identity=bare.identity),
         names=frozenset({"edge.example.com"}),
         ports=(0, 0),
         media=inside,
     )
-    tls = client_context(authority.ca_file)
-    settings = InnerSettings(
-        node=INNER,
-        identity=identity,
-        public=authority.issue("edge.example.com", ["edge.example.com", DOMAIN], [HERE]),
-        ca_file=authority.ca_file,
-        outers=(OuterPeer(OUTER, link),),
-        name_server=None,
-        application_user="edge",
-        application_password="-",
-        own=OwnSettings((), (), {}, "", tls),
-        https=HttpsSettings(domains=frozenset(), allowed=(), tls=tls, resolver=None),  # type: ignore[arg-type]
-        sip=sip,
-    )
+    settings = replace(bare, sip=sip)
     reached = asyncio.Event()
     links: InnerLinks
 
@@ -224,7 +165,7 @@ async def start_sip_world(
         if isinstance(word, MediaPlace | MediaOpened | MediaRefused):
             media.said(name, word)
 
-    media = InnerMedia(sip.address, sip.ports, say, lambda name: link.host if name == OUTER else None)
+    media = InnerMedia(sip.address, sip.ports, say, lambda name: HERE if name == OUTER else None)
     stack.callback(media.stop)
     gate = OpenGate()
     front = SipFront(sip, media, gate)
@@ -235,6 +176,5 @@ async def start_sip_world(
     stack.push_async_callback(links.stop)
     async with asyncio.timeout(10):
         await reached.wait()
-    world = SipWorld(authority, manager, outer, links, media, front, gate)
-    await world.until(lambda: media.ready(OUTER))
-    return world
+    await until(lambda: media.ready(OUTER))
+    return SipWorld(authority, manager, outer, links, media, front, gate)

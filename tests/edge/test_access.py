@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +38,7 @@ from tests.edge.conftest import EDGE, PASSWORDS, WORLD, Edge, Inward, start_edge
 from tests.edge.test_xmpp import Client
 from tests.support.key_desk import PASSWORD, USER, key_desks
 from tests.support.lab import built_in
+from tests.support.waiting import until
 
 ANITA, BRAM = (f"{user}:{PASSWORDS[user]}" for user in ("anita", "bram"))
 CONFIGURATION = "get_edge_config?service_name=_cisco-uds"
@@ -104,12 +105,6 @@ async def store_of(folder: Path) -> AsyncIterator[Store]:
 def settle(future: asyncio.Future[str], result: str) -> None:
     if not future.done():
         future.set_result(result)
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
-        while not await condition():  # noqa: ASYNC110  it is asked over the wire
-            await asyncio.sleep(0.1)
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -15,6 +15,7 @@ from bench.edge_flood import flooded, go_first
 from tests.edge.conftest import WORLD
 from tests.edge.siege import SECONDS, Siege
 from tests.support.edge_floods import KINDS
+from tests.support.waiting import until
 
 PACES = {"connections": 150, "handshakes": 40, "sign-ins": 20, "slow-heads": 30}
 _FLOOD = 1.0  # seconds
@@ -50,7 +51,7 @@ async def test_people_work_on_in_a_flood_of_all_kinds(siege: Siege) -> None:
         took
     )  # all of it runs in one process here; how much slower it gets: python -m bench.edge_flood
     assert siege.reached() == before
-    await siege.until(lambda: siege.edge.outer.connections <= 1)  # hers
+    await until(lambda: siege.edge.outer.connections <= 1)  # hers
     await siege.is_healthy()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import re
 from collections.abc import AsyncIterator
@@ -15,10 +14,11 @@ import pytest_asyncio
 
 from ringback.protocols.oauth.grants import TokenResponse
 from tests.edge.conftest import DOMAIN, PASSWORDS
-from tests.edge.siege import SECONDS, Siege, hang_up, segment
+from tests.edge.siege import Siege, hang_up, segment
 from tests.edge.test_attacks_xmpp import SASL, Stream
 from tests.support.access_tokens import Authorisation
 from tests.support.services import OwnServer
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -53,9 +53,10 @@ async def _status(siege: Siege, *lines: str) -> tuple[int, bytes]:
 
 
 async def _until_refused(siege: Siege, line: str) -> None:
-    async with asyncio.timeout(SECONDS):
-        while (await _status(siege, line))[0] == 200:  # noqa: ASYNC110  the call managers are asked every 0.2 s here
-            await asyncio.sleep(0.05)
+    async def is_refused() -> bool:
+        return (await _status(siege, line))[0] != 200
+
+    await until(is_refused, pause=0.05)  # the call managers are asked every 0.2 s here
 
 
 def _bearer(tokens: TokenResponse) -> str:

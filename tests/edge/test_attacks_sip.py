@@ -25,6 +25,7 @@ from ringback.rules.edge_protection import Protection
 from tests.edge.siege import SECONDS, Relay, cases, hang_up, listening_for_complaints
 from tests.edge.sip_world import DOMAIN, OUTER, PASSWORD, SipWorld, start_sip_world
 from tests.edge.test_sip_pipe import KEY, handset
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -394,5 +395,5 @@ async def test_a_call_is_heard_in_a_flood_of_media(stage: Stage) -> None:
         await flooding
         assert calm == 10
         assert flooded >= 38
-    await world.until(lambda: world.allocations == (0, 0))
+    await until(lambda: world.allocations == (0, 0))
     await stage.is_healthy()

@@ -11,6 +11,7 @@ from contextlib import suppress
 import pytest
 
 from tests.edge.siege import LARGEST, LIMITS, SECONDS, Siege, hang_up, statuses_of
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -115,7 +116,7 @@ async def test_whoever_reads_nothing_is_cut_off(siege: Siege) -> None:
         writer.write(siege.head(f"/{siege.target()}/pages/large") * count)
         writers.append(writer)
     open_ones = siege.edge.inner.connections
-    await siege.until(lambda: siege.edge.inner.connections <= open_ones - 2)
+    await until(lambda: siege.edge.inner.connections <= open_ones - 2)
     for writer in writers:
         await hang_up(writer)
     await siege.is_healthy()

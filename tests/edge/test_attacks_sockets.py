@@ -12,6 +12,7 @@ import pytest
 
 from tests.edge.conftest import EDGE
 from tests.edge.siege import SECONDS, Siege, cases, hang_up, statuses_of
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -117,7 +118,7 @@ async def test_a_socket_that_is_dropped_leaves_nothing_inside(siege: Siege) -> N
     _, writer, _ = await _open(siege)
     open_ones = siege.edge.outer.connections
     writer.transport.abort()
-    await siege.until(lambda: siege.edge.outer.connections < open_ones)
+    await until(lambda: siege.edge.outer.connections < open_ones)
     await siege.is_healthy()
 
 

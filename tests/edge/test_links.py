@@ -18,20 +18,17 @@ import pytest
 import pytest_asyncio
 
 from ringback.deployment.authority import Authority
-from ringback.net.tls import Identity, client_context, server_context
+from ringback.net.tls import server_context
+from ringback.protocols.traversal.opening import Service
 from ringback.rules.addresses import HostPort
 from ringback.services.edge import linkend
 from ringback.services.edge.inner import InnerLinks, Reception
 from ringback.services.edge.outer import OuterProxy
 from ringback.services.edge.pair import CHANNELS
-from ringback.services.edge.settings import (
-    HttpsSettings,
-    InnerSettings,
-    Limits,
-    OuterPeer,
-    OuterSettings,
-    OwnSettings,
-)
+from ringback.services.edge.settings import Limits, OuterPeer
+from tests.support.edge_company import bare_inner, outer_settings
+from tests.support.nodes import port_of, started
+from tests.support.waiting import until
 
 DOMAIN = "example.com"
 OUTERS, INNERS = ("outer1.example.com", "outer2.example.com"), ("inner1.example.com", "inner2.example.com")
@@ -87,48 +84,23 @@ class Links:
     stack: AsyncExitStack
     outers: dict[str, OuterProxy] = field(default_factory=dict)
     inners: dict[str, InnerLinks] = field(default_factory=dict)
-    public: Identity | None = None
 
     async def start_outer(self, name: str) -> None:
         """An outer proxy that takes links of both inner ones."""
-        outer = OuterProxy(
-            OuterSettings(
-                node=name,
-                address=WORLD[name],
-                identity=self.authority.issue(name, [name], []),
-                ca_file=self.authority.ca_file,
-                link=HostPort(WORLD[name], 0),
-                inner_names=frozenset(INNERS),
-                listeners=(("https", HostPort(WORLD[name], 0)), ("xmpp", HostPort(WORLD[name], 0))),
-                limits=Limits(an_address=5000, burst=5000),
-            )
-        )
-        await outer.start()
-        self.stack.push_async_callback(outer.stop)
-        self.outers[name] = outer
+        limits = Limits(an_address=5000, burst=5000)
+        settings = outer_settings(name, WORLD[name], self.authority, INNERS, ("https", "xmpp"), limits=limits)
+        self.outers[name] = await started(OuterProxy(settings), self.stack)
 
     async def start_inner(self, name: str, *, through: dict[str, HostPort] | None = None) -> InnerLinks:
         """An inner proxy with links to all outer ones, or only to these."""
-        tls = client_context(self.authority.ca_file)
-        public = self.authority.issue("edge.example.com", ["edge.example.com", DOMAIN], [])
         links = through or {outer: HostPort(WORLD[outer], self.port(outer, "link")) for outer in self.outers}
-        settings = InnerSettings(
-            node=name,
-            identity=self.authority.issue(name, [name], []),
-            public=public,
-            ca_file=self.authority.ca_file,
-            outers=tuple(OuterPeer(outer, place) for outer, place in links.items()),
-            name_server=None,
-            application_user="edge",
-            application_password="-",
-            own=OwnSettings((), (), {}, "", tls),
-            https=HttpsSettings(domains=frozenset(), allowed=(), tls=tls, resolver=None),  # type: ignore[arg-type]
-        )
-        receptions = {
-            "https": Reception(lambda _opening: Served(name), server_context(public)),
+        outers = tuple(OuterPeer(outer, place) for outer, place in links.items())
+        settings = bare_inner(name, DOMAIN, self.authority, outers)
+        receptions: dict[Service, Reception] = {
+            "https": Reception(lambda _opening: Served(name), server_context(settings.public)),
             "xmpp": Reception(lambda _opening: Served(name), None),
         }
-        inner = InnerLinks(settings, receptions, asyncio.Event(), list)  # type: ignore[arg-type]
+        inner = InnerLinks(settings, receptions, asyncio.Event(), list)
         await inner.start()
         self.stack.push_async_callback(inner.stop)
         self.inners[name] = inner
@@ -137,7 +109,7 @@ class Links:
 
     def port(self, outer: str, service: str) -> int:
         """Where an outer proxy listens."""
-        return next(row.port for row in self.outers[outer].endpoints if row.service == service)
+        return port_of(self.outers[outer], service)
 
     async def connect(
         self, outer: str = OUTERS[0], source: str = "127.0.62.100", *, tls: bool = False
@@ -166,16 +138,6 @@ class Links:
             return ""
         finally:
             writer.close()
-
-
-async def until(wanted: object, seconds: float = 30.0) -> None:
-    """Wait for something. Raises TimeoutError."""
-    assert callable(wanted)
-    async with asyncio.timeout(seconds):
-        while True:
-            if wanted():
-                return
-            await asyncio.sleep(0.01)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -265,9 +227,11 @@ async def test_an_inner_proxy_that_is_about_to_stop_gets_nothing_new(links: Link
     writer.write(b"who\n")
     assert await reader.readline()
     first.drain()
-    async with asyncio.timeout(5):
-        while await links.ask(source=here) != INNERS[1]:  # noqa: ASYNC110 (each time a question)
-            await asyncio.sleep(0.01)
+
+    async def goes_elsewhere() -> bool:
+        return await links.ask(source=here) == INNERS[1]
+
+    await until(goes_elsewhere, 5)
     assert {await links.ask(source=home) for home in homes} == {INNERS[1]}
     writer.write(b"who\n")
     assert (await reader.readline()).decode().strip() == INNERS[0], "what stands goes on"

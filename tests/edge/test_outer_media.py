@@ -24,6 +24,7 @@ from ringback.protocols.traversal.media_words import (
 from ringback.rules.addresses import HostPort
 from ringback.services.edge.media_outer import LEASE, OuterMedia, PacketRate
 from ringback.services.edge.settings import OuterMediaSettings
+from tests.support.waiting import until
 
 HERE, TAG, OTHER = "127.0.0.1", b"t" * 16, b"o" * 16
 
@@ -77,11 +78,7 @@ def client(stack: ExitStack) -> socket.socket:
 
 
 async def until_dropped(media: OuterMedia, more_than: int) -> None:
-    async with asyncio.timeout(5):
-        while True:
-            if media.dropped > more_than:
-                return
-            await asyncio.sleep(0.005)
+    await until(lambda: media.dropped > more_than)
 
 
 Made = tuple[OuterMedia, list[MediaWord], ExitStack]

@@ -9,9 +9,11 @@ from contextlib import AsyncExitStack
 import pytest
 import pytest_asyncio
 
-from tests.edge.sip_world import DOMAIN, HERE, PASSWORD, SipWorld, start_sip_world
+from tests.edge.sip_world import DOMAIN, PASSWORD, SipWorld, start_sip_world
 from tests.support.baresip import Account, Baresip, running_baresip
 from tests.support.linphone import LinphoneAccount, running_linphone
+from tests.support.nodes import HERE
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.peer]
 
@@ -51,14 +53,14 @@ async def test_a_phone_outside_and_one_inside(world: SipWorld, tmp_path_factory:
         assert world.allocations == (1, 1)
         await anita.command("hangup")
         await bram.expect("CALL_CLOSED")
-        await world.until(lambda: world.allocations == (0, 0))
+        await until(lambda: world.allocations == (0, 0))
         # the other way round, where the offer comes from inside and has no keys
         await bram.command("dial", f"sip:2001@{world.inside('sip')}")
         await answered(anita, bram)
         await asyncio.gather(anita.hears(660), bram.hears(440))
         await bram.command("hangup")
         await anita.expect("CALL_CLOSED")
-        await world.until(lambda: world.allocations == (0, 0))
+        await until(lambda: world.allocations == (0, 0))
 
 
 async def test_two_phones_of_different_makers_outside(
@@ -92,7 +94,7 @@ async def test_two_phones_of_different_makers_outside(
         await anita.command("resume")
         await clara.hears(440)
         await anita.command("hangup")
-        await world.until(lambda: world.allocations == (0, 0))
+        await until(lambda: world.allocations == (0, 0))
 
 
 async def answered(called: Baresip, caller: Baresip) -> None:

@@ -3,7 +3,6 @@ and a restart forgets nothing."""
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import stat
 import time
@@ -34,6 +33,7 @@ from ringback.services.edge.settings import InnerSettings
 from ringback.services.edge.sharing import LONGEST, Hello, Note, Seal, SharingError
 from ringback.services.edge.watch import Watch
 from tests.edge.conftest import PASSWORDS, SECOND_INNER, Inward, start_edge
+from tests.support.waiting import until
 
 OFFICE, HOME, STRANGER = "203.0.113.5", "198.51.100.7", "192.0.2.66"
 
@@ -196,9 +196,7 @@ async def test_a_restart_lets_nobody_slip_through(tmp_path: Path) -> None:
         watch.failed(STRANGER, "anita")
     watch.exempt(ipaddress.ip_network("203.0.113.0/24"), None)
     file = tmp_path / "protection.json"
-    async with asyncio.timeout(10):  # on the disk at once, and not only at an orderly end
-        while not file.exists():  # noqa: ASYNC110  a thread writes it
-            await asyncio.sleep(0.02)
+    await until(file.exists)  # a thread writes it, at once, and not only at an orderly end
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     await watch.stop()
     again = Watch(ProtectionRules(), told.append, lambda _: None, Kept(tmp_path), lambda: 1010.0)
@@ -283,14 +281,10 @@ async def test_a_second_inner_proxy_learns_who_is_kept_out_and_may_let_them_in(t
         def both_say(count: int) -> bool:
             return all(len(one.protection.blocks(time.time())) == count for one in (edge.inner, second))
 
-        async with asyncio.timeout(10):
-            while not both_say(2):  # noqa: ASYNC110  it comes over the link
-                await asyncio.sleep(0.02)
+        await until(lambda: both_say(2))
         second.watch.unblock(address)
         second.watch.unblock("anita")
-        async with asyncio.timeout(10):
-            while not both_say(0):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        await until(lambda: both_say(0))
         right = f"anita:{PASSWORDS['anita']}"
         assert (await edge.curl("--user", right, "--interface", address, url=url))[0] == 200
 

@@ -29,8 +29,10 @@ from ringback.rules.addresses import HostPort
 from ringback.rules.reasons import Reason
 from ringback.services.edge.settings import SipManager
 from ringback.services.edge.sip_managers import Managers
-from tests.edge.sip_world import DOMAIN, HERE, PASSWORD, SipWorld, start_sip_world
+from tests.edge.sip_world import DOMAIN, PASSWORD, SipWorld, start_sip_world
+from tests.support.nodes import HERE
 from tests.support.sip_phone import Bell, SipPhone
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 KEY = CryptoLine(1, Suite.AES_CM_128_HMAC_SHA1_80, b"k" * 30)
@@ -131,7 +133,7 @@ async def handset(
 
 
 async def nothing_left(world: SipWorld) -> None:
-    await world.until(lambda: world.allocations == (0, 0))
+    await until(lambda: world.allocations == (0, 0))
 
 
 async def test_it_answers_like_any_server_of_sip(world: SipWorld) -> None:
@@ -163,14 +165,14 @@ async def test_sound_goes_to_who_proved_the_key_and_to_nobody_else(world: SipWor
 
         stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         stranger.sendto(b"\x80" * 60, edge)
-        await world.until(lambda: stream.unauthentic == 1)
+        await until(lambda: stream.unauthentic == 1)
         assert world.outer.media is not None
         dropped = world.outer.media.dropped
         anita.sound.sendto(protected(1), edge)
         data, source = await bram.heard()
         assert RtpPacket.parse(data).payload == b"from anita"
         stranger.sendto(protected(2)[:-1] + b"!", edge)  # a copy that was changed
-        await world.until(lambda: stream.unauthentic == 2)
+        await until(lambda: stream.unauthentic == 2)
         bram.sound.sendto(RtpPacket(0, 1, 160, 9, b"from bram").serialize(), source)
         data, source = await anita.heard()
         assert source == edge
@@ -190,7 +192,7 @@ async def test_sound_goes_to_who_proved_the_key_and_to_nobody_else(world: SipWor
         assert world.outer.media.dropped == dropped
         anita.hang_up(session)
         await nothing_left(world)
-    await world.until(lambda: "phone2001" not in world.gate.inside)
+    await until(lambda: "phone2001" not in world.gate.inside)
 
 
 async def test_pictures_and_reports_pass_too(world: SipWorld) -> None:
@@ -307,7 +309,7 @@ async def test_every_end_of_a_call_gives_its_ports_back(world: SipWorld) -> None
         assert world.allocations == (1, 1)
         await anita.node.stop()
         await nothing_left(world)
-        await world.until(lambda: world.front.connections == 0)
+        await until(lambda: world.front.connections == 0)
 
 
 async def test_who_may_not_call_outside_is_told_why(world: SipWorld) -> None:
@@ -331,7 +333,7 @@ async def test_a_dead_link_ends_all_that_went_over_it(world: SipWorld) -> None:
         anita.events.clear()
         world.kill_links()
         await nothing_left(world)
-        await world.until(lambda: world.media.ready("outer.example.com"))
+        await until(lambda: world.media.ready("outer.example.com"))
         await anita.bell.until(lambda: anita.registered_anew)
         session = anita.dial("2003", KEY)
         await anita.accepted(session)
@@ -397,11 +399,11 @@ async def test_who_is_silent_is_cut_off(world: SipWorld) -> None:
     _, writer = await asyncio.open_connection(world.edge.host, world.edge.port, ssl=looking_context())
     async with handset(world, "2001", outside=True) as anita:
         assert anita.state == "registered"
-        await world.until(lambda: world.front.connections == 2)
+        await until(lambda: world.front.connections == 2)
         now = asyncio.get_running_loop().time()
         for pipe in tuple(world.front._pipes.values()):
             pipe.look_after(now + 60)
-        await world.until(lambda: world.front.connections == 1)
+        await until(lambda: world.front.connections == 1)
         anita.events.clear()
         for pipe in tuple(world.front._pipes.values()):
             pipe.look_after(now + 1000)

@@ -18,6 +18,7 @@ from ringback.protocols.sip.session import Session
 from tests.edge.sip_world import SipWorld, start_sip_world
 from tests.edge.test_sip_pipe import KEY, Handset, handset
 from tests.support.soak import often
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 STEPS = often(12, 60)
@@ -100,11 +101,13 @@ async def test_nothing_is_left_of_whatever_happened(world: SipWorld, seed: int) 
         chance = Chance(world, {"2001": anita, "2002": bram, _INSIDE: clara}, seed)
         for _ in range(STEPS):
             await chance.step()
-        async with asyncio.timeout(15):
-            while world.allocations != (0, 0):  # calls end, connections stay
-                chance.end_all()
-                await asyncio.sleep(0.05)
-    await world.until(lambda: world.front.connections == 0)
-    await world.until(lambda: world.media.ready("outer.example.com"))
+
+        def all_is_over() -> bool:
+            chance.end_all()
+            return world.allocations == (0, 0)
+
+        await until(all_is_over, pause=0.05)  # calls end, connections stay
+    await until(lambda: world.front.connections == 0)
+    await until(lambda: world.media.ready("outer.example.com"))
     assert world.front.calls.now == 0
     assert world.front.figures.cut == 0

@@ -13,7 +13,9 @@ import pytest_asyncio
 
 from bench.signalling.generator import Door, Phone, answering, register
 from ringback.net.tls import client_context
-from tests.edge.sip_world import DOMAIN, HERE, PASSWORD, SipWorld, start_sip_world
+from tests.edge.sip_world import DOMAIN, PASSWORD, SipWorld, start_sip_world
+from tests.support.nodes import HERE
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.peer]
 CALLS = 20
@@ -143,5 +145,5 @@ async def test_sipp_calls_twenty_times_through_the_edge(world: SipWorld, tmp_pat
         log = tmp_path / "client.err"
         assert process.returncode == 0, (log.read_text() if log.exists() else "") + errors.decode()
     assert world.front.calls.begun == CALLS
-    await world.until(lambda: world.allocations == (0, 0))
+    await until(lambda: world.allocations == (0, 0))
     assert world.front.figures.cut == 0

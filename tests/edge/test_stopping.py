@@ -16,6 +16,7 @@ from ringback.rules.addresses import HostPort
 from ringback.rules.edge_paths import Allowed
 from ringback.services.names.settings import Record
 from tests.edge.conftest import DOMAIN, EDGE, WORLD, Inward, start_edge
+from tests.support.waiting import until
 
 WAITING = 210  # people, from four addresses, each of which may come a hundred times at once
 
@@ -60,6 +61,4 @@ async def test_who_waits_holds_up_nobody_and_gets_an_answer_before_the_end(tmp_p
         news.set()
         assert set(await asyncio.gather(*asked)) == {"/news\n"}
         await stopping
-        async with asyncio.timeout(5):
-            while edge.outer.links:  # noqa: ASYNC110 (nobody tells)
-                await asyncio.sleep(0.01)
+        await until(lambda: not edge.outer.links)

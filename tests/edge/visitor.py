@@ -8,6 +8,7 @@ tries to reach.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import json
 import sys
@@ -20,6 +21,7 @@ from ringback.client.calling.script import Talk
 from ringback.client.script import Me
 from ringback.net.fence import Fence, Reach
 from tests.support.tones import Heard, heard, read_wave, write_tone
+from tests.support.waiting import until
 
 SECONDS = 40.0
 TALK = 1.5  # seconds of sound that are listened to
@@ -64,7 +66,7 @@ async def live(part: Part) -> Report:
     ):
         report.place = me.engine.place.now.where
         (folder / "ready").touch()
-        await until(folder.parent / part.other / "ready")
+        await until((folder.parent / part.other / "ready").exists, SECONDS, pause=0.05)
         await chat(me, part, report)
         report.found = [person.name for person in await me.search("Chiara")]
         await call(me, part, folder, report)
@@ -81,15 +83,6 @@ async def reaches(place: str) -> bool:
         return False
     writer.close()
     return True
-
-
-async def until(file: Path) -> None:
-    """Wait until the other one says so. Raises TimeoutError."""
-    for _ in range(int(SECONDS / 0.05)):
-        if file.exists():  # noqa: ASYNC240 - a look at a local folder
-            return
-        await asyncio.sleep(0.05)
-    raise TimeoutError(f"{file} did not come")
 
 
 async def chat(me: Me, part: Part, report: Report) -> None:
@@ -119,7 +112,7 @@ async def call(me: Me, part: Part, folder: Path, report: Report) -> None:
     # The one who called hangs up when the other has heard enough, too.
     (folder / "enough").touch()
     if part.calls:
-        await until(folder.parent / part.other / "enough")
+        await until((folder.parent / part.other / "enough").exists, SECONDS, pause=0.05)
         report.secure = talk.call.secure
         await talk.end()
     await talk.over(SECONDS)
@@ -128,15 +121,18 @@ async def call(me: Me, part: Part, folder: Path, report: Report) -> None:
 async def listen(talk: Talk, record: Path, wanted: float) -> Heard:
     """What is heard, once it is the wanted tone, or at the end of patience."""
     found = Heard(0.0, 0.0, -120.0)
-    for _ in range(int(SECONDS / 2 / 0.1)):
-        await asyncio.sleep(0.1)
+
+    def is_wanted() -> bool:
+        nonlocal found
         try:
             samples, rate = read_wave(record)
         except (EOFError, FileNotFoundError):
-            continue
+            return False
         found = heard(samples[-int(TALK * rate) :], rate)
-        if len(samples) > TALK * rate and abs(found.frequency - wanted) < 10 and found.share > 0.8:
-            break
+        return len(samples) > TALK * rate and abs(found.frequency - wanted) < 10 and found.share > 0.8
+
+    with contextlib.suppress(TimeoutError):
+        await until(is_wanted, SECONDS / 2, pause=0.1)
     return found
 
 
