@@ -17,11 +17,12 @@ from rich.console import Console
 
 from ringback.cli.check import fail, read_file
 from ringback.cli.log import set_up_log
-from ringback.deployment import Deployment, DeploymentError
+from ringback.deployment import Deployment, DeploymentError, load
 from ringback.lab.announce import LAB_JSON, announce, write_lab_json
 from ringback.lab.browser import BrowserError, opened
 from ringback.lab.compose import Composition, compose
 from ringback.lab.loopback import moved
+from ringback.lab.roles import DeploymentFile
 from ringback.lab.runner import StartError
 from ringback.lab.state import DataFolder
 
@@ -59,7 +60,9 @@ def lab(
         deployment = moved(deployment, loopback)
     except ValueError as error:
         fail(str(error))
-    _run(deployment, source, data, log, only=frozenset(), token=token, is_lab=True, browser=browser)
+    path = source.absolute()  # not what a link leads to: that may change, too
+    again = DeploymentFile(path, lambda: moved(load(path), loopback))
+    _run(deployment, again, data, log, only=frozenset(), token=token, is_lab=True, browser=browser)
 
 
 def serve(
@@ -77,12 +80,14 @@ def serve(
     if unknown := only.difference(entry.name for entry in deployment.node):
         known = ", ".join(entry.name for entry in deployment.node)
         fail(f"{file} has no node {min(unknown)!r}; it has: {known}")
-    _run(deployment, file, data, log, only=only, token="", is_lab=False, browser=False)
+    path = file.absolute()
+    again = DeploymentFile(path, lambda: load(path))
+    _run(deployment, again, data, log, only=only, token="", is_lab=False, browser=False)
 
 
 def _run(
     deployment: Deployment,
-    source: Path,
+    source: DeploymentFile,
     data: Path | None,
     log: str,
     *,
@@ -95,7 +100,8 @@ def _run(
     _bear_many_connections()
     with _folder(data) as folder:
         try:
-            composition = compose(deployment, folder, base=source.parent, only=only, web_token=token)
+            base = source.path.parent
+            composition = compose(deployment, folder, base=base, only=only, web_token=token, file=source)
             composition.fork()
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_until_told(composition, folder, is_lab=is_lab, temporary=data is None, browser=browser))

@@ -1,4 +1,4 @@
-"""``ringback edge``: who is kept out and why, letting people in again, figures, and renewed certificates."""
+"""``ringback edge``: who is kept out and why, letting people in again, figures, and taking in what changed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 import typer
@@ -16,9 +16,9 @@ from rich.table import Table
 
 from ringback.cli.check import fail
 from ringback.cli.stores import DataOption, FileArgument, read
-from ringback.net.edge_desk import DeskError, order, state
+from ringback.net.edge_desk import DeskError, NotHereError, order, state
 from ringback.planning.edge_inside import Finding, judge, not_running
-from ringback.protocols.edge.desk import Exemption, State, Who
+from ringback.protocols.edge.desk import Done, Exemption, State, Who
 from ringback.rules.catalogue import render
 
 edge = typer.Typer(no_args_is_help=True, help="The edge: who is kept out, letting people in, figures, certificates.")
@@ -28,6 +28,7 @@ NodeOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _FILE_WIDTH = 160  # columns where the table goes into a file or a pipe
+_EDGE: Final[tuple[Literal["edge-outer", "edge-inner"], ...]] = ("edge-outer", "edge-inner")
 _Found = TypeVar("_Found")
 
 
@@ -91,12 +92,48 @@ def exempt(
 
 @edge.command("reload")
 def reload(file: FileArgument, data: DataOption, node: NodeOption = "") -> None:
-    """Take up renewed certificates now. Connections that stand go on; without this it happens at the next one."""
-    for name, done in _each(file, data, node, lambda folder: order(folder, "/reload")).items():
-        typer.echo(name)
-        for shown in done.certificates:
-            until = _time(shown.until) if shown.until else "can't be read"
-            typer.echo(f"  {shown.file}: {', '.join(shown.names)}, until {until}")
+    """Take in the file as it is now, and renewed certificates: nodes of the edge, companies and lists. Connections that
+    stand go on. Proxies of other machines are told there. Ends with 1 where a proxy could not take it in."""
+    deployment, folder = read(file, data)
+    known = [one.name for role in _EDGE for one in deployment.nodes(role) if not node or one.name == node]
+    if not known:
+        fail(f"{file} has no edge proxy{f' {node}' if node else ''}")
+    found = asyncio.run(_reloaded({name: folder.node(name) for name in known}))
+    if all(isinstance(one, NotHereError) for one in found.values()):
+        fail(f"None of these runs on this machine with the data folder {data}: {', '.join(known)}")
+    elsewhere = [name for name, one in found.items() if isinstance(one, NotHereError)]
+    for name, done in found.items():
+        if isinstance(done, Done):
+            _tell_reloaded(name, done, file)
+        elif name not in elsewhere:
+            typer.echo(f"{name} goes on as it was: {done}", err=True)
+    if elsewhere:
+        typer.echo(f"not running on this machine: {', '.join(elsewhere)}")
+    raise typer.Exit(any(isinstance(one, DeskError) and name not in elsewhere for name, one in found.items()))
+
+
+async def _reloaded(folders: dict[str, Path]) -> dict[str, Done | DeskError]:
+    """What each proxy says, one after the other: the outer ones first, so that they know who comes."""
+    found: dict[str, Done | DeskError] = {}
+    for name, folder in folders.items():
+        try:
+            found[name] = await order(folder, "/reload")
+        except DeskError as error:
+            found[name] = error
+    return found
+
+
+def _tell_reloaded(name: str, done: Done, file: Path) -> None:
+    typer.echo(name)
+    if done.file and Path(done.file) != file.absolute():
+        typer.echo(f"  It runs with {done.file}, which was read in place of {file}.")
+    for taken in done.taken:
+        typer.echo(f"  {render(taken)}")
+    if done.restart is not None:
+        typer.echo(f"  {render(done.restart)}")
+    for shown in done.certificates:
+        until = _time(shown.until) if shown.until else "can't be read"
+        typer.echo(f"  {shown.file}: {', '.join(shown.names)}, until {until}")
 
 
 @edge.command("doctor")

@@ -16,7 +16,7 @@ from ringback.deployment.authority import Authority
 from ringback.deployment.ports import bindable
 from ringback.lab import roles
 from ringback.lab.apart import ApartWeb
-from ringback.lab.roles import Context
+from ringback.lab.roles import Context, DeploymentFile
 from ringback.lab.runner import Runner
 from ringback.lab.state import DataFolder
 from ringback.lab.web import WebRole
@@ -70,14 +70,21 @@ class Composition:
 
 
 def compose(
-    deployment: Deployment, folder: DataFolder, *, base: Path, only: frozenset[str] = frozenset(), web_token: str = ""
+    deployment: Deployment,
+    folder: DataFolder,
+    *,
+    base: Path,
+    only: frozenset[str] = frozenset(),
+    web_token: str = "",
+    file: DeploymentFile | None = None,
 ) -> Composition:
     """Make the services of all nodes, or only those named in ``only``. Photos of the file are beside ``base``.
+    ``file``: where the deployment comes from, for those that take in its changes while they run.
 
     Raises DeploymentError for what only shows when records and photos are read.
     """
     authority = Authority(folder.certificates, organisation=deployment.organisation or deployment.domain)
-    context = Context(_with_bindable_ports(deployment), folder, authority, base, web_token)
+    context = Context(_with_bindable_ports(deployment), folder, authority, base, web_token, file)
     makers: dict[str, Callable[[Node], Service]] = {
         "names": context.names,
         "messenger": context.messenger,

@@ -53,8 +53,10 @@ def public_identity(deployment: Deployment, authority: Authority) -> Identity:
     return replace(identity, mode=deployment.security.tls)
 
 
-def outer_settings(deployment: Deployment, node: Node, *, identity: Identity, ca_file: Path) -> OuterSettings:
-    """What an outer proxy is told."""
+def outer_settings(
+    deployment: Deployment, node: Node, *, identity: Identity, ca_file: Path, folder: Path | None = None
+) -> OuterSettings:
+    """What an outer proxy is told. ``folder``: see ``OuterSettings``."""
     return OuterSettings(
         node=node.name,
         address=node.address,
@@ -73,6 +75,7 @@ def outer_settings(deployment: Deployment, node: Node, *, identity: Identity, ca
             ports=deployment.edge.media_ports,
             public=node.public_address,
         ),
+        folder=folder,
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -14,7 +15,8 @@ from ringback.deployment.authority import Authority
 from ringback.deployment.certificate_plan import need_of
 from ringback.deployment.checks import ROLE_PORTS
 from ringback.deployment.ldap_authentication import uses_directory
-from ringback.deployment.model import Profile, ServerRow
+from ringback.deployment.model import Profile, Role, ServerRow
+from ringback.deployment.ports import bindable
 from ringback.deployment.remote_access import access_of, policies
 from ringback.lab import calls, directory_sync, edge, edge_tenants, portraits, sign_in, voicemail
 from ringback.lab.apart import ApartWeb
@@ -33,6 +35,7 @@ from ringback.services.callmanager import settings as cm
 from ringback.services.callmanager.service import CallManager
 from ringback.services.edge.outer import OuterProxy
 from ringback.services.edge.service import InnerProxy
+from ringback.services.edge.settings import Again, InnerSettings, NotTakenInError, OuterSettings
 from ringback.services.messenger.service import MessengerService
 from ringback.services.messenger.settings import MessengerSettings
 from ringback.services.names.errors import RecordError, ZoneError
@@ -44,15 +47,33 @@ from ringback.storage.presence.seed import RosterSeed
 
 _PRESENCE_APPLICATION = "presence-service"
 _DELIVERY_RULES = {"documented": DeliveryRule.DOCUMENTED, "all": DeliveryRule.ALL}
+_Settings = TypeVar("_Settings")
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentFile:
+    """Where a deployment comes from. ``read`` gives it as the file is now; raises DeploymentError, OSError or
+    ValueError."""
+
+    path: Path
+    read: Callable[[], Deployment]
 
 
 class Context:
     """A deployment with its data folder and authority: makes the services of its nodes."""
 
     def __init__(
-        self, deployment: Deployment, folder: DataFolder, authority: Authority, base: Path, web_token: str
+        self,
+        deployment: Deployment,
+        folder: DataFolder,
+        authority: Authority,
+        base: Path,
+        web_token: str,
+        file: DeploymentFile | None = None,
     ) -> None:
+        """``file``: whence the proxies of the edge get the deployment anew while they run."""
         self.deployment = deployment
+        self._file = file
         self._folder = folder
         self._authority = authority
         self._base = base
@@ -207,28 +228,56 @@ class Context:
 
     def edge_outer(self, node: Node) -> Service:
         """An outer edge proxy."""
-        identity = self._identity(node)
-        return OuterProxy(
-            edge.outer_settings(self.deployment, node, identity=identity, ca_file=self._authority.ca_file)
-        )
+        return OuterProxy(self._outer(node), self._again(node.name, "edge-outer", Context._outer))
 
     def edge_inner(self, node: Node) -> Service:
         """An inner edge proxy."""
-        server = self.name_servers.get(node.view)
-        return InnerProxy(
-            edge.inner_settings(
-                self.deployment,
-                node,
-                identity=self._identity(node),
-                public=edge.public_identity(self.deployment, self._authority),
-                ca_file=self._authority.ca_file,
-                name_server=HostPort.parse(server) if server else None,
-                password=self._folder.secret(edge.APPLICATION),
-                folder=self._folder.node(node.name),
-                shared_secret=self._folder.secret("edge-inner"),
-                tenants=edge_tenants.tenants(self.deployment, node, self._base),
-            )
+        return InnerProxy(self._inner(node), self._again(node.name, "edge-inner", Context._inner))
+
+    def _outer(self, node: Node) -> OuterSettings:
+        return edge.outer_settings(
+            self.deployment,
+            node,
+            identity=self._identity(node),
+            ca_file=self._authority.ca_file,
+            folder=self._folder.node(node.name),
         )
+
+    def _inner(self, node: Node) -> InnerSettings:
+        server = self.name_servers.get(node.view)
+        tenants = edge_tenants.tenants(
+            self.deployment, node, self._base
+        )  # first: what is wrong there leaves all as it is
+        return edge.inner_settings(
+            self.deployment,
+            node,
+            identity=self._identity(node),
+            public=edge.public_identity(self.deployment, self._authority),
+            ca_file=self._authority.ca_file,
+            name_server=HostPort.parse(server) if server else None,
+            password=self._folder.secret(edge.APPLICATION),
+            folder=self._folder.node(node.name),
+            shared_secret=self._folder.secret("edge-inner"),
+            tenants=tenants,
+        )
+
+    def _again(self, name: str, role: Role, made: Callable[[Context, Node], _Settings]) -> Again[_Settings] | None:
+        """How a proxy of the edge gets its settings from the file as it is then."""
+        file = self._file
+        if file is None:
+            return None
+
+        def read() -> _Settings:
+            try:
+                deployment = with_ports(file.read(), bindable)
+                node = next((one for one in deployment.nodes(role) if one.name == name), None)
+                if node is None:
+                    raise NotTakenInError(f"{file.path} has no node {name} with the role {role} any more: stop it")
+                return made(Context(deployment, self._folder, self._authority, self._base, "", file), node)
+            except (DeploymentError, OSError, ValueError) as error:
+                raise NotTakenInError(str(error)) from error
+
+        return Again(str(file.path), read)
 
     def web(self, node: Node) -> Service:
         """The web client of a network."""

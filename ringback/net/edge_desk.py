@@ -1,4 +1,4 @@
-"""Asking an inner proxy that runs on this machine, over the socket in its data folder."""
+"""Asking a proxy of the edge that runs on this machine, over the socket in its data folder."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ _Answer = TypeVar("_Answer", State, Done)
 
 class DeskError(Exception):
     """The proxy could not be asked; the message says why."""
+
+
+class NotHereError(DeskError):
+    """No proxy runs with this folder on this machine."""
 
 
 async def state(folder: Path) -> State:
@@ -43,11 +47,9 @@ async def _ask(folder: Path, method: str, path: str, what: msgspec.Struct | None
             ):
                 content = await answer.read()
                 if answer.status != 200:
-                    raise DeskError(
-                        f"The inner proxy answered {answer.status}: {content[:200].decode(errors='replace')}"
-                    )
+                    raise DeskError(f"The proxy answered {answer.status}: {content[:200].decode(errors='replace')}")
         return msgspec.json.decode(content, type=kind)
     except (FileNotFoundError, ConnectionRefusedError, aiohttp.ClientConnectorError) as error:
-        raise DeskError(f"The inner proxy of {folder} does not run on this machine") from error
+        raise NotHereError(f"The proxy of {folder} does not run on this machine") from error
     except (TimeoutError, aiohttp.ClientError, OSError, msgspec.MsgspecError) as error:
-        raise DeskError(f"The inner proxy can't be asked: {str(error) or type(error).__name__}") from error
+        raise DeskError(f"The proxy can't be asked: {str(error) or type(error).__name__}") from error

@@ -1,7 +1,7 @@
-"""What an inner proxy and commands of its administrator say to each other, over a socket in its data folder (chosen).
+"""What a proxy and commands of its administrator say to each other, over a socket in its data folder (chosen).
 
-HTTP with JSON: ``GET /state``; ``POST /unblock``, ``/exempt``, ``/end-exemption`` and ``/reload``. Only who may read
-the folder reaches it.
+HTTP with JSON. Inner proxies: ``GET /state``; ``POST /unblock``, ``/exempt``, ``/end-exemption`` and ``/reload``. Outer
+ones: ``POST /reload``. Only who may read the folder reaches it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from ringback.rules.edge_protection import Block
+from ringback.rules.reasons import Reason
 
 SOCKET: Final = "edge.sock"
 """The name of the socket in the node's folder."""
@@ -122,9 +123,13 @@ class Exemption(Struct, frozen=True):
 
 
 class Done(Struct, frozen=True):
-    """What an order came to: the blocks that ended, or the certificates that are in use now; or ``fault``, why nothing
-    was done."""
+    """What an order came to: the blocks that ended; or the certificates that are in use now, what was ``taken`` in of
+    the deployment ``file`` and, where that is not all, what only a ``restart`` takes in; or ``fault``, why nothing was
+    done."""
 
     ended: list[Block] = field(default_factory=list)
     certificates: list[Shown] = field(default_factory=list)
     fault: str = ""
+    taken: list[Reason] = field(default_factory=list)
+    restart: Reason | None = None
+    file: str = ""

@@ -29,6 +29,7 @@ _LINK_WINDOW: Final = 2**31 - 1 - 65_535  # the link itself never holds anybody 
 _LINK_STEP: Final = 1024 * 1024  # octets after which the link's window is opened again
 _FRAME: Final = 32 * 1024
 _PING: Final = b"ringback"
+_WORDS: Final = 200  # octets of why a link ends
 
 
 class LinkError(Exception):
@@ -80,9 +81,10 @@ class Ponged:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The other end ends the link."""
+    """The other end ends the link; ``why`` in its own words, empty where it says none."""
 
     code: int
+    why: str = ""
 
 
 LinkEvent = Opened | Data | Room | Ended | Refused | Ponged | Closed
@@ -205,9 +207,10 @@ class Link:
         """Ask whether the other end is alive; `Ponged` answers."""
         self._quietly(lambda: self._h2.ping(_PING))
 
-    def close(self) -> None:
-        """Tell the other end that this is the end."""
-        self._quietly(self._h2.close_connection)
+    def close(self, why: str = "") -> None:
+        """Tell the other end that this is the end, and why."""
+        words = why.encode()[:_WORDS]
+        self._quietly(lambda: self._h2.close_connection(additional_data=words or None))
 
     def _take(self, event: h2.events.Event, events: list[LinkEvent]) -> None:
         match event:
@@ -233,7 +236,7 @@ class Link:
             case h2.events.PingAckReceived():
                 events.append(Ponged())
             case h2.events.ConnectionTerminated():
-                events.append(Closed(int(event.error_code or 0)))
+                events.append(Closed(int(event.error_code or 0), _words(event.additional_data)))
 
     def _count(self, channel: Channel, size: int, useful: int) -> None:
         """Octets came that count against the windows."""
@@ -271,6 +274,12 @@ class Link:
                 act()
             except (h2.exceptions.StreamClosedError, h2.exceptions.NoSuchStreamError, h2.exceptions.ProtocolError):
                 return
+
+
+def _words(data: bytes | None) -> str:
+    """What the other end says of the link's end (RFC 9113 section 6.8), fit for a log."""
+    said = (data or b"")[:_WORDS].decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else " " for letter in said).strip()
 
 
 def _text(value: str | bytes) -> str:

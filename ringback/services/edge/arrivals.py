@@ -33,34 +33,37 @@ class ByServerName:
     """Chooses by the name in TLS. ``home`` is for clients that name none, and for the names of no tenant; with
     ``tenants`` an unknown name ends the handshake, since it is meant for somebody else."""
 
-    def __init__(
-        self,
-        home: tuple[WatchedContext, Serve],
-        home_names: frozenset[str],
-        tenants: Mapping[str, tuple[WatchedContext, Serve]],
-    ) -> None:
-        """``tenants``: by host name in lower case."""
+    def __init__(self, home: tuple[WatchedContext, Serve]) -> None:
+        """Nobody but ``home`` is known until ``become``."""
         self.context, self._home = home
+        self._home_names: frozenset[str] = frozenset()
+        self._tenants: dict[str, tuple[WatchedContext, Serve]] = {}
+        self._chosen: weakref.WeakKeyDictionary[object, tuple[WatchedContext, Serve]] = weakref.WeakKeyDictionary()
+        self.context.sni_callback = self._choose
+
+    def become(self, home_names: frozenset[str], tenants: Mapping[str, tuple[WatchedContext, Serve]]) -> None:
+        """From the next connection on these names are known; ``tenants``: by host name in lower case."""
         self._home_names = home_names
         self._tenants = dict(tenants)
-        self._chosen: weakref.WeakKeyDictionary[object, Serve] = weakref.WeakKeyDictionary()
-        if tenants:
-            self.context.sni_callback = self._choose
 
     def serve(self, opening: Opening) -> asyncio.Protocol:
         """The protocol of a new connection."""
-        if not self._tenants:
-            return self._home(opening)
-        return _Chosen(lambda tls: self._chosen.pop(tls, self._home), opening)
+        return _Chosen(self._serve_of, opening)
+
+    def _serve_of(self, tls: object) -> Serve | None:
+        """Who serves after this handshake; None where that company went during it."""
+        chosen = self._chosen.pop(tls, None)
+        if chosen is None:
+            return self._home
+        return chosen[1] if chosen in self._tenants.values() else None
 
     def _choose(self, tls: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> int | None:
         wanted = (name or "").lower().rstrip(".")
         found = self._tenants.get(wanted)
         if found is not None:
-            context, serve = found
-            tls.context = context.current()
-            self._chosen[tls] = serve
-        elif wanted and wanted not in self._home_names:
+            tls.context = found[0].current()
+            self._chosen[tls] = found
+        elif wanted and self._tenants and wanted not in self._home_names:
             _log.info("edge.unknown_name", name=wanted[:100])
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
         return None
@@ -69,7 +72,7 @@ class ByServerName:
 class _Chosen(asyncio.Protocol):
     """The moment between a handshake and what serves the connection."""
 
-    def __init__(self, serve_of: Callable[[object], Serve], opening: Opening) -> None:
+    def __init__(self, serve_of: Callable[[object], Serve | None], opening: Opening) -> None:
         self._serve_of = serve_of
         self._opening = opening
 
@@ -77,6 +80,9 @@ class _Chosen(asyncio.Protocol):
         """The handshake is over."""
         connection = cast(asyncio.Transport, transport)
         serve = self._serve_of(connection.get_extra_info("ssl_object"))
+        if serve is None:
+            abort(connection)
+            return
         protocol = serve(self._opening)
         connection.set_protocol(protocol)
         protocol.connection_made(connection)
@@ -86,8 +92,13 @@ class ByStreamHeader:
     """Chooses by the domain of a stream. Whoever names none, or an unknown one, is served by ``home``, which refuses
     them in the way of XMPP."""
 
-    def __init__(self, home: Serve, tenants: Mapping[str, Serve]) -> None:
+    def __init__(self, home: Serve) -> None:
+        """Nobody but ``home`` is known until ``become``."""
         self._home = home
+        self._tenants: dict[str, Serve] = {}
+
+    def become(self, tenants: Mapping[str, Serve]) -> None:
+        """From the next stream on these domains are known."""
         self._tenants = dict(tenants)
 
     def serve(self, opening: Opening) -> asyncio.Protocol:

@@ -14,76 +14,65 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import structlog
 from aiohttp import web
-from cryptography import x509
 
-from ringback.net.folder_socket import listen
 from ringback.net.followed import Told
 from ringback.net.names import NameOutcome
-from ringback.net.tls import Identity
 from ringback.protocols.edge.desk import (
-    SOCKET,
     Company,
     Done,
     Exempt,
     Exemption,
     Figures,
     Outer,
-    Shown,
     Source,
     State,
     Who,
 )
 from ringback.protocols.traversal.control import Figures as OuterFigures
 from ringback.rules.addresses import HostPort
+from ringback.services.edge.companies import Companies
 from ringback.services.edge.inner import InnerLinks
+from ringback.services.edge.orders import Reload, open_socket, reloading, shown
+from ringback.services.edge.orders import told as _json
 from ringback.services.edge.settings import InnerSettings
 from ringback.services.edge.tenant import Tenant
 from ringback.services.edge.watch import Watch
 
-_LARGEST: Final = 4096
 _PROBE: Final = 2.0  # seconds for a name server or a presence service
-
-_log = structlog.get_logger("ringback.edge.desk")
 
 
 class Desk:
-    """``told`` gives what each outer proxy told last; ``folder`` is the node's."""
+    """``settings``: those that count now; ``told`` gives what each outer proxy told last; ``reload`` takes in the
+    deployment file."""
 
     def __init__(
         self,
-        settings: InnerSettings,
+        settings: Callable[[], InnerSettings],
         watch: Watch,
-        tenants: tuple[Tenant, ...],
+        companies: Companies,
         links: InnerLinks,
         told: Callable[[str], OuterFigures | None],
+        reload: Reload,
     ) -> None:
         self._settings = settings
         self._watch = watch
-        self._tenants = tenants
+        self._companies = companies
         self._links = links
         self._told = told
+        self._reload = reload
         self._since = time.time()
 
     async def start(self, stack: AsyncExitStack, folder: Path) -> None:
-        """Open the socket; the stack closes it. Raises OSError."""
-        app = web.Application(client_max_size=_LARGEST)
-        app.add_routes(
-            [
-                web.get("/state", self._state),
-                web.post("/unblock", self._unblock),
-                web.post("/exempt", self._exempt),
-                web.post("/end-exemption", self._end_exemption),
-                web.post("/reload", self._reload),
-            ]
+        """Open the socket in the node's folder; the stack closes it. Raises OSError."""
+        routes = (
+            web.get("/state", self._state),
+            web.post("/unblock", self._unblock),
+            web.post("/exempt", self._exempt),
+            web.post("/end-exemption", self._end_exemption),
+            reloading(self._reload),
         )
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        file = folder / SOCKET
-        await web.SockSite(runner, listen(file)).start()
-        stack.callback(file.unlink, missing_ok=True)
+        await open_socket(stack, folder, routes)
 
     # --- orders
 
@@ -112,32 +101,21 @@ class Desk:
             return _json(Done(fault=str(error)))
         if self._watch.end_exemption(network):
             return _json(Done())
-        if network in self._settings.protection.exempt:
+        if network in self._settings().protection.exempt:
             return _json(Done(fault=f"{network} is exempt by the deployment file; change it there"))
         return _json(Done(fault=f"{network} is not exempt"))
-
-    async def _reload(self, _request: web.Request) -> web.Response:
-        """Look at the files of all certificates now, in place of at the next connection."""
-        shown = []
-        for tenant in self._tenants:
-            tenant.public.current(at_once=True)
-            shown.append(_shown(tenant.settings.public))
-        self._links.look_at_certificates()
-        shown.append(_shown(self._settings.identity))
-        _log.info("edge.reloaded", certificates=len(shown))
-        return _json(Done(certificates=shown))
 
     # --- how it goes
 
     async def _state(self, _request: web.Request) -> web.Response:
-        now, settings = time.time(), self._settings
+        now, settings = time.time(), self._settings()
         fixed = set(settings.protection.exempt)
-        companies = await asyncio.gather(*(_company(tenant) for tenant in self._tenants))
+        companies = await asyncio.gather(*(_company(tenant) for tenant in self._companies.every))
         state = State(
             node=settings.node,
             now=now,
             since=self._since,
-            link_certificate=_shown(settings.identity),
+            link_certificate=shown(settings.identity),
             outers=[self._outer(peer.name, str(peer.link)) for peer in settings.outers],
             companies=list(companies),
             blocks=list(self._watch.protection.blocks(now)),
@@ -158,18 +136,15 @@ class Desk:
         return Outer(name, link, reached, why, told.connections, told.refused, told.kept_out, dict(told.arrived))
 
     def _figures(self) -> Figures:
-        requests: dict[str, int] = {}
-        for tenant in self._tenants:
-            for digit, count in tenant.https.answers.items():
-                requests[f"{digit}xx"] = requests.get(f"{digit}xx", 0) + count
+        tally = self._companies.tally()
         return Figures(
             services=self._links.figures(),
-            requests=requests,
+            requests={f"{digit}xx": count for digit, count in tally.answers.items()},
             failures={str(fault): count for fault, count in self._watch.failures.items()},
             blocks=self._watch.protection.blocked_ever,
-            ended=sum(tenant.guests.ended for tenant in self._tenants),
-            calls=sum(tenant.calls[0] for tenant in self._tenants),
-            calls_now=sum(tenant.calls[1] for tenant in self._tenants),
+            ended=tally.ended,
+            calls=tally.calls,
+            calls_now=tally.calls_now,
         )
 
 
@@ -188,7 +163,7 @@ async def _company(tenant: Tenant) -> Company:
         signed_in=tenant.guests.here,
         name_server="" if settings.name_server is None else str(settings.name_server),
         name_error=names,
-        certificate=_shown(settings.public),
+        certificate=shown(settings.public),
         reached={name: why for (name, _), why in zip(_presence(tenant), reached, strict=True)},
     )
 
@@ -220,17 +195,3 @@ async def _reach(host: str, port: int) -> str:
 
 def _sources(told: tuple[Told, ...]) -> list[Source]:
     return [Source(one.node, one.seconds, one.why, one.ahead) for one in told]
-
-
-def _shown(identity: Identity) -> Shown:
-    try:
-        certificate = x509.load_pem_x509_certificate(identity.certificate.read_bytes())
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        dns = names.get_values_for_type(x509.DNSName)
-    except (OSError, ValueError, x509.ExtensionNotFound):
-        return Shown(identity.certificate.name, [], 0.0)
-    return Shown(identity.certificate.name, list(dns), certificate.not_valid_after_utc.timestamp())
-
-
-def _json(content: msgspec.Struct) -> web.Response:
-    return web.Response(body=msgspec.json.encode(content), content_type="application/json")

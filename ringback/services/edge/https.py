@@ -11,6 +11,7 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 import aiohttp
@@ -31,6 +32,7 @@ from ringback.rules.throttle import Throttle
 from ringback.services.edge.answers import tell
 from ringback.services.edge.door import COOKIE, SESSION_SECONDS, Door, Guest, TurnedAway
 from ringback.services.edge.guard import Body, Connection, connection
+from ringback.services.edge.resolver import GuardedResolver
 from ringback.services.edge.settings import HttpsSettings
 
 _SERVER: Final = "CE_C ECS"
@@ -94,6 +96,16 @@ class HttpsFront:
         self._session = aiohttp.ClientSession(
             connector=connector, timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
         )
+
+    def become(self, settings: HttpsSettings) -> None:
+        """Use this list, these domains and limits from the next request on. How servers are found and trusted stays,
+        but for where names may lead."""
+        here, limits = self._settings, settings.limits
+        if isinstance(here.resolver, GuardedResolver) and isinstance(settings.resolver, GuardedResolver):
+            here.resolver.inside = settings.resolver.inside
+        self._settings = replace(here, domains=settings.domains, allowed=settings.allowed, limits=limits)
+        if limits != here.limits:
+            self._by_address, self._by_person = Throttle(*limits.address), Throttle(*limits.person)
 
     async def stop(self) -> None:
         """End all connections."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from copy import copy
 from dataclasses import replace
@@ -22,7 +22,7 @@ from ringback.services.edge.arrivals import Serve
 from ringback.services.edge.channel import ChannelTransport
 from ringback.services.edge.linkend import LinkEnd, Receiver
 from ringback.services.edge.pair import OuterPair
-from ringback.services.edge.settings import InnerSettings
+from ringback.services.edge.settings import InnerSettings, OuterPeer
 
 
 class Reception:
@@ -51,10 +51,10 @@ class InnerLinks:
         self._settings = settings
         self._receptions = receptions
         self._pairs: dict[str, OuterPair] = {}
+        self._keepers: dict[OuterPair, asyncio.Task[None]] = {}
         self._connections: dict[ChannelTransport, Service] = {}
         self._counts: dict[Service, ServiceFigures] = {}
         self._context: WatchedContext | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._running: AsyncExitStack | None = None
         self._reached = reached
         self._blocks = blocks
@@ -80,15 +80,31 @@ class InnerLinks:
         """Begin to reach the outer proxies; it does not wait for them. Raises also ssl.SSLError."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._end_all)
-            context = client_context(self._settings.ca_file, identity=self._settings.identity)
-            self._context = context
-            for outer in self._settings.outers:
-                pair = OuterPair(
-                    outer, context, self._settings.most, self._take, self._changed, self._standing, self._said
-                )
-                self._pairs[outer.name] = pair
-                self._begin(pair.keep(), f"links to {outer.name}")
+            self._context = client_context(self._settings.ca_file, identity=self._settings.identity)
+            self.become(self._settings.outers)
             self._running = stack.pop_all()
+
+    def become(self, outers: Iterable[OuterPeer]) -> tuple[list[str], list[str]]:
+        """Have links to these outer proxies: new ones are reached from now on, those that are no longer among them, or
+        are elsewhere now, are left with all that came through them. Gives the names of both."""
+        context = self._context
+        if context is None:
+            return [], []
+        wanted = {outer.name: outer for outer in outers}
+        gone = [name for name, pair in self._pairs.items() if wanted.get(name) != pair.outer]
+        for name in gone:
+            pair = self._pairs.pop(name)
+            self._keepers[pair].cancel()
+            pair.close("the deployment file no longer leads the inner proxy here")
+            self._parted(name)
+        came = [name for name in wanted if name not in self._pairs]
+        for name in came:
+            self._begin(
+                OuterPair(
+                    wanted[name], context, self._settings.most, self._take, self._changed, self._standing, self._said
+                )
+            )
+        return came, gone
 
     def drain(self) -> None:
         """Let no new connections come; those that stand go on."""
@@ -128,23 +144,25 @@ class InnerLinks:
         if name in self._pairs:
             self._pairs[name].say(*words)
 
-    def _begin(self, work: Coroutine[None, None, None], name: str) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _begin(self, pair: OuterPair) -> None:
+        self._pairs[pair.outer.name] = pair
+        task = asyncio.get_running_loop().create_task(pair.keep(), name=f"links to {pair.outer.name}")
+        self._keepers[pair] = task
+        task.add_done_callback(lambda _: self._keepers.pop(pair))
 
     async def _end_all(self) -> None:
         for pair in self._pairs.values():
             pair.close("the inner proxy stops")
         for connection in list(self._connections):
             connection.abort()
-        tasks = list(self._tasks)
+        tasks = list(self._keepers.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _changed(self, name: str) -> None:
-        if not self._pairs[name].links:
+        pair = self._pairs.get(name)
+        if pair is None or not pair.links:
             self._parted(name)
         if self.links:
             self._reached.set()

@@ -135,7 +135,7 @@ class LinkEnd(asyncio.Protocol):
         """End the link and all its channels."""
         if self._transport is not None:
             self._why = why
-            self._link.close()
+            self._link.close(why)
             self._transport.write(self._link.data_to_send())
             self._transport.close()
 
@@ -218,9 +218,9 @@ class LinkEnd(asyncio.Protocol):
                     owner.broken()
             case Ponged():
                 return
-            case Closed():
+            case Closed(_, why):
                 self.orderly = True
-                self.close("the other proxy ended it")
+                self.close(f"the other proxy ended it: {why}" if why else "the other proxy ended it")
 
     def _accept(self, channel: Channel, opening: Opening) -> None:
         owner = self._opened(channel, opening) if self._opened is not None else None

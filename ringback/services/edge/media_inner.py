@@ -63,15 +63,20 @@ class InnerMedia:
         host_of: Callable[[str], str | None],
     ) -> None:
         """Raises NoMediaError where the range of ports is empty."""
-        try:
-            self.pool = PortPool(address, PortRange(*ports))
-        except NoPortError as error:
-            raise NoMediaError(str(error)) from error
+        self._address = address
+        self.pool = self.pool_of(ports)
         self.sockets = Sockets(asyncio.get_running_loop())
         self.buffer = Buffer()
         self._say = say
         self._host_of = host_of
         self._flows: dict[str, Flow] = {}
+
+    def pool_of(self, ports: tuple[int, int]) -> PortPool:
+        """Another range of ports, for ``pool``. Raises NoMediaError where it is empty."""
+        try:
+            return PortPool(self._address, PortRange(*ports))
+        except NoPortError as error:
+            raise NoMediaError(str(error)) from error
 
     @property
     def streams(self) -> tuple[Stream, ...]:

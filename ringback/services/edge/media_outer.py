@@ -13,7 +13,7 @@ import hmac
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import structlog
@@ -125,6 +125,17 @@ class OuterMedia:
         self._sockets = Sockets(loop, self._clock)
         self._sockets.watch(flow, self._frames)
         self._timer = loop.call_later(_SWEEP, self._sweep)
+
+    def become(self, wanted: OuterMediaSettings) -> bool:
+        """Use the ports and the public address of other settings from the next stream on; the address itself and where
+        frames are taken stay. False where nothing changes."""
+        here = self._settings
+        if (wanted.ports, wanted.public) == (here.ports, here.public):
+            return False
+        if self._pool is not None and wanted.ports != here.ports:
+            self._pool = PortPool(here.address, PortRange(*wanted.ports))
+        self._settings = replace(here, ports=wanted.ports, public=wanted.public)
+        return True
 
     def stop(self) -> None:
         """Mirror of ``start``."""

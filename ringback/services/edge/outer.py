@@ -8,26 +8,31 @@ import socket
 import ssl
 from collections import Counter, deque
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Final, cast
 
 import structlog
 
+from ringback.media.transport.errors import NoPortError
 from ringback.net.closing import abort
 from ringback.net.service import Endpoint
-from ringback.net.tls import server_context
+from ringback.net.tls import WatchedContext, server_context
+from ringback.protocols.edge.desk import Done
 from ringback.protocols.traversal import LinkError, Opening
 from ringback.protocols.traversal.control import Drain, Figures, KeepOut, Relay, Word
 from ringback.protocols.traversal.media_words import CloseMedia, MediaFlow, OpenMedia
 from ringback.protocols.traversal.opening import Service
 from ringback.rules.addresses import HostPort
 from ringback.rules.edge_protection import household_of
+from ringback.rules.reasons import Reason
 from ringback.rules.throttle import Throttle
 from ringback.services.edge.bundles import Bundles
 from ringback.services.edge.control import Control
 from ringback.services.edge.linkend import LinkEnd
 from ringback.services.edge.media_outer import OuterMedia
-from ringback.services.edge.settings import OuterSettings
+from ringback.services.edge.orders import open_socket, reloading, shown
+from ringback.services.edge.settings import Again, NotTakenInError, OuterSettings
 from ringback.services.edge.splice import Splice
 
 _ROLE: Final = "edge-outer"
@@ -43,8 +48,12 @@ _log = structlog.get_logger("ringback.edge")
 class OuterProxy:
     """The role ``edge-outer`` of a node; see ``net.service.Service``."""
 
-    def __init__(self, settings: OuterSettings) -> None:
+    def __init__(self, settings: OuterSettings, again: Again[OuterSettings] | None = None) -> None:
+        """``again`` gives the settings anew while it runs; None: they stay as they are."""
         self._settings = settings
+        self._again = again
+        self._turn = asyncio.Lock()
+        self._context: WatchedContext | None = None
         self._inners = Bundles()
         self._connections: dict[Splice, str] = {}
         self._by_address: Counter[str] = Counter()
@@ -103,7 +112,7 @@ class OuterProxy:
             stack.push_async_callback(_close, server)
             name, scheme = _NAMES[service]
             found.append(_endpoint(settings.node, name, scheme, server))
-        context = server_context(settings.identity, client_authorities=settings.ca_file)
+        context = self._context = server_context(settings.identity, client_authorities=settings.ca_file)
         context.verify_mode = ssl.CERT_REQUIRED
         server = await loop.create_server(
             self._link_comes,
@@ -116,7 +125,60 @@ class OuterProxy:
         stack.push_async_callback(_close, server)
         found.append(_endpoint(settings.node, "link", "tls", server))
         self._endpoints = tuple(found)
+        if settings.folder is not None:
+            await open_socket(stack, settings.folder, [reloading(self.reload)])
         _log.info("outer proxy listens", node=settings.node)
+
+    # --- a deployment file that changed
+
+    async def reload(self) -> Done:
+        """Take in the deployment file as it is now. All connections stand but those of inner proxies that it no longer
+        names; where it can't be taken in, nothing changes."""
+        async with self._turn:
+            try:
+                wanted = self._settings if self._again is None else await asyncio.to_thread(self._again.read)
+                taken = self._take_in(wanted)
+            except (NotTakenInError, NoPortError) as error:
+                _log.warning("edge.not_reloaded", node=self._settings.node, why=str(error))
+                return Done(fault=str(error))
+            restart = self._lasting(wanted)
+            if self._context is not None:
+                self._context.current(at_once=True)
+        _log.info("edge.reloaded", node=wanted.node, taken=[one.id for one in taken], restart=restart is not None)
+        file = "" if self._again is None else self._again.file
+        return Done(certificates=[shown(self._settings.identity)], taken=taken, restart=restart, file=file)
+
+    def _take_in(self, wanted: OuterSettings) -> list[Reason]:
+        """What can change while it runs. Raises NoPortError before anything has changed."""
+        taken = []
+        if self.media is not None and wanted.media is not None and self.media.become(wanted.media):
+            taken.append(Reason.of("edge.reload.media", node=wanted.node))
+        before = self._settings.inner_names
+        self._settings = replace(self._settings, inner_names=wanted.inner_names, limits=wanted.limits)
+        taken += [Reason.of("edge.reload.inner_came", node=name) for name in sorted(wanted.inner_names - before)]
+        for name in sorted(before - wanted.inner_names):
+            cut = sum(one.channels - len(one.links) for one in self._inners if one.name == name)  # each has its control
+            taken.append(Reason.of("edge.reload.inner_gone", node=name, connections=cut))
+        for end in self._inners.links:
+            if end.name not in wanted.inner_names:
+                _log.warning("edge.inner_cut_off", inner=end.name, why="the deployment file no longer names it")
+                end.close("the deployment file of the outer proxy no longer names this node as an inner proxy")
+        return taken
+
+    def _lasting(self, wanted: OuterSettings) -> Reason | None:
+        """What stays as it was until a restart: everything that is bound."""
+        here = self._settings
+        now = {f"{service} at {where}" for service, where in wanted.listeners}
+        now -= {f"{service} at {where}" for service, where in here.listeners}
+        if wanted.link != here.link:
+            now.add(f"links at {wanted.link}")
+        if (wanted.media is None) != (here.media is None):
+            now.add("whether there are calls")
+        elif wanted.media is not None and here.media is not None and wanted.media.frames != here.media.frames:
+            now.add(f"frames of media at {wanted.media.frames}")
+        if (wanted.identity, wanted.ca_file) != (here.identity, here.ca_file):
+            now.add("the TLS mode or the certificate's file")
+        return Reason.of("edge.reload.restart", node=here.node, what=", ".join(sorted(now))) if now else None
 
     # --- links
 

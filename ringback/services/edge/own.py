@@ -4,6 +4,7 @@ so that a change there needs nothing here."""
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 from urllib.parse import quote
 
@@ -58,6 +59,10 @@ class OwnAnswers:
             timeout=_TIMEOUT,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
+
+    def become(self, settings: OwnSettings) -> None:
+        """Say this of where the edge is, and of servers of files, from the next question on."""
+        self._settings = replace(self._settings, files=settings.files, places=settings.places, route=settings.route)
 
     async def stop(self) -> None:
         """Mirror of ``start``."""

@@ -123,6 +123,9 @@ class OuterPair:
         began = loop.time()
 
         def ready(end: LinkEnd) -> None:
+            if self._closing:
+                end.close("the inner proxy leaves")
+                return
             end.name = self.outer.name
             for other in self._links:
                 other.probe()

@@ -17,7 +17,8 @@ class GuardedResolver(AbstractResolver):
 
     def __init__(self, inner: AbstractResolver, inside: Inside) -> None:
         self._inner = inner
-        self._inside = inside
+        self.inside = inside
+        """Where names may lead from the next look-up on."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -25,7 +26,7 @@ class GuardedResolver(AbstractResolver):
         """Raises OSError where nothing is left to connect to."""
         kept = []
         for row in await self._inner.resolve(host, port, family):
-            fault = self._inside.fault(host, row["host"])
+            fault = self.inside.fault(host, row["host"])
             if fault is None:
                 kept.append(row)
             else:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import structlog
 
 from ringback.net.service import Endpoint
-from ringback.net.tls import server_context
+from ringback.net.tls import Identity
+from ringback.protocols.edge.desk import Done
 from ringback.protocols.traversal.control import Figures, KeepOut, Relay, Word
 from ringback.protocols.traversal.media_words import MediaOpened, MediaPlace, MediaRefused
-from ringback.protocols.traversal.opening import Service
 from ringback.rules.edge_protection import Protection
-from ringback.services.edge.arrivals import ByServerName, ByStreamHeader
+from ringback.rules.reasons import Reason
+from ringback.services.edge.companies import Companies
 from ringback.services.edge.desk import Desk
-from ringback.services.edge.inner import InnerLinks, Reception
+from ringback.services.edge.inner import InnerLinks
 from ringback.services.edge.kept import Kept
 from ringback.services.edge.media_inner import InnerMedia, NoMediaError
-from ringback.services.edge.settings import InnerSettings
+from ringback.services.edge.orders import shown
+from ringback.services.edge.settings import Again, InnerSettings, NotTakenInError
 from ringback.services.edge.sharing import Hello, Note, Seal, SharingError
 from ringback.services.edge.tenant import Tenant
 from ringback.services.edge.watch import Watch
@@ -32,8 +36,11 @@ _log = structlog.get_logger("ringback.edge")
 class InnerProxy:
     """The role ``edge-inner`` of a node; see ``net.service.Service``. It listens nowhere."""
 
-    def __init__(self, settings: InnerSettings) -> None:
+    def __init__(self, settings: InnerSettings, again: Again[InnerSettings] | None = None) -> None:
+        """``again`` gives the settings anew while it runs; None: they stay as they are."""
         self._settings = settings
+        self._again = again
+        self._turn = asyncio.Lock()
         self._running: AsyncExitStack | None = None
         self._links: InnerLinks | None = None
         self._seal = Seal(settings.shared_secret) if settings.shared_secret else None
@@ -43,8 +50,7 @@ class InnerProxy:
         """Set while any outer proxy is reached."""
         kept = None if settings.folder is None else Kept(settings.folder)
         self.watch = Watch(settings.protection, self._keep_out, self._share, kept)
-        self.tenants: tuple[Tenant, ...] = ()
-        """The company that the edge belongs to, and others."""
+        self._companies: Companies | None = None
         self.media: InnerMedia | None = None
         """Sound and picture of calls; None where the edge has no calls."""
 
@@ -52,6 +58,11 @@ class InnerProxy:
     def endpoints(self) -> tuple[Endpoint, ...]:
         """As ``net.service.Service``: none."""
         return ()
+
+    @property
+    def tenants(self) -> tuple[Tenant, ...]:
+        """The company that the edge belongs to, and others."""
+        return () if self._companies is None else self._companies.every
 
     @property
     def links(self) -> tuple[str, ...]:
@@ -89,14 +100,12 @@ class InnerProxy:
         await self.watch.start()
         stack.push_async_callback(self.watch.stop)
         self.media = self._open_media(stack)
-        home = await Tenant.open(stack, settings.home, self.watch, self.media)
-        others = [await Tenant.open(stack, one, self.watch, self.media) for one in settings.tenants]
-        self.tenants = (home, *others)
-        self._links = InnerLinks(
-            settings, self._receptions(home, others), self.reached, self._standing, self._said, self._parted
-        )
+        companies = self._companies = Companies(self.watch, self.media)
+        stack.push_async_callback(companies.stop)
+        receptions = await companies.start(settings)
+        links = self._links = InnerLinks(settings, receptions, self.reached, self._standing, self._said, self._parted)
         if settings.folder is not None:
-            desk = Desk(settings, self.watch, self.tenants, self._links, self._told.get)
+            desk = Desk(lambda: self._settings, self.watch, companies, links, self._told.get, self.reload)
             await desk.start(stack, settings.folder)
         await self._links.start()
         _log.info("inner proxy serves", node=settings.node, outers=len(settings.outers), tenants=len(self.tenants))
@@ -106,38 +115,84 @@ class InnerProxy:
         if links is not None:
             await links.stop()
 
-    def _receptions(self, home: Tenant, others: list[Tenant]) -> dict[Service, Reception]:
-        """What each kind of connection is served by: of the company that it names."""
-        https = ByServerName(
-            (home.public, home.https.serve),
-            home.settings.names,
-            {name: (one.public, one.https.serve) for one in others for name in one.settings.names},
+    # --- a deployment file that changed
+
+    async def reload(self) -> Done:
+        """Take in the deployment file as it is now. Connections stand but those of companies, and through outer
+        proxies, that went or begin anew; where it can't be taken in, nothing changes."""
+        async with self._turn:
+            companies, links = self._companies, self._links
+            if companies is None or links is None:
+                return Done(fault="The inner proxy does not run")
+            try:
+                wanted = self._settings if self._again is None else await asyncio.to_thread(self._again.read)
+                taken, restart = await self._take_in(wanted, companies, links)
+            except (NotTakenInError, NoMediaError, OSError) as error:
+                _log.warning("edge.not_reloaded", node=self._settings.node, why=str(error))
+                return Done(fault=str(error))
+            for tenant in companies.every:
+                tenant.look_at_certificates()
+            links.look_at_certificates()
+            certificates = [shown(identity) for identity in self._identities(companies)]
+        _log.info("edge.reloaded", node=wanted.node, taken=[one.id for one in taken], restart=restart is not None)
+        file = "" if self._again is None else self._again.file
+        return Done(certificates=certificates, taken=taken, restart=restart, file=file)
+
+    async def _take_in(
+        self, wanted: InnerSettings, companies: Companies, links: InnerLinks
+    ) -> tuple[list[Reason], Reason | None]:
+        """What came of it, and what only a restart takes in. Raises what ``reload`` tells, before anything has
+        changed."""
+        here = self._settings
+        left = ["the TLS mode, or the files of the links' certificate"] if _secured(wanted) != _secured(here) else []
+        pool = None
+        if self.media is not None and wanted.sip is not None and here.sip is not None:
+            pool = None if wanted.sip.ports == here.sip.ports else self.media.pool_of(wanted.sip.ports)
+        taken, of_home = await companies.become(wanted)
+        if self.media is not None and pool is not None:
+            self.media.pool = pool
+            taken.append(Reason.of("edge.reload.media", node=here.node))
+        if wanted.protection != here.protection:
+            self.watch.protection.rules = wanted.protection
+            taken.append(Reason.of("edge.reload.protection", node=here.node))
+        self._settings = replace(
+            wanted, node=here.node, identity=here.identity, public=here.public, ca_file=here.ca_file
         )
-        found: dict[Service, Reception] = {"https": Reception(https.serve, https.context)}
-        if home.xmpp is not None:
-            streams = {one.settings.xmpp.domain: one.xmpp for one in others if one.settings.xmpp and one.xmpp}
-            by_header = ByStreamHeader(home.xmpp.serve, {domain: front.serve for domain, front in streams.items()})
-            found["xmpp"] = Reception(by_header.serve, None)
-        if home.sip is not None:
-            sip = ByServerName(
-                (server_context(home.settings.public), home.sip.serve),  # its own: the names of tenants lead elsewhere
-                home.settings.names,
-                {name: (one.public, one.sip.serve) for one in others if one.sip for name in one.settings.names},
-            )
-            found["sip"] = Reception(sip.serve, sip.context)
-        return found
+        came, gone = links.become(wanted.outers)
+        for name in gone:
+            self._told.pop(name, None)
+        taken += [Reason.of("edge.reload.outer_gone", node=name) for name in gone if name not in came]
+        taken += [Reason.of("edge.reload.outer_came", node=name) for name in came if name not in gone]
+        taken += [Reason.of("edge.reload.outer_moved", node=name) for name in came if name in gone]
+        if wanted.shared_secret != here.shared_secret:
+            self._share_with(wanted.shared_secret)
+        what = ", ".join((*left, *of_home))
+        return taken, Reason.of("edge.reload.restart", node=here.node, what=what) if what else None
+
+    def _identities(self, companies: Companies) -> tuple[Identity, ...]:
+        return (*(tenant.settings.public for tenant in companies.every), self._settings.identity)
+
+    def _share_with(self, secret: str) -> None:
+        """There are other inner proxies now, or no longer."""
+        before, self._seal = self._seal, Seal(secret) if secret else None
+        if before is None and self._seal is not None and self._links is not None:
+            self._greeted = asyncio.get_running_loop().time()
+            self._links.tell(Relay(self._seal.write(Hello())))
 
     def _open_media(self, stack: AsyncExitStack) -> InnerMedia | None:
         sip = self._settings.sip
         if sip is None:
             return None
-        hosts = {outer.name: outer.link.host for outer in self._settings.outers}
         try:
-            media = InnerMedia(sip.address, sip.ports, self._say, hosts.get)
+            media = InnerMedia(sip.address, sip.ports, self._say, self._host_of)
         except NoMediaError as error:
             raise OSError(str(error)) from error
         stack.callback(media.stop)
         return media
+
+    def _host_of(self, outer: str) -> str | None:
+        """Where frames of media go."""
+        return next((one.link.host for one in self._settings.outers if one.name == outer), None)
 
     def _say(self, outer: str, word: Word) -> None:
         if self._links is not None:
@@ -190,3 +245,7 @@ class InnerProxy:
                 self._share(known)
         else:
             self.watch.heard(note)
+
+
+def _secured(settings: InnerSettings) -> tuple[Identity, Path]:
+    return settings.identity, settings.ca_file

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from aiohttp.abc import AbstractResolver
 
@@ -16,6 +16,21 @@ from ringback.rules.addresses import HostPort
 from ringback.rules.edge_paths import Allowed
 from ringback.rules.edge_protection import ProtectionRules
 from ringback.services.edge.http_limits import HttpLimits
+
+_Settings = TypeVar("_Settings")
+
+
+class NotTakenInError(Exception):
+    """The deployment file can't be taken in as it is now; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again(Generic[_Settings]):
+    """How a proxy that runs gets its settings from the deployment ``file`` as it is now. ``read`` is called in a thread
+    of its own, and raises NotTakenInError."""
+
+    file: str
+    read: Callable[[], _Settings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +59,8 @@ class OuterMediaSettings:
 @dataclass(frozen=True, slots=True)
 class OuterSettings:
     """The outer proxy. ``identity`` and ``ca_file`` are for links only: clients never see them. ``inner_names`` are
-    those that the certificate of an inner proxy may carry. ``listeners``: where the world comes to, by service."""
+    those that the certificate of an inner proxy may carry. ``listeners``: where the world comes to, by service.
+    ``folder`` has the socket of commands (None: there is none)."""
 
     node: str
     address: str
@@ -55,6 +71,7 @@ class OuterSettings:
     listeners: tuple[tuple[Service, HostPort], ...]
     limits: Limits = Limits()
     media: OuterMediaSettings | None = None
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +89,8 @@ class HttpsSettings:
 
     domains: frozenset[str]
     allowed: tuple[Allowed, ...]
-    tls: ssl.SSLContext = field(repr=False)
-    resolver: AbstractResolver = field(repr=False)
+    tls: ssl.SSLContext = field(repr=False, compare=False)
+    resolver: AbstractResolver = field(repr=False, compare=False)
     limits: HttpLimits = field(default_factory=HttpLimits)
     source: str | None = None
 
@@ -86,7 +103,7 @@ class XmppSettings:
 
     domain: str
     nodes: tuple[tuple[str, HostPort], ...]
-    tls: ssl.SSLContext = field(repr=False)
+    tls: ssl.SSLContext = field(repr=False, compare=False)
     before_tls: float = 20.0
     source: str | None = None
 
@@ -101,7 +118,7 @@ class OwnSettings:
     files: tuple[str, ...]
     places: Mapping[str, tuple[HostPort, ...]]
     route: str
-    tls: ssl.SSLContext = field(repr=False)
+    tls: ssl.SSLContext = field(repr=False, compare=False)
     source: str | None = None
 
 
@@ -132,7 +149,7 @@ class SipSettings:
     domains: frozenset[str]
     managers: tuple[SipManager, ...]
     address: str
-    context: ssl.SSLContext = field(repr=False)
+    context: ssl.SSLContext = field(repr=False, compare=False)
     names: frozenset[str] = frozenset()
     ports: tuple[int, int] = (30_000, 39_998)
     media: InnerMedia = "best-effort"

@@ -11,7 +11,7 @@ import contextlib
 import math
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import structlog
@@ -91,12 +91,7 @@ class SipFront:
         self.media = media
         self.gate = gate
         self.managers = Managers(settings)
-        hosts = {name.lower() for one in settings.managers for name in (one.name, one.address.host)}
-        self.served = Served(
-            frozenset(one.lower() for one in settings.domains),
-            frozenset(hosts),
-            frozenset(one.lower() for one in settings.names),
-        )
+        self.served = _served(settings)
         self.figures = SipFigures()
         self.calls = CallFigures()
         self._pipes: dict[asyncio.Task[None], SipPipe] = {}
@@ -106,6 +101,16 @@ class SipFront:
     def connections(self) -> int:
         """How many are open."""
         return len(self._pipes)
+
+    def become(self, settings: SipSettings) -> None:
+        """Serve these domains and names, and lead to these call managers, from the next connection on."""
+        here = self.settings
+        self.settings = replace(
+            here, domains=settings.domains, managers=settings.managers, names=settings.names, media=settings.media
+        )
+        if settings.managers != here.managers:
+            self.managers = Managers(self.settings)
+        self.served = _served(self.settings)
 
     async def stop(self) -> None:
         """End all connections."""
@@ -137,6 +142,15 @@ class SipFront:
         for pipe in tuple(self._pipes.values()):
             pipe.look_after(loop.time())
         self._sweep = loop.call_later(_LOOK, self._look_after) if self._pipes else None
+
+
+def _served(settings: SipSettings) -> Served:
+    hosts = {name.lower() for one in settings.managers for name in (one.name, one.address.host)}
+    return Served(
+        frozenset(one.lower() for one in settings.domains),
+        frozenset(hosts),
+        frozenset(one.lower() for one in settings.names),
+    )
 
 
 class _Over(Exception):  # noqa: N818  no mistake: a connection's end

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Self
 
 from ringback.net.followed import FollowedSettings
@@ -13,11 +14,13 @@ from ringback.net.names import NameClient
 from ringback.net.remote_access import AccessBook
 from ringback.net.tls import WatchedContext, client_context, server_context
 from ringback.net.token_keys import TokenKeys
+from ringback.rules.edge_networks import Inside
 from ringback.services.edge.door import Door
 from ringback.services.edge.guests import Guests
 from ringback.services.edge.https import HttpsFront
 from ringback.services.edge.media_inner import InnerMedia
 from ringback.services.edge.own import OwnAnswers
+from ringback.services.edge.resolver import GuardedResolver
 from ringback.services.edge.settings import TenantSettings
 from ringback.services.edge.sip import SipFront
 from ringback.services.edge.sip_gate import TenantGate
@@ -63,6 +66,25 @@ class Tenant:
             else SipFront(settings.sip, media, TenantGate(watch, self.guests))
         )
 
+    def look_at_certificates(self) -> None:
+        """Show renewed files from the next connection on."""
+        self.public.current(at_once=True)
+
+    def changes(self, wanted: TenantSettings) -> bool:
+        """Whether ``become`` would change something."""
+        return _lighter(self.settings, wanted) != self.settings or _leads(self.settings) != _leads(wanted)
+
+    def become(self, wanted: TenantSettings) -> None:
+        """Take in what can change while connections stand: for each it counts from the next request, stream or call on.
+        What lasts (see ``lasting``) stays as it is."""
+        self.https.become(wanted.https)
+        self.own.become(wanted.own)
+        if self.xmpp is not None and wanted.xmpp is not None:
+            self.xmpp.become(wanted.xmpp)
+        if self.sip is not None and wanted.sip is not None:
+            self.sip.become(wanted.sip)
+        self.settings = _lighter(self.settings, wanted)
+
     @property
     def calls(self) -> tuple[int, int]:
         """Calls since the start, and now."""
@@ -95,3 +117,47 @@ class Tenant:
         if tenant.sip is not None:
             stack.push_async_callback(tenant.sip.stop)
         return tenant
+
+
+def lasting(here: TenantSettings, wanted: TenantSettings) -> list[str]:
+    """What of a company can't change while its connections stand, in words; empty where all can be taken in."""
+    found = []
+    if (wanted.public, wanted.ca_file) != (here.public, here.ca_file):
+        found.append("its TLS mode, or the files of its certificates")
+    if wanted.own.call_managers != here.own.call_managers:
+        found.append("its call managers")
+    if (wanted.application_user, wanted.application_password) != (here.application_user, here.application_password):
+        found.append("the edge's password at its call managers")
+    if wanted.name_server != here.name_server:
+        found.append("its name server")
+    if (wanted.own.source, wanted.https.source) != (here.own.source, here.https.source):
+        found.append("the address of the inner proxy")
+    if _served(wanted) != _served(here) or wanted.realm != here.realm:
+        found.append("its domain, or whether it has messages and calls")
+    if wanted.poll != here.poll:
+        found.append("how often its call managers are asked")
+    return found
+
+
+def _served(settings: TenantSettings) -> tuple[str | None, bool]:
+    """The domain of its messages, and whether it has calls."""
+    return None if settings.xmpp is None else settings.xmpp.domain, settings.sip is not None
+
+
+def _leads(settings: TenantSettings) -> Inside | None:
+    """Where names of its servers may lead."""
+    resolver = settings.https.resolver
+    return resolver.inside if isinstance(resolver, GuardedResolver) else None
+
+
+def _lighter(here: TenantSettings, wanted: TenantSettings) -> TenantSettings:
+    """Settings with all that can change while connections stand."""
+    https = replace(here.https, domains=wanted.https.domains, allowed=wanted.https.allowed, limits=wanted.https.limits)
+    own = replace(here.own, files=wanted.own.files, places=wanted.own.places, route=wanted.own.route)
+    xmpp, sip = here.xmpp, here.sip
+    if xmpp is not None and wanted.xmpp is not None:
+        xmpp = replace(xmpp, nodes=wanted.xmpp.nodes)
+    if sip is not None and wanted.sip is not None:
+        theirs = wanted.sip
+        sip = replace(sip, domains=theirs.domains, managers=theirs.managers, names=theirs.names, media=theirs.media)
+    return replace(here, names=wanted.names, https=https, own=own, xmpp=xmpp, sip=sip)

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, cast
 
 import structlog
@@ -59,6 +60,10 @@ class XmppFront:
         self._failed = failed
         self._before = StreamSettings(domain=settings.domain, mechanisms=(), negotiation_time=settings.before_tls)
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def become(self, settings: XmppSettings) -> None:
+        """Lead to these presence services from the next stream on."""
+        self._settings = replace(self._settings, nodes=settings.nodes)
 
     async def stop(self) -> None:
         """End all streams."""
