@@ -6,7 +6,7 @@ import io
 import wave
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -21,11 +21,12 @@ from ringback.net.tls import client_context
 from ringback.protocols.vmrest.messages import FOLDERS
 from ringback.rules.addresses import HostPort
 from ringback.services.callmanager.service import CallManager
-from ringback.services.callmanager.settings import CallManagerSettings, PasswordHashing, PersonRecord
+from ringback.services.callmanager.settings import PersonRecord
 from ringback.services.voicemail.service import VoicemailService
 from ringback.services.voicemail.settings import MailboxSettings, VoicemailSettings
 from ringback.storage.voicemail.greetings import GreetingStore
 from ringback.storage.voicemail.store import VoicemailStore
+from tests.support.nodes import HERE, call_manager_settings, port_of, started, voicemail_settings
 
 VOICEMAIL, CALL_MANAGER = "vm1.example.com", "cm1.example.com"
 PASSWORDS = {"anita": "anita's password", "bram": "bram's pässword", "chidi": "chidi-pw"}
@@ -47,6 +48,13 @@ def recorded(seconds: float = 1.0, rate: int = 8000) -> bytes:
     return buffer.getvalue()
 
 
+def session_with(node: str, authority: Authority) -> aiohttp.ClientSession:
+    """A client that finds a node on loopback and verifies its certificate."""
+    resolver = NodeResolver({node: HostPort(HERE, 0)})
+    connector = aiohttp.TCPConnector(ssl=client_context(authority.ca_file), resolver=resolver)
+    return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=20))
+
+
 @dataclass
 class Running:
     """A voicemail node and a client that verifies its certificate."""
@@ -57,7 +65,7 @@ class Running:
     store: VoicemailStore
 
     def port(self, service: str) -> int:
-        return next(endpoint.port for endpoint in self.service.endpoints if endpoint.service == service)
+        return port_of(self.service, service)
 
     def url(self, path: str) -> str:
         return f"https://{VOICEMAIL}:{self.port('vmrest')}{path}"
@@ -106,26 +114,11 @@ async def call_manager(
 ) -> AsyncIterator[tuple[str, HostPort]]:
     """The node that knows the passwords, by name and address; the same for all tests of a file."""
     folder = tmp_path_factory.mktemp("callmanager")
-    manager = CallManager(
-        CallManagerSettings(
-            node=CALL_MANAGER,
-            address="127.0.0.1",
-            identity=authority.issue(CALL_MANAGER, [CALL_MANAGER], ["127.0.0.1"]),
-            ca_file=authority.ca_file,
-            database_url=f"sqlite+aiosqlite:///{folder}/callmanager.db",
-            https_port=0,
-            files_port=0,
-            files_tls_port=0,
-            people=tuple(PersonRecord(user=user, password=word) for user, word in PASSWORDS.items()),
-            hashing=PasswordHashing(time_cost=1, memory=8 * 1024, scram_iterations=4096),
-        )
-    )
-    await manager.start()
-    try:
-        port = next(endpoint.port for endpoint in manager.endpoints if endpoint.service == "uds")
-        yield CALL_MANAGER, HostPort("127.0.0.1", port)
-    finally:
-        await manager.stop()
+    people = tuple(PersonRecord(user=user, password=word) for user, word in PASSWORDS.items())
+    settings = replace(call_manager_settings(CALL_MANAGER, folder, authority), people=people)
+    async with AsyncExitStack() as stack:
+        manager = await started(CallManager(settings), stack)
+        yield CALL_MANAGER, HostPort(HERE, port_of(manager, "uds"))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -134,17 +127,8 @@ async def node(
 ) -> AsyncIterator[Running]:
     """A voicemail service for all tests of a file."""
     async with AsyncExitStack() as stack:
-        settings = VoicemailSettings(
-            node=VOICEMAIL,
-            address="127.0.0.1",
-            identity=authority.issue(VOICEMAIL, [VOICEMAIL], ["127.0.0.1"]),
-            ca_file=authority.ca_file,
-            database_url=f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('mail')}/voicemail.db",
-            rest_port=0,
-            notify_port=0,
-            notify_tls_port=0,
-            sip_port=0,
-            sip_tls_port=0,
+        settings = replace(
+            voicemail_settings(VOICEMAIL, tmp_path_factory.mktemp("mail"), authority),
             call_managers=(call_manager,),
             mailboxes=(
                 MailboxSettings("anita", "Anita Perez", "anita@example.com", "2001"),
@@ -156,10 +140,7 @@ async def node(
         )
         service = VoicemailService(settings)
         await service.start()
-        resolver = NodeResolver({VOICEMAIL: HostPort("127.0.0.1", 0)})
-        connector = aiohttp.TCPConnector(ssl=client_context(authority.ca_file), resolver=resolver)
-        session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=20))
-        stack.push_async_callback(session.close)
+        session = await stack.enter_async_context(session_with(VOICEMAIL, authority))
         store = await VoicemailStore.open(settings.database_url)
         stack.push_async_callback(store.close)
         running = Running(service, session, settings, store)

@@ -30,6 +30,7 @@ from tests.support.soak import often
 from tests.support.tones import heard
 from tests.support.voice_callers import Caller, callers, tone
 from tests.support.voicemail_alone import FIRST, PASSWORD
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 
@@ -47,10 +48,8 @@ async def service(folder: Path, **given: int) -> AsyncIterator[tuple[asyncio.sub
         words = (sys.executable, "-m", "tests.support.voicemail_alone", str(folder), *amounts)
         process = await asyncio.create_subprocess_exec(*words, stdout=output, stderr=output)
     try:
-        async with asyncio.timeout(40):
-            while not ready.exists():
-                assert process.returncode is None, (folder / "output.txt").read_text()[-2000:]
-                await asyncio.sleep(0.05)
+        await until(lambda: process.returncode is not None or ready.exists(), 40, pause=0.05)
+        assert process.returncode is None, (folder / "output.txt").read_text()[-2000:]
         yield process, json.loads(ready.read_text())
     finally:
         with contextlib.suppress(ProcessLookupError):

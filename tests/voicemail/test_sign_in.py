@@ -13,18 +13,18 @@ import pytest
 from yarl import URL
 
 from ringback.deployment.authority import Authority
-from ringback.net.node_resolver import NodeResolver
 from ringback.net.single_sign_on import SingleSignOnSettings
-from ringback.net.tls import client_context
 from ringback.protocols.oauth.tokens import IssuerKeys, TakenBack
 from ringback.protocols.saml.metadata import ServiceProvider
 from ringback.rules.addresses import HostPort
 from ringback.services.voicemail.service import VoicemailService
-from ringback.services.voicemail.settings import MailboxSettings, VoicemailSettings
+from ringback.services.voicemail.settings import MailboxSettings
 from tests.support.dance import Browser
 from tests.support.foreign import free_ports
 from tests.support.identity import IDP, LEILA, MATEUS, running_stage
 from tests.support.key_desk import PASSWORD, USER, KeyDesk, token_of
+from tests.support.nodes import started, voicemail_settings
+from tests.voicemail.conftest import session_with
 
 _VM, _CM = "voicemail.example.com", "cm1.example.com"
 
@@ -52,31 +52,17 @@ async def _running(
         desk = KeyDesk(authority, _CM)
         await desk.start()
         stack.push_async_callback(desk.stop)
-        service = VoicemailService(
-            VoicemailSettings(
-                node=_VM,
-                address="127.0.0.1",
-                identity=authority.issue(_VM, [_VM]),
-                ca_file=authority.ca_file,
-                database_url=f"sqlite+aiosqlite:///{folder}/voicemail.db",
-                rest_port=port,
-                notify_port=0,
-                notify_tls_port=0,
-                sip_port=0,
-                sip_tls_port=0,
-                call_managers=(desk.node,),
-                application_user=USER,
-                application_password=PASSWORD,
-                mailboxes=(MailboxSettings("leila", "Leila Haddad", "leila@example.com", "3001"),),
-                single_sign_on=sso,
-            )
+        settings = replace(
+            voicemail_settings(_VM, folder, authority),
+            rest_port=port,
+            call_managers=(desk.node,),
+            application_user=USER,
+            application_password=PASSWORD,
+            mailboxes=(MailboxSettings("leila", "Leila Haddad", "leila@example.com", "3001"),),
+            single_sign_on=sso,
         )
-        await service.start()
-        stack.push_async_callback(service.stop)
-        resolver = NodeResolver({_VM: HostPort("127.0.0.1", 0)})
-        connector = aiohttp.TCPConnector(ssl=client_context(authority.ca_file), resolver=resolver)
-        session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=10))
-        stack.push_async_callback(session.close)
+        service = await started(VoicemailService(settings), stack)
+        session = await stack.enter_async_context(session_with(_VM, authority))
         yield _Mailroom(service, session, desk)
 
 

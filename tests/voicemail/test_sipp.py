@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from tests.support.foreign import free_ports
 from tests.support.tones import heard
 from tests.support.voice_callers import tone
 from tests.support.voicemail_alone import FIRST
+from tests.support.waiting import until
 from tests.voicemail.test_kills import service
 
 pytestmark = pytest.mark.peer
@@ -32,10 +32,11 @@ async def test_fifty_messages_at_once(tmp_path: Path) -> None:
         await run(Door("127.0.0.1", ports["sip"]), scenario, pairs, tmp_path, *more, rate=_COUNT)
         store = await VoicemailStore.open(f"sqlite+aiosqlite:///{tmp_path}/voicemail.db")
         try:
-            async with asyncio.timeout(20):
-                # Another process delivers.
-                while sum([(await store.counts(f"u{n}")).new for n in range(_MAILBOXES)]) < _COUNT:  # noqa: ASYNC110
-                    await asyncio.sleep(0.05)
+
+            async def all_delivered() -> bool:
+                return sum([(await store.counts(f"u{n}")).new for n in range(_MAILBOXES)]) >= _COUNT
+
+            await until(all_delivered, pause=0.05)  # another process delivers
             for n in range(_MAILBOXES):
                 total, rows = await store.page(f"u{n}", "inbox", Query(rows=100))
                 assert total == _COUNT // _MAILBOXES

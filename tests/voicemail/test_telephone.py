@@ -23,6 +23,7 @@ from tests.support.foreign import free_ports
 from tests.support.lab import start_until, stop
 from tests.support.nursery import Process, start_ringback
 from tests.support.tones import heard
+from tests.support.waiting import until
 from tests.voicemail.conftest import recorded
 
 pytestmark = pytest.mark.peer
@@ -70,13 +71,16 @@ class _House:
 
     async def messages(self, user: str, least: int = 1) -> list[dict[str, Any]]:
         """The inbox, once it has so many messages."""
-        async with asyncio.timeout(20):
-            while True:
-                page = msgspec.json.decode(await self.get(user, "/vmrest/messages"))
-                if int(page["@total"]) >= least:
-                    found = page.get("Message", [])
-                    return found if isinstance(found, list) else [found]
-                await asyncio.sleep(0.1)
+        page: dict[str, Any] = {}
+
+        async def are_there() -> bool:
+            nonlocal page
+            page = msgspec.json.decode(await self.get(user, "/vmrest/messages"))
+            return int(page["@total"]) >= least
+
+        await until(are_there, pause=0.1)
+        found = page.get("Message", [])
+        return found if isinstance(found, list) else [found]
 
     async def count(self, user: str) -> int:
         """How many messages the inbox has."""
