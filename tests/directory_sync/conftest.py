@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -126,15 +124,6 @@ class Company:
 
 
 Launch = Callable[..., Awaitable[Company]]
-
-
-async def until(check: Callable[[], Awaitable[bool]], seconds: float = 20.0, *, pause: float = 0.05) -> float:
-    """Ask again and again until something is so; how long it took."""
-    begin = time.monotonic()
-    async with asyncio.timeout(seconds):
-        while not await check():  # noqa: ASYNC110 (it asks a server, which can tell nobody)
-            await asyncio.sleep(pause)
-    return time.monotonic() - begin
 
 
 def write_file(folder: Path, directory: Directory, address: str, more: str = "", **replaced: str) -> Path:

@@ -39,12 +39,13 @@ from tests.directory_sync.company import (
     modify,
     replaced,
 )  # fmt: skip
-from tests.directory_sync.conftest import Company, company, until, write_file
+from tests.directory_sync.conftest import Company, company, write_file
 from tests.presence.talk import authenticate, open_stream, sign_in
 from tests.support.nursery import start_ringback
 from tests.support.services import OwnServer
 from tests.support.sip_phone import Bell, SipPhone, sip_phone
 from tests.support.slapd import Directory, running_slapd
+from tests.support.waiting import until
 
 ZORA = Employee("zora", "Zora", "Ōno", "+41 44 555 20 01")  # the number is Anita's
 PASSWORD = ANITA.password

@@ -21,8 +21,9 @@ from ringback.services.callmanager.synchronisation.agreement import Agreement, D
 from ringback.services.callmanager.user_search import DirectoryLookup
 from ringback.storage.callmanager.records import Criteria
 from tests.directory_sync.company import CROWD, Employee, added, modify
-from tests.directory_sync.conftest import Company, company, until
+from tests.directory_sync.conftest import Company, company
 from tests.support.slapd import ACCOUNT, ACCOUNT_PASSWORD, BASE, PEOPLE, Directory
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.peer
 IN_MODULE = pytest.mark.asyncio(loop_scope="module")

@@ -10,6 +10,7 @@ import secrets
 import socket
 import ssl
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -190,6 +191,22 @@ class Person(Wire):
         self.answer(name, seconds)
         text, self.received = self.received, ""
         return text
+
+    def archive(self) -> Counter[str]:
+        """How often each text stands in the person's own archive (XEP-0313)."""
+        found: Counter[str] = Counter()
+        after = ""
+        while True:
+            answer = self.ask(
+                "<query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'>"
+                f"<max>200</max>{after}</set></query>",
+                kind="set",
+            )
+            found.update(re.findall(r"<body>([^<]*)</body>", self.drain()))
+            last = re.search(r"<last>([^<]*)</last>", answer)
+            if last is None or "complete='true'" in answer.replace('"', "'"):
+                return found
+            after = f"<after>{last[1]}</after>"
 
     def close(self) -> None:
         """A proper end of the stream; harmless where it ended before."""

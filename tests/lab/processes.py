@@ -3,19 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
-
-SECONDS = 10.0
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for it. Raises AssertionError."""
-    end = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
 
 
 def children(pid: int) -> list[int]:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from ringback.lab.control import ControlError
-from tests.lab.processes import children, is_gone, until
+from tests.lab.processes import children, is_gone
 from tests.support.lab import OUTSIDE_NODE, ringback, running_lab
+from tests.support.waiting import wait_until
 
 
 def test_the_page_of_the_internet_is_a_process_apart_that_moves_and_ends_with_the_lab(tmp_path: Path) -> None:
@@ -40,5 +41,5 @@ def test_the_page_of_the_internet_is_a_process_apart_that_moves_and_ends_with_th
         os.kill(page, signal.SIGINT)  # Ctrl-C in a terminal is sent to both, and the lab says when to end
         assert lab.move("internet") == 0
         lab.process.kill()
-        until(lambda: is_gone(page), "the page outlives the lab")
+        wait_until(lambda: is_gone(page), what="the page outlives the lab")
         assert "Traceback" not in lab.output.read_text()

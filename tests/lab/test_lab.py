@@ -16,8 +16,9 @@ import dns.query
 import pytest
 
 from ringback.lab.control import ControlError
-from tests.lab.processes import children, is_gone, until
+from tests.lab.processes import children, is_gone
 from tests.support.lab import OUTSIDE_NODE, RunningLab, loopback_range, ringback, running_lab, start_until, stop
+from tests.support.waiting import wait_until
 
 
 def test_lab_json_holds_what_programs_need(lab: RunningLab) -> None:
@@ -126,7 +127,9 @@ def test_ctrl_c_ends_cleanly_in_two_seconds_and_state_is_kept(tmp_path: Path) ->
         # Where the page of the internet is killed, it is told, and everything else goes on.
         (page,) = children(second.process.pid)
         os.kill(page, signal.SIGKILL)
-        until(lambda: "web client ended" in second.output.read_text(), "the lab does not say that the page is gone")
+        wait_until(
+            lambda: "web client ended" in second.output.read_text(), what="the lab does not say that the page is gone"
+        )
         with pytest.raises(ControlError, match="does not run"):
             second.move("office")
         with socket.create_connection(second.endpoint("xmpp"), timeout=5):

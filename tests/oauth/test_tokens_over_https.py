@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,16 +25,7 @@ from ringback.storage.callmanager.sign_ins import SignInStore
 from ringback.storage.callmanager.store import Store
 from tests.callmanager.conftest import APPLICATION
 from tests.oauth.conftest import ANITA, BACK, KEYS, OTHER, SIGN_IN, Answer, Browser, Server
-
-SECONDS = 10.0
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until something that another program did is seen here."""
-    end = time.monotonic() + SECONDS
-    while not await condition():
-        assert time.monotonic() < end, "it never happened"
-        await asyncio.sleep(0.02)
+from tests.support.waiting import until
 
 
 async def keys_of(visitor: Browser) -> tuple[IssuerKeys, SignInStore, Store]:

@@ -30,7 +30,6 @@ KILLS = 3
 MOST = 200  # messages of one sender between two kills: nine halves of it fit into the store of who is away (1000)
 
 _SM = "urn:xmpp:sm:3"
-_MAM = "urn:xmpp:mam:2"
 
 
 @dataclass(slots=True)
@@ -83,21 +82,6 @@ def _seen(own: OwnServer) -> Server:
     )  # fmt: skip
 
 
-def _archive(person: Person) -> Counter[str]:
-    found: Counter[str] = Counter()
-    after = ""
-    while True:
-        answer = person.ask(
-            f"<query xmlns='{_MAM}'><set xmlns='http://jabber.org/protocol/rsm'><max>200</max>{after}</set></query>",
-            kind="set",
-        )
-        found.update(re.findall(r"<body>([^<]*)</body>", person.drain()))
-        last = re.search(r"<last>([^<]*)</last>", answer)
-        if last is None or "complete='true'" in answer.replace('"', "'"):
-            return found
-        after = f"<after>{last[1]}</after>"
-
-
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 def test_what_was_acknowledged_is_there_once(tmp_path: Path) -> None:
@@ -141,13 +125,13 @@ def _check(server: Server, senders: list[Sender], fresh: list[Sender]) -> None:
         assert max(offline.values(), default=1) == 1
     for user in ("cara", "dora"):
         with Person(server, user, available=False) as person:
-            kept = _archive(person)
+            kept = person.archive()
         wanted = [text for sender in senders for text in sender.certain(user)]
         assert not [text for text in wanted if kept[text] != 1], f"archive of {user}"
         assert max(kept.values(), default=1) == 1
     for user in ("anita", "adam", "bea"):
         with Person(server, user, available=False) as person:
-            kept = _archive(person)
+            kept = person.archive()
         own = [sender for sender in senders if sender.user == user]
         wanted = [text for sender in own for to in ("cara", "dora") for text in sender.certain(to)]
         assert not [text for text in wanted if kept[text] != 1], f"archive of {user}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import re
 import ssl
 import statistics
 import time
@@ -33,11 +32,11 @@ from tests.support.edge_nodes import (
 )
 from tests.support.edge_people import EdgePerson, Place, Tally
 from tests.support.sip_phone import Bell, SipPhone, sip_phone
+from tests.support.waiting import until
 
 BACK_WITHIN = 60.0
 """Seconds after a kill within which everybody is back."""
 _DOMAIN = "example.com"
-_MAM = "urn:xmpp:mam:2"
 
 
 @dataclass
@@ -124,8 +123,7 @@ class Crowd:
             async with asyncio.timeout(within):
                 for one in self.people:
                     await one.there.wait()
-                while self._away():  # noqa: ASYNC110 (many at once)
-                    await asyncio.sleep(0.05)
+                await until(lambda: not self._away(), within, pause=0.05)
         except TimeoutError:
             missing = [one.user for one in self.people if not one.there.is_set()]
             raise TimeoutError(
@@ -148,9 +146,11 @@ class Crowd:
         await asyncio.sleep(away)
         await asyncio.to_thread(self.nodes.begin, node)
         await self.everybody(BACK_WITHIN - (time.monotonic() - began))
-        async with asyncio.timeout(BACK_WITHIN - (time.monotonic() - began)):
-            while any(one.good == before for one, before in zip(self.askers, rounds, strict=True)):  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+
+        def all_asked_again() -> bool:
+            return all(one.good > before for one, before in zip(self.askers, rounds, strict=True))
+
+        await until(all_asked_again, BACK_WITHIN - (time.monotonic() - began), pause=0.05)
         cut = sum(one.cut for one in self.people)
         found = Kill(node, away, cut, time.monotonic() - began)
         self.kills.append(found)
@@ -160,9 +160,7 @@ class Crowd:
         """Nobody writes any more, and everything that was sent is acknowledged. Raises TimeoutError."""
         self.paused = True
         try:
-            async with asyncio.timeout(within):
-                while any(one.waiting for one in self.people) or self._missing():  # noqa: ASYNC110 (many at once)
-                    await asyncio.sleep(0.05)
+            await until(lambda: not (any(one.waiting for one in self.people) or self._missing()), within, pause=0.05)
         except TimeoutError:
             waiting = {one.user: one.waiting for one in self.people if one.waiting}
             missing = self._missing()
@@ -199,7 +197,8 @@ class Crowd:
         )  # fmt: skip
         number = 0
         for one in some:
-            kept = _archive(server, one.user)
+            with Person(server, one.user, available=False) as reader:
+                kept = reader.archive()
             wanted = [*one.acknowledged, *one.received]
             wrong = [name for name in wanted if kept[name] != 1]
             assert not wrong, f"archive of {one.user}: {wrong[:10]}"
@@ -278,20 +277,3 @@ async def crowd(nodes: Nodes, *, askers: int, pace: float, phones: int = 0) -> A
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _archive(server: Server, user: str) -> Counter[str]:
-    found: Counter[str] = Counter()
-    after = ""
-    with Person(server, user, available=False) as one:
-        while True:
-            answer = one.ask(
-                f"<query xmlns='{_MAM}'><set xmlns='http://jabber.org/protocol/rsm'><max>200</max>{after}</set>"
-                "</query>",
-                kind="set",
-            )
-            found.update(re.findall(r"<body>([^<]*)</body>", one.drain()))
-            last = re.search(r"<last>([^<]*)</last>", answer)
-            if last is None or "complete='true'" in answer.replace('"', "'"):
-                return found
-            after = f"<after>{last[1]}</after>"

@@ -7,13 +7,14 @@ import os
 import signal
 import socket
 import ssl
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from tests.support.lab import loopback_range, stop
 from tests.support.nursery import Process, start_ringback
+from tests.support.waiting import wait_until
 
 NAMES, FIRST, SECOND, PRESENCE = "ns.example.com", "cm1.example.com", "cm2.example.com", "im1.example.com"
 OUTERS = ("edge1.example.com", "edge2.example.com")
@@ -22,60 +23,23 @@ PHONES_FROM = 4000
 """The extension of the first of those people who have a telephone; the next ones follow."""
 
 _START_SECONDS = 150.0  # passwords of 500 people are hashed at the first start
-_OFFICE = """
+_NODES: Final = (
+    # name, the end of its address inside or in the world, role, and what else it needs
+    (NAMES, "10.2", "names", 'view = "inside"\nports = { dns = 15353 }'),
+    (FIRST, "10.10", "call-manager", 'cluster = "office"'),
+    (SECOND, "10.12", "call-manager", 'cluster = "office"'),
+    (PRESENCE, "10.20", "presence", ""),
+    (OUTERS[0], "20.40", "edge-outer", 'link-address = "127.0.15.40"\nnetwork = "internet"'),
+    (OUTERS[1], "20.41", "edge-outer", 'link-address = "127.0.15.41"\nnetwork = "internet"'),
+    (INNERS[0], "10.41", "edge-inner", ""),
+    (INNERS[1], "10.42", "edge-inner", ""),
+)
+_COMPANY: Final = """
 domain = "example.com"
 organisation = "Example"
 
 [[cluster]]
 name = "office"
-
-[[node]]
-name = "ns.example.com"
-address = "127.0.10.2"
-roles = ["names"]
-view = "inside"
-ports = { dns = 15353 }
-
-[[node]]
-name = "cm1.example.com"
-address = "127.0.10.10"
-roles = ["call-manager"]
-cluster = "office"
-
-[[node]]
-name = "cm2.example.com"
-address = "127.0.10.12"
-roles = ["call-manager"]
-cluster = "office"
-
-[[node]]
-name = "im1.example.com"
-address = "127.0.10.20"
-roles = ["presence"]
-
-[[node]]
-name = "edge1.example.com"
-address = "127.0.20.40"
-link-address = "127.0.15.40"
-roles = ["edge-outer"]
-network = "internet"
-
-[[node]]
-name = "edge2.example.com"
-address = "127.0.20.41"
-link-address = "127.0.15.41"
-roles = ["edge-outer"]
-network = "internet"
-
-[[node]]
-name = "edge-in1.example.com"
-address = "127.0.10.41"
-roles = ["edge-inner"]
-
-[[node]]
-name = "edge-in2.example.com"
-address = "127.0.10.42"
-roles = ["edge-inner"]
 
 [[zone]]
 name = "example.com"
@@ -89,6 +53,15 @@ extension-digits = 0
 [calls]
 keep-alive-seconds = 5
 """
+
+
+def _office() -> str:
+    """The deployment file, without people."""
+    nodes = (
+        f'\n[[node]]\nname = "{name}"\naddress = "127.0.{end}"\nroles = ["{role}"]\n{more}\n'
+        for name, end, role, more in _NODES
+    )
+    return _COMPANY + "".join(nodes)
 
 
 def person(number: int) -> str:
@@ -124,10 +97,7 @@ class Nodes:
 
     def address(self, name: str) -> str:
         """Of a node, towards those who ask it for something."""
-        last = {
-            NAMES: "10.2", FIRST: "10.10", SECOND: "10.12", PRESENCE: "10.20", OUTERS[0]: "20.40", OUTERS[1]: "20.41",
-        }  # fmt: skip
-        return f"{self.loopback}.{last[name]}"
+        return next(f"{self.loopback}.{end}" for node, end, _, _ in _NODES if node == name)
 
     def household(self, number: int) -> str:
         """The address that somebody comes from."""
@@ -155,31 +125,37 @@ class Nodes:
     def wait_for(self, name: str, port: int) -> None:
         """Until a node takes connections. Raises RuntimeError where its process ends, or the time is over."""
         group = next(group for group in self.groups if name in group)
-        deadline = time.monotonic() + _START_SECONDS
-        while True:
+
+        def is_there() -> bool:
             with socket.socket() as probe:
                 probe.settimeout(1)
                 if probe.connect_ex((self.address(name), port)) == 0:
-                    return
-            if self.processes[group[0]].poll() is not None or time.monotonic() > deadline:
-                said = (self.data / f"{group[0]}.txt").read_text()[-3000:]
-                raise RuntimeError(f"{name} does not answer at port {port}: {said}")
-            time.sleep(0.03)
+                    return True
+            if self.processes[group[0]].poll() is not None:
+                raise TimeoutError("its process ended")
+            return False
+
+        try:
+            wait_until(is_there, _START_SECONDS)
+        except TimeoutError as error:
+            said = (self.data / f"{group[0]}.txt").read_text()[-3000:]
+            raise RuntimeError(f"{name} does not answer at port {port}: {said}") from error
 
     def wait_until_served(self, outer: str) -> None:
-        """Until an inner proxy serves what comes to this outer one. Raises RuntimeError where the time is over."""
+        """Until an inner proxy serves what comes to this outer one. Raises TimeoutError."""
         context = ssl.create_default_context(cafile=str(self.ca_file))
-        deadline = time.monotonic() + 30.0
-        while time.monotonic() < deadline:
+
+        def is_served() -> bool:
             try:
                 with (
                     socket.create_connection((self.address(outer), 8443), 5) as plain,
                     context.wrap_socket(plain, server_hostname="example.com"),
                 ):
-                    return
+                    return True
             except OSError:
-                time.sleep(0.05)
-        raise RuntimeError(f"nobody serves what comes to {outer}")
+                return False
+
+        wait_until(is_served, pause=0.05, what=f"nobody serves what comes to {outer}")
 
 
 @contextlib.contextmanager
@@ -189,11 +165,11 @@ def edge_nodes(
     """All of them running. ``phones``: how many people have a telephone; ``more``: further tables."""
     whole = tuple(tuple(group) for group in groups)
     named = {name for group in whole for name in group}
-    single = tuple((name,) for name in (NAMES, FIRST, SECOND, PRESENCE, *OUTERS, *INNERS) if name not in named)
+    single = tuple((name,) for name, *_ in _NODES if name not in named)
     with loopback_range() as loopback, contextlib.ExitStack() as stack:
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "office.toml"
-        text = _OFFICE.replace("127.0.", f"{loopback}.") + more
+        text = _office().replace("127.0.", f"{loopback}.") + more
         for number, user in enumerate(map(person, range(people))):
             text += (
                 f'\n[[person]]\nuser = "{user}"\nfirst = "Person"\nlast = "{number:03}"\ncluster = "office"\n'

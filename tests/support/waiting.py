@@ -13,7 +13,7 @@ SECONDS: Final = 30.0
 
 
 async def until(
-    condition: Callable[[], object], seconds: float = SECONDS, *, pause: float = 0.01, what: str = ""
+    condition: Callable[[], object], seconds: float = SECONDS, *, pause: float = 0.02, what: str = ""
 ) -> float:
     """Wait until a condition is true; the seconds that it took.
 
