@@ -11,8 +11,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from ringback.client.host.wire_place import Missing, Place, PlaceChanged
+from ringback.rules.catalogue import render
+from ringback.rules.reasons import Reason
 from tests.browser.conftest import Arrive
 from tests.browser.people import MODIFIED, Person
+from tests.browser.wire import Wire
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -122,3 +126,43 @@ def test_longer_words_and_forced_colours_are_seen_too(person: Arrive) -> None:
 
 def test_the_pages_types_are_those_of_the_host() -> None:
     subprocess.run([sys.executable, str(ROOT / "scripts" / "generate_types.py"), "--check"], check=True)
+
+
+def test_calls_that_cannot_be_made_from_here_stay_in_view_and_say_why(person: Arrive) -> None:
+    anita = person("anita")
+    wire, page = Wire(anita), anita.page
+    anita.sign_in()
+    anita.turn("/contacts/bruno@example.com")
+    expect(page.get_by_role("main").get_by_role("button", name="Call", exact=True)).to_be_enabled()
+
+    why = Reason.of("edge.access.messaging")
+    wire.tell(PlaceChanged(place=Place(where="outside", missing=[Missing(id="calls", reason=why)])))
+    found = {}
+    controls = {
+        "/contacts/bruno@example.com": ("Call", "Video", "Call +41 44 555 20 02"),
+        "/chats/bruno@example.com": ("Call", "Video call"),
+        "/calls/dial": ("Call", "Video"),
+    }
+    for place, names in controls.items():
+        anita.turn(place)
+        for name in names:
+            control = page.get_by_role("main").get_by_role("button", name=name, exact=True)
+            expect(control).to_be_disabled()
+            expect(control).to_have_accessible_description(render(why))
+            control.focus()
+            expect(control).to_be_focused()
+        found[place] = violations(anita)
+    anita.see("Contacts")
+    anita.row("Bruno Keller").click(button="right")
+    expect(page.get_by_role("menuitem", name="Call", exact=True)).to_be_disabled()
+    page.keyboard.press("Escape")
+    page.get_by_role("combobox").fill("2002")
+    expect(page.get_by_role("option", name="Call 2002")).to_be_disabled()
+    expect(page.get_by_role("option", name="Call 2002")).to_contain_text("no calls")
+    anita.still()
+    found["search"] = violations(anita)
+    anita.picture("view-calls-not-from-here")
+    assert not any(found.values()), found
+
+    wire.tell(PlaceChanged(place=Place(where="inside")))
+    expect(page.get_by_role("option", name="Call 2002")).to_be_enabled()

@@ -11,6 +11,7 @@ import { Chips } from "../parts/Chips";
 import { Empty } from "../parts/Empty";
 import { IconButton } from "../parts/IconButton";
 import { useArrowKeys } from "../parts/useArrowKeys";
+import { useDialling } from "../people/useDialling";
 import { ListPane } from "../shell/ListPane";
 import shell from "../shell/shell.module.css";
 import { useTexts } from "../texts/texts";
@@ -48,6 +49,7 @@ function Waiting() {
   const { t } = useTexts();
   const engine = useEngine();
   const phone = useSoftphone();
+  const { marks } = useDialling();
   if (!phone?.messages || !phone.voicemail) return null;
   return (
     <div className={css.device} data-inset>
@@ -55,7 +57,7 @@ function Waiting() {
       <div>
         <b>{t("voicemail.waiting", { count: phone.messages })}</b>
       </div>
-      <button type="button" className={css.link} onClick={() => void engine.phone.start(phone.voicemail, false)}>
+      <button type="button" className={css.link} {...marks} onClick={() => void engine.phone.start(phone.voicemail, false)}>
         {t("voicemail.hear")}
       </button>
     </div>

@@ -5,10 +5,11 @@ import { Input } from "@fluentui/react-input";
 import type { FormEvent } from "react";
 import { useState } from "react";
 
-import { useCallsMissing, useCanCall, useEngine, useFeatures } from "../engine/hooks";
+import { useEngine, useFeatures } from "../engine/hooks";
 import { go } from "../engine/place";
 import { IconButton } from "../parts/IconButton";
 import { useNarrow } from "../parts/useMedia";
+import { useDialling } from "../people/useDialling";
 import shell from "../shell/shell.module.css";
 import { useTexts } from "../texts/texts";
 import css from "./calls.module.css";
@@ -24,8 +25,8 @@ export function DialPane({ back }: { back: boolean }) {
   const Title = narrow ? "h1" : "h2";
   const engine = useEngine();
   const features = useFeatures();
-  const missing = useCallsMissing();
-  const can = useCanCall() && !missing;
+  const dialling = useDialling();
+  const can = dialling.can && !dialling.barred;
   const [text, setText] = useState("");
   const plan = usePlan(text);
   const call = (video: boolean) => {
@@ -63,11 +64,11 @@ export function DialPane({ back }: { back: boolean }) {
           </p>
           <Dialpad label={t("dial.keys")} onKey={(key) => setText(text + key)} />
           <div className={css.dialButtons}>
-            <Button appearance="primary" size="large" icon={<Call20Filled />} type="submit" disabledFocusable={!can || !text.trim()}>
+            <Button {...dialling.marks} appearance="primary" size="large" icon={<Call20Filled />} type="submit" disabledFocusable={!can || !text.trim()}>
               {t("call.call")}
             </Button>
             {features?.video && (
-              <Button size="large" icon={<Video20Regular />} disabledFocusable={!can || !text.trim()} onClick={() => call(true)}>
+              <Button {...dialling.marks} size="large" icon={<Video20Regular />} disabledFocusable={!can || !text.trim()} onClick={() => call(true)}>
                 {t("call.video")}
               </Button>
             )}

@@ -3,10 +3,11 @@ import { Button } from "@fluentui/react-button";
 import { ArrowLeft20Regular, Call20Regular, Chat20Regular, Person20Regular, Video20Regular } from "@fluentui/react-icons";
 
 import { KeepNumber } from "../contacts/KeepNumber";
-import { useCanCall, useEngine, useFeatures, usePerson, useSoftphone } from "../engine/hooks";
+import { useEngine, useFeatures, usePerson, useSoftphone } from "../engine/hooks";
 import { go } from "../engine/place";
 import { IconButton } from "../parts/IconButton";
 import { useNarrow } from "../parts/useMedia";
+import { useDialling } from "../people/useDialling";
 import { useChatWith } from "../people/useWays";
 import shell from "../shell/shell.module.css";
 import { useTexts } from "../texts/texts";
@@ -21,7 +22,7 @@ import { headingOf, lengthOf, partyNumber } from "./words";
 function Actions({ recent }: { recent: Recent }) {
   const { t } = useTexts();
   const engine = useEngine();
-  const can = useCanCall();
+  const { can, marks } = useDialling();
   const features = useFeatures();
   const { party } = recent;
   const to = party.number || party.uri || party.person;
@@ -41,12 +42,12 @@ function Actions({ recent }: { recent: Recent }) {
       )}
       <KeepNumber party={party} />
       {can && to && features?.video && (
-        <Button icon={<Video20Regular />} onClick={() => void engine.phone.start(to, true)}>
+        <Button {...marks} icon={<Video20Regular />} onClick={() => void engine.phone.start(to, true)}>
           {t("call.video")}
         </Button>
       )}
       {can && to && (
-        <Button appearance="primary" icon={<Call20Regular />} onClick={() => void engine.phone.start(to)}>
+        <Button {...marks} appearance="primary" icon={<Call20Regular />} onClick={() => void engine.phone.start(to)}>
           {t(recent.direction === "in" ? "call.back" : "call.again")}
         </Button>
       )}

@@ -4,11 +4,12 @@ import type { MouseEvent } from "react";
 import { memo, useState } from "react";
 
 import { isStranger, KeepDialog } from "../contacts/KeepNumber";
-import { useCanCall, useEngine, useFeatures, usePerson } from "../engine/hooks";
+import { useEngine, useFeatures, usePerson } from "../engine/hooks";
 import { go, placePath } from "../engine/place";
 import { presenceSentence } from "../parts/presenceWords";
 import { useCopy } from "../parts/useCopy";
 import { presenceOf } from "../people/presenceOf";
+import { useDialling } from "../people/useDialling";
 import { useChatWith } from "../people/useWays";
 import shell from "../shell/shell.module.css";
 import { useTexts } from "../texts/texts";
@@ -23,7 +24,7 @@ function Actions({ recent, onKeep }: { recent: Recent; onKeep: () => void }) {
   const texts = useTexts();
   const { t } = texts;
   const engine = useEngine();
-  const can = useCanCall();
+  const { can, marks } = useDialling();
   const features = useFeatures();
   const copy = useCopy();
   const { party } = recent;
@@ -33,8 +34,8 @@ function Actions({ recent, onKeep }: { recent: Recent; onKeep: () => void }) {
   return (
     <MenuPopover>
       <MenuList>
-        {can && to && <MenuItem onClick={() => void engine.phone.start(to)}>{t("call.back")}</MenuItem>}
-        {can && to && features?.video && <MenuItem onClick={() => void engine.phone.start(to, true)}>{t("call.video.long")}</MenuItem>}
+        {can && to && <MenuItem {...marks} onClick={() => void engine.phone.start(to)}>{t("call.back")}</MenuItem>}
+        {can && to && features?.video && <MenuItem {...marks} onClick={() => void engine.phone.start(to, true)}>{t("call.video.long")}</MenuItem>}
         {chatting && features?.chats && <MenuItem onClick={() => void chat()}>{t("contact.chat")}</MenuItem>}
         {party.person && <MenuItem onClick={() => go("contacts", party.person)}>{t("contact.show")}</MenuItem>}
         {isStranger(party) && <MenuItem onClick={onKeep}>{t("contact.keepShort")}</MenuItem>}

@@ -3,8 +3,9 @@ import type { MouseEvent } from "react";
 
 import { glyphOf } from "../calls/glyphs";
 import { resultOf, wordOf } from "../calls/words";
-import { useCanCall, useEngine } from "../engine/hooks";
+import { useEngine } from "../engine/hooks";
 import { go, placePath } from "../engine/place";
+import { useDialling } from "../people/useDialling";
 import { useTexts } from "../texts/texts";
 import type { Recent } from "../wire";
 import css from "./chats.module.css";
@@ -21,7 +22,7 @@ export function CallLine({ recent, place, index, stop, onFocus }: Props) {
   const texts = useTexts();
   const { t, clock, moment } = texts;
   const { phone } = useEngine();
-  const can = useCanCall();
+  const { can, marks } = useDialling();
   const bad = recent.result === "answered" && (recent.word === "fair" || recent.word === "poor");
   const words = [t(recent.video ? "chat.call.video" : "chat.call"), resultOf(texts, recent, 1), bad ? wordOf(texts, recent.word) : ""].filter(Boolean).join(" · ");
   const to = recent.party.number || recent.party.uri || recent.party.person;
@@ -46,7 +47,7 @@ export function CallLine({ recent, place, index, stop, onFocus }: Props) {
         {clock(recent.at)}
       </time>
       {can && to && (
-        <button type="button" tabIndex={stop ? 0 : -1} onClick={() => void phone.start(to, recent.video)}>
+        <button type="button" {...marks} tabIndex={stop ? 0 : -1} onClick={() => void phone.start(to, recent.video)}>
           {t(recent.direction === "in" ? "call.back" : "call.again")}
         </button>
       )}

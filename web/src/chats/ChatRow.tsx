@@ -4,10 +4,11 @@ import { Menu, MenuItem, MenuList, MenuPopover, MenuTrigger } from "@fluentui/re
 import type { MouseEvent } from "react";
 import { memo, useState } from "react";
 
-import { useCanCall, useEngine, usePerson } from "../engine/hooks";
+import { useEngine, usePerson } from "../engine/hooks";
 import { go, placePath } from "../engine/place";
 import { Avatar, RoomTile } from "../parts/Avatar";
 import { presenceSentence } from "../parts/presenceWords";
+import { useDialling } from "../people/useDialling";
 import shell from "../shell/shell.module.css";
 import type { Texts } from "../texts/texts";
 import { useTexts } from "../texts/texts";
@@ -34,11 +35,11 @@ function Actions({ chat }: { chat: Conversation }) {
   const { t } = useTexts();
   const engine = useEngine();
   const set = (change: Parameters<typeof engine.setConversation>[1]) => void engine.setConversation(chat.id, change);
-  const calls = useCanCall() && chat.kind === "person";
+  const { can, marks } = useDialling();
   return (
     <MenuPopover>
       <MenuList>
-        {calls && <MenuItem onClick={() => void engine.phone.start(chat.id)}>{t("call.call")}</MenuItem>}
+        {can && chat.kind === "person" && <MenuItem {...marks} onClick={() => void engine.phone.start(chat.id)}>{t("call.call")}</MenuItem>}
         <MenuItem onClick={() => set({ pinned: !chat.pinned })}>{t(chat.pinned ? "chats.unpin" : "chats.pin")}</MenuItem>
         <MenuItem onClick={() => set({ muted: !chat.muted })}>{t(chat.muted ? "chats.unmute" : "chats.mute")}</MenuItem>
         {chat.kind === "person" && <MenuItem onClick={() => go("contacts", chat.id)}>{t("contact.show")}</MenuItem>}

@@ -2,15 +2,15 @@
 import { ArrowLeft20Regular, Call20Regular, LockClosed16Regular, LockOpen16Regular, PanelRight20Regular, PeopleAdd20Regular, Video20Regular } from "@fluentui/react-icons";
 import { useEffect, useState } from "react";
 
-import { useCallsMissing, useCanCall, useEngine, useFeatures, useLink, usePerson, useThread } from "../engine/hooks";
+import { useEngine, useFeatures, useLink, usePerson, useThread } from "../engine/hooks";
 import { go } from "../engine/place";
 import { Avatar, RoomTile } from "../parts/Avatar";
 import { IconButton } from "../parts/IconButton";
 import { Notice } from "../parts/Notice";
 import { PresenceWords } from "../parts/PresenceWords";
 import { useNarrow } from "../parts/useMedia";
+import { useDialling } from "../people/useDialling";
 import shell from "../shell/shell.module.css";
-import type { MessageId } from "../texts/catalogue";
 import { useTexts } from "../texts/texts";
 import type { Conversation } from "../wire";
 import { ChatMenu } from "./ChatRow";
@@ -39,7 +39,7 @@ function WhoReads({ conversation }: { conversation: Conversation }) {
 }
 
 function Header({ conversation, detail, onDetail }: Props) {
-  const { t, reason } = useTexts();
+  const { t } = useTexts();
   const narrow = useNarrow();
   const engine = useEngine();
   const person = usePerson(conversation.id);
@@ -47,9 +47,8 @@ function Header({ conversation, detail, onDetail }: Props) {
   const [adding, setAdding] = useState(false);
   const room = conversation.kind === "room";
   const here = conversation.members.filter((member) => member.here).length;
-  const calls = useCanCall() && !room;
-  const barred = reason(useCallsMissing());
-  const calling = (id: MessageId) => (barred ? `${t(id)}: ${barred}` : t(id));
+  const { can, barred } = useDialling();
+  const calls = can && !room;
   const features = useFeatures();
   const add = async (people: string[], name: string) => {
     if (room) await engine.inviteToRoom(conversation.id, people);
@@ -68,8 +67,8 @@ function Header({ conversation, detail, onDetail }: Props) {
           <WhoReads conversation={conversation} />
         </div>
       </div>
-      {calls && <IconButton icon={<Call20Regular />} label={calling("call.call")} disabled={Boolean(barred)} onClick={() => void engine.phone.start(conversation.id)} />}
-      {calls && features?.video && <IconButton icon={<Video20Regular />} label={calling("call.video.long")} disabled={Boolean(barred)} onClick={() => void engine.phone.start(conversation.id, true)} />}
+      {calls && <IconButton icon={<Call20Regular />} label={t("call.call")} barred={barred} onClick={() => void engine.phone.start(conversation.id)} />}
+      {calls && features?.video && <IconButton icon={<Video20Regular />} label={t("call.video.long")} barred={barred} onClick={() => void engine.phone.start(conversation.id, true)} />}
       <IconButton icon={<PeopleAdd20Regular />} label={t(room ? "room.invite" : "room.addPeople")} onClick={() => setAdding(true)} />
       <IconButton
         icon={<PanelRight20Regular className="flip" />}

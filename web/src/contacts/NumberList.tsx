@@ -2,9 +2,10 @@
 import { Alert20Regular, Call20Regular, Chat20Regular, Copy20Regular, Home20Regular, Mail20Regular, Phone20Regular, Print20Regular } from "@fluentui/react-icons";
 import type { ReactElement, ReactNode } from "react";
 
-import { useCanCall, useEngine } from "../engine/hooks";
+import { useEngine } from "../engine/hooks";
 import { IconButton } from "../parts/IconButton";
 import { useCopy } from "../parts/useCopy";
+import { useDialling } from "../people/useDialling";
 import { useTexts } from "../texts/texts";
 import type { Number as PhoneNumber, Person } from "../wire";
 import css from "./contacts.module.css";
@@ -41,13 +42,13 @@ function Line({ icon, value, kind, children }: { icon: ReactElement; value: stri
 export function NumberList({ person }: { person: Person }) {
   const { t } = useTexts();
   const engine = useEngine();
-  const calls = useCanCall();
+  const { can, marks } = useDialling();
   return (
     <ul className={css.facts}>
       {person.numbers.map((number) => (
         <Line key={`${number.kind}${number.value}`} icon={icons[number.kind]} value={number.shown || number.value} kind={t(`number.${number.kind}`)}>
-          {calls && number.kind !== "fax" && (
-            <button type="button" className={css.lineCall} aria-label={t("call.number", { number: number.shown || number.value })} onClick={() => void engine.phone.start(number.value)}>
+          {can && number.kind !== "fax" && (
+            <button type="button" {...marks} className={css.lineCall} aria-label={t("call.number", { number: number.shown || number.value })} onClick={() => void engine.phone.start(number.value)}>
               {t("call.call")}
             </button>
           )}

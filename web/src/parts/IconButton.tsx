@@ -9,21 +9,24 @@ interface Props {
   onClick?: () => void;
   pressed?: boolean;
   disabled?: boolean;
+  /** Why it can't be used from here: it stays, and says so. */
+  barred?: string;
   appearance?: "subtle" | "primary";
   buttonRef?: Ref<HTMLButtonElement>;
   className?: string;
 }
 
-export function IconButton({ icon, label, onClick, pressed, disabled, appearance = "subtle", buttonRef, className }: Props) {
+export function IconButton({ icon, label, onClick, pressed, disabled, barred, appearance = "subtle", buttonRef, className }: Props) {
   return (
-    <Tooltip content={label} relationship="label" withArrow={false}>
+    <Tooltip content={barred || label} relationship={barred ? "description" : "label"} withArrow={false}>
       <Button
         ref={buttonRef}
         appearance={appearance}
         icon={icon}
         onClick={onClick}
+        aria-label={label}
         aria-pressed={pressed}
-        disabledFocusable={disabled}
+        disabledFocusable={disabled || Boolean(barred)}
         className={className}
       />
     </Tooltip>

@@ -1,18 +1,15 @@
 /** How a person can be reached from here: what is not possible is not there. */
-import { useCallsMissing, useCanCall, useEngine, useFeatures, usePerson } from "../engine/hooks";
+import { useEngine, useFeatures, usePerson } from "../engine/hooks";
 import { go } from "../engine/place";
-import { useTexts } from "../texts/texts";
 import type { Person } from "../wire";
+import type { Dialling } from "./useDialling";
+import { useDialling } from "./useDialling";
 
-export interface Ways {
+export interface Ways extends Pick<Dialling, "barred" | "marks"> {
   chat?: () => void;
   call?: () => void;
   video?: () => void;
   mail?: string;
-  /** Why calls, though they are shown, can't be made from here; empty where they can. */
-  barred: string;
-  /** What marks their buttons then. */
-  marks: { "aria-disabled"?: true; title?: string };
 }
 
 /** Some are known by a number or a mail address only. */
@@ -23,17 +20,15 @@ export const canCall = (person: Person): boolean => person.chat !== "" || person
 
 export function useWays(person: Person): Ways {
   const engine = useEngine();
-  const calls = useCanCall();
-  const { reason } = useTexts();
-  const barred = reason(useCallsMissing());
+  const { can, barred, marks } = useDialling();
   const features = useFeatures();
   const chat = async () => go("chats", (await engine.openChat(person.id)).id);
   return {
     barred,
-    marks: barred ? { "aria-disabled": true, title: barred } : {},
+    marks,
     ...(features?.chats && canChat(person) ? { chat: () => void chat() } : {}),
-    ...(calls && canCall(person) ? { call: () => void (barred || engine.phone.start(person.id)) } : {}),
-    ...(calls && canCall(person) && features?.video ? { video: () => void (barred || engine.phone.start(person.id, true)) } : {}),
+    ...(can && canCall(person) ? { call: () => void engine.phone.start(person.id) } : {}),
+    ...(can && canCall(person) && features?.video ? { video: () => void engine.phone.start(person.id, true) } : {}),
     ...(person.mail ? { mail: person.mail } : {}),
   };
 }

@@ -4,8 +4,9 @@ import type { MouseEvent, ReactNode } from "react";
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 
 import { planWords } from "../calls/usePlan";
-import { useCanCall, useDirectories } from "../engine/hooks";
+import { useDirectories } from "../engine/hooks";
 import { RoomTile } from "../parts/Avatar";
+import type { Dialling } from "../people/useDialling";
 import { useTexts } from "../texts/texts";
 import type { Conversation, NumberPlan } from "../wire";
 import type { Choice } from "./choices";
@@ -24,6 +25,7 @@ interface Props {
   search: Search;
   rooms: readonly Conversation[];
   plan: NumberPlan | null;
+  dialling: Dialling;
   onActive: (id: string) => void;
   onChoose: (choice: Choice) => void;
   onLeave: () => void;
@@ -74,10 +76,9 @@ function useRowPlace(active: Choice | undefined, choices: readonly Choice[]) {
   return { scroll, place };
 }
 
-export function Found({ shown, query, choices, active, search, rooms, plan, onActive, onChoose, onLeave, onBack, onKeep }: Props) {
+export function Found({ shown, query, choices, active, search, rooms, plan, dialling, onActive, onChoose, onLeave, onBack, onKeep }: Props) {
   const texts = useTexts();
   const { t } = texts;
-  const canCall = useCanCall();
   const [counted, took] = useCounts(search);
   const { scroll, place } = useRowPlace(active, choices);
   const pointer = useRef({ x: 0, y: 0 });
@@ -88,7 +89,7 @@ export function Found({ shown, query, choices, active, search, rooms, plan, onAc
     pointer.current = { x, y };
     if (id !== active?.id) onActive(id);
   };
-  const option = (choice: Choice, content: ReactNode, mark = false) => (
+  const option = (choice: Choice, content: ReactNode, mark = false, marks: Dialling["marks"] = {}) => (
     // eslint-disable-next-line jsx-a11y/click-events-have-key-events -- keys are handled in the field
     <div
       key={choice.id}
@@ -98,6 +99,7 @@ export function Found({ shown, query, choices, active, search, rooms, plan, onAc
       aria-selected={choice.id === active?.id}
       className={css.row}
       data-emergency={mark || undefined}
+      {...marks}
       onMouseMove={(event) => move(event, choice.id)}
       onMouseDown={(event) => event.preventDefault()}
       onClick={() => onChoose(choice)}
@@ -117,10 +119,11 @@ export function Found({ shown, query, choices, active, search, rooms, plan, onAc
             </span>
             <span className={css.text}>
               <b>{t("call.number", { number: number || choice.to })}</b>
-              <small>{planWords(texts, choice.to, plan)}</small>
+              <small>{dialling.barred || planWords(texts, choice.to, plan)}</small>
             </span>
           </>,
           plan?.emergency,
+          dialling.marks,
         );
       case "person":
         return option(choice, <PersonRow row={choice.row} query={query} />);
@@ -190,7 +193,7 @@ export function Found({ shown, query, choices, active, search, rooms, plan, onAc
           <span>
             <kbd>↑</kbd> <kbd>↓</kbd> {t("search.help.choose")}
           </span>
-          <span>
+          <span hidden={active?.kind === "call" && Boolean(dialling.barred)}>
             <kbd>Enter</kbd> {t(active?.kind === "call" ? "search.help.call" : "search.help.chat")}
           </span>
           {active?.kind === "person" && (
@@ -198,7 +201,7 @@ export function Found({ shown, query, choices, active, search, rooms, plan, onAc
               <span>
                 <kbd>Shift Enter</kbd> {t("search.help.card")}
               </span>
-              {canCall && (
+              {dialling.can && !dialling.barred && (
                 <span>
                   <kbd>Ctrl Enter</kbd> {t("search.help.call")}
                 </span>

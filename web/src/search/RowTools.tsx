@@ -33,8 +33,8 @@ function PersonTools({ person, onLeave }: { person: Person; onLeave: () => void 
   return (
     <>
       {ways.chat && <IconButton icon={<Chat20Regular />} label={t("contact.chat")} onClick={then(ways.chat)} />}
-      {ways.call && <IconButton icon={<Call20Regular />} label={t("call.call")} onClick={then(ways.call)} />}
-      {ways.video && <IconButton icon={<Video20Regular />} label={t("call.video.long")} onClick={then(ways.video)} />}
+      {ways.call && <IconButton icon={<Call20Regular />} label={t("call.call")} barred={ways.barred} onClick={then(ways.call)} />}
+      {ways.video && <IconButton icon={<Video20Regular />} label={t("call.video.long")} barred={ways.barred} onClick={then(ways.video)} />}
       {!person.in_list && <IconButton icon={<PersonAdd20Regular />} label={t("contact.add")} onClick={() => void engine.people.add(person.id, "", [])} />}
       <IconButton icon={<ContactCard20Regular />} label={t("contact.show")} onClick={then(() => go("contacts", person.id))} />
     </>

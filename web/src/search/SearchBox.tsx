@@ -3,9 +3,10 @@ import { Dialpad20Regular, Search20Regular } from "@fluentui/react-icons";
 import type { KeyboardEvent } from "react";
 import { lazy, Suspense, useRef, useState } from "react";
 
-import { useCanCall, useEngine, useFeatures } from "../engine/hooks";
+import { useEngine, useFeatures } from "../engine/hooks";
 import { go } from "../engine/place";
 import { usePhone } from "../parts/useMedia";
+import { useDialling } from "../people/useDialling";
 import { canChat } from "../people/useWays";
 import { useTexts } from "../texts/texts";
 import type { Choice } from "./choices";
@@ -19,7 +20,7 @@ export function SearchBox() {
   const { t } = useTexts();
   const engine = useEngine();
   const phone = usePhone();
-  const canCall = useCanCall();
+  const dialling = useDialling();
   const features = useFeatures();
   const [query, setQuery] = useState("");
   const [open, setOpen] = useState(false);
@@ -38,7 +39,7 @@ export function SearchBox() {
   };
   const call = (choice: Choice | undefined) => {
     const to = choice?.kind === "call" ? choice.to : choice?.kind === "person" ? choice.row.person.id : "";
-    if (!to || !canCall) return;
+    if (!to || !dialling.can) return;
     leave();
     void engine.phone.start(to);
   };
@@ -115,7 +116,7 @@ export function SearchBox() {
       <Found
         shown={shown}
         query={wanted}
-        {...{ choices, active, search, rooms, plan }}
+        {...{ choices, active, search, rooms, plan, dialling }}
         onActive={setActive}
         onChoose={choose}
         onLeave={leave}

@@ -7,12 +7,14 @@ import { useState } from "react";
 import { PartyFace } from "../calls/PartyFace";
 import { glyphOf } from "../calls/glyphs";
 import { partyNumber, resultOf } from "../calls/words";
-import { useCanCall, useEngine, useFeatures, useMailbox, usePerson, useRecents } from "../engine/hooks";
+import { useEngine, useFeatures, useMailbox, usePerson, useRecents } from "../engine/hooks";
 import { go } from "../engine/place";
 import { ConfirmDialog } from "../parts/ConfirmDialog";
 import { IconButton } from "../parts/IconButton";
 import { Notice } from "../parts/Notice";
 import { useNarrow } from "../parts/useMedia";
+import type { Dialling } from "../people/useDialling";
+import { useDialling } from "../people/useDialling";
 import shell from "../shell/shell.module.css";
 import { useTexts } from "../texts/texts";
 import type { Recent, VoiceMessage } from "../wire";
@@ -23,9 +25,9 @@ import { whoOf } from "./words";
 /** How long before its message a call was, in milliseconds: ringing, the greeting and the message itself. */
 const NEAR = 600_000;
 
-function Action({ icon, text, onClick, bad = false }: { icon: ReactElement; text: string; onClick: () => void; bad?: boolean }) {
+function Action({ icon, text, onClick, bad = false, marks }: { icon: ReactElement; text: string; onClick: () => void; bad?: boolean; marks?: Dialling["marks"] }) {
   return (
-    <button type="button" onClick={onClick} data-bad={bad || undefined}>
+    <button type="button" onClick={onClick} data-bad={bad || undefined} {...marks}>
       {icon}
       {text}
     </button>
@@ -42,7 +44,7 @@ interface Props {
 function Actions({ message, onReply, onForward, onDelete, onProblem }: Props & { onProblem: (error: unknown) => void }) {
   const { t } = useTexts();
   const engine = useEngine();
-  const can = useCanCall();
+  const { can, marks } = useDialling();
   const features = useFeatures();
   const online = useMailbox()?.state === "up";
   const [sure, setSure] = useState(false);
@@ -51,7 +53,7 @@ function Actions({ message, onReply, onForward, onDelete, onProblem }: Props & {
   const chat = async () => go("chats", (await engine.openChat(party.person)).id);
   return (
     <div className={css.actions} role="group" aria-label={t("voicemail.actions")}>
-      {can && to && <Action icon={<Call20Regular aria-hidden />} text={t(folder === "sent" ? "call.call" : "call.back")} onClick={() => void engine.phone.start(to)} />}
+      {can && to && <Action marks={marks} icon={<Call20Regular aria-hidden />} text={t(folder === "sent" ? "call.call" : "call.back")} onClick={() => void engine.phone.start(to)} />}
       {party.person && features?.chats && <Action icon={<Chat20Regular aria-hidden />} text={t("contact.chat")} onClick={() => void chat().catch(onProblem)} />}
       {folder !== "sent" && party.person && online && <Action icon={<ArrowReply20Regular className="flip" aria-hidden />} text={t("voicemail.reply")} onClick={onReply} />}
       {!message.private && online && <Action icon={<ArrowForward20Regular className="flip" aria-hidden />} text={t("voicemail.forward")} onClick={onForward} />}

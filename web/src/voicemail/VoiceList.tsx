@@ -12,6 +12,7 @@ import { ConfirmDialog } from "../parts/ConfirmDialog";
 import { Empty } from "../parts/Empty";
 import { IconButton } from "../parts/IconButton";
 import { useArrowKeys } from "../parts/useArrowKeys";
+import { useDialling } from "../people/useDialling";
 import { ListPane } from "../shell/ListPane";
 import shell from "../shell/shell.module.css";
 import type { MessageId } from "../texts/catalogue";
@@ -52,13 +53,14 @@ function EmptyFolder({ folder, onRecord }: { folder: VoiceFolder; onRecord: () =
   const engine = useEngine();
   const mailbox = useMailbox();
   const dial = mailbox?.dial ?? "";
+  const { marks } = useDialling();
   if (mailbox?.state === "off") {
     return (
       <Empty
         icon={<Voicemail24Regular />}
         title={mailbox.new ? t("voicemail.waiting", { count: mailbox.new }) : t("voicemail.telephone")}
         help={t("voicemail.telephone.help", { number: dial })}
-        action={<Button onClick={() => void engine.phone.start(dial, false)}>{t("voicemail.call")}</Button>}
+        action={<Button {...marks} onClick={() => void engine.phone.start(dial, false)}>{t("voicemail.call")}</Button>}
       />
     );
   }
