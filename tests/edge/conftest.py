@@ -82,7 +82,7 @@ class Edge:
         process = await asyncio.create_subprocess_exec(
             "curl", "--silent", "--include", "--max-time", "10", "--path-as-is",
             "--cacert", str(self.authority.ca_file),
-            "--resolve", f"{EDGE}:{self.port}:{WORLD}", *arguments, url,
+            "--resolve", f"{EDGE}:{self.port}:{self.outer.endpoints[0].address}", *arguments, url,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         out, _ = await asyncio.wait_for(process.communicate(), 15)
@@ -108,8 +108,8 @@ async def siege(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Siege
         yield found
 
 
-async def start_edge(folder: Path, stack: AsyncExitStack, inward: Inward = Inward()) -> Edge:
-    """Start everything; the stack ends it."""
+async def start_edge(folder: Path, stack: AsyncExitStack, inward: Inward = Inward(), *, world: str = WORLD) -> Edge:
+    """Start everything; the stack ends it. ``world``: the address at which the world reaches the outer proxy."""
     company = await start_company(
         DOMAIN,
         folder,
@@ -124,7 +124,7 @@ async def start_edge(folder: Path, stack: AsyncExitStack, inward: Inward = Inwar
         records=inward.records,
     )
     inners = (INNER, SECOND_INNER)
-    listening = outer_settings(OUTER, WORLD, company.authority, inners, ("https", "xmpp"), link="127.0.60.2")
+    listening = outer_settings(OUTER, world, company.authority, inners, ("https", "xmpp"), link="127.0.60.2")
     outer = await started(OuterProxy(listening), stack)
     places = {"https": (HostPort(EDGE, port_of(outer, "https")),), "xmpp": (HostPort(EDGE, 5222),)}
     sign_in = Allowed("https", company.call_manager, frozenset({"GET", "POST"}), ("/ssosp",), ("/ssosp",))

@@ -136,7 +136,8 @@ class Grown:
 
     def said(self, node: str) -> str:
         """What the process of a node wrote into its log."""
-        return (self.folder / f"{node}.txt").read_text()
+        log = self.folder / f"{node}.txt"
+        return log.read_text() if log.exists() else ""
 
     def end(self, node: str) -> None:
         """End a node's process in order."""
@@ -239,8 +240,9 @@ def running(folder: Path, files_port: int, loopback: str) -> Iterator[Grown]:
         grown.write()
         grown.data.mkdir()
         grown.begin("cm.example.com", "ns.example.com", "im.example.com")
-        wait_until(lambda: grown.listens("cm.example.com", "10.20", 5222))
+        wait_until((grown.data / "certificates" / "ca.pem").exists)  # the authority is made by who comes first
         grown.begin(OUTER)
+        wait_until(lambda: grown.listens("cm.example.com", "10.20", 5222))
         grown.begin(INNER)
         wait_until(lambda: grown.listens(OUTER, "20.40", 8443))
         wait_until(lambda: "outer proxy is reached" in grown.said(INNER))
@@ -270,6 +272,7 @@ async def both(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[
         await web.TCPSite(runner, f"{loopback}.10.80", 0).start()
         port = runner.addresses[0][1]
         grown = stack.enter_context(running(tmp_path_factory.mktemp("growing"), port, loopback))
+        await until(lambda: knows(grown, "example.com"))
         reader, writer = await grown.connect(OUTER)
         stack.callback(writer.close)
         target = Target("example.com", "http", HostPort("files.example.com", port))
@@ -282,6 +285,16 @@ async def both(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[
         ticks.put_nowait(b"")
         assert standing.session.transport is not None
         standing.session.transport.abort()
+
+
+async def knows(grown: Grown, domain: str) -> bool:
+    """Whether the inner proxy has the keys and policies of a company: nobody is let in before that."""
+    try:
+        companies = {one.domain: one for one in (await grown.linked(INNER)).companies}
+    except NotHereError:
+        return False
+    its = companies.get(domain)
+    return its is not None and all(one.seconds is not None for one in (*its.keys, *its.policies))
 
 
 async def is_linked(grown: Grown, inner: str, outers: set[str]) -> bool:
@@ -360,6 +373,7 @@ async def test_a_new_company_is_served_and_a_removed_one_no_longer(both: tuple[G
         status, said = await grown.reload()
         assert (status, f"{COMPANY} is served now." in said, "edge-public.pem" in said) == (0, True, True), said
         assert await grown.names_shown(COMPANY_EDGE, data="globex") == {COMPANY_EDGE, COMPANY}
+        await until(lambda: knows(grown, COMPANY))
         status, body = await grown.configuration("anita", COMPANY_EDGE, COMPANY, "globex")
         found = EdgeConfiguration.parse(body)
         assert (status, [row.server.host for row in found.services[0].servers]) == (200, [f"cm.{COMPANY}"])

@@ -241,8 +241,11 @@ def _refused(section: MediaSection) -> MediaSection:
 def _placed(section: MediaSection, description: Description, place: tuple[str, int]) -> MediaSection:
     """At our place; who holds in the old way (RFC 3264 section 8.4) still does."""
     connection = description.connection_of(section)
-    held = connection is not None and connection.is_hold
-    return replace(section, port=place[1], port_count=1, connection=Connection("0.0.0.0") if held else None)
+    held = Connection.of(
+        "::" if ":" in place[0] else "0.0.0.0"
+    )  # a client of IPv6 alone knows no other address (chosen)
+    keeps = connection is not None and connection.is_hold
+    return replace(section, port=place[1], port_count=1, connection=held if keeps else None)
 
 
 def _rewritten(description: Description, sections: list[MediaSection], address: str) -> Description:
