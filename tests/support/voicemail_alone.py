@@ -89,6 +89,11 @@ async def _run(folder: Path, given: dict[str, Any]) -> None:
     await service.stop()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Be that process."""
     words = dict(word.split("=", 1) for word in sys.argv[2:])
     asyncio.run(_run(Path(sys.argv[1]), {name: json.loads(value) for name, value in words.items()}))
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,6 @@ import contextlib
 import json
 import random
 import socket
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from ringback.media.players.sound import parse_sound
 from ringback.net.tls import client_context
 from ringback.protocols.vmrest.messages import Query
 from ringback.storage.voicemail.store import VoicemailStore
+from tests.support.nursery import Process, start_module
 from tests.support.soak import often
 from tests.support.tones import heard
 from tests.support.voice_callers import Caller, callers, tone
@@ -39,22 +39,20 @@ _ROUNDS = often(1, 25)
 
 
 @contextlib.asynccontextmanager
-async def service(folder: Path, **given: int) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, int]]]:
+async def service(folder: Path, **given: int) -> AsyncIterator[tuple[Process, dict[str, int]]]:
     """A node that runs, and its ports; ``given`` are its settings."""
     ready = folder / "ready.json"
     ready.unlink(missing_ok=True)
-    with (folder / "output.txt").open("a") as output:
-        amounts = (f"{name}={value}" for name, value in given.items())
-        words = (sys.executable, "-m", "tests.support.voicemail_alone", str(folder), *amounts)
-        process = await asyncio.create_subprocess_exec(*words, stdout=output, stderr=output)
+    output = folder / "output.txt"
+    amounts = [f"{name}={value}" for name, value in given.items()]
+    process = start_module("tests.support.voicemail_alone", [str(folder), *amounts], output)
     try:
-        await until(lambda: process.returncode is not None or ready.exists(), 40, pause=0.05)
-        assert process.returncode is None, (folder / "output.txt").read_text()[-2000:]
+        await until(lambda: process.poll() is not None or ready.exists(), 40)
+        assert process.poll() is None, output.read_text()[-2000:]
         yield process, json.loads(ready.read_text())
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        process.kill()
+        await until(lambda: process.poll() is not None)
 
 
 @dataclass

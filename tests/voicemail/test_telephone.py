@@ -204,7 +204,8 @@ async def test_the_owner_hears_answers_and_deletes_it_by_keypad(house: _House, t
         for key in f"{_PIN}#1":
             await bram.command("sndcode", key)
         await bram.hears(900.0, seconds=30)
-        await bram.command("sndcode", "6")  # reply: words, the tone, what is spoken, done, send
+        for key in "6#":  # reply: words, cut short, the tone, what is spoken, done, send
+            await bram.command("sndcode", key)
         await bram.beeped()
         await bram.speaks(1.2)
         for key in "#1":
