@@ -115,7 +115,7 @@ async def test_what_keeps_somebody_out_is_said(lab: RunningLab, tmp_path: Path) 
     async with engine_of(lab, tmp_path) as engine:
         with pytest.raises(SignInError) as refused:
             await engine.sign_in(HANA, "not that")
-        assert refused.value.reason.id == "engine.password_wrong"
+        assert (refused.value.reason.id, engine.progress.now.user) == ("engine.password_wrong", "hana")
 
         # People of the branch sign in at a page that the world can't reach in this lab.
         with pytest.raises(SignInError) as refused:
@@ -138,6 +138,23 @@ async def test_what_keeps_somebody_out_is_said(lab: RunningLab, tmp_path: Path) 
         await engine.sign_in(HANA, "ringback")
         assert (engine.place.now.where, engine.place.now.edge) == ("outside", EDGE)
         assert [reason.id for reason in engine.place.now.reasons] == ["location.manual.edge"]
+
+
+async def test_outside_a_user_name_that_the_address_does_not_hold_is_asked_for(lab: RunningLab, tmp_path: Path) -> None:
+    address = "ivan.petrov@example.com"
+    async with engine_of(lab, tmp_path) as engine:
+        with pytest.raises(SignInError) as refused:
+            await engine.sign_in(address, "ringback")
+        assert (refused.value.reason.id, engine.progress.now.user) == ("engine.password_wrong", "ivan.petrov")
+        await engine.sign_in_with("ringback", remember=True, user=" ivan ")
+        await engine.until_ready()
+        assert (str(engine.signed_in().own), engine.progress.now.address) == (IVAN, address)
+    async with engine_of(lab, tmp_path) as engine:
+        await engine.use_known(address)
+        await engine.until_ready()
+        async with asyncio.timeout(SECONDS):
+            await engine.signed_in().up.wait()
+        await engine.sign_out()
 
 
 @pytest.mark.parametrize("outside", [True, False], ids=["now outside", "now inside"])

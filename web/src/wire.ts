@@ -41,6 +41,7 @@ export interface SignIn {
   signed_out: Reason | null;
   fault: Fault | null;
   wrong_password: Reason | null;
+  user: string;
   certificate: CertificateQuestion | null;
   suggestion: string;
   known: KnownAccount[];
@@ -889,6 +890,7 @@ export interface SignInWith {
   n: number;
   password: string;
   remember?: boolean;
+  user?: string;
 }
 
 /** Sign in at ``who_asks`` in the browser. Answer: BrowserSignIn. ``remember``: the next start asks nothing. */

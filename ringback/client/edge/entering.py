@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from yarl import URL
 
 from ringback.client.discovery.home import Candidate, HomeFinder
@@ -42,8 +44,8 @@ class Entering:
         self._ledger = ledger
 
     async def enter(self, way: EdgeWay, address: UserAddress, credentials: Credentials) -> HomeCluster:
-        """Open the way and find the home cluster. Raises EdgeProblemError (EdgePasswordError, EdgeStopError),
-        HomeFaultError."""
+        """Open the way and find the home cluster of whom the edge let in. Raises EdgeProblemError
+        (EdgePasswordError, EdgeStopError), HomeFaultError."""
         async with Https(self._names, self._judge, route=self._route) as https:
             await open_way(way, https, credentials, Telling(self._ledger, "edge_config"))
             for record in way.configuration.services:
@@ -52,7 +54,8 @@ class Entering:
             if not candidates:
                 raise EdgeProblemError(Reason.of("edge.problem.no_call_manager", edge=way.edge.host))
             asking = _ThroughEdge(https, way)
-            found = await HomeFinder(asking, self._ledger, 0).find(address, way.domain, candidates)
+            person = replace(address, user=credentials.user)
+            found = await HomeFinder(asking, self._ledger, 0).find(person, way.domain, candidates)
         if found.home is not None:
             return found.home
         if asking.problem is not None:

@@ -93,7 +93,7 @@ class Arriving(Moves):
         return flow
 
     async def _prove(self, found: Found, password: str, remember: bool) -> None:
-        credentials = await found.flow.by_password(found.discovery, found.decision.method, password)
+        credentials = await found.flow.by_password(found.discovery, found.decision.method, password, found.user)
         await self._enter(found, credentials, remember)
 
     async def _enter(self, found: Found, credentials: Credentials, remember: bool) -> None:

@@ -53,11 +53,19 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The servers of the address that was typed, and how the person signs in there."""
+    """The servers of the address that was typed, and how the person signs in there. ``user``: the user name that the
+    person gave, empty where the one that goes with the address counts."""
 
     flow: SignInFlow
     discovery: Discovery
     decision: SignInDecision
+    user: str = ""
+
+    @property
+    def guessed(self) -> str:
+        """The user name that counts, where it is only taken from the address or was typed: outside the company's
+        network nobody can be asked for it before one has signed in. Empty inside."""
+        return (self.user or self.discovery.address.user) if self.flow.route.now is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +322,8 @@ class EngineBase:
             else:
                 self._last = None
                 self.progress.step("identity", "failed")
-                self.progress.set(phase="credentials", wrong_password=error.reason)
+                user = self._found.guessed if self._found is not None else ""
+                self.progress.set(phase="credentials", wrong_password=error.reason, user=user)
         except EngineError as error:
             await self._end_session()
             self.progress.failed(presence_fault(self.progress.now.address.rpartition("@")[2], error.reason))

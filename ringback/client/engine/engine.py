@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -116,9 +117,9 @@ class Engine(Arriving):
             return
         await self._begin(self._find(self._parse(address)))
 
-    async def sign_in_with(self, password: str, remember: bool = False) -> None:
+    async def sign_in_with(self, password: str, remember: bool = False, user: str = "") -> None:
         """Go on with the password; returns when the work has begun. While signed in: the answer to the question to sign
-        in again; returns when it was judged."""
+        in again; returns when it was judged. ``user``: the user name, where it is not what the address begins with."""
         if self.session is not None and self.questions.now.again is not None:
             await self._again_with(password)
             return
@@ -129,6 +130,8 @@ class Engine(Arriving):
             raise EngineError(Reason.of("engine.address_first"))
         if found.decision.method is Method.BROWSER:
             raise EngineError(Reason.of("sign_in.not_password"))
+        if user.strip():
+            found = self._found = replace(found, user=user.strip())
         await self._begin(self._prove(found, password, remember))
 
     async def use_known(self, address: str) -> None:

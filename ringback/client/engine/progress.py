@@ -44,7 +44,7 @@ class Progress:
         rows = [Step(id=name, state="todo", text=Reason.of(f"engine.step.{name}.todo")) for name in steps]
         self.set(
             phase="finding", address=address, name="", steps=rows, asks="password", who_asks="",
-            why=[], signed_out=None, fault=None, wrong_password=None,
+            why=[], signed_out=None, fault=None, wrong_password=None, user="",
             certificate=None, suggestion="", questions=0, decisions=0, seconds=0.0,
         )  # fmt: skip
 

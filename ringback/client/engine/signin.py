@@ -195,15 +195,16 @@ class SignInFlow:
         self._note_proof(asked, question, host, answer, began, Outcome.OK)
         return SignInEvidence(True, True, probe.single_sign_on, probe.code_grant)
 
-    async def by_password(self, discovery: Discovery, method: Method, password: str) -> Credentials:
-        """What the person proves themselves with from now on. Raises SignInError, without a fault for a wrong
-        password."""
+    async def by_password(self, discovery: Discovery, method: Method, password: str, user: str = "") -> Credentials:
+        """What the person proves themselves with from now on; ``user``: the name that they gave for that. Raises
+        SignInError, without a fault for a wrong password."""
         self._progress.set(phase="connecting", wrong_password=None)
         home = discovery.home
+        user = user or (home.user if home is not None else discovery.address.user)
         if home is None or not method.gives_tokens:
-            return Credentials(home.user if home is not None else discovery.address.user, password)
+            return Credentials(user, password)
         self._progress.step("identity", "active", home.host)
-        credentials = Credentials(home.user, password, TokenKeeper())
+        credentials = Credentials(user, password, TokenKeeper())
         async with Https(self.names, self._judge, route=self.route) as https:
             server = Authorization(https, bases_of(discovery))
             credentials.take(await self._password_to_tokens(server, credentials, str(discovery.address)))

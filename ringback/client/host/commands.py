@@ -77,7 +77,8 @@ async def _find_services(engine: Engine, command: wire_sign_in.FindServices) -> 
 
 
 async def _sign_in_with(engine: Engine, command: wire_sign_in.SignInWith) -> Value:
-    await engine.sign_in_with(_short(command.password, 1024, "password"), command.remember)
+    password, user = _short(command.password, 1024, "password"), _short(command.user, 256, "user")
+    await engine.sign_in_with(password, command.remember, user)
     return None
 
 

@@ -83,7 +83,9 @@ class SignIn(Struct, frozen=True, kw_only=True):
     """Where the sign-in stands. ``who_asks`` names the host that will check who the person is.
 
     ``asks``: whether the card asks for the password, or sends the person to ``who_asks`` in the browser, with ``why``
-    that is so. ``signed_out``: why the last session ended without the person's own doing.
+    that is so. ``signed_out``: why the last session ended without the person's own doing. ``user``: the user name that
+    was refused with the password outside the company's network, where nobody can be asked for the right one before: the
+    card asks for it, too; empty: it does not.
     """
 
     phase: Phase = "address"
@@ -96,6 +98,7 @@ class SignIn(Struct, frozen=True, kw_only=True):
     signed_out: Reason | None = None
     fault: Fault | None = None
     wrong_password: Reason | None = None
+    user: str = ""
     certificate: CertificateQuestion | None = None
     suggestion: str = ""
     known: list[KnownAccount] = field(default_factory=list)
@@ -215,10 +218,12 @@ class FindServices(Command, frozen=True, kw_only=True):
 
 class SignInWith(Command, frozen=True, kw_only=True):
     """The password for the address found; ``remember``: the next start asks nothing. What is kept for that is a token
-    where the server gives one, else the password, encrypted. Also the answer to ``SignInAgain`` with a password."""
+    where the server gives one, else the password, encrypted. Also the answer to ``SignInAgain`` with a password.
+    ``user``: the user name, where the card asks for it; empty: as found out from the address."""
 
     password: str
     remember: bool = False
+    user: str = ""
 
 
 class BeginBrowserSignIn(Command, frozen=True, kw_only=True):

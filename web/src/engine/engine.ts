@@ -37,7 +37,7 @@ export class Engine {
 
   // --- sign-in
   findServices = (address: string) => this.do({ do: "FindServices", address });
-  signInWith = (password: string, remember: boolean) => this.do({ do: "SignInWith", password, remember });
+  signInWith = (password: string, remember: boolean, user = "") => this.do({ do: "SignInWith", password, remember, user });
   useKnown = (address: string) => this.do({ do: "UseKnown", address });
   forgetKnown = (address: string) => this.do({ do: "ForgetKnown", address });
   cancel = () => this.do({ do: "Cancel" });

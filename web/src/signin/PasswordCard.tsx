@@ -13,6 +13,9 @@ export function PasswordCard({ signIn, onTrace }: { signIn: SignIn; onTrace: () 
   const { t, reason, refused } = useTexts();
   const engine = useEngine();
   const [password, setPassword] = useState("");
+  // It is asked for once the edge has refused the one that the address begins with.
+  const [typed, setTyped] = useState<string | null>(null);
+  const user = typed ?? signIn.user;
   const [remember, setRemember] = useState(false);
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
@@ -32,7 +35,7 @@ export function PasswordCard({ signIn, onTrace }: { signIn: SignIn; onTrace: () 
     }
     setProblem("");
     setBusy(true);
-    engine.signInWith(password, remember).catch((error: unknown) => {
+    engine.signInWith(password, remember, user).catch((error: unknown) => {
       setBusy(false);
       setProblem(refused(error));
     });
@@ -48,7 +51,19 @@ export function PasswordCard({ signIn, onTrace }: { signIn: SignIn; onTrace: () 
           </div>
         </div>
         <form className={css.form} onSubmit={submit} noValidate>
-          <input type="text" autoComplete="username" value={signIn.address} readOnly hidden />
+          {signIn.user ? (
+            <TextField
+              label={t("signin.user")}
+              hint={t("signin.user.why", { user: signIn.user })}
+              autoComplete="username"
+              autoCapitalize="none"
+              spellCheck={false}
+              value={user}
+              onChange={(event) => setTyped(event.target.value)}
+            />
+          ) : (
+            <input type="text" autoComplete="username" value={signIn.address} readOnly hidden />
+          )}
           <TextField
             label={t("signin.password")}
             problem={problem || wrong}
