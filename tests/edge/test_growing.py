@@ -24,7 +24,7 @@ from cryptography import x509
 from bench.session import Account, Session
 from ringback.net.edge_desk import DeskError, NotHereError, order, state
 from ringback.protocols.edge import EdgeConfiguration, Target
-from ringback.protocols.edge.desk import State
+from ringback.protocols.edge.desk import Exemption, State
 from ringback.rules.addresses import HostPort
 from tests.support.lab import loopback_range, stop
 from tests.support.nursery import Process, start_ringback
@@ -122,10 +122,13 @@ class Grown:
             text += '[[edge.tenant]]\nfile = "globex.toml"\ndata = "globex"\n'
         self.file.write_text(text)
 
-    def write_company(self) -> None:
+    def write_company(self, *, allow: str = "", mode: str = "usual") -> None:
         """The file of the other company."""
         text = _INSIDE.format(domain=COMPANY, net=f"{self.loopback}.30", password=PASSWORD)
+        text += f'[security]\nmode = "{mode}"\n'
         text += f'[edge]\nnames = ["{COMPANY_EDGE}"]\nserved-from = ["{self.loopback}.10.41"]\n'
+        if allow:
+            text += f'[[edge.allow]]\nhost = "{allow}"\n'
         (self.folder / "globex.toml").write_text(text)
 
     def begin(self, *nodes: str, file: str = "office.toml", data: str = "data") -> None:
@@ -297,6 +300,11 @@ async def knows(grown: Grown, domain: str) -> bool:
     return its is not None and all(one.seconds is not None for one in (*its.keys, *its.policies))
 
 
+async def exempts(grown: Grown, inner: str, network: str) -> bool:
+    """Whether an inner proxy blocks nobody of a network."""
+    return network in [one.network for one in (await grown.linked(inner)).exempt]
+
+
 async def is_linked(grown: Grown, inner: str, outers: set[str]) -> bool:
     """Whether an inner proxy that has just begun reaches these outer ones."""
     try:
@@ -323,6 +331,8 @@ async def test_a_new_inner_proxy_is_let_in_and_a_removed_one_cut_off(both: tuple
         return found is not None and found.connections > 0
 
     await until(served)
+    await order(grown.data / "nodes" / INNER, "/exempt", Exemption("192.0.2.0/24", 5))
+    await until(lambda: exempts(grown, SECOND_INNER, "192.0.2.0/24"))  # they tell each other, since there are two now
     await standing.stands()
     grown.write()
     status, said = await grown.reload()
@@ -384,6 +394,8 @@ async def test_a_new_company_is_served_and_a_removed_one_no_longer(both: tuple[G
         with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):  # known to nobody: now it counts
             await grown.names_shown("edge.initech.example")
         await standing.stands()
+        await its_file_changes(grown, session)
+        session = await signed_in(grown, COMPANY, "globex")
         grown.write()
         status, said = await grown.reload()
         assert (status, f"{COMPANY} is no longer served; its connections ended." in said) == (0, True), said
@@ -394,9 +406,22 @@ async def test_a_new_company_is_served_and_a_removed_one_no_longer(both: tuple[G
         await standing.stands()
 
 
+async def its_file_changes(grown: Grown, session: Session) -> None:
+    """What may change while connections stand does; else the company begins anew, and nobody else notices."""
+    grown.write_company(allow=f"files.{COMPANY}")
+    _, said = await grown.reload()
+    assert f"What the file says of {COMPANY} counts from now on." in said
+    await session.ask(b"<ping xmlns='urn:xmpp:ping'/>", to=COMPANY)
+    grown.write_company(allow=f"files.{COMPANY}", mode="fips")
+    _, said = await grown.reload()
+    assert f"{COMPANY} begins anew, since this changed: its TLS mode, " in said
+    await asyncio.wait_for(session.closed, 15)
+    await until(lambda: knows(grown, COMPANY))
+
+
 async def test_what_needs_a_restart_is_said_and_the_rest_taken_in(both: tuple[Grown, Standing]) -> None:
     grown, standing = both
-    grown.write(https=8444, more="failures = 9\n")
+    grown.write(https=8444, more="failures = 9\nmedia-ports = [21000, 21999]\ninner-media-ports = [31000, 31999]\n")
     status, said = await grown.reload()
     assert status == 0, said
     (restart,) = re.findall(r"Restart .*", said)
@@ -404,6 +429,8 @@ async def test_what_needs_a_restart_is_said_and_the_rest_taken_in(both: tuple[Gr
         f"Restart {OUTER} to take in the rest, which can't change while it runs: https at {grown.loopback}.20.40:8444."
     )
     assert f"{INNER} keeps people out by the limits that the file names now." in said
+    for node in (OUTER, INNER):
+        assert f"{node} takes further calls by the ports" in said
     assert OUTER in await grown.names_shown(OUTER)  # still at the old port
     grown.write()
     status, said = await grown.reload()

@@ -99,7 +99,9 @@ class Companies:
         """End all of them."""
         every = [*self._others, *([] if self._home is None else [self._home])]
         self._home, self._others = None, []
-        await asyncio.gather(*(one.ends.aclose() for one in every))
+        for fault in await self._end(every):
+            if fault is not None:
+                raise fault
 
     async def become(self, wanted: InnerSettings) -> tuple[list[Reason], list[str]]:
         """Serve the companies of other settings. Those that changed in what lasts begin anew, but for the company that
@@ -121,12 +123,18 @@ class Companies:
             now[realm].tenant.become(then[realm])
         self._others = [fresh[realm] if realm in fresh else now[realm] for realm in then]
         self._arrange()  # from here on nobody new comes to those that are over
-        for one in over:
-            await one.ends.aclose()
+        for one, fault in zip(over, await self._end(over), strict=True):
             self._gone.add(one.tenant)
+            if fault is not None:
+                _log.error("edge.company_end", company=one.tenant.settings.realm, why=repr(fault))
         return taken, left
 
     # --- inside
+
+    @staticmethod
+    async def _end(over: list[_Served]) -> list[BaseException | None]:
+        """End companies side by side; what went wrong with each."""
+        return await asyncio.gather(*(one.ends.aclose() for one in over), return_exceptions=True)
 
     @staticmethod
     def _told(
