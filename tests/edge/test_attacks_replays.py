@@ -17,6 +17,8 @@ from tests.edge.conftest import DOMAIN, PASSWORDS
 from tests.edge.siege import Siege, hang_up, segment
 from tests.edge.test_attacks_xmpp import SASL, Stream
 from tests.support.access_tokens import Authorisation
+from tests.support.edge_company import APPLICATION, application_password
+from tests.support.nodes import HERE
 from tests.support.services import OwnServer
 from tests.support.waiting import until
 
@@ -128,9 +130,13 @@ async def test_a_session_ends_with_its_person(siege: Siege, outside: Outside) ->
 
 
 async def test_tokens_of_the_edge_s_own_account_are_not_to_be_had(siege: Siege) -> None:
-    """The application user of the edge is nobody who signs in."""
-    target = segment(DOMAIN)
-    word = base64.b64encode(b"edge:application pass phrase").decode()
+    """The application user of the edge is nobody who signs in; inside, the same words are taken."""
+    target, manager = segment(DOMAIN), siege.edge.call_manager
+    word = base64.b64encode(f"{APPLICATION}:{application_password(DOMAIN)}".encode()).decode()
+    async with aiohttp.ClientSession(headers={"Authorization": f"Basic {word}"}) as inside:
+        place = f"https://{HERE}:{manager.port}/ringback/remote-access"
+        async with inside.get(place, ssl=siege.context(), server_hostname=manager.host) as answer:
+            assert answer.status == 200
     head = siege.head(f"/{target}/get_edge_config", f"Authorization: Basic {word}", signed=False)
     before = siege.reached()
     statuses, _ = await siege.send(head)

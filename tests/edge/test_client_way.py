@@ -39,6 +39,7 @@ from ringback.rules.services_outside import OutsideEvidence, missing_outside
 from ringback.services.names.service import NamesService
 from ringback.services.names.settings import NamesSettings, Record, Zone
 from tests.edge.conftest import CALL_MANAGER, DOMAIN, EDGE, PASSWORDS, WORLD, Edge, Inward, start_edge
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -294,9 +295,12 @@ async def test_every_refusal_is_one_clear_sentence(world: World) -> None:
 async def test_a_policy_is_told_in_the_words_of_the_company(world: World) -> None:
     async with world.https() as https:
         way = world.way()
-        async with asyncio.timeout(10.0):  # until the edge knows the policies
-            while way.access != "messaging":
-                await open_way(way, https, Credentials("bram", PASSWORDS["bram"]))
+
+        async def is_known() -> bool:
+            await open_way(way, https, Credentials("bram", PASSWORDS["bram"]))
+            return way.access == "messaging"
+
+        await until(is_known)
         assert (way.sip, way.sip_route) == ((), "")  # on a telephone bram may call; this is none
         evidence = OutsideEvidence(calls=True, access=way.access, sip=bool(way.sip))
         assert [row.reason.id for row in missing_outside(evidence) if row.id == "calls"] == ["edge.access.messaging"]
@@ -387,9 +391,12 @@ async def test_no_token_that_is_over_reaches_the_edge(world: World) -> None:
     before = dict(world.seen)
     old = await asyncio.gather(*(_a_restless_life(world, skew) for skew in (0.0, 7200.0, -7200.0)))
     assert world.seen == before
-    async with world.https() as https, asyncio.timeout(5.0):  # which counts: the edge would have seen it
-        while (await world.version(https, {"Authorization": f"Bearer {old[0]}"})).status == 200:
-            await asyncio.to_thread(time.sleep, 0.05)
+    async with world.https() as https:  # which counts: the edge would have seen it
+
+        async def is_over() -> bool:
+            return (await world.version(https, {"Authorization": f"Bearer {old[0]}"})).status != 200
+
+        await until(is_over, pause=0.05)
     assert sum(world.seen.values()) == sum(before.values()) + 1
 
 
@@ -410,9 +417,7 @@ async def _a_restless_life(world: World, skew: float) -> str:
             while credentials.token_now() in (first, ""):
                 assert (await world.version(https, {"Authorization": await credentials.proof()})).status == 200
         # The computer sleeps: nobody renews, the token ends meanwhile, and the first thing after that is a request.
-        async with asyncio.timeout(5.0):
-            while credentials.token_now():
-                await asyncio.to_thread(time.sleep, 0.02)
+        await until(lambda: not credentials.token_now())
         async with renewed(credentials.run(server, told)):
             assert (await world.version(https, {"Authorization": await credentials.proof()})).status == 200
     return first

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from ringback.protocols.sip.digest import Credentials
 from ringback.rules.addresses import HostPort
 from tests.edge.independent_run import sign_in_independently
 from tests.support.lab import RunningLab, built_in, running_lab
+from tests.support.waiting import wait_until
 
 
 async def _mechanisms(lab: RunningLab, role: str) -> str:
@@ -53,16 +53,8 @@ def test_people_outside_reach_what_is_theirs(tmp_path: Path) -> None:
 
         def ask(path: str, server: HostPort | None = None, password: str = "") -> tuple[int, str]:
             target = Target("example.com") if server is None else Target("example.com", "https", server)
-            words = (
-                "--silent",
-                "--max-time",
-                "10",
-                "--cacert",
-                str(lab.ca_file),
-                "--user",
-                f"anita:{password or right}",
-            )
-            where = ("--resolve", f"edge.example.com:{port}:{host}")
+            words = ("--silent", "--max-time", "10", "--cacert", str(lab.ca_file))
+            where = ("--user", f"anita:{password or right}", "--resolve", f"edge.example.com:{port}:{host}")
             url = f"https://edge.example.com:{port}/{target.segment()}/{path}"
             asked = ("curl", *words, *where, "--write-out", "%{http_code}", url)
             answer = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=20).stdout
@@ -126,12 +118,8 @@ def test_people_outside_reach_what_is_theirs(tmp_path: Path) -> None:
         assert "https" in command("edge", "figures")
         assert "edge-public.pem" in command("edge", "reload")
         assert command("people", "remote-access", "anita", "none") == "anita: none (set by command)\n"
-        with_reason = 0
-        deadline = time.monotonic() + 10
-        while with_reason != 403 and time.monotonic() < deadline:
-            with_reason, said = ask("get_edge_config")
-        assert with_reason == 403
-        assert said.startswith("Your company does not allow work from outside")
+        wait_until(lambda: ask("get_edge_config")[0] == 403, pause=0.1)
+        assert ask("get_edge_config")[1].startswith("Your company does not allow work from outside")
 
 
 def test_half_an_edge_is_told(tmp_path: Path) -> None:

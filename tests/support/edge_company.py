@@ -40,7 +40,8 @@ from ringback.services.presence.service import PresenceService
 from tests.support.nodes import HERE, call_manager_settings, port_of, presence_settings, started
 
 LOOPBACK = Inside(frozenset({HERE}))
-_APPLICATION = "edge"
+APPLICATION = "edge"
+"""The application user as which an edge asks the call managers."""
 _HTTP, _LIMITS = HttpLimits(), Limits()
 _RIGHTS = frozenset({"token-keys", "credentials", "remote-access"})
 
@@ -54,7 +55,6 @@ class Company:
     call_manager: HostPort
     presence: HostPort
     name_server: HostPort
-    application_password: str
 
     @property
     def edge(self) -> str:
@@ -95,11 +95,12 @@ class Company:
             ca_file=self.authority.ca_file,
             outers=outers,
             name_server=self.name_server,
-            application_user=_APPLICATION,
-            application_password=self.application_password,
+            application_user=APPLICATION,
+            application_password=application_password(self.domain),
             own=own,
             https=https,
             xmpp=self.xmpp(),
+            poll=0.2,
         )
 
     def tenant(self, own: OwnSettings, https: HttpsSettings) -> TenantSettings:
@@ -109,14 +110,19 @@ class Company:
             public=self.public,
             ca_file=self.authority.ca_file,
             name_server=self.name_server,
-            application_user=_APPLICATION,
-            application_password=self.application_password,
+            application_user=APPLICATION,
+            application_password=application_password(self.domain),
             own=own,
             https=https,
             xmpp=self.xmpp(),
             realm=self.domain,
             poll=0.2,
         )
+
+
+def application_password(domain: str) -> str:
+    """What an edge shows to the call managers of a company."""
+    return f"pass phrase of {domain}"
 
 
 async def start_company(
@@ -133,7 +139,7 @@ async def start_company(
     """Start all of it; the stack ends it. ``access_seconds``: how long tokens are good; ``records``: further ones of
     the name server."""
     authority = Authority(folder / "ca")
-    manager_name, presence_name, password = f"cm1.{domain}", f"im.{domain}", f"pass phrase of {domain}"
+    manager_name, presence_name, password = f"cm1.{domain}", f"im.{domain}", application_password(domain)
     key = domain.encode().ljust(32, b"k")[:32]
     manager = await started(
         CallManager(
@@ -141,7 +147,7 @@ async def start_company(
                 call_manager_settings(manager_name, folder, authority),
                 people=people,
                 devices=devices,
-                application_users=(ApplicationUser(_APPLICATION, password, _RIGHTS), *administrators),
+                application_users=(ApplicationUser(APPLICATION, password, _RIGHTS), *administrators),
                 sign_in=SignInSettings(key, access_seconds=access_seconds, poll_seconds=0.2),
             )
         ),
@@ -153,7 +159,7 @@ async def start_company(
             replace(
                 presence_settings(presence_name, domain, folder, authority),
                 call_managers=((manager_name, HostPort(HERE, port)),),
-                application_user=_APPLICATION,
+                application_user=APPLICATION,
                 application_password=password,
                 edges=frozenset({HERE}),
             )
@@ -168,7 +174,6 @@ async def start_company(
         HostPort(manager_name, port),
         HostPort(presence_name, port_of(presence, "xmpp")),
         HostPort(HERE, port_of(names, "dns")),
-        password,
     )
 
 
@@ -215,7 +220,7 @@ def bare_inner(node: str, domain: str, authority: Authority, outers: tuple[Outer
         ca_file=authority.ca_file,
         outers=outers,
         name_server=None,
-        application_user=_APPLICATION,
+        application_user=APPLICATION,
         application_password="-",
         own=OwnSettings((), (), {}, "", tls),
         https=HttpsSettings(frozenset(), (), tls, nowhere),
