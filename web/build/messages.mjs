@@ -22,7 +22,7 @@ const SIGN_IN = new Set(
 );
 
 /** The files of sentences that services and the doctor write into pages, logs and reports of their own: the engine says none of them. */
-const SERVICES = new Set(["call_control", "directory_faults", "directory_sync", "edge_doctor", "edge_limits", "edge_sip", "identity_provider", "log_in_page", "presence_routing", "voicemail_faults"].map((area) => `${area}.json`));
+const SERVICES = new Set(["call_control", "directory_faults", "directory_sync", "edge_doctor", "edge_limits", "edge_reload", "edge_sip", "identity_provider", "log_in_page", "presence_routing", "voicemail_faults"].map((area) => `${area}.json`));
 
 const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
 
