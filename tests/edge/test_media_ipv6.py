@@ -32,8 +32,11 @@ from ringback.rules.addresses import HostPort
 from ringback.services.edge.media_outer import OuterMedia
 from ringback.services.edge.settings import OuterMediaSettings
 from tests.edge.conftest import DOMAIN, EDGE, PASSWORDS, Edge, start_edge
+from tests.edge.sip_world import PASSWORD as SECRET
 from tests.edge.sip_world import SipWorld, start_sip_world
 from tests.edge.test_sip_pipe import KEY, Handset
+from tests.support.baresip import Account as Phone
+from tests.support.baresip import running_baresip
 from tests.support.lab import built_in
 from tests.support.nodes import HERE
 from tests.support.waiting import until
@@ -194,6 +197,24 @@ async def test_sound_goes_both_ways_and_on_after_new_offers(world: SipWorld) -> 
         anita.node.flush()
         await both_hear(anita, Sealed(MOVED_KEY, await anita.reoffered(session)), bram)
         anita.hang_up(session)
+        await until(lambda: world.allocations == (0, 0))
+
+
+@pytest.mark.peer
+async def test_a_foreign_phone_outside(world: SipWorld, tmp_path: Path) -> None:
+    proxy = f"sip:{world.edge};transport=tls"
+    ca = world.authority.ca_file
+    outside = Phone("2001", DOMAIN, "phone2001", SECRET, "tls", "srtp-mand", proxy=proxy, ca=ca, address=WORLD)
+    inside = Phone("2002", str(world.inside("sip")), "phone2002", SECRET)
+    async with (
+        running_baresip(tmp_path / "a", outside, tone=440) as anita,
+        running_baresip(tmp_path / "b", inside, tone=660) as bram,
+    ):
+        await anita.command("dial", f"sip:2002@{DOMAIN}")
+        await bram.expect("CALL_INCOMING")
+        await bram.command("accept")
+        await asyncio.gather(anita.hears(660), bram.hears(440))
+        await anita.command("hangup")
         await until(lambda: world.allocations == (0, 0))
 
 

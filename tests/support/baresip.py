@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ringback.rules.addresses import HostPort
 from tests.support.foreign import free_ports
 from tests.support.tones import Heard, Samples, heard, read_wave
 
@@ -24,7 +25,8 @@ _MODULES = "g711 g722 opus ausine aubridge sndfile srtp dtls_srtp uuid"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who the phone is: its number at a registrar, with digest; ``encryption``: none, srtp-mand, srtp, dtls_srtp."""
+    """Who the phone is: its number at a registrar, with digest; ``encryption``: none, srtp-mand, srtp, dtls_srtp;
+    ``address``: its own, the only one that it uses."""
 
     number: str
     registrar: str
@@ -36,6 +38,7 @@ class Account:
     answer: str = "manual"
     proxy: str = ""
     ca: Path | None = None
+    address: str = "127.0.0.1"
 
 
 class Baresip:
@@ -226,8 +229,8 @@ def _configure(folder: Path, account: Account, port: int, control: int, tone: in
     folder.mkdir(parents=True, exist_ok=True)
     lines = [
         "poll_method epoll",
-        f"sip_listen 127.0.0.1:{port}",
-        "net_interface 127.0.0.1",
+        f"sip_listen {HostPort(account.address, port)}",
+        f"net_interface {account.address}",
         "call_max_calls 6",
         "call_local_timeout 60",
         f"audio_source ausine,{tone}",
