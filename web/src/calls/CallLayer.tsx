@@ -1,8 +1,8 @@
 /** What calls need wherever one is: sound, ringing, the cards of who calls, notifications, keys, and what is spoken. */
-import { Dismiss20Regular, ErrorCircle20Filled } from "@fluentui/react-icons";
+import { Dismiss20Regular, ErrorCircle20Filled, Info20Filled } from "@fluentui/react-icons";
 import { useEffect } from "react";
 
-import { useCalls, useEngine, usePhoneProblem } from "../engine/hooks";
+import { useCalls, useCallsMissing, useEngine, usePhoneProblem } from "../engine/hooks";
 import type { Place } from "../engine/place";
 import { IconButton } from "../parts/IconButton";
 import { useTexts } from "../texts/texts";
@@ -28,10 +28,12 @@ function Problem() {
   const { t, refused } = useTexts();
   const { phone } = useEngine();
   const problem = usePhoneProblem();
+  // What is not to be had from here is no fault.
+  const missing = useCallsMissing();
   if (!problem) return null;
   return (
-    <section className={`${css.card ?? ""} ${css.problem ?? ""}`} role="alert" data-call-card>
-      <ErrorCircle20Filled aria-hidden />
+    <section className={`${css.card ?? ""} ${css.problem ?? ""}`} data-calm={missing ? true : undefined} role="alert" data-call-card>
+      {missing ? <Info20Filled aria-hidden /> : <ErrorCircle20Filled aria-hidden />}
       <p>{refused(problem)}</p>
       <IconButton icon={<Dismiss20Regular />} label={t("close")} onClick={phone.dismiss} />
     </section>
