@@ -28,6 +28,7 @@ from ringback.services.callmanager.settings import (
     PersonRecord,
 )
 from ringback.storage.callmanager.store import Store
+from tests.support.nodes import call_manager_settings, started
 from tests.support.postgres import Postgres
 
 JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
@@ -146,15 +147,8 @@ async def launch(tmp_path: Path, authority: Authority) -> AsyncIterator[Launch]:
     async with AsyncExitStack() as stack:
 
         async def start(name: str = "cucm1.example.com", **changes: Any) -> Running:
-            settings = CallManagerSettings(
-                node=name,
-                address="127.0.0.1",
-                identity=authority.issue(name, [name], ["127.0.0.1"]),
-                ca_file=authority.ca_file,
-                database_url=f"sqlite+aiosqlite:///{tmp_path / name}.db",
-                https_port=0,
-                files_port=0,
-                files_tls_port=0,
+            settings = replace(
+                call_manager_settings(name, tmp_path, authority, database=f"{name}.db"),
                 people=people,
                 devices=DEVICES,
                 application_users=(APPLICATION,),
@@ -166,12 +160,9 @@ async def launch(tmp_path: Path, authority: Authority) -> AsyncIterator[Launch]:
                 group_configurations=(
                     ConfigurationFile("sales/jabber.xml", {"Policies": {"Voicemail_Enabled": "false"}}),
                 ),
-                hashing=CHEAP,
             )
             settings = replace(settings, **changes)
-            node = CallManager(settings)
-            await node.start()
-            stack.push_async_callback(node.stop)
+            node = await started(CallManager(settings), stack)
             connector = aiohttp.TCPConnector(ssl=client_context(authority.ca_file), resolver=Loopback())
             session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=20))
             stack.push_async_callback(session.close)

@@ -28,9 +28,9 @@ from ringback.services.callmanager.settings import (
     CallSettings,
     DeviceRecord,
     LineRecord,
-    PasswordHashing,
 )
 from tests.calls.world import media_of
+from tests.support.nodes import call_manager_settings
 
 DOMAIN = "halden.example"
 NODE = "cm1.halden.example"
@@ -135,17 +135,9 @@ def settings(tmp_path: Path, authority: Authority) -> CallManagerSettings:
         DeviceRecord(name, user=name, password=PASSWORD, lines=(LineRecord(number),))
         for name, number in NUMBERS.items()
     )
-    return CallManagerSettings(
-        node=NODE,
-        address="127.0.0.1",
-        identity=authority.issue(NODE, [NODE], ["127.0.0.1"]),
-        ca_file=authority.ca_file,
-        database_url=f"sqlite+aiosqlite:///{tmp_path / 'cm.db'}",
-        https_port=0,
-        files_port=0,
-        files_tls_port=0,
+    return replace(
+        call_manager_settings(NODE, tmp_path, authority),
         devices=devices,
-        hashing=PasswordHashing(time_cost=1, memory=8 * 1024, scram_iterations=4096),
         calls=CallSettings(
             sip_port=0, sip_tls_port=0, domain=DOMAIN, plan=plan, media_ports=(0, 0), credential_key=b"k" * 32
         ),

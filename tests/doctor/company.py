@@ -14,16 +14,15 @@ from ringback.protocols.service_profile import ServiceAddress, ServiceProfile, S
 from ringback.rules.addresses import HostPort
 from ringback.services.callmanager.service import CallManager
 from ringback.services.callmanager.settings import (
-    CallManagerSettings,
     ConfigurationFile,
     DeviceRecord,
     LineRecord,
     NamedServiceProfile,
-    PasswordHashing,
     PersonRecord,
 )
 from ringback.services.messenger import MessengerService, MessengerSettings
 from ringback.services.names import NamesService, NamesSettings, Record, Zone
+from tests.support.nodes import call_manager_settings, started
 
 DOMAIN = "example.com"
 DEAD = "127.0.99.1"  # an address of this machine where nothing listens
@@ -54,25 +53,14 @@ class Company:
         self, node: str = "cm1.example.com", *, address: str = "127.0.10.11", **changes: Any
     ) -> CallManager:
         """A call manager with Anita and Botan on ports that the system chooses."""
-        settings = CallManagerSettings(
-            node=node,
-            address=address,
-            identity=self.authority.issue(node, [node], [address]),
-            database_url=f"sqlite+aiosqlite:///{self.folder / node}.db",
-            ca_file=self.authority.ca_file,
-            https_port=0,
-            files_port=0,
-            files_tls_port=0,
+        settings = replace(
+            call_manager_settings(node, self.folder, self.authority, database=f"{node}.db", address=address),
             people=PEOPLE,
             devices=DEVICES,
             service_profiles=CALLS_ONLY,
             configuration=ConfigurationFile("jabber-config.xml", {"Policies": {"Voicemail_Enabled": "true"}}),
-            hashing=PasswordHashing(time_cost=1, memory=8 * 1024, scram_iterations=4096),
         )
-        service = CallManager(replace(settings, **changes))
-        await service.start()
-        self.stack.push_async_callback(service.stop)
-        return service
+        return await started(CallManager(replace(settings, **changes)), self.stack)
 
     async def names(self, *records: Record | str, domain: str = DOMAIN) -> HostPort:
         """A name server for the domain; its address. The addresses of the usual hosts are in it."""

@@ -22,15 +22,15 @@ from ringback.rules.addresses import HostPort
 from ringback.services.callmanager.authorisation.settings import SignInSettings
 from ringback.services.callmanager.directory_passwords import DirectorySettings
 from ringback.services.callmanager.service import CallManager
-from ringback.services.callmanager.settings import ApplicationUser, CallManagerSettings, PersonRecord
+from ringback.services.callmanager.settings import ApplicationUser, PersonRecord
 from ringback.services.presence.service import PresenceService
-from ringback.services.presence.settings import PresenceSettings
 from ringback.storage.callmanager.store import Store
 from ringback.storage.callmanager.tables import credentials
 from tests.ldap.conftest import PEOPLE
 from tests.presence.talk import authenticate, open_stream
 from tests.support.foreign import free_ports
-from tests.support.services import CHEAP, OwnServer
+from tests.support.nodes import call_manager_settings, port_of, presence_settings, started
+from tests.support.services import OwnServer
 from tests.support.slapd import ACCOUNT, ACCOUNT_PASSWORD, Directory
 from tests.support.slapd import PEOPLE as PEOPLE_BASE
 
@@ -78,18 +78,10 @@ async def launch(tmp_path: Path, directory: Directory) -> AsyncIterator[Launch]:
         async def start(people: tuple[PersonRecord, ...] = SOME, *servers: LdapServer, tries: int = 10) -> Stage:
             database = f"sqlite+aiosqlite:///{tmp_path / 'cluster.db'}"
             node = CallManager(
-                CallManagerSettings(
-                    node=NODE,
-                    address="127.0.0.1",
-                    identity=authority.issue(NODE, [NODE], ["127.0.0.1"]),
-                    ca_file=authority.ca_file,
-                    database_url=database,
-                    https_port=0,
-                    files_port=0,
-                    files_tls_port=0,
+                replace(
+                    call_manager_settings(NODE, tmp_path, authority, database="cluster.db"),
                     people=people,
                     application_users=(APPLICATION,),
-                    hashing=CHEAP,
                     sign_in=SignInSettings(b"k" * 32, lock_tries=tries, poll_seconds=0.1),
                     directory=DirectorySettings(
                         servers or (directory.clear,), PersonSearch(PEOPLE_BASE), ACCOUNT, ACCOUNT_PASSWORD,
@@ -97,24 +89,13 @@ async def launch(tmp_path: Path, directory: Directory) -> AsyncIterator[Launch]:
                     ),
                 )
             )  # fmt: skip
-            await node.start()
-            stack.push_async_callback(node.stop)
-            port = next(row.port for row in node.endpoints if row.service == "uds")
+            port = port_of(await started(node, stack), "uds")
             service = PresenceService(
-                PresenceSettings(
-                    node="im.example.com",
-                    address="127.0.0.1",
-                    domain="example.com",
-                    conference_domain="conference.example.com",
-                    identity=authority.issue("im", ["im.example.com", "example.com"], ["127.0.0.1"]),
-                    database_url=f"sqlite+aiosqlite:///{tmp_path / 'presence.db'}",
+                replace(
+                    presence_settings("im.example.com", "example.com", tmp_path, authority),
                     call_managers=((NODE, HostPort("127.0.0.1", port)),),
                     application_user=APPLICATION.user,
                     application_password=APPLICATION.password,
-                    ca_file=authority.ca_file,
-                    xmpp_port=0,
-                    xmpps_port=0,
-                    login_port=0,
                 )
             )
             await service.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,10 @@ from ringback.deployment.authority import Authority
 from ringback.protocols import soap_login as soap
 from ringback.protocols.xmpp import sasl_bearer
 from ringback.services.presence.service import PresenceService
-from ringback.services.presence.settings import PresenceSettings
 from tests.presence.talk import Talk, authenticate, open_stream, sign_in
 from tests.support.access_tokens import Authorisation, authorisation
 from tests.support.key_desk import PASSWORD, USER, KeyDesk, key_desks, token_of
+from tests.support.nodes import presence_settings
 from tests.support.services import OwnServer, running_presence
 
 PEOPLE = {name: f"the password of {name}" for name in ("anita", "bernd", "carla", "dora")}
@@ -240,20 +241,11 @@ class TestWithoutTheCallManager:
     async def node(self, tmp_path: Path, desk: KeyDesk) -> AsyncIterator[OwnServer]:
         authority = Authority(tmp_path / "authority")
         service = PresenceService(
-            PresenceSettings(
-                node="im.example.com",
-                address="127.0.0.1",
-                domain="example.com",
-                conference_domain="conference.example.com",
-                identity=authority.issue("im", ["im.example.com", "example.com"], ["127.0.0.1"]),
-                database_url=f"sqlite+aiosqlite:///{tmp_path / 'presence.db'}",
+            replace(
+                presence_settings("im.example.com", "example.com", tmp_path, authority),
                 call_managers=(desk.node,),
                 application_user=USER,
                 application_password=PASSWORD,
-                ca_file=authority.ca_file,
-                xmpp_port=0,
-                xmpps_port=0,
-                login_port=0,
                 token_poll=0.02,
             )
         )

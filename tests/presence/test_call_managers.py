@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,11 @@ import pytest
 from ringback.deployment.authority import Authority
 from ringback.rules.addresses import HostPort
 from ringback.services.callmanager.service import CallManager
-from ringback.services.callmanager.settings import ApplicationUser, CallManagerSettings, PersonRecord
+from ringback.services.callmanager.settings import ApplicationUser, PersonRecord
 from ringback.services.presence.credentials import Credentials
 from ringback.services.presence.errors import CredentialsUnavailableError
-from ringback.services.presence.settings import PresenceSettings
 from tests.support.foreign import free_ports
+from tests.support.nodes import call_manager_settings, port_of, presence_settings, started
 from tests.support.services import CHEAP
 
 NAMES = ("cm1.example.com", "cm2.example.com")
@@ -36,47 +37,31 @@ class Cluster:
     async def start(self) -> None:
         for name in NAMES:
             node = CallManager(
-                CallManagerSettings(
-                    node=name,
-                    address="127.0.0.1",
-                    identity=self._authority.issue(name, [name], ["127.0.0.1"]),
-                    ca_file=self._authority.ca_file,
-                    database_url=f"sqlite+aiosqlite:///{self._folder / 'cluster.db'}",
-                    https_port=0,
-                    files_port=0,
-                    files_tls_port=0,
+                replace(
+                    call_manager_settings(name, self._folder, self._authority),
                     servers=NAMES,
                     people=PEOPLE,
                     application_users=(APPLICATION,),
-                    hashing=CHEAP,
                 )
             )
-            await node.start()
-            self.nodes.append(node)
-            self._stack.push_async_callback(node.stop)
+            self.nodes.append(await started(node, self._stack))
 
     async def stop(self) -> None:
         await self._stack.aclose()
 
     def port(self, number: int) -> int:
-        return next(row.port for row in self.nodes[number].endpoints if row.service == "uds")
+        return port_of(self.nodes[number], "uds")
 
     async def ask(self, *ports: int) -> Credentials:
         """What a presence node asks with that knows the call managers at these ports, the first one first."""
         credentials = Credentials(
-            PresenceSettings(
-                node="im.example.com",
-                address="127.0.0.1",
-                domain="example.com",
-                conference_domain="conference.example.com",
-                identity=self._authority.issue("im", ["im.example.com"], ["127.0.0.1"]),
-                database_url="",
+            replace(
+                presence_settings("im.example.com", "example.com", self._folder, self._authority),
                 call_managers=tuple(
                     (name, HostPort("127.0.0.1", port)) for name, port in zip(NAMES, ports, strict=True)
                 ),
                 application_user=APPLICATION.user,
                 application_password=APPLICATION.password,
-                ca_file=self._authority.ca_file,
             )
         )
         await credentials.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,14 +25,14 @@ from ringback.rules.dial_plan import DialPlan
 from ringback.services.callmanager.authorisation.settings import SignInSettings
 from ringback.services.callmanager.service import CallManager
 from ringback.services.callmanager.settings import (
-    CallManagerSettings,
     CallSettings,
     DeviceRecord,
     LineRecord,
     PersonRecord,
 )
 from tests.support.access_tokens import authorisation
-from tests.support.services import ADMINISTRATOR, CHEAP, OwnServer
+from tests.support.nodes import call_manager_settings
+from tests.support.services import ADMINISTRATOR, OwnServer
 
 NODE, DOMAIN, PASSWORD = "cm1.halden.example", "halden.example", "anita's password"
 
@@ -50,19 +50,11 @@ class Stage:
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     authority = Authority(tmp_path / "authority")
     node = CallManager(
-        CallManagerSettings(
-            node=NODE,
-            address="127.0.0.1",
-            identity=authority.issue(NODE, [NODE], ["127.0.0.1"]),
-            ca_file=authority.ca_file,
-            database_url=f"sqlite+aiosqlite:///{tmp_path / 'cluster.db'}",
-            https_port=0,
-            files_port=0,
-            files_tls_port=0,
+        replace(
+            call_manager_settings(NODE, tmp_path, authority),
             people=(PersonRecord("anita", PASSWORD),),
             devices=(DeviceRecord("CSFANITA", "anita", lines=(LineRecord("2001"),)),),
             application_users=(ADMINISTRATOR,),
-            hashing=CHEAP,
             sign_in=SignInSettings(b"k" * 32, poll_seconds=0.1),
             calls=CallSettings(
                 sip_port=0,

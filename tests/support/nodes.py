@@ -20,14 +20,16 @@ HERE: Final = "127.0.0.1"
 _Service = TypeVar("_Service", bound=Service)
 
 
-def call_manager_settings(node: str, folder: Path, authority: Authority) -> CallManagerSettings:
+def call_manager_settings(
+    node: str, folder: Path, authority: Authority, *, database: str = "callmanager.db", address: str = HERE
+) -> CallManagerSettings:
     """Of a call manager that knows nobody and takes no calls; passwords are hashed at little cost."""
     return CallManagerSettings(
         node=node,
-        address=HERE,
-        identity=authority.issue(node, [node], [HERE]),
+        address=address,
+        identity=authority.issue(node, [node], [address]),
         ca_file=authority.ca_file,
-        database_url=f"sqlite+aiosqlite:///{folder}/callmanager.db",
+        database_url=f"sqlite+aiosqlite:///{folder / database}",
         https_port=0,
         files_port=0,
         files_tls_port=0,
