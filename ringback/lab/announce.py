@@ -19,6 +19,7 @@ from ringback.deployment.sign_in import method_of
 from ringback.lab import browser
 from ringback.lab.compose import Composition
 from ringback.lab.state import DataFolder
+from ringback.rules.addresses import HostPort
 
 LAB_JSON = "lab.json"
 
@@ -132,6 +133,6 @@ def _table(composition: Composition) -> Table:
         role = _ROLES.get(endpoint.role, endpoint.role)
         fresh = endpoint.node != last
         last = endpoint.node
-        address = f"{endpoint.scheme}://{endpoint.address}:{endpoint.port}"
+        address = f"{endpoint.scheme}://{HostPort(endpoint.address, endpoint.port)}"
         table.add_row(role if fresh else "", endpoint.node if fresh else "", endpoint.service, address)
     return table

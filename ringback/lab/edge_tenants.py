@@ -19,6 +19,15 @@ from ringback.rules.addresses import HostPort
 from ringback.services.edge.settings import TenantSettings
 
 
+def check_folders(host: Deployment, base: Path) -> None:
+    """Raises DeploymentError where a company has no data folder yet: beside an edge that runs, its services do so, too,
+    so that a name is wrong."""
+    for row in host.edge.tenant:
+        if not (base / row.data).is_dir():
+            problem = Problem(0, f"{row.file}: there is no data folder {row.data}, or it can't be read here")
+            raise DeploymentError("edge", (problem,))
+
+
 def tenants(host: Deployment, node: Node, base: Path) -> tuple[TenantSettings, ...]:
     """The companies that an inner proxy serves beside its own. ``base``: the folder of the deployment file. Raises
     DeploymentError, OSError."""

@@ -273,6 +273,8 @@ class Context:
                 node = next((one for one in deployment.nodes(role) if one.name == name), None)
                 if node is None:
                     raise NotTakenInError(f"{file.path} has no node {name} with the role {role} any more: stop it")
+                if role == "edge-inner":
+                    edge_tenants.check_folders(deployment, self._base)
                 return made(Context(deployment, self._folder, self._authority, self._base, "", file), node)
             except (DeploymentError, OSError, ValueError) as error:
                 raise NotTakenInError(str(error)) from error

@@ -26,7 +26,7 @@ from ringback.net.edge_desk import DeskError, NotHereError, order, state
 from ringback.protocols.edge import EdgeConfiguration, Target
 from ringback.protocols.edge.desk import Exemption, State
 from ringback.rules.addresses import HostPort
-from tests.support.lab import loopback_range, stop
+from tests.support.lab import START_SECONDS, loopback_range, stop
 from tests.support.nursery import Process, start_ringback
 from tests.support.waiting import until, wait_until
 
@@ -102,7 +102,7 @@ class Grown:
         outers: tuple[str, ...] = (OUTER,),
         inners: tuple[str, ...] = (INNER,),
         *,
-        company: bool = False,
+        company: str = "",
         https: int = 8443,
         more: str = "",
     ) -> None:
@@ -119,7 +119,7 @@ class Grown:
         text += f'[edge]\nnetworks = ["{self.loopback}.0.0/16"]\nserved-from = ["{self.loopback}.10.42"]\n{more}'
         text += f'[[edge.allow]]\nhost = "files.example.com"\nport = {self.files_port}\nscheme = "http"\nopen = true\n'
         if company:
-            text += '[[edge.tenant]]\nfile = "globex.toml"\ndata = "globex"\n'
+            text += f'[[edge.tenant]]\nfile = "globex.toml"\ndata = "{company}"\n'
         self.file.write_text(text)
 
     def write_company(self, *, allow: str = "", mode: str = "usual") -> None:
@@ -243,12 +243,14 @@ def running(folder: Path, files_port: int, loopback: str) -> Iterator[Grown]:
         grown.write()
         grown.data.mkdir()
         grown.begin("cm.example.com", "ns.example.com", "im.example.com")
-        wait_until((grown.data / "certificates" / "ca.pem").exists)  # the authority is made by who comes first
+        wait_until(
+            (grown.data / "certificates" / "ca.pem").exists, START_SECONDS
+        )  # the authority is made by who comes first
         grown.begin(OUTER)
-        wait_until(lambda: grown.listens("cm.example.com", "10.20", 5222))
+        wait_until(lambda: grown.listens("cm.example.com", "10.20", 5222), START_SECONDS)
         grown.begin(INNER)
-        wait_until(lambda: grown.listens(OUTER, "20.40", 8443))
-        wait_until(lambda: "outer proxy is reached" in grown.said(INNER))
+        wait_until(lambda: grown.listens(OUTER, "20.40", 8443), START_SECONDS)
+        wait_until(lambda: "outer proxy is reached" in grown.said(INNER), START_SECONDS)
         yield grown
     finally:
         for process in grown.processes.values():
@@ -275,7 +277,7 @@ async def both(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[
         await web.TCPSite(runner, f"{loopback}.10.80", 0).start()
         port = runner.addresses[0][1]
         grown = stack.enter_context(running(tmp_path_factory.mktemp("growing"), port, loopback))
-        await until(lambda: knows(grown, "example.com"))
+        await until(lambda: knows(grown, "example.com"), START_SECONDS)
         reader, writer = await grown.connect(OUTER)
         stack.callback(writer.close)
         target = Target("example.com", "http", HostPort("files.example.com", port))
@@ -369,7 +371,7 @@ async def company(grown: Grown) -> AsyncIterator[None]:
     grown.write_company()
     nodes = tuple(f"{name}.{COMPANY}" for name in ("cm", "ns", "im"))
     grown.begin(*nodes, file="globex.toml", data="globex")
-    await until(lambda: grown.listens(nodes[0], "30.20", 5222))
+    await until(lambda: grown.listens(nodes[0], "30.20", 5222), START_SECONDS)
     try:
         yield
     finally:
@@ -379,7 +381,7 @@ async def company(grown: Grown) -> AsyncIterator[None]:
 async def test_a_new_company_is_served_and_a_removed_one_no_longer(both: tuple[Grown, Standing]) -> None:
     grown, standing = both
     async with company(grown):
-        grown.write(company=True)
+        grown.write(company="globex")
         status, said = await grown.reload()
         assert (status, f"{COMPANY} is served now." in said, "edge-public.pem" in said) == (0, True, True), said
         assert await grown.names_shown(COMPANY_EDGE, data="globex") == {COMPANY_EDGE, COMPANY}
@@ -444,10 +446,11 @@ async def test_a_broken_file_changes_nothing_and_tells_why(both: tuple[Grown, St
     grown.file.write_text(good.replace('roles = ["edge-inner"]', 'roles = ["edge-iner"]'))
     status, said = await grown.reload()
     assert (status, "edge-iner" in said) == (2, True), said
-    (grown.folder / "globex.toml").unlink(missing_ok=True)
-    grown.write((OUTER, SECOND_OUTER), company=True)  # good by itself, but the other company's is not there
-    status, said = await grown.reload()
-    assert (status, f"{INNER} goes on as it was: " in said, "globex.toml" in said) == (1, True, True), said
+    grown.write_company(mode="unusual")
+    for folder, why in (("elsewhere", "there is no data folder elsewhere"), ("data", "unusual")):
+        grown.write((OUTER, SECOND_OUTER), company=folder)  # good by itself, but not what it names of the other company
+        status, said = await grown.reload("--node", INNER)
+        assert (status, f"{INNER} goes on as it was: " in said, why in said) == (1, True, True), said
     found = await grown.linked(INNER)
     assert ([one.name for one in found.outers], len(found.companies)) == ([OUTER], 1)
     grown.write((SECOND_OUTER,), (SECOND_INNER,))
