@@ -298,6 +298,56 @@ def test_a_session_that_is_not_refreshed_ends(link: Link) -> None:
     call.over()
 
 
+def breaks(link: Link, call: Call) -> None:
+    """Alice's connection breaks with what is under way on it; the next one is another."""
+    flow = link.way(call.alice, call.bob)
+    flow.closed = True
+    call.alice.agent.flow_closed(flow, link.now)
+
+
+def test_a_connection_that_breaks_in_an_offer_ends_no_call() -> None:
+    link = Link(transport="tcp")
+    call = Call(link).up()
+    link.drop = lambda message: True
+    call.out.reinvite(link.now, OFFER)
+    link.pump()
+    breaks(link, call)
+    link.run(1)
+    refused = call.alice.last(OfferRefused)
+    assert (refused.status, refused.response) == (503, None)
+    assert (call.out.state, call.alice.told(Ended)) == ("confirmed", [])
+    link.drop = None
+    call.out.flow = link.way(call.alice, call.bob)
+    call.bob.handler = lambda event: (
+        event.session.answer_offer(link.now, ANSWER) if isinstance(event, OfferArrived) else None
+    )
+    call.out.reinvite(link.now, OFFER)
+    link.run_until(lambda: bool(call.alice.told(OfferAnswered)))
+    call.out.bye(link.now)
+    call.over()
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_refresh_that_finds_no_way_is_tried_again_until_the_interval_is_over(comes_back: bool) -> None:
+    link = Link(transport="tcp")
+    call = timed(link, AgentSettings(session_expires=200, refresher="uac"), AgentSettings()).up()
+    link.unreachable = True
+    link.run(125)
+    assert not call.alice.told(Ended), "tried after 100, 110 and 120 seconds"
+    assert call.out.state == "confirmed"
+    if comes_back:
+        link.unreachable = False
+        link.run(600)
+        assert methods(call.bob) == []
+        assert not call.alice.told(Ended)
+        call.out.bye(link.now)
+    else:
+        link.run(45)
+        assert call.alice.last(Ended).by == "timer"
+        link.unreachable = False
+    call.over()
+
+
 def test_too_short_a_timer_is_asked_for_again(link: Link) -> None:
     call = timed(link, AgentSettings(session_expires=90), AgentSettings(min_se=600)).up()
     assert call.out.session_expires == 600

@@ -74,6 +74,7 @@ class Link:
         self._under_way: list[tuple[float, int, Party, Party, bytes]] = []
         self.lost = 0
         self.drop: Callable[[Request | Response], bool] | None = None
+        self.unreachable = False
 
     def party(self, name: str, port: int, settings: AgentSettings | None = None) -> Party:
         """A new agent at 127.0.0.1:port."""
@@ -98,7 +99,10 @@ class Link:
             for party in list(self.parties.values()):
                 for outgoing in party.agent.data_to_send():
                     busy = True
-                    self._send(party, outgoing.way, outgoing.data)
+                    if self.unreachable:  # as the driver tells it
+                        party.agent.send_failed(outgoing, self.now)
+                    else:
+                        self._send(party, outgoing.way, outgoing.data)
                 while (event := party.agent.next_event()) is not None:
                     busy = True
                     party.events.append(event)

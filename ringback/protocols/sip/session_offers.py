@@ -167,11 +167,13 @@ class Offers(IncomingSide):
         if self._offer_exchange is exchange:
             self._offer_exchange = None
             self._offer = ""
-        status = 408 if why == "timeout" else 503
-        if self.state == "confirmed":
-            self._end("failure", f'SIP;cause={status};text="No answer to {exchange.method}"', now, bye=why == "timeout")
+        if self.state == "confirmed" and why == "timeout":
+            self._end("failure", f'SIP;cause=408;text="No answer to {exchange.method}"', now, bye=True)
         elif not user.silent:
-            self._core.emit(OfferRefused(self._public(), status, "", None))
+            self._core.emit(OfferRefused(self._public(), 408 if why == "timeout" else 503, "", None))
+        elif self.state == "confirmed":
+            # no way there just now, which ends no call (RFC 5057 section 5.1)
+            self._timer.arm_again(self._core.timers, now, self._on_refresh_due, self._on_expired)
 
     def _retry_later(self, user: _Offer, method: str, now: float) -> None:
         """Glare: who chose the Call-ID waits 2.1 to 4 s, the other up to 2 s, by chance (RFC 3261 section 14.1)."""

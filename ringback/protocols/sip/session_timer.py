@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ringback.protocols.sip.timers import Timer, TimerQueue
 
@@ -11,15 +11,18 @@ if TYPE_CHECKING:
     from ringback.protocols.sip.message import Request, Response
     from ringback.protocols.sip.settings import AgentSettings
 
+_NEW_WAY_SECONDS: Final = 10.0
+
 
 class SessionTimer:
     """The agreement of one session. ``interval`` in seconds, 0: none; ``ours``: we refresh."""
 
-    __slots__ = ("_settings", "_timer", "interval", "min_se", "ours", "wanted")
+    __slots__ = ("_ends", "_settings", "_timer", "interval", "min_se", "ours", "wanted")
 
     def __init__(self, settings: AgentSettings) -> None:
         self._settings = settings
         self._timer: Timer | None = None
+        self._ends = 0.0
         self.interval = 0
         self.wanted = settings.session_expires
         self.min_se = settings.min_se
@@ -91,10 +94,21 @@ class SessionTimer:
         self._timer = None
         if not self.interval:
             return
+        self._ends = now + self.interval - min(32.0, self.interval / 3)
         if self.ours:
             self._timer = timers.at(now + self.interval / 2, refresh)
         else:
-            self._timer = timers.at(now + self.interval - min(32.0, self.interval / 3), expire)
+            self._timer = timers.at(self._ends, expire)
+
+    def arm_again(
+        self, timers: TimerQueue, now: float, refresh: Callable[[float], None], expire: Callable[[float], None]
+    ) -> None:
+        """A refresh found no way: try again soon, until the interval is over."""
+        again = now + _NEW_WAY_SECONDS
+        if again < self._ends:
+            self.arm_at(timers, again, refresh)
+        else:
+            self.arm_at(timers, max(now, self._ends), expire)
 
     def arm_at(self, timers: TimerQueue, when: float, action: Callable[[float], None]) -> None:
         """Put off what is due."""
