@@ -14,6 +14,7 @@ from ringback.rules.reasons import Reason
 
 if TYPE_CHECKING:
     from ringback.client.calling.media import CallMedia
+    from ringback.client.edge import EdgeWay
     from ringback.protocols.sip.session import Session
 
 STORY_LIMIT = 100
@@ -33,7 +34,8 @@ class LiveCall:
 
     ``reachable``: the server of the call answers. ``wants_video``: we would like to send pictures. ``result``: how it
     ended, where that is known before the end. ``far_security``: what the server said of the other side's leg.
-    ``offered``: the description that came with a ringing call. ``digits``: keys that the other side pressed.
+    ``offered``: the description that came with a ringing call. ``digits``: keys that the other side pressed. ``way``:
+    the edge through which the call's server carries it, None: it is reached directly. ``silent``: nothing is heard.
     """
 
     direction: Literal["in", "out"]
@@ -74,6 +76,8 @@ class LiveCall:
     video_why: Reason | None = None
     digits: str = ""
     offered: bytes | None = field(default=None, repr=False)
+    way: EdgeWay | None = field(default=None, repr=False)
+    silent: bool = False
 
     def change(self, **fields: Any) -> None:
         """Set attributes, and tell where that changed something."""

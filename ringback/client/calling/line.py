@@ -170,9 +170,14 @@ class Line:
         return registrar.target.host if registrar is not None else way.edge.host
 
     @property
-    def elsewhere(self) -> bool:
-        """Whether another way to the call managers counts now than the one that we are registered by."""
-        return self._settings.route.now is not self._way
+    def way(self) -> EdgeWay | None:
+        """The edge through which we are registered; None: directly."""
+        return self._way
+
+    @property
+    def next_way(self) -> EdgeWay | None:
+        """The way to the call managers that counts now: by it we register when the network changed."""
+        return self._settings.route.now
 
     @property
     def why_not(self) -> Reason:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ringback.client.calling.media import CallMedia
+from ringback.client.edge import EdgeWay
 from ringback.protocols.sip.agent import Agent
 from ringback.protocols.sip.flows import Flow
 from ringback.protocols.sip.uri import Uri
@@ -45,6 +46,10 @@ class PhoneLine(Protocol):
     @property
     def route(self) -> tuple[str, ...]:
         """What requests outside of a dialog carry as Route."""
+
+    @property
+    def way(self) -> EdgeWay | None:
+        """The edge through which we are registered; None: directly."""
 
     @property
     def why_not(self) -> Reason:

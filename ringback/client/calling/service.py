@@ -169,6 +169,7 @@ class Calling:
         line = self._line = Line(settings, own, instance, self._card, self._told, self._media_profile)
         phone = self._phone = Softphone(line, self._book, self._parties, self._later)
         phone.answered, phone.began, phone.ended = self._answered, self._began, self._ended
+        phone.is_moving = lambda: self._is_moving
         self._features = Features(line, phone, self._book, self._parties, self._later)
         self._card.set(device=own.device.name, number=own.number, voicemail=own.config.lines[0].messages_number)
         await line.start()
@@ -326,25 +327,30 @@ class Calling:
     async def _move_network(self, line: Line, phone: Softphone) -> None:
         await self._move_calls(line, phone)
         self._moved_to = line.flow
+        self._move = None
+        phone.let_go_of_silent()
 
     async def _move_calls(self, line: Line, phone: Softphone) -> None:
-        calls, elsewhere = self._book.talking(), line.elsewhere
+        """A move may be given up for the next one at any time: what is left to do is seen from each call's way."""
+        calls, way = self._book.talking(), line.next_way
         for call in calls:
             call.tell(Reason.of("calls.story.network"), note=True)
-        for call in self._book.live() if elsewhere else []:
-            if not call.talking:  # its server can't tell us any more that somebody answers
+        for call in self._book.live():
+            if call.way is not way and not call.talking:  # its server can't tell us any more that somebody answers
                 phone.end(call, Reason.of("calls.ended.network_ringing"))
         try:
             await line.network_changed()
         except TimeoutError:
-            for call in calls if elsewhere else []:
-                phone.end(call, Reason.of("calls.ended.network"))
+            for call in calls:
+                if call.way is not way:
+                    phone.end(call, Reason.of("calls.ended.network"))
             return  # the card tells that we are not registered, and the calls that their server is gone
         phone.look_at_servers()
         host = line.media_host()
         for call in calls:
             if not call.over:
-                await self._move_call(call, phone, host, Reason.of("calls.ended.network") if elsewhere else None)
+                why = Reason.of("calls.ended.network") if call.way is not way else None
+                await self._move_call(call, phone, host, why)
 
     async def _move_call(self, call: LiveCall, phone: Softphone, host: MediaHost | None, else_: Reason | None) -> None:
         """Tell the other side where our sound goes now. ``else_``: the server is reached another way, and where that

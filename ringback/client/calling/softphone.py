@@ -57,6 +57,7 @@ class Softphone:
         self.answered: Callable[[LiveCall], None] | None = None
         self.began: Callable[[LiveCall], None] | None = None
         self.ended: Callable[[LiveCall], None] | None = None
+        self.is_moving: Callable[[], bool] = lambda: False  # to another network: what is silent then is waited for
 
     # --- what the person does
 
@@ -68,7 +69,7 @@ class Softphone:
             raise CallError(line.why_not)
         if len(self._book.live()) >= MAX_CALLS:
             raise refused("calls.refused.too_many", limit=MAX_CALLS)
-        call = LiveCall("out", party, self._book.changed, line.media())
+        call = LiveCall("out", party, self._book.changed, line.media(), way=line.way)
         call.line, call.device, call.server, call.consults = line.number, line.device, line.server, consults
         call.media.on_event = lambda kind, event: self._leg_told(call, event)
         try:
@@ -236,8 +237,15 @@ class Softphone:
         if flow is None or session is None:
             return False
         session.move(flow, self._line.agent.contact(flow, self._line.number), self._line.route)
+        call.way = self._line.way
         call.change(reachable=True)
         return True
+
+    def let_go_of_silent(self) -> None:
+        """End calls that nobody carries any more: no server answers, and nothing is heard."""
+        for call in self._book.talking():
+            if call.silent and not call.reachable and not self.is_moving():
+                self.end(call, Reason.of("calls.ended.silent", server=call.server))
 
     def look_at_servers(self) -> None:
         """Find out which calls have lost their server: those go on, but nothing can be asked for them."""
@@ -269,7 +277,9 @@ class Softphone:
             return
         who = identity.caller(event.request)
         try:
-            call = LiveCall("in", self._parties.of(who.number, who.name), self._book.changed, line.media())
+            call = LiveCall(
+                "in", self._parties.of(who.number, who.name), self._book.changed, line.media(), way=line.way
+            )
         except CallError:
             session.reject(line.now(), 480)
             return
@@ -458,12 +468,13 @@ class Softphone:
     def _leg_told(self, call: LiveCall, event: leg_events.LegEvent) -> None:
         match event:
             case leg_events.Silent() if call.talking and not call.media.held:
+                call.silent = True
                 call.tell(Reason.of("calls.story.silent", name=call.party.name or call.party.shown), note=True)
-                if not call.reachable:
-                    self.end(call, Reason.of("calls.ended.silent", server=call.server))
+                self.let_go_of_silent()
             case leg_events.DigitPressed(digit=digit):
                 call.change(digits=(call.digits + digit)[-DIGITS_KEPT:])
             case leg_events.Resumed() if call.talking:
+                call.silent = False
                 call.tell(Reason.of("calls.story.heard_again"))
                 call.change(note=None)
 
