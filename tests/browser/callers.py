@@ -21,7 +21,7 @@ RATE = 48_000  # Hz, as browsers record
 AMPLITUDE = 0.5
 SENT = 20 * math.log10(AMPLITUDE)  # dB of full scale: the peak of a speaker's tone
 SILENT = -60.0  # dB of full scale: below this nothing is heard
-CONNECTED = 20_000  # ms from the answer to the first sound on a busy machine
+CONNECTED = 40_000  # ms from the answer to the first sound on a busy machine
 EXTENSIONS = {"george": "2007", "anita": "2001", "bruno": "2002", "chiara": "2003", "dolores": "2004"}
 TONES = {"george": 920, "anita": 440, "bruno": 700, "chiara": 1100, "dolores": 1700}
 

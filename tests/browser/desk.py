@@ -20,7 +20,7 @@ from tests.support.sip_phone import SDP, Bell, SipPhone
 KEYS = "0123456789*#"
 RATE = 8000
 SOUND, PRESSED = 0, 101  # payload types of the offer
-SECONDS = 20.0
+SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)

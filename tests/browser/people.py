@@ -12,7 +12,7 @@ from tests.support.lab import RunningLab
 
 ARTEFACTS = Path(__file__).resolve().parents[2] / "test-artefacts"
 PASSWORD = "ringback"
-MODIFIED = 15_000  # ms that a change may take to be seen on a busy machine
+MODIFIED = 30_000  # ms that a change may take to be seen on a busy machine
 
 PREFER = """(changes) => {
   const key = "ringback.preferences";

@@ -21,7 +21,7 @@ from tests.support.lab import RunningLab
 from tests.support.prosody import running_prosody
 
 PEOPLE = {"anita": "secret of anita", "bruno": "secret of bruno", "chiara": "secret of chiara"}
-SECONDS = 15.0
+SECONDS = 30.0
 
 
 class Person:

@@ -18,7 +18,7 @@ from tests.support.foreign import ForeignServer
 from tests.support.prosody import running_prosody
 
 PEOPLE = {"anita": "secret of anita", "bruno": "secret of bruno"}
-SECONDS = 15.0
+SECONDS = 30.0
 Json: TypeAlias = dict[str, Any]
 
 

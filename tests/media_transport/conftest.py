@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,17 +10,6 @@ from ringback.media.transport.host import MediaHost
 from ringback.media.transport.leg import LegSettings, RemoteMedia, RtpLeg
 from ringback.media.transport.ports import PortRange
 from ringback.protocols.rtp.crypto import PREFERENCE, Suite, answer_line, answered_line, offer_lines
-
-SECONDS = 10.0
-
-
-async def until(condition: Callable[[], object], seconds: float = SECONDS) -> None:
-    """Wait for a condition. Raises TimeoutError."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError("what was waited for did not happen")
-        await asyncio.sleep(0.005)
 
 
 def point(a: RtpLeg, b: RtpLeg) -> None:

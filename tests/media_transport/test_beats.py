@@ -7,7 +7,8 @@ import pytest
 from ringback.media.transport import events
 from ringback.media.transport.host import MediaHost
 from ringback.protocols.rtp.packet import RtpPacket
-from tests.media_transport.conftest import audio, point, share_keys, until
+from tests.media_transport.conftest import audio, point, share_keys
+from tests.support.waiting import until
 
 
 def beat(now: float) -> None:

@@ -18,8 +18,9 @@ from ringback.media.transport.host import MediaHost
 from ringback.media.transport.leg import RtpLeg
 from ringback.protocols.rtp import rtcp
 from ringback.protocols.rtp.packet import RtpPacket
-from tests.media_transport.conftest import audio, point, until
+from tests.media_transport.conftest import audio, point
 from tests.support.tones import level_of
+from tests.support.waiting import until
 
 RATE = 16000
 TYPES = {"PCMU": 0, "PCMA": 8, "G722": 9, "opus": 111}

@@ -16,7 +16,8 @@ from ringback.media.transport import events
 from ringback.media.transport.dtls import DtlsIdentity, Fingerprint
 from ringback.media.transport.host import MediaHost
 from ringback.media.transport.leg import RemoteMedia
-from tests.media_transport.conftest import audio, until
+from tests.media_transport.conftest import audio
+from tests.support.waiting import until
 
 
 def make_identity(folder: Path) -> tuple[Path, Fingerprint]:

@@ -20,7 +20,8 @@ from ringback.protocols.rtp import rtcp
 from ringback.protocols.rtp.crypto import PREFERENCE, CryptoLine, Suite
 from ringback.protocols.rtp.packet import RtpPacket
 from ringback.protocols.stun import StunMessage, binding_request
-from tests.media_transport.conftest import audio, point, share_keys, until
+from tests.media_transport.conftest import audio, point, share_keys
+from tests.support.waiting import until
 
 
 class Ear:

@@ -18,8 +18,9 @@ from ringback.media.players.sound import parse_sound
 from ringback.media.players.tones import COUNTRIES
 from ringback.media.playout import PlayOutFormats
 from ringback.media.transport.host import MediaHost
-from tests.media_transport.conftest import audio, point, until
+from tests.media_transport.conftest import audio, point
 from tests.support.tones import heard, peaks, read_wave
+from tests.support.waiting import until
 
 RATE = 16000
 

@@ -16,8 +16,9 @@ from ringback.media.transport.host import MediaHost
 from ringback.media.transport.leg import RtpLeg
 from ringback.protocols.rtp import rtcp
 from ringback.protocols.rtp.packet import RtpPacket
-from tests.media_transport.conftest import audio, point, share_keys, until
+from tests.media_transport.conftest import audio, point, share_keys
 from tests.media_transport.test_legs import Ear, talk
+from tests.support.waiting import until
 
 
 class Call:

@@ -18,7 +18,8 @@ from ringback.protocols.rtp import rtcp
 from ringback.protocols.rtp.red import RedSender
 from ringback.protocols.rtp.rtcp_wire import serialize_compound
 from ringback.protocols.stun import binding_request, binding_response
-from tests.media_transport.conftest import audio, until
+from tests.media_transport.conftest import audio
+from tests.support.waiting import until
 
 _RTP, _RTCP, _STUN = 20000, 20001, 3478
 

@@ -21,7 +21,7 @@ from ringback.rules.reasons import Reason
 from tests.people.json_directory import JsonDirectory, directories
 from tests.people.records import phones, record
 
-SECONDS = 10.0
+SECONDS = 30.0
 
 
 def names(found: Found) -> list[str]:

@@ -17,7 +17,7 @@ from ringback.media.players.sound import Sound, read_sound
 from tests.support import tones
 from tests.support.lab import RunningLab, running_lab
 
-SECONDS = 15.0
+SECONDS = 30.0
 RATE = 16_000
 PASSWORD = "ringback"
 

@@ -20,7 +20,7 @@ from tests.voicemail import conftest as mail
 from tests.voicemail.conftest import PASSWORDS, Running
 
 KEY = bytes(32)
-SECONDS = 10.0
+SECONDS = 30.0
 
 authority, call_manager, node, running = mail.authority, mail.call_manager, mail.node, mail.running
 
