@@ -235,12 +235,16 @@ class Context:
         return InnerProxy(self._inner(node), self._again(node.name, "edge-inner", Context._inner))
 
     def _outer(self, node: Node) -> OuterSettings:
+        try:
+            folder: Path | None = self._folder.node(node.name)
+        except OSError:  # a data folder that can only be read is enough, but for orders
+            folder = None
         return edge.outer_settings(
             self.deployment,
             node,
             identity=self._identity(node),
             ca_file=self._authority.ca_file,
-            folder=self._folder.node(node.name),
+            folder=folder,
         )
 
     def _inner(self, node: Node) -> InnerSettings:

@@ -126,7 +126,10 @@ class OuterProxy:
         found.append(_endpoint(settings.node, "link", "tls", server))
         self._endpoints = tuple(found)
         if settings.folder is not None:
-            await open_socket(stack, settings.folder, [reloading(self.reload)])
+            try:
+                await open_socket(stack, settings.folder, [reloading(self.reload)])
+            except OSError as error:  # whoever comes from outside is served all the same
+                _log.warning("edge.no_orders", folder=str(settings.folder), why=str(error))
         _log.info("outer proxy listens", node=settings.node)
 
     # --- a deployment file that changed
