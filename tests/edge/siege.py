@@ -290,7 +290,7 @@ class Siege:
     async def is_healthy(self) -> None:
         """After an attack: nothing failed inside the proxies, its connections are gone, and people go on."""
         complaints, self.complaints[:] = list(self.complaints), []
-        assert complaints == []
+        assert not complaints, complaints
         await self.anita_works()
 
 

@@ -43,10 +43,10 @@ class Outside(Authorisation):
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def outside(siege: Siege) -> AsyncIterator[Outside]:
-    connector = aiohttp.TCPConnector(ssl=siege.context(), resolver=siege.resolver())
+async def outside(whole_siege: Siege) -> AsyncIterator[Outside]:
+    connector = aiohttp.TCPConnector(ssl=whole_siege.context(), resolver=whole_siege.resolver())
     async with aiohttp.ClientSession(connector=connector) as session:
-        yield Outside(siege, session)
+        yield Outside(whole_siege, session)
 
 
 async def _status(siege: Siege, *lines: str) -> tuple[int, bytes]:

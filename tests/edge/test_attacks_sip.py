@@ -67,7 +67,7 @@ class Stage:
     async def is_healthy(self) -> None:
         """Nothing went wrong unhandled, and people register."""
         complaints, self._complaints[:] = list(self._complaints), []
-        assert complaints == []
+        assert not complaints, complaints
         assert "SIP/2.0 200" in await self.register("phone2001", PASSWORD)
         self.world.gate.protection = Protection()
 
@@ -139,7 +139,7 @@ def request(
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+async def stage(swept: None, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         complaints = stack.enter_context(listening_for_complaints())
         relay = Relay()

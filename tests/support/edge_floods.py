@@ -48,11 +48,11 @@ class Flood:
         }[name]
 
     async def run(self, name: str, seconds: float, pace: float) -> None:
-        """So many a second, whatever becomes of them."""
+        """So many a second, whatever becomes of them; some may be late where the machine is busy, none is left out."""
         loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[None]]()
         began, done, once = loop.time(), 0, self.kind(name)
-        while (now := loop.time() - began) < seconds:
-            while done < now * pace:
+        while (now := loop.time() - began) < seconds or done < int(seconds * pace):
+            while done < min(now, seconds) * pace:
                 task = loop.create_task(self._try(once))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
