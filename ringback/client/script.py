@@ -9,6 +9,8 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from ringback.client.calling.script import Talk, begin, next_call
 from ringback.client.contacts.sources.base import By, Wanted
 from ringback.client.engine.engine import Engine
@@ -70,12 +72,28 @@ class Me:
         return message
 
     async def messages(self) -> AsyncIterator[Message]:
-        """Messages of others as they come, since the sign-in. Raises EventsLostError where the loop is too slow."""
+        """Messages of others as they come, since the sign-in. Raises EventsLostError where the loop is too slow.
+
+        Who writes to somebody who has just signed in is known by name as soon as a directory is open: that is waited
+        for, some seconds at most.
+        """
         async for event in self._arrivals:
             if isinstance(event, MessagesChanged) and event.live:
                 for message in event.messages:
                     if not message.own:
-                        yield message
+                        yield await self._named(message)
+
+    async def _named(self, message: Message) -> Message:
+        try:
+            known, people = self.engine.signed_in().people, self.engine.people()
+        except EngineError:  # signed out meanwhile
+            return message
+        if not known.named(message.sender):
+            await people.opened()
+            await people.resolve([Wanted(By.JID, message.sender)])
+        if not known.named(message.sender):
+            return message
+        return msgspec.structs.replace(message, sender_name=known.name(message.sender))
 
     def people(self) -> list[Person]:
         """The contact list with presence, as known now."""
@@ -118,6 +136,7 @@ class Me:
 
         Raises EngineError where a directory failed and nobody was found.
         """
+        await self.engine.people().opened()
         found, problem = await self.engine.people().search(text, limit)
         if problem is not None and not found.hits:
             raise EngineError(problem)
@@ -131,6 +150,7 @@ class Me:
         wanted = parties.wanted(who.removeprefix("sip:").removeprefix("tel:"))
         if "@" in who:
             wanted = [Wanted(By.JID, who), *wanted, Wanted(By.MAIL, who)]
+        await self.engine.people().opened()
         known = await self.engine.people().resolve(wanted)
         facts = next((known[one] for one in wanted if one in known), None)
         return session.people.stranger(facts) if facts is not None else None

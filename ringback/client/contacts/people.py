@@ -82,6 +82,10 @@ class People:
         """Whether at least the name of somebody is known."""
         return person_id in self._roster or person_id in self._asks or self.facts(person_id) is not None
 
+    def named(self, person_id: str) -> bool:
+        """Whether more than the address of somebody is known."""
+        return bool(self._nickname(person_id)) or self.facts(person_id) is not None
+
     def groups(self) -> list[str]:
         """All contact groups in the order to show, favourites first."""
         return self.own_list.groups(self.used_groups())

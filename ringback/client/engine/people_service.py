@@ -40,6 +40,7 @@ from ringback.client.host.wire_people import (
 from ringback.client.trust import CertificateStopError
 from ringback.rules.reasons import Reason
 
+OPEN_SECONDS = 8.0  # how long a script waits for directories that are not open yet
 LOOK_SECONDS = 1.0  # how soon somebody new in the contact list gets a name and a picture
 FRESH_SECONDS = 8 * 3600.0  # after so long directories are asked again about somebody whom they did not know
 PRUNE_SECONDS = 60.0
@@ -118,6 +119,12 @@ class PeopleService:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             self._running.clear()
             await self.finder.close()
+
+    async def opened(self, seconds: float = OPEN_SECONDS) -> None:
+        """Wait until the directories are open, or failed, for so many seconds at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.sources.tried.wait()
 
     def typed_login(self) -> Login | None:
         """What the person typed for the company directory."""

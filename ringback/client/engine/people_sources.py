@@ -69,6 +69,8 @@ class PeopleSources:
         self._woken = asyncio.Event()
         self._choice = SourceChoice((), True, ())
         self._books: dict[str, Path] = {}
+        self.tried = asyncio.Event()
+        """Every directory was opened, or failed once."""
         self.openers: dict[str, Callable[[SourceContext], Awaitable[ContactSource]]] = {
             "ldap": open_ldap,
             "uds": _open_uds,
@@ -133,6 +135,8 @@ class PeopleSources:
                 self._opened(name, source)
                 if name == "ldap":
                     await self._retire("uds", context)
+            if not self._woken.is_set():
+                self.tried.set()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._woken.wait()
