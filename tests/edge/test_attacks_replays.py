@@ -58,7 +58,7 @@ async def _until_refused(siege: Siege, line: str) -> None:
     async def is_refused() -> bool:
         return (await _status(siege, line))[0] != 200
 
-    await until(is_refused, pause=0.05)  # the call managers are asked every 0.2 s here
+    await until(is_refused, pause=0.05)  # the call managers are asked every two seconds
 
 
 def _bearer(tokens: TokenResponse) -> str:

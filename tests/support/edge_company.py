@@ -100,7 +100,6 @@ class Company:
             own=own,
             https=https,
             xmpp=self.xmpp(),
-            poll=0.2,
         )
 
     def tenant(self, own: OwnSettings, https: HttpsSettings) -> TenantSettings:
