@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -29,13 +29,14 @@ TURNS = 30  # of the loop, in which everything that needs no waiting is done
 class Session:
     """A session that goes wherever the mover says; the edge opens at once where ``opens``."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Iterator[float] | None = None) -> None:
         self.engine = Engine(EngineSettings(data=Path("unused")))
         self.says = Location.INSIDE
         self.went = 0
         self.opens = True
-        times = itertools.count(0.0, 60.0)
-        means = Means(self._locate, self._way, self._go, self._reached, self._tell)
+        self.network = "office"
+        times = itertools.count(0.0, 60.0) if clock is None else clock
+        means = Means(self._locate, self._way, self._go, self._reached, self._tell, lambda: self.network)
         self.mover = Mover(self.engine.route, self.engine.place, means, lambda: 0.5, lambda: next(times))
         self.engine.route.listen(self._keep)
         self.engine.place.set("inside")
@@ -143,3 +144,20 @@ async def test_what_can_not_be_opened_is_told_and_gone_by_later() -> None:
         session.mover.changed(WHY)
         await turns()
         assert (session.where, session.went) == ("inside", 2)
+
+
+async def test_a_change_that_silent_servers_told_of_before_is_not_made_twice() -> None:
+    session = Session(itertools.count(100.0, 0.1))
+    async with session.running():
+        session.says, session.network = Location.OUTSIDE, "cafe"
+        session.mover.doubt()
+        await turns()
+        assert (session.went, session.where) == (1, "outside")
+        session.mover.changed(WHY)  # seen a moment later
+        await turns()
+        await session.mover.settled()
+        assert (session.went, session.where) == (1, "outside")
+        session.network = "telephone"  # by another way, through the same edge
+        session.mover.changed(WHY)
+        await turns()
+        assert (session.went, session.where) == (2, "outside")

@@ -251,6 +251,8 @@ class Softphone:
         """Find out which calls have lost their server: those go on, but nothing can be asked for them."""
         flow = self._line.flow
         for call in self._book.talking():
+            if call.way is not self._line.way:
+                continue  # it is about to move to the way of now
             session = call.session
             own = session.flow if session is not None else None
             if session is not None and own is not None and own.closed and _same_server(own, flow):

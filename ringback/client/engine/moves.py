@@ -36,6 +36,7 @@ class Moves(EngineBase):
             partial(self._go_anew, session),
             partial(self._messages_are_back, session),
             self._tell_place,
+            self._settings.addresses,
         )
         self._mover = Mover(self.route, self.place, means)
         return self._mover

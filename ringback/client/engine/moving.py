@@ -38,7 +38,8 @@ class Means:
     """What a mover moves with.
 
     ``locate``: asks where this computer is; ``way``: a way through the edges found; ``go``: lets every service connect
-    by the way of now; ``reached``: returns when messages are there again; ``tell``: tells where the person is.
+    by the way of now; ``reached``: returns when messages are there again; ``tell``: tells where the person is;
+    ``here``: what the network of now is known by.
     """
 
     locate: Callable[[], Awaitable[Located]]
@@ -46,6 +47,7 @@ class Means:
     go: Callable[[], None]
     reached: Callable[[], Awaitable[object]]
     tell: Callable[[], None]
+    here: Callable[[], object] = object
 
 
 class Mover:
@@ -69,6 +71,7 @@ class Mover:
         self._changed: Reason | None = None
         self._doubted = -DOUBT_SECONDS
         self._waits_for: EdgeWay | None = None
+        self._went: tuple[object, float] = (None, -DOUBT_SECONDS)
         self._on_the_way = False
         self._settled = asyncio.Event()
         self._settled.set()
@@ -141,8 +144,8 @@ class Mover:
             return False
         before = self._route.now
         way = self._way(located)
-        if way is before and why is None:
-            if self._on_the_way:
+        if way is before and (why is None or self._just_went()):
+            if self._on_the_way or why is not None:
                 await self._be_there()
             return True  # the servers are away, but one is where one was
         log.info("engine.moves", where=where, again=way is before)
@@ -159,8 +162,15 @@ class Mover:
         """Let everything connect by the way of now, and tell where one is once messages are there."""
         self._waits_for = None
         self._on_the_way = True
+        self._went = (self._means.here(), self._clock())
         self._means.go()
         await self._be_there()
+
+    def _just_went(self) -> bool:
+        """Whether everything connects from this very network already: silent servers told of the change before it was
+        seen."""
+        network, at = self._went
+        return self._clock() - at < DOUBT_SECONDS and network == self._means.here()
 
     async def _be_there(self) -> None:
         waits = [
