@@ -109,7 +109,7 @@ class OuterProxy:
             stack.callback(self.media.stop)
         for service, where in settings.listeners:
             server = await loop.create_server(partial(_Arrival, self, service), where.host, where.port, backlog=512)
-            stack.push_async_callback(_close, server)
+            stack.callback(server.close)
             name, scheme = _NAMES[service]
             found.append(_endpoint(settings.node, name, scheme, server))
         context = self._context = server_context(settings.identity, client_authorities=settings.ca_file)
@@ -122,7 +122,7 @@ class OuterProxy:
             ssl_handshake_timeout=_HANDSHAKE,
             backlog=_UNKNOWN_LINKS,
         )
-        stack.push_async_callback(_close, server)
+        stack.callback(server.close)
         found.append(_endpoint(settings.node, "link", "tls", server))
         self._endpoints = tuple(found)
         if settings.folder is not None:
@@ -336,8 +336,3 @@ class _Arrival(asyncio.Protocol):
 def _endpoint(node: str, name: str, scheme: str, server: asyncio.Server) -> Endpoint:
     host, port = server.sockets[0].getsockname()[:2]
     return Endpoint(_ROLE, node, name, scheme, host, port)
-
-
-async def _close(server: asyncio.Server) -> None:
-    server.close()
-    await server.wait_closed()
