@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ringback.client.host.wire_chats import Message
-from ringback.client.store.errors import StoreFileError, StoreKeyError
+from ringback.client.store.errors import StoreClosedError, StoreFileError, StoreKeyError
 from ringback.client.store.keys import load_master_key
 from ringback.client.store.place import claim
 from ringback.client.store.store import KeptMessage, Store
@@ -162,3 +162,25 @@ async def test_a_write_whose_writer_is_cancelled_locks_nobody_out(tmp_path: Path
     assert await third.get("kind", "other", str) == "also written"
     assert await third.get("kind", "name", str) in (None, "written")
     await third.close()
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3, 5, 8, 13])
+async def test_who_writes_on_while_it_is_closed_is_told_and_locks_nobody_out(tmp_path: Path, turns: int) -> None:
+    first = await Store.open(tmp_path / "a.db", KEY)
+
+    async def write_on(name: str) -> None:
+        while True:
+            await first.put("kind", name, "written")
+
+    writers = [asyncio.create_task(write_on(name)) for name in ("a", "b", "c")]
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await first.close()
+    ended = await asyncio.gather(*writers, return_exceptions=True)
+    assert [type(one) for one in ended] == [StoreClosedError] * 3
+    other = await Store.open(tmp_path / "a.db", KEY)
+    async with asyncio.timeout(4):  # less than SQLite waits for a lock
+        await other.put("kind", "other", "also written")
+    await other.close()
+    with pytest.raises(StoreClosedError):
+        await other.get("kind", "other", str)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -32,6 +31,7 @@ from ringback.client.host.wire_sign_in import ManualSettings
 from ringback.client.identity.accounts import Accounts
 from ringback.client.identity.authorization import Authorization
 from ringback.client.identity.https import Https
+from ringback.client.store.errors import StoreClosedError
 from ringback.client.store.keys import load_master_key
 from ringback.client.store.place import claim
 from ringback.client.store.store import Store, delete_store
@@ -324,7 +324,7 @@ class Engine(Arriving):
         session = self.signed_in()
         try:
             return await self.people().photo(person_id)
-        except (ValueError, sqlite3.Error):  # as a closed store says it
+        except StoreClosedError:
             if self.session is session:
                 raise
             return None

@@ -32,7 +32,7 @@ from ringback.client.host.sessions import BrowserSession, BrowserSessions, TooMa
 from ringback.client.host.settings import HostSettings
 from ringback.client.host.socket import TabSocket
 from ringback.client.host.voice_sounds import VoiceSounds
-from ringback.client.store.errors import StoreError
+from ringback.client.store.errors import StoreClosedError, StoreError
 from ringback.protocols.oauth.clients import RETURN_PATH
 from ringback.rules.catalogue import render
 from ringback.rules.reasons import Reason
@@ -265,7 +265,7 @@ class EngineHost:
             signed_in = session.engine.session is not None
             keep = address if account is not None and account.remembered and signed_in else ""
             await self._sessions.remember(session, keep)
-        except (EngineError, ValueError):  # the engine is closed already
+        except (EngineError, StoreClosedError):  # the engine is closed already
             log.debug("host.account_not_noted")
 
     async def _photo(self, request: web.Request) -> web.StreamResponse:
@@ -274,7 +274,7 @@ class EngineHost:
             return _words(401, "Open Ringback with its own link", "The session of this browser is over.")
         try:
             photo = await session.engine.photo(request.match_info["person"])
-        except (EngineError, ValueError):  # signed out meanwhile, and the store closed
+        except EngineError:  # signed out meanwhile
             photo = None
         if photo is None:
             return web.Response(status=404, headers={"Cache-Control": "no-store"})

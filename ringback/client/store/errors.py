@@ -11,3 +11,10 @@ class StoreKeyError(StoreError):
 
 class StoreFileError(StoreError):
     """The file can't be opened, or is not a store of this version."""
+
+
+class StoreClosedError(StoreError):
+    """The store is closed, or about to be: the person signed out meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__("The local store is closed")

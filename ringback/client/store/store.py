@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
@@ -21,7 +22,7 @@ import msgspec
 import structlog
 
 from ringback.client.host.wire_chats import Message
-from ringback.client.store.errors import StoreFileError, StoreKeyError
+from ringback.client.store.errors import StoreClosedError, StoreFileError, StoreKeyError
 from ringback.client.store.keys import KEY_SIZE, derive, seal, unseal
 
 _VERSION = 1
@@ -56,13 +57,15 @@ class KeptMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Store:
-    """The open store of one account. Make one with ``open``; close it once."""
+    """The open store of one account. Make one with ``open``; close it once. Afterwards everything raises
+    StoreClosedError."""
 
     def __init__(self, database: aiosqlite.Connection, key: bytes) -> None:
         self._database = database
         self._seal_key = derive(key, b"", "values")
         self._name_key = derive(key, b"", "names")
         self._writing: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     @classmethod
     async def open(cls, path: Path, master: bytes) -> Self:
@@ -88,14 +91,31 @@ class Store:
             raise
 
     async def close(self) -> None:
-        """Finish what is under way and close the file."""
-        if self._writing:
+        """Finish what is under way and close the file.
+
+        Nothing begins from here on: a file that is closed within a transaction stays locked until its last cursor is
+        gone, and whoever opens it next waits in vain.
+        """
+        self._closed = True
+        while self._writing:
             await asyncio.wait(self._writing)
         await self._database.close()
+
+    async def _read(self, query: str, values: Sequence[object] = ()) -> list[sqlite3.Row]:
+        """All rows of a query."""
+        if self._closed:
+            raise StoreClosedError
+        return list(await self._database.execute_fetchall(query, values))
+
+    async def _read_one(self, query: str, values: Sequence[object] = ()) -> sqlite3.Row | None:
+        rows = await self._read(query, values)
+        return rows[0] if rows else None
 
     async def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Write rows in one transaction. It comes to its end also where who asked is cancelled meanwhile: a transaction
         left open would keep everybody else from writing."""
+        if self._closed:
+            raise StoreClosedError
         task = asyncio.get_running_loop().create_task(self._write_whole(statement, rows), name="store")
         self._writing.add(task)
         task.add_done_callback(self._written)
@@ -131,13 +151,12 @@ class Store:
     async def get(self, kind: str, name: str, shape: type[T]) -> T | None:
         """A document, or None. Raises StoreKeyError where the file was changed."""
         place = self._digest(kind, name)
-        cursor = await self._database.execute("SELECT value FROM document WHERE kind = ? AND name = ?", (kind, place))
-        row = await cursor.fetchone()
+        row = await self._read_one("SELECT value FROM document WHERE kind = ? AND name = ?", (kind, place))
         return None if row is None else self._document(kind, place, row[0], shape)[1]
 
     async def all(self, kind: str, shape: type[T]) -> dict[str, T]:
         """All documents of a kind by name."""
-        rows = await self._database.execute_fetchall("SELECT name, value FROM document WHERE kind = ?", (kind,))
+        rows = await self._read("SELECT name, value FROM document WHERE kind = ?", (kind,))
         return dict(self._document(kind, place, value, shape) for place, value in rows)
 
     async def remove(self, kind: str, names: Sequence[str]) -> None:
@@ -187,25 +206,23 @@ class Store:
     async def history(self, conversation: str, limit: int, before: str | None = None) -> list[KeptMessage]:
         """The newest messages, or those older than an ISO time, oldest first."""
         place = self._digest("conversation", conversation)
-        rows = await self._database.execute_fetchall(
+        rows = await self._read(
             "SELECT conversation, id, value FROM message WHERE conversation = ? AND (? IS NULL OR at < ?)"
             " ORDER BY at DESC LIMIT ?",
             (place, before, before, limit),
         )
-        return [self._kept(row) for row in reversed(list(rows))]
+        return [self._kept(row) for row in reversed(rows)]
 
     async def oldest(self, conversation: str) -> KeptMessage | None:
         """The oldest message of a conversation that is kept here."""
         place = self._digest("conversation", conversation)
         query = "SELECT conversation, id, value FROM message WHERE conversation = ? ORDER BY at LIMIT 1"
-        row = await (await self._database.execute(query, (place,))).fetchone()
+        row = await self._read_one(query, (place,))
         return None if row is None else self._kept(row)
 
     async def unsent(self) -> list[KeptMessage]:
         """The outbox, oldest first."""
-        rows = await self._database.execute_fetchall(
-            "SELECT conversation, id, value FROM message WHERE unsent = 1 ORDER BY at"
-        )
+        rows = await self._read("SELECT conversation, id, value FROM message WHERE unsent = 1 ORDER BY at")
         return [self._kept(row) for row in rows]
 
     async def drop(self, conversation: str, message_id: str) -> None:
@@ -216,7 +233,7 @@ class Store:
     async def _one(self, conversation: str, condition: str, value: bytes) -> KeptMessage | None:
         place = self._digest("conversation", conversation)
         query = f"SELECT conversation, id, value FROM message WHERE conversation = ? AND {condition}"  # noqa: S608
-        row = await (await self._database.execute(query, (place, value))).fetchone()
+        row = await self._read_one(query, (place, value))
         return None if row is None else self._kept(row)
 
     def _kept(self, row: Sequence[bytes]) -> KeptMessage:
