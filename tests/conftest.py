@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.lab import RunningLab, running_lab
 from tests.support.nursery import nursery
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.soak import LONG
+
+# Nothing is proved by the clock: on a machine that others use, one example may take a hundred times as long.
+settings.register_profile("ringback", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ringback")
 
 # By the share of work that they have, as measured: what takes long begins first, lest one worker end long after others.
 LONGEST_FIRST = (

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.storage.callmanager.call_rows import NumberRow
@@ -126,7 +126,6 @@ async def test_many_are_counted_as_few_are(store: Store) -> None:
         assert len(seen) == len(set(seen)) == expected, number
 
 
-@settings(deadline=None)
 @given(
     st.sets(st.text(alphabet="0123", min_size=1, max_size=4), max_size=8),
     st.text(alphabet="0123", min_size=1, max_size=3),

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -161,7 +161,7 @@ def check(world: World) -> None:
 
 
 @pytest.mark.soak
-@settings(max_examples=often(60, 6000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=often(60, 6000))
 @given(st.lists(ACTIONS, max_size=40))
 def test_every_call_ends_and_nothing_is_left(actions: list[tuple[object, ...]]) -> None:
     asyncio.run(live(actions))

@@ -186,7 +186,7 @@ _ENTRIES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_ENTRIES, _ENTRIES, st.integers(0, 5))
 def test_any_directory_gives_a_difference_that_settles(
     before: Iterable[Entry], now: Iterable[Entry], seed: int

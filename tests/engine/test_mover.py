@@ -113,7 +113,7 @@ async def walk(steps: Iterable[tuple[Location, bool]]) -> None:
             pending = False
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(list(Location)), st.booleans()), max_size=8))
 def test_one_is_where_the_records_say(steps: list[tuple[Location, bool]]) -> None:
     asyncio.run(walk(steps))

@@ -254,7 +254,7 @@ class TestDistrust:
             listening.close()
         assert not other.is_set()
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.data())
     def test_whatever_a_server_says_there_is_an_answer_or_the_documented_error(self, data: st.DataObject) -> None:
         seed = data.draw(st.integers(0, 2**32))

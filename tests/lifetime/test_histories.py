@@ -40,7 +40,7 @@ EVENTS = st.sampled_from(["network", "sleep", "revoke", "deactivate", "activate"
 _people = itertools.count()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(EVENTS, st.floats(1.0, DAY)), max_size=14), st.floats(0, 1))
 def test_with_the_call_manager(
     runner: asyncio.Runner, cluster: Company, history: list[tuple[str, float]], pick: float
@@ -153,7 +153,7 @@ class Story:
         assert (keeper.tokens is None) == (keeper.state in (State.NONE, State.OVER))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(ACTIONS, max_size=60), st.floats(0, 1), st.booleans())
 def test_any_order_of_events(actions: list[tuple[str, float]], pick: float, watch: bool) -> None:
     """Also with a clock that is set back, answers to nothing, and refresh tokens that turn."""

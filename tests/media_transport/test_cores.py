@@ -106,7 +106,7 @@ def test_what_is_no_key_is_refused_and_nothing_is_sent() -> None:
 digits = st.text(DIGITS, min_size=1, max_size=12)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(digits, st.randoms(use_true_random=False), st.floats(0, 0.95))
 def test_digits_come_in_order_and_once_whatever_is_lost(text: str, rng: random.Random, loss: float) -> None:
     """Of every press, as long as one packet of it arrives; of the others nothing can be known."""
@@ -115,7 +115,7 @@ def test_digits_come_in_order_and_once_whatever_is_lost(text: str, rng: random.R
     assert heard(kept) == expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(digits, st.randoms(use_true_random=False), st.floats(0, 0.4), st.floats(0, 0.09))
 def test_digits_come_in_order_and_once_though_packets_overtake_and_double(
     text: str, rng: random.Random, loss: float, jitter: float

@@ -8,7 +8,7 @@ from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.protocols.oauth import grants
@@ -179,7 +179,6 @@ def test_strangers_are_not(address: str) -> None:
     assert not ringback_client(["https://client.example.com/signed-in"]).may_return_to(address)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_any_address_gives_a_verdict(address: str) -> None:
     client = Client(client_id_of("x"), "x", ("http://127.0.0.1/back",))
@@ -224,7 +223,6 @@ def test_what_was_taken_back_is_refused_exactly() -> None:
     assert replace(REQUEST, challenge="").parameters().get("code_challenge_method") is None
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_octets_are_read_or_refused_with_the_one_error(data: bytes) -> None:
     for read in (
@@ -241,7 +239,6 @@ def test_any_octets_are_read_or_refused_with_the_one_error(data: bytes) -> None:
         Probe.parse(data)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([*REQUEST.parameters(), "iss", "code", "error"]), st.text(max_size=60))))
 def test_any_parameters_are_read_or_refused_with_the_documented_errors(pairs: list[tuple[str, str]]) -> None:
     with contextlib.suppress(GrantError):

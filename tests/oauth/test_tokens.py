@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jws, jwt
 from joserfc.jwk import OctKey, RSAKey
@@ -114,7 +114,6 @@ def test_known_tricks_with_algorithms_are_refused() -> None:
     assert check_refresh(CHECK, good, NOW).user == "x"
 
 
-@settings(deadline=None)
 @given(st.integers(0, 3000), st.integers(1, 255))
 def test_a_changed_token_is_never_believed(place: int, change: int) -> None:
     token = issue_access(KEYS, CLAIMS).encode()
@@ -128,7 +127,6 @@ def test_a_changed_token_is_never_believed(place: int, change: int) -> None:
     assert read == CLAIMS  # base64 leaves bits unused in its last letter: the same octets again
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300) | st.binary(max_size=300).map(lambda raw: raw.decode("latin-1")))
 def test_any_text_is_refused_with_the_one_error(text: str) -> None:
     for check in (check_access, check_refresh):

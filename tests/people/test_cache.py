@@ -67,7 +67,7 @@ def test_resolving_by_everything() -> None:
     assert cache.resolve(Wanted(By.JID, JID)) == []
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(records, max_size=10), st.randoms(use_true_random=False))
 def test_taking_piece_by_piece_is_taking_all_at_once(rows: list[Record], pick: random.Random) -> None:
     newest = {(row.source, row.key): row for row in rows}  # what comes later replaces

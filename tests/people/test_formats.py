@@ -166,7 +166,7 @@ def _kept(form: Format, entry: Entry) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(list(Format)), entries())
 def test_what_is_written_is_read_back(form: Format, rows: list[Entry]) -> None:
     written = write_contacts(rows, form, "anita@example.com")
@@ -186,7 +186,7 @@ def test_what_a_format_has_no_place_for_is_told() -> None:
     assert write_contacts(rows, Format.VCARD).lost == ()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=200), st.sampled_from(("", "a.vcf", "a.csv", "a.xml")))
 def test_any_bytes_are_read_without_an_error(data: bytes, name: str) -> None:
     assert read_contacts(data, name).format is format_of(data, name)
@@ -202,7 +202,7 @@ _LINES = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     _LINES, st.sampled_from(("BEGIN:VCARD\nVERSION:3.0\n", "<buddylist>", "Name,Group\n", "BEGIN:VCARD\nVERSION:2.1\n"))
 )

@@ -14,7 +14,7 @@ from tests.people.records import phones, record, records
 JID = "ada@example.com"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(records, max_size=8), st.randoms(use_true_random=False))
 def test_the_order_of_records_changes_nothing(rows: list[Record], pick: random.Random) -> None:
     turned = list(rows)
@@ -22,7 +22,7 @@ def test_the_order_of_records_changes_nothing(rows: list[Record], pick: random.R
     assert merge(rows, ("ldap", "uds"), "DE") == merge(turned, ("ldap", "uds"), "DE")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(records, max_size=8))
 def test_every_record_is_in_exactly_one_person_and_no_jid_in_two(rows: list[Record]) -> None:
     people = merge(rows, region="DE")
@@ -33,7 +33,7 @@ def test_every_record_is_in_exactly_one_person_and_no_jid_in_two(rows: list[Reco
     assert len(jids) == len(set(jids))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(records, max_size=6))
 def test_merging_what_was_merged_changes_nothing(rows: list[Record]) -> None:
     once = [facts.as_record("merged", facts.id) for facts in merge(rows, region="DE")]

@@ -134,7 +134,7 @@ def test_what_is_no_picture_says_why(data: bytes, why: str) -> None:
     assert refused.value.reason.id == f"contacts.photo.{why}"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(("JPEG", "PNG", "BMP", "GIF", "WEBP")), st.data())
 def test_broken_pictures_give_a_picture_or_the_documented_error(form: str, data: st.DataObject) -> None:
     whole = bytearray(picture(24, 40, form))

@@ -84,7 +84,7 @@ def test_nearer_people_stand_before_strangers_of_the_same_fit() -> None:
 near = st.builds(Nearness, st.sampled_from(("", "Ada")), st.booleans(), st.booleans(), st.booleans(), st.floats(0, 9))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(records, max_size=8), st.text(max_size=6), st.lists(near, min_size=8, max_size=8))
 def test_the_order_is_total(rows: list[Record], text: str, nearness: list[Nearness]) -> None:
     keys = []
@@ -95,7 +95,7 @@ def test_the_order_is_total(rows: list[Record], text: str, nearness: list[Nearne
     assert len(set(keys)) == len(keys)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(records, max_size=10), st.sampled_from(("ada", "zoe a", "李", "20", "0305550", "team@mail", "e")))
 def test_the_index_finds_everybody_who_fits(rows: list[Record], text: str) -> None:
     people, query = merge(rows, region="DE"), Query.of(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -76,7 +76,6 @@ _attributes = st.dictionaries(
 
 
 @given(lines=st.lists(_attributes, max_size=4), actor=st.sampled_from(["anita", "adam", "eve"]))
-@settings(deadline=None)
 def test_administration_never_leaves_a_room_without_owner(lines: list[dict[str, str]], actor: str) -> None:
     room = room_with(anita=Affiliation.OWNER, adam=Affiliation.ADMIN)
     for name in ("anita", "adam"):

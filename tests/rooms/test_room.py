@@ -373,7 +373,7 @@ def test_presence_is_shown_without_what_is_for_the_room_only() -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_course_of_events_leaves_everybody_with_the_same_room(data: st.DataObject) -> None:
     """After any sequence of actions each client's own picture of the room is the room."""
     room = room_with(a=OWNER)

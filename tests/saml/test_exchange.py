@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -189,7 +189,6 @@ def test_a_refusal_says_why(provider: tuple[RSAPrivateKey, str]) -> None:
         check(_changed(issue(STATEMENT, key, certificate), refuse), _expected(certificate), NOW)
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.binary(max_size=300))
 def test_any_bytes_are_refused_with_the_one_error(data: bytes) -> None:
     expected = _expected("")

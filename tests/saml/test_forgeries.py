@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.x509.oid import NameOID
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureConstructionMethod, SignatureMethod
@@ -518,7 +518,6 @@ def _move(root: etree._Element, what: str, first: int, second: int) -> None:
             other.insert(0, _evil(one))
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(moves=_MOVES, whole=st.booleans())
 def test_nobody_else_comes_out_of_a_rearranged_answer(
     provider: Keys, moves: list[tuple[str, int, int]], whole: bool

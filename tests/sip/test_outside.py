@@ -383,7 +383,7 @@ def test_what_is_malformed_is_refused_and_leaves_nothing(link: Link, text: str, 
     nothing_left(bob)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     at=st.integers(0, 2000),
     cut=st.integers(0, 12),

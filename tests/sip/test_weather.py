@@ -127,7 +127,7 @@ def play(seed: int, weather: Weather, transport: Transport, presses: int) -> Non
 
 
 @pytest.mark.soak
-@settings(max_examples=often(60, 6000), deadline=None)
+@settings(max_examples=often(60, 6000))
 @given(
     seed=st.integers(0, 2**32),
     loss=st.sampled_from([0.0, 0.1, 0.3]),
@@ -143,7 +143,7 @@ def test_whatever_is_pressed_and_lost_all_calls_end(
 
 
 @pytest.mark.soak
-@settings(max_examples=often(25, 1000), deadline=None)
+@settings(max_examples=often(25, 1000))
 @given(seed=st.integers(0, 2**32))
 def test_a_call_comes_about_over_a_bad_link(seed: int) -> None:
     link = Link(seed, Weather(0.2, 0.1, (0.01, 0.3)))

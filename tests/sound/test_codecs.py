@@ -192,7 +192,7 @@ def test_a_frame_of_another_size_or_kind_is_refused(codec: Codec) -> None:
 
 
 @given(st.lists(st.binary(min_size=1, max_size=400), max_size=12))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_octets_are_sound_or_the_documented_error(payloads: list[bytes]) -> None:
     for codec in available():
         decoder = codec.decoder()

@@ -27,7 +27,7 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.sampled_from([8000, 48000]), st.sampled_from([10, 20]))
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_any_packets_at_any_time(steps: list[RtpPacket | float], rate: int, frame: int) -> None:
     play_out = PlayOut(FORMATS, PlayOutSettings(rate=rate, frame=frame))
     now = 100.0
@@ -45,7 +45,7 @@ def test_any_packets_at_any_time(steps: list[RtpPacket | float], rate: int, fram
 
 
 @given(st.lists(st.tuples(st.integers(-(2**40), 2**40), st.integers(0, 4)), max_size=1500))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_buffer_never_holds_more_than_its_number(entries: list[tuple[int, int]]) -> None:
     buffer = PacketBuffer()
     for start, level in entries:
