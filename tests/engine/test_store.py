@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from ringback.client.engine.engine import Engine
+from ringback.client.engine.settings import EngineSettings
 from ringback.client.host.wire_chats import Message
+from ringback.client.host.wire_sign_in import ManualSettings
 from ringback.client.store.errors import StoreClosedError, StoreFileError, StoreKeyError
 from ringback.client.store.keys import load_master_key
 from ringback.client.store.place import claim
 from ringback.client.store.store import KeptMessage, Store
+from tests.support.waiting import until
 
 KEY = b"k" * 32
 
@@ -184,3 +190,17 @@ async def test_who_writes_on_while_it_is_closed_is_told_and_locks_nobody_out(tmp
     await other.close()
     with pytest.raises(StoreClosedError):
         await other.get("kind", "other", str)
+
+
+async def test_an_engine_that_cannot_start_leaves_nothing_open(tmp_path: Path) -> None:
+    """An open database keeps a thread, and with it the process."""
+    settings = EngineSettings(data=tmp_path, use_keyring=False)
+    async with Engine(settings) as engine:
+        await engine.accounts.set_manual(ManualSettings(mode="manual"))
+    with contextlib.closing(sqlite3.connect(settings.profile / "machine.db")) as database:
+        database.execute("UPDATE document SET value = zeroblob(40)")
+        database.commit()
+    before = threading.active_count()
+    with pytest.raises(StoreKeyError):
+        await Engine(settings).start()
+    await until(lambda: threading.active_count() <= before)

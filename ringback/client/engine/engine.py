@@ -61,6 +61,13 @@ class Engine(Arriving):
 
     async def start(self) -> None:
         """Open what is kept on this machine. Raises StoreError where the data folder can't be used."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.close()  # what is open already would keep the process from ending
+            raise
+
+    async def _start(self) -> None:
         folder = self._settings.profile
         self._key = await asyncio.to_thread(load_master_key, folder, use_keyring=self._settings.use_keyring)
         self._machine = await Store.open(folder / "machine.db", self._key.key)

@@ -73,11 +73,15 @@ class BrowserSessions:
                 raise TooManySessionsError
             engine = Engine(self._settings)
             await engine.start()
-            address = await engine.accounts.session(name)
-            if not address and name not in self._known and not await engine.ways.waits(name):
-                await engine.close()
+            try:
+                address = await engine.accounts.session(name)
+                if address or name in self._known or await engine.ways.waits(name):
+                    session = self._sessions[name] = BrowserSession(name, engine)
+            finally:
+                if session is None:
+                    await engine.close()
+            if session is None:
                 return None
-            session = self._sessions[name] = BrowserSession(name, engine)
             self._plan_end(session)
         if address:
             try:

@@ -22,7 +22,7 @@ import msgspec
 import structlog
 
 from ringback.client.host.wire_chats import Message
-from ringback.client.store.errors import StoreClosedError, StoreFileError, StoreKeyError
+from ringback.client.store.errors import StoreClosedError, StoreFileError
 from ringback.client.store.keys import KEY_SIZE, derive, seal, unseal
 
 _VERSION = 1
@@ -81,13 +81,11 @@ class Store:
             await database.execute("PRAGMA secure_delete = ON")
             await database.executescript(_SCHEMA)
             return cls(database, await _data_key(database, master))
-        except (OSError, aiosqlite.Error) as error:
-            if database is not None:
+        except BaseException as error:
+            if database is not None:  # else its thread would keep the process from ending
                 await database.close()
-            raise StoreFileError(f"The local store {path.name} can't be opened: {error}") from error
-        except (StoreKeyError, StoreFileError):
-            if database is not None:
-                await database.close()
+            if isinstance(error, (OSError, aiosqlite.Error)):
+                raise StoreFileError(f"The local store {path.name} can't be opened: {error}") from error
             raise
 
     async def close(self) -> None:
