@@ -18,6 +18,7 @@ from ringback.rules.call_forwarding import (
     Quiet,
     Trigger,
     arrive,
+    comes_late,
     unanswered,
 )
 from ringback.rules.catalogue import arguments_of, catalogue
@@ -170,3 +171,29 @@ def test_every_state_has_one_clear_decision(arrival: Arrival, outcome: Outcome |
         assert decision.action is not Action.FORWARD
     for reason in decision.reasons:
         assert arguments_of(catalogue("en")[reason.id]) <= reason.values.keys()
+
+
+BACK_SOON = replace(SOFT, registered=False, returning=True)
+
+
+def test_a_device_that_is_expected_back_is_waited_for_where_nobody_else_rings() -> None:
+    decision = arrive(call(replace(DESK, registered=False), BACK_SOON))
+    assert decision.action is Action.WAIT
+    assert [reason.id for reason in decision.reasons] == ["ring.returning"]
+    assert arrive(call(DESK, BACK_SOON)).ring == ("SEP01",)
+    assert arrive(call(replace(DESK, calls=2), BACK_SOON)).trigger is Trigger.BUSY
+    assert arrive(call(replace(BACK_SOON, quiet=Quiet.REJECT))).trigger is Trigger.UNREGISTERED
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_who_was_lost_while_it_rang_is_waited_for_unless_somebody_said_no(outcome: Outcome) -> None:
+    decision = unanswered(call(BACK_SOON), outcome)
+    assert (decision.action is Action.WAIT) is (outcome is Outcome.UNREACHABLE)
+
+
+def test_a_device_that_comes_late_rings_as_it_would_have() -> None:
+    assert comes_late(SOFT).ring == ("CSFANITA",)
+    assert comes_late(replace(SOFT, quiet=Quiet.SILENT)).silent == ("CSFANITA",)
+    for not_now in (replace(SOFT, registered=False), replace(SOFT, calls=2), replace(SOFT, quiet=Quiet.REJECT)):
+        assert comes_late(not_now).action is Action.UNREACHABLE
+    assert comes_late(replace(SOFT, quiet=Quiet.REJECT), emergency=True).ring == ("CSFANITA",)
