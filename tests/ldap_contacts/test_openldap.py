@@ -199,10 +199,14 @@ async def test_pages(directory: CompanyDirectory) -> None:
 async def test_searches_run_side_by_side_and_can_be_given_up(directory: CompanyDirectory) -> None:
     async with connected(directory) as connection:
         long = asyncio.create_task(connection.find(LdapSearch(PEOPLE, present("uid"), ("*",), seconds=30)))
-        quick = [connection.find(LdapSearch(PEOPLE, starts("uid", f"p{index}"), ("uid",), 3)) for index in range(1, 9)]
+        quick = [
+            asyncio.create_task(connection.find(LdapSearch(PEOPLE, starts("uid", f"p{index}"), ("uid",), 3)))
+            for index in range(1, 9)
+        ]
+        await asyncio.sleep(0)  # all are asked now, and nothing is answered
+        long.cancel()
         found = await asyncio.gather(*quick)
         assert [len(one.entries) for one in found] == [3] * 8
-        long.cancel()
         await asyncio.gather(long, return_exceptions=True)
         assert long.cancelled()
         again = await connection.find(LdapSearch(PEOPLE, starts("uid", "p4999"), ("uid",)))
