@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import resource
 import signal
 import tempfile
@@ -27,6 +28,7 @@ from ringback.lab.runner import StartError
 from ringback.lab.state import DataFolder
 
 _MOST_DESCRIPTORS = 2**18
+_END_SECONDS = 12.0  # from the signal to the end of the process, at most; mostly it is less than two
 BUILT_IN = Path(__file__).parent.parent / "lab" / "example.toml"
 
 DataOption = Annotated[
@@ -132,6 +134,8 @@ async def _until_told(
             await stack.enter_async_context(opened(composition, folder.path / "browser"))
         write_lab_json(composition, folder)  # last: whoever waits for it finds everything else done
         await told.wait()
+        # whatever hangs then is told with where it does, and does not keep the process
+        faulthandler.dump_traceback_later(_END_SECONDS, exit=True)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,8 @@ from ringback.net.service import Endpoint, Service
 
 _STOP_SECONDS = 1.5  # a service that takes longer is left behind, so that Ctrl-C ends in 2 seconds
 
+_CUT_SECONDS = 0.5  # what it may still tidy up then
+
 _log = structlog.get_logger("ringback.runner")
 
 
@@ -53,9 +55,19 @@ class Runner:
         """Stop everything that runs; a service that fails or lingers does not keep the others."""
         while self._running:
             wave = self._running.pop()
-            results = await asyncio.gather(
-                *(asyncio.wait_for(service.stop(), _STOP_SECONDS) for service in wave), return_exceptions=True
-            )
-            for service, result in zip(wave, results, strict=True):
-                if isinstance(result, Exception):
-                    _log.warning("service did not stop cleanly", service=type(service).__name__, why=repr(result))
+            await self._stop_wave({asyncio.create_task(service.stop()): type(service).__name__ for service in wave})
+
+    @staticmethod
+    async def _stop_wave(ends: dict[asyncio.Task[None], str]) -> None:
+        if not ends:
+            return
+        _, late = await asyncio.wait(ends, timeout=_STOP_SECONDS)
+        for end in late:
+            end.cancel()
+        if late:
+            await asyncio.wait(late, timeout=_CUT_SECONDS)
+        for end, service in ends.items():
+            if not end.done() or end.cancelled():
+                _log.warning("service did not stop in time", service=service, seconds=_STOP_SECONDS)
+            elif (failure := end.exception()) is not None:
+                _log.warning("service did not stop cleanly", service=service, why=repr(failure))

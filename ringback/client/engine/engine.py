@@ -88,22 +88,24 @@ class Engine(Arriving):
         self.progress.set(known=await self._accounts.known(), manual=self._manual)
 
     async def close(self) -> None:
-        """End everything in order; what was acknowledged stays."""
-        await self._end_attempt()
-        last, self._last = self._last, None
-        await self._end_session()
-        if last is not None and not last.remember:
-            self._revoke(last)  # nobody could use the tokens any more
-        if self._goodbyes:
-            await asyncio.wait(self._goodbyes, timeout=GOODBYE_SECONDS)
-        for goodbye in self._goodbyes:
-            goodbye.cancel()
-        if self._judge is not None:
-            self._judge.detach()
-            await self._judge.close()
-        if self._machine is not None:
-            await self._machine.close()
-            self._machine = None
+        """End everything in order; what was acknowledged stays. Whoever has no time to wait for it may cancel it."""
+        try:
+            await self._end_attempt()
+            last, self._last = self._last, None
+            await self._end_session()
+            if last is not None and not last.remember:
+                self._revoke(last)  # nobody could use the tokens any more
+            if self._goodbyes:
+                await asyncio.wait(self._goodbyes, timeout=GOODBYE_SECONDS)
+        finally:
+            for goodbye in self._goodbyes:
+                goodbye.cancel()
+            if self._judge is not None:
+                self._judge.detach()
+                await self._judge.close()
+            if self._machine is not None:
+                await self._machine.close()
+                self._machine = None
 
     async def _read_switches(self) -> dict[str, str]:
         try:
