@@ -21,7 +21,7 @@ run: $(STAMP)/product page
 test:
 	@$(MAKE) --no-print-directory --jobs 2 $(STAMP)/dev $(STAMP)/test-packages
 	@$(MAKE) --no-print-directory --jobs 2 check
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python scripts/run_tests.py -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: check-python check-page
 

@@ -75,7 +75,7 @@ def test_a_card_holds_everything_and_says_where_from(person: Arrive, scheme: str
     julia.sign_in()
     julia.go("/contacts/priya@example.com", query)
     main = julia.page.get_by_role("main")
-    expect(main.get_by_role("heading", name="Priya Raman")).to_be_visible()
+    expect(main.get_by_role("heading", name="Priya Raman", exact=True)).to_be_visible()
     width, height, colours = pixels(main.locator("article img").first)
     assert (width, height) == (128, 128)
     assert colours > 3

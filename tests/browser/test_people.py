@@ -31,7 +31,7 @@ def test_a_request_is_answered_and_presence_is_seen(person: Arrive) -> None:
     fatima.sign_in()
     chiara.sign_in()
     fatima.go(f"/contacts/{chiara.address}")
-    expect(fatima.page.get_by_role("heading", name="Chiara Moretti")).to_be_visible(timeout=MODIFIED)
+    expect(fatima.page.get_by_role("heading", name="Chiara Moretti", exact=True)).to_be_visible(timeout=MODIFIED)
     menu_of_contact(fatima, "Add a contact")
     request = chiara.page.get_by_role("group", name="Fatima El-Amin wants to see whether you are available")
     request.get_by_role("button", name="Allow").click()

@@ -68,7 +68,7 @@ def test_a_search_by_keys_alone(person: Arrive) -> None:
     page.keyboard.type("priya")
     expect(rows(page).filter(has_text="Priya Raman")).to_be_visible()
     page.keyboard.press("Shift+Enter")
-    expect(page.get_by_role("main").get_by_role("heading", name="Priya Raman")).to_be_visible()
+    expect(page.get_by_role("main").get_by_role("heading", name="Priya Raman", exact=True)).to_be_visible()
     page.keyboard.press("Control+k")
     page.keyboard.type("priya")
     expect(rows(page).filter(has_text="Priya Raman")).to_be_visible()

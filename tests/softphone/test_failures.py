@@ -188,7 +188,7 @@ async def test_the_end_leaves_a_record_of_the_sound(apart: ApartLab) -> None:
     for device in ("CSFANITA", "CSFBRUNO"):  # who said goodbye, and who answered that
         mine = [row for row in rows if row["deviceName"] == device]
         assert len(mine) == 1
-        assert int(mine[0]["numberPacketsReceived"] or 0) > 100
+        assert int(mine[0]["numberPacketsReceived"] or 0) > 50  # of 50 a second, for three seconds
         assert mine[0]["numberPacketsLost"] == 0
         assert "VoRxCodec=opus" in str(mine[0]["varVQMetrics"])
     assert len(rows) == 2
