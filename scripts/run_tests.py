@@ -1,8 +1,7 @@
-"""Run the tests; what fails beside others is tried once more, alone.
+"""Run the tests; what fails beside others is tried once more, alone, to tell where to look.
 
-The tests use real browsers, phones and sound in real time, several at once: on a machine that others use one may be
-starved. Alone, nothing excuses it. Which were tried again is told at the end, whatever came of it, since such a test,
-or what it found, is to be looked at. More than a few failures are no accident: then nothing is tried again.
+A failure stays one: the exit status is that of the first run. But whether a test fails alone, too, says whether to look
+for a fault of its own, or for a race or a neighbour. More than a few failures are not tried again.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ def main(words: list[str]) -> int:
     if len(failed) > MOST:
         return status
     again = pytest("-n", "0", *failed)
-    came = "failed alone, too" if again else "passed alone: look at why they did not beside others"
+    came = "failed alone, too" if again else "passed alone: look for a race, or for what others left behind"
     print(f"\nFailed beside others, {came}:", *(f"  {one}" for one in failed), sep="\n")
-    return again
+    return status
 
 
 if __name__ == "__main__":
