@@ -453,6 +453,7 @@ class Softphone:
     def _refresh(self, call: LiveCall) -> None:
         """Media were agreed anew: state and page follow."""
         media = call.media
+        call.silent = False  # from here on the leg counts anew, and tells once more where nothing comes
         call.had_video = call.had_video or media.video != "none"
         fields: dict[str, object] = {"held_by_other": media.held_by_other}
         if call.talking and call.held_by_other != media.held_by_other:
